@@ -1,0 +1,88 @@
+// A JavaScript thread that is busy for seconds must cost neither connections nor messages.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import { FORMS, realClient } from "../support/arena.mjs";
+import { spawnChild } from "../support/child.mjs";
+import { beyond } from "../support/subject.mjs";
+import { defer, within } from "../support/wait.mjs";
+
+const MEBIBYTE = 2 ** 20;
+
+/** A server in a child process, and `count` clients of it; `send(client)` numbers the messages. */
+async function scene(t, form, options, count) {
+  const server = spawnChild(t, "blocked-server.mjs", [form, JSON.stringify(options)]);
+  const { port } = await server.message("listening");
+  const clients = await Promise.all(Array.from({ length: count }, () => realClient(port)));
+  defer(t, () => {
+    for (const client of clients) client.disconnect();
+  });
+  const sent = new Map(clients.map((client) => [client, 0]));
+  const lost = [];
+  for (const client of clients) client.on("disconnect", (reason) => lost.push(reason));
+  return {
+    server,
+    clients,
+    send(client, ...extra) {
+      const n = sent.get(client);
+      sent.set(client, n + 1);
+      client.emit("number", n, ...extra);
+    },
+    /** Everybody is still there, every number arrived once and in order; returns the report. */
+    async complete() {
+      assert.deepEqual(lost, []);
+      for (const client of clients) {
+        const asked = new Promise((resolve) => client.emit("total", resolve));
+        const total = await within(asked, "the total of a client", 60_000);
+        assert.deepEqual(total, { count: sent.get(client), firstFault: null });
+      }
+      server.send("report");
+      const report = await server.message("report");
+      assert.deepEqual(report.reasons, []);
+      for (const client of clients) client.disconnect();
+      server.send("end");
+      assert.equal(await server.exit(), 0);
+      return report;
+    },
+  };
+}
+
+/** Eight clients that keep talking while the server's thread is blocked for `block` ms. */
+async function talk(t, form, options, block) {
+  const s = await scene(t, form, options, 8);
+  const talking = setInterval(() => {
+    for (const client of s.clients) s.send(client);
+  }, 20);
+  defer(t, () => clearInterval(talking));
+  await pause(100);
+  s.server.send("block", { ms: block });
+  await s.server.message("unblocked");
+  await pause(options.pingInterval + options.pingTimeout); // whoever was given up is gone by now
+  clearInterval(talking);
+  await s.complete();
+}
+
+for (const form of FORMS) {
+  test(`a block shorter than the heartbeat loses nothing (${form})`, (t) =>
+    talk(t, form, { pingInterval: 2000, pingTimeout: 2000 }, 600));
+
+  beyond(`a block of three heartbeats loses nobody and nothing (${form})`, (t) =>
+    talk(t, form, { pingInterval: 300, pingTimeout: 200 }, 1600),
+  );
+
+  test(`a flood into a blocked thread is held back, not stored (${form})`, async (t) => {
+    const s = await scene(t, form, {}, 4);
+    s.server.send("block", { ms: 3000 });
+    const { rss } = await s.server.message("blocking");
+    const payload = "x".repeat(6 * 1024);
+    for (let i = 0; i < 10_000; i++) {
+      for (const client of s.clients) s.send(client, payload);
+      if (i % 100 === 99) await pause(1);
+    }
+    await s.server.message("unblocked");
+    const { highest } = await s.complete();
+    const grown = Math.round((highest - rss) / MEBIBYTE);
+    t.diagnostic(`grown by ${grown} MiB for a flood of 240 MiB`);
+    assert.ok(grown < 200, `grown by ${grown} MiB for a flood of 240 MiB`);
+  });
+}

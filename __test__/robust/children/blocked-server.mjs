@@ -1,0 +1,40 @@
+// A server whose JavaScript thread can be stopped on command.
+// Arguments: the form of the server, its options as JSON.
+import { startServer } from "../../support/arena.mjs";
+import { letGo, obey, tell } from "../../support/parent.mjs";
+
+const [form, options] = process.argv.slice(2);
+const io = await startServer(form, JSON.parse(options));
+const reasons = [];
+
+io.on("connection", (socket) => {
+  let expected = 0;
+  let firstFault = null;
+  socket.on("number", (n) => {
+    if (n !== expected && firstFault === null) firstFault = `${n} instead of ${expected}`;
+    expected = n + 1;
+  });
+  socket.on("total", (ack) => ack({ count: expected, firstFault }));
+  socket.on("disconnect", (reason) => reasons.push(reason));
+});
+
+obey({
+  /** Burns the thread for `ms` milliseconds; tells when it begins and when it is over. */
+  block({ ms }) {
+    tell("blocking", { rss: process.memoryUsage.rss() });
+    setTimeout(() => {
+      const end = Date.now() + ms;
+      while (Date.now() < end);
+      tell("unblocked");
+    }, 50); // the message has to be on its way before the thread stops
+  },
+  /** Reports who was lost, and the highest memory use ever, in bytes. */
+  report() {
+    tell("report", { reasons, highest: process.resourceUsage().maxRSS * 1024 });
+  },
+  async end() {
+    await io.close();
+    letGo();
+  },
+});
+tell("listening", { port: io.httpServer.address().port });

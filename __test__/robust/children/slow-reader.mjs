@@ -1,0 +1,28 @@
+// A server with one client that does not read, 200 MiB of events for it, and how far that made it grow.
+// Arguments: the form of the server, the transport of the client.
+import { setImmediate as turn } from "node:timers/promises";
+import { startServer } from "../../support/arena.mjs";
+import { RawPolling, RawWebSocket } from "../../support/hostile.mjs";
+import { letGo, tell } from "../../support/parent.mjs";
+
+const [form, transport] = process.argv.slice(2);
+const io = await startServer(form);
+const { port } = io.httpServer.address();
+
+const client = await (transport === "polling" ? RawPolling : RawWebSocket).open(port);
+await client.join();
+client.socket?.pause();
+
+const payload = "x".repeat(1024);
+const before = process.memoryUsage.rss();
+let highest = before;
+for (let i = 0; i < 200; i++) {
+  for (let j = 0; j < 1024; j++) io.emit("news", payload);
+  await turn();
+  highest = Math.max(highest, process.memoryUsage.rss());
+}
+tell("grown", { grown: highest - before });
+
+client.destroy?.();
+await io.close();
+letGo();

@@ -1,0 +1,320 @@
+// HTTP requests and upgrade requests a server must refuse, and polling bodies it must survive.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { arena, FORMS } from "../support/arena.mjs";
+import { frame, RawPolling, RawWebSocket, request, upgradeRequest } from "../support/hostile.mjs";
+
+const POLLING = "EIO=4&transport=polling";
+const WEBSOCKET = "EIO=4&transport=websocket";
+
+/** Query, the code a plain GET is refused with. */
+const QUERIES = {
+  "": 0,
+  "transport=__proto__&EIO=4": 0,
+  "transport=constructor&EIO=4": 0,
+  "transport=webtransport&EIO=4": 0,
+  "transport=&EIO=4": 0,
+  "transport=polling&transport=websocket&EIO=4": 3,
+  [WEBSOCKET]: 3,
+  "transport=polling": 5,
+  "transport=polling&EIO=3": 5,
+  "transport=polling&EIO=__proto__": 5,
+  "transport=polling&EIO=04": 5,
+  [`${POLLING}&sid=__proto__`]: 1,
+  [`${POLLING}&sid=constructor`]: 1,
+  [`${POLLING}&sid=hasOwnProperty`]: 1,
+  [`${POLLING}&sid=%00`]: 1,
+  [`${POLLING}&sid=${"x".repeat(8000)}`]: 1,
+};
+
+for (const form of FORMS) {
+  const attack = (name, body, settings) =>
+    test(`${name} (${form})`, { timeout: 120_000 }, async (t) => {
+      const a = await arena(t, { form, ...settings });
+      await body(a);
+      await a.stillServes();
+    });
+
+  attack("wrong queries are refused with their code", async (a) => {
+    for (const [query, code] of Object.entries(QUERIES)) {
+      const answer = await a.request({ path: `/socket.io/?${query}` });
+      assert.equal(answer.status, 400, query);
+      assert.equal(JSON.parse(answer.body).code, code, query);
+    }
+    for (const method of ["POST", "PUT", "DELETE", "OPTIONS", "PATCH"]) {
+      const answer = await a.request({ method, path: `/socket.io/?${POLLING}` });
+      assert.equal(JSON.parse(answer.body).code, 2, method);
+    }
+    await a.alone();
+  });
+
+  attack("upgrades with a wrong sid or header are refused in words", async (a) => {
+    const polling = await a.polling();
+    const cases = [
+      [`${WEBSOCKET}&sid=nobody`, {}, "Session ID unknown"],
+      [`${WEBSOCKET}&sid=__proto__`, {}, "Session ID unknown"],
+      [`${WEBSOCKET}&sid=constructor`, {}, "Session ID unknown"],
+      ["EIO=4&transport=__proto__", {}, "Transport unknown"],
+      // a session of protocol 4 cannot go on in protocol 3
+      [`EIO=3&transport=websocket&sid=${polling.sid}`, {}, "Bad request"],
+      [WEBSOCKET, { Upgrade: "tube" }, "Invalid Upgrade header"],
+      [WEBSOCKET, { "Sec-WebSocket-Key": null }, "Missing or invalid Sec-WebSocket-Key header"],
+      [WEBSOCKET, { "Sec-WebSocket-Key": "short" }, "Missing or invalid Sec-WebSocket-Key header"],
+      [
+        WEBSOCKET,
+        { "Sec-WebSocket-Version": "12" },
+        "Missing or invalid Sec-WebSocket-Version header",
+      ],
+      [WEBSOCKET, { "Sec-WebSocket-Protocol": "a,,b" }, "Invalid Sec-WebSocket-Protocol header"],
+    ];
+    for (const [query, headers, text] of cases) {
+      const tcp = a.tcp();
+      // Frames behind a refused handshake are nobody's.
+      await tcp.write(Buffer.concat([Buffer.from(upgradeRequest(query, headers)), frame("2")]));
+      const answer = await tcp.rest();
+      assert.match(answer, /^HTTP\/1\.1 400 /, text);
+      assert.ok(answer.endsWith(`\r\n\r\n${text}`), answer);
+    }
+    assert.equal((await polling.post("40")).body, "ok");
+  });
+
+  attack("an upgrade in protocol 3 followed by a ping", async (a) => {
+    const session = await a.polling();
+    const tcp = a.tcp();
+    const head = upgradeRequest(`EIO=3&transport=websocket&sid=${session.sid}`);
+    await tcp.write(Buffer.concat([Buffer.from(head), frame("2probe"), frame("5"), frame("2")]));
+    assert.ok((await tcp.rest()).endsWith("Bad request"));
+    await session.join();
+  });
+
+  attack("an upgrade to the polling transport gets nothing but a close", async (a) => {
+    const ws = await a.websocket({ query: POLLING, extra: frame("40") });
+    assert.equal(await ws.closure(), null);
+  });
+
+  attack("queries become own keys, the last value wins", async (a) => {
+    const query = "&__proto__=5&__proto__[x]=1&constructor=1&k=1&k=2";
+    const ws = await a.websocket({ query: `${WEBSOCKET}${query}` });
+    const { handshake } = a.accounts.get(await ws.join()).socket;
+    assert.ok(Object.hasOwn(handshake.query, "__proto__"));
+    assert.equal(Object.getOwnPropertyDescriptor(handshake.query, "__proto__").value, "5");
+    assert.equal(handshake.query["__proto__[x]"], "1");
+    assert.equal(handshake.query.constructor, "1");
+    assert.equal(handshake.query.k, "2");
+    assert.equal({}.x, undefined);
+  });
+
+  attack("paths that try to leave the client files", async (a) => {
+    for (const path of [
+      "/socket.io/../package.json",
+      "/socket.io/%2e%2e/package.json",
+      "/socket.io/..%2fpackage.json",
+      "/socket.io/socket.io.js/../../package.json",
+      "/socket.io/%73ocket.io.js",
+      "/socket.io/constructor",
+      "/socket.io/__proto__",
+      "/socket.io/socket.io.js%00",
+    ]) {
+      const answer = await a.request({ path });
+      assert.deepEqual([answer.status, JSON.parse(answer.body).code], [400, 0], path);
+    }
+  });
+
+  attack("malformed HTTP is refused", async (a) => {
+    const line = `GET /socket.io/?${POLLING} HTTP/1.1\r\nHost: x\r\n`;
+    const cases = {
+      "a bare CR in a header": [`${line}X-A: a\rb\r\n\r\n`, [400]],
+      "a NUL in a header": [`${line}X-A: a\0b\r\n\r\n`, [400]],
+      "a space in a header name": [`${line}X A: b\r\n\r\n`, [400]],
+      "no HTTP at all": ["\x16\x03\x01\x02\x00\x01\x00\r\n\r\n", [400]],
+      "two lengths": [
+        `POST ${line.slice(4)}Content-Length: 1\r\nContent-Length: 2\r\n\r\nxx`,
+        [400],
+      ],
+      "a negative length": [`POST ${line.slice(4)}Content-Length: -1\r\n\r\n`, [400]],
+      "17 KB of headers": [`${line}X-A: ${"x".repeat(17_000)}\r\n\r\n`, [431]],
+    };
+    for (const [name, [bytes, statuses]] of Object.entries(cases)) {
+      const tcp = a.tcp();
+      await tcp.write(bytes);
+      const head = await tcp.head();
+      // A listener may also drop the connection without a word.
+      assert.ok(head === null || statuses.includes(head.status), `${name}: ${head?.head}`);
+    }
+    await a.alone();
+  });
+
+  attack("bodies that are no payload close their session only", async (a) => {
+    const bodies = [
+      "",
+      "\x1e",
+      "7",
+      "x",
+      "\0",
+      "40\x1e",
+      "\x1e40",
+      "4\x1e9",
+      "2",
+      "2probe",
+      "bA",
+      "4b",
+    ];
+    bodies.push("b!!!!", "b", "\u{1f600}", "0{}", "4".repeat(1_000_000));
+    for (const body of bodies) {
+      const session = await a.polling();
+      assert.equal((await session.post(body)).body, "ok", body.slice(0, 9));
+    }
+    const session = await a.polling();
+    const raw = [Buffer.from([0xff, 0xfe]), Buffer.from([0x34, 0xc0, 0xaf]), Buffer.alloc(500)];
+    for (const body of raw) await session.post(body);
+    const id = await (await a.polling()).join();
+    assert.ok(a.accounts.has(id));
+  });
+
+  attack("packets before a bad one count, those behind it do not", async (a) => {
+    const session = await a.polling();
+    const id = await session.join();
+    await session.post('42["one"]\x1e42["two"]\x1e7\x1e42["late"]');
+    const account = await a.gone(id);
+    assert.equal(account.reason, "parse error");
+    assert.deepEqual(account.events, [["one"], ["two"]]);
+  });
+
+  attack("packets behind a close are ignored", async (a) => {
+    const session = await a.polling();
+    const id = await session.join();
+    assert.equal((await session.post('1\x1e42["late"]')).body, "ok");
+    const account = await a.gone(id);
+    assert.deepEqual([account.reason, account.events], ["transport close", []]);
+  });
+
+  attack("100,000 events in one body all arrive", async (a) => {
+    const session = await a.polling();
+    const id = await session.join();
+    const count = 100_000;
+    const events = Array.from({ length: count }, (_, i) => `42[${i % 10}]`);
+    assert.equal((await session.post(events.join("\x1e"))).body, "ok");
+    await session.post('421["echo",1]');
+    assert.match((await session.poll()).body, /431\[1\]/);
+    const got = a.accounts.get(id).events;
+    assert.equal(got.length, count + 1);
+    assert.ok(got.slice(0, count).every(([name], i) => name === i % 10));
+  });
+
+  attack("a body over the limit leaves the session open", async (a) => {
+    const session = await a.polling();
+    await session.join();
+    assert.equal((await session.post("4".repeat(1_000_001))).status, 413);
+    assert.equal((await session.post('421["echo",1]')).body, "ok");
+    assert.equal((await session.poll()).body, "431[1]");
+  });
+
+  attack("two polls at once close the session", async (a) => {
+    const session = await a.polling();
+    const id = await session.join();
+    const first = session.poll();
+    await a.request({ method: "PUT", path: session.path }); // a turn for the first poll to arrive
+    const second = await session.poll();
+    const answers = [await first, second].sort((x, y) => x.status - y.status);
+    assert.deepEqual(
+      answers.map(({ status, body }) => [status, body]),
+      [
+        [200, "1"],
+        [400, ""],
+      ],
+    );
+    assert.equal((await a.gone(id)).reason, "transport error");
+  });
+
+  attack("two posts at once close the session", async (a) => {
+    const session = await a.polling();
+    const id = await session.join();
+    const tcp = a.tcp();
+    await tcp.write(`${session.requestText("POST", { "Content-Length": 10 })}4`);
+    await a.request({ method: "PUT", path: session.path });
+    assert.equal((await session.post("4")).status, 400);
+    assert.equal((await a.gone(id)).reason, "transport error");
+    assert.equal(await tcp.rest(), "");
+  });
+
+  attack("other methods on a session do no harm", async (a) => {
+    const session = await a.polling();
+    await session.join();
+    for (const method of ["PUT", "DELETE", "OPTIONS", "PATCH", "HEAD"]) {
+      assert.equal((await a.request({ method, path: session.path })).status, 500, method);
+    }
+    await session.post('421["echo",1]');
+    assert.equal((await session.poll()).body, "431[1]");
+  });
+
+  attack("a poll answer aborted while it is compressed", async (a) => {
+    for (let i = 0; i < 20; i++) {
+      const session = await a.polling();
+      const id = await session.join();
+      const { socket } = a.accounts.get(id);
+      const tcp = a.tcp();
+      await tcp.write(session.requestText("GET", { "Accept-Encoding": "gzip" }));
+      await a.request({ method: "PUT", path: session.path });
+      socket.emit("big", "x".repeat(200_000));
+      if (i % 2) await tcp.reset();
+      else tcp.destroy();
+      await session.post("1");
+      await a.gone(id);
+    }
+    await a.alone();
+  });
+
+  attack("one connection, two sessions: requests do not mix", async (a) => {
+    const sessions = [await a.polling(), await a.polling()];
+    const ids = [await sessions[0].join(), await sessions[1].join()];
+    const tcp = a.tcp();
+    const bodies = ['42["mine",0]', '42["mine",1]'];
+    const posts = sessions.map((session, i) => {
+      return session.requestText("POST", { "Content-Length": bodies[i].length }) + bodies[i];
+    });
+    await tcp.write(posts.join(""));
+    assert.equal((await tcp.head()).status, 200);
+    assert.match(tcp.received.toString() || "ok", /^ok/);
+    await Promise.all(sessions.map((session) => session.post('421["echo",1]')));
+    for (const i of [0, 1]) assert.deepEqual(a.accounts.get(ids[i]).events[0], ["mine", i]);
+  });
+}
+
+test("a stateful pattern for namespaces is refused", async (t) => {
+  const a = await arena(t);
+  assert.throws(() => a.io.of(/x/g), /stateful regular expressions are not supported/);
+  assert.throws(() => a.io.of(/x/y), /stateful regular expressions are not supported/);
+});
+
+test("a refused client leaves no child namespace behind", async (t) => {
+  const a = await arena(t, { options: { cleanupEmptyChildNamespaces: true } });
+  a.io.of(/^\/child-/).use((_socket, next) => next(new Error("no")));
+  const ws = await a.websocket();
+  await assert.rejects(ws.join("/child-1"), /no/);
+  assert.deepEqual([...a.io._nsps.keys()], ["/"]);
+  await a.stillServes();
+});
+
+for (const [how, middleware] of Object.entries({
+  throws: () => {
+    throw new Error("secret");
+  },
+  rejects: async () => {
+    throw new Error("secret");
+  },
+  refuses: (_req, _res, next) => next(new Error("secret")),
+})) {
+  test(`an engine middleware that ${how} is code 3, without its words`, async (t) => {
+    const a = await arena(t);
+    a.io.engine.use((req, res, next) =>
+      req.headers["x-bad"] ? middleware(req, res, next) : next(),
+    );
+    const headers = { "x-bad": "1" };
+    const answer = await request(a.port, { path: `/socket.io/?${POLLING}`, headers });
+    assert.deepEqual([answer.status, answer.body], [400, '{"code":3,"message":"Bad request"}']);
+    await assert.rejects(RawWebSocket.open(a.port, { headers }), /400 Bad Request/);
+    const polling = await RawPolling.open(a.port);
+    await polling.join();
+    await a.stillServes();
+  });
+}

@@ -1,0 +1,40 @@
+// Child processes that talk to a test over IPC and never outlive it.
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { defer, within } from "./wait.mjs";
+
+/**
+ * Starts `children/<file>` of the folder `folder` (robust by default).
+ * Both sides send objects with a `type`; `message(type)` waits for one, `exit()` for the exit code.
+ */
+export function spawnChild(t, file, args = [], folder = "robust") {
+  const path = fileURLToPath(new URL(`../${folder}/children/${file}`, import.meta.url));
+  const child = fork(path, args, { execArgv: [], stdio: ["ignore", "inherit", "inherit", "ipc"] });
+  defer(t, () => child.kill("SIGKILL"));
+  const inbox = [];
+  const waiting = [];
+  const exited = once(child, "exit").then(([code, signal]) => code ?? signal);
+  child.on("message", (message) => {
+    const i = waiting.findIndex(({ type }) => type === message.type);
+    if (i < 0) inbox.push(message);
+    else waiting.splice(i, 1)[0].resolve(message);
+  });
+  child.on("error", () => {}); // a message to a child that has gone
+  return {
+    pid: child.pid,
+    send: (type, rest = {}) => child.send({ type, ...rest }),
+    /** The next message of this type; fails when the child ends without it. */
+    message(type, ms = 60_000) {
+      const i = inbox.findIndex((message) => message.type === type);
+      if (i >= 0) return Promise.resolve(inbox.splice(i, 1)[0]);
+      const arrived = new Promise((resolve) => waiting.push({ type, resolve }));
+      const died = exited.then((code) => {
+        throw new Error(`${file} ended with ${code} before it sent "${type}"`);
+      });
+      return within(Promise.race([arrived, died]), `"${type}" of ${file}`, ms);
+    },
+    /** The exit code of a child that ends by itself, or the name of the signal that killed it. */
+    exit: (ms = 60_000) => within(exited, `the end of ${file}`, ms),
+  };
+}

@@ -1,0 +1,22 @@
+// The package under test, or its oracle: the same test file runs against either.
+import { createRequire } from "node:module";
+import { test } from "node:test";
+
+const require = createRequire(import.meta.url);
+
+/** True when the tests run against the npm package `socket.io` (environment ORACLE=upstream). */
+export const isOracle = process.env.ORACLE === "upstream";
+
+/** The package the tests run against. */
+export const name = isOracle ? "socket.io" : "socket.io-native";
+
+const subject = isOracle ? require("socket.io") : require("../../index.js");
+
+export const { Server, Namespace, Socket } = subject;
+/** The package's own callable export: `io(server, options)`. */
+export const io = subject;
+
+/** A test of a promise that goes beyond upstream: skipped under the oracle. */
+export function beyond(title, fn) {
+  return test(title, { skip: isOracle && "a promise beyond upstream" }, fn);
+}

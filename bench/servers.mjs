@@ -1,0 +1,103 @@
+// The servers by name, and the life of a measured server process.
+
+import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const here = path.dirname(fileURLToPath(import.meta.url));
+export const root = path.dirname(here);
+export const loader = path.join(here, "sioload", "target", "release", "sioload");
+
+const UWS = "@trufflesuite/uws-js-unofficial";
+const peer = (name, env = {}) => ({ env: { PEER_DIR: path.join(here, "peers", name), ...env } });
+
+/**
+ * `env` are the settings of server.js, `script` another script than that one, `bin` a program of
+ * its own; `raw` servers speak WebSocket only; `skip` names scenarios a server is not able to run.
+ * All but the first three want `setup.sh`.
+ */
+export const servers = {
+  upstream: { env: { PKG: "socket.io" } },
+  ours: { env: { PKG: root } },
+  "raw-ws": { raw: true, script: "raw.js", env: { ENGINE: "ws" } },
+  bufferutil: peer("bufferutil"),
+  uws: peer("uws", { ENGINE: "uws", UWS }),
+  eiows: peer("eiows", { ENGINE: "eiows" }),
+  "raw-uws": { raw: true, script: "raw.js", ...peer("uws", { ENGINE: "uws", UWS }) },
+  socketioxide: {
+    bin: path.join(here, "limits", "socketioxide", "target", "release", "sioxide-limit"),
+    skip: ["deflate4k"],
+  },
+};
+
+/** Makes `name` stand for another module: a package name, or a path from the current folder. */
+export function substitute(name, module) {
+  const isPath = module.startsWith(".") || path.isAbsolute(module);
+  servers[name].env.PKG = isPath ? path.resolve(module) : module;
+}
+
+const START_LIMIT_MS = 15_000;
+
+/**
+ * Starts a server and waits until it listens.
+ * @returns the process, its port, its pid and what it says it is
+ * @throws if it ends or says nothing within 15 seconds
+ */
+export async function start(server, extraEnv = {}, { flags = [], cwd } = {}) {
+  const env = { ...process.env, ...server.env, ...extraEnv };
+  const script = path.join(here, server.script ?? "server.js");
+  const [command, ...args] = server.bin
+    ? [server.bin]
+    : [process.execPath, "--expose-gc", ...flags, script];
+  const child = spawn(command, args, { env, cwd, stdio: ["pipe", "pipe", "pipe"] });
+  let complaint = "";
+  child.stderr.on("data", (d) => {
+    complaint = (complaint + d).slice(-4000);
+  });
+  try {
+    const line = await firstLine(child);
+    return { child, ...JSON.parse(line), complaint: () => complaint };
+  } catch (e) {
+    child.kill("SIGKILL");
+    const reason = complaint.split("\n").find((l) => /\w*Error\b/.test(l)) ?? complaint.trim();
+    throw new Error(reason ? `${e.message}: ${reason}` : e.message);
+  }
+}
+
+function firstLine(child) {
+  return new Promise((resolve, reject) => {
+    let text = "";
+    const timer = setTimeout(
+      () => reject(new Error("the server did not start in time")),
+      START_LIMIT_MS,
+    );
+    const settle = (how, value) => {
+      clearTimeout(timer);
+      how(value);
+    };
+    child.stdout.on("data", (d) => {
+      text += d;
+      if (text.includes("\n")) settle(resolve, text);
+    });
+    child.once("error", (e) => settle(reject, e));
+    child.once("close", (code) => settle(reject, new Error(`the server ended with code ${code}`)));
+  });
+}
+
+/** Asks a server to end by closing its standard input; kills it if it does not within 5 seconds. */
+export async function stop({ child }) {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = new Promise((r) => child.once("exit", r));
+  child.stdin.end();
+  const timer = setTimeout(() => child.kill("SIGKILL"), 5000);
+  await gone;
+  clearTimeout(timer);
+}
+
+/** Core-seconds that the machine has been busy, stolen time included. */
+export function busySeconds() {
+  const line = readFileSync("/proc/stat", "utf8").split("\n", 1)[0];
+  const f = line.trim().split(/\s+/).slice(1).map(Number);
+  return (f[0] + f[1] + f[2] + f[5] + f[6] + (f[7] || 0)) / 100;
+}

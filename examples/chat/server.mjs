@@ -1,0 +1,31 @@
+// A chat with a live look at its own server. Run it with `npm start` and open the printed address.
+import http from "node:http";
+import { Server } from "../../index.mjs";
+import { openChat } from "./chat.mjs";
+import { startPanel } from "./panel.mjs";
+import { servePublic } from "./static.mjs";
+
+const port = Number(process.env.PORT ?? 3000);
+
+const httpServer = http.createServer(servePublic);
+const io = new Server(httpServer);
+
+openChat(io);
+const stopPanel = startPanel(io);
+
+httpServer.once("error", (error) => {
+  const taken = error.code === "EADDRINUSE";
+  console.error(taken ? `Port ${port} is taken; choose another: PORT=3001 npm start` : error);
+  process.exit(1);
+});
+httpServer.listen(port, () => {
+  console.log(`Chat on http://localhost:${httpServer.address().port}/  (Ctrl+C stops it)`);
+});
+
+// Clients are told, connections end, and the process exits by itself.
+function stop() {
+  stopPanel();
+  io.close();
+}
+process.once("SIGINT", stop);
+process.once("SIGTERM", stop);

@@ -1,0 +1,1 @@
+export { Adapter as InMemoryAdapter } from "socket.io-adapter";

@@ -1,0 +1,390 @@
+/**
+ * An engine connection as Socket.IO sees it: packets in, packets out, one socket per namespace.
+ *
+ * Packets come decoded from a native connection; for any other connection, or with another parser,
+ * they are decoded here. What a client of a single namespace does not need is created on demand.
+ */
+import type { IncomingMessage } from "node:http";
+import debugModule from "debug";
+import type { SocketId } from "socket.io-adapter";
+import * as defaultParser from "socket.io-parser";
+import { type Decoder, type Encoder, type Packet, PacketType } from "socket.io-parser";
+import { Stage } from "./dispatch";
+import { encodeText, isDefaultEncoder } from "./encode";
+import type { Socket as EngineSocket } from "./engine";
+import type { Server } from "./index";
+import type { Namespace } from "./namespace";
+import { isNative, type NativeConn, type PacketSink, type WriteOptions } from "./native-conn";
+import type { Socket } from "./socket";
+import { type DisconnectReason, RESERVED_EVENTS } from "./socket-types";
+import type { EventsMap } from "./typed-events";
+
+const debug = debugModule("socket.io:client");
+
+/** How {@link Client._packet} writes; a packet already encoded is passed on as it is. */
+type PacketOptions = WriteOptions & { preEncoded?: boolean };
+
+/** First stage of an incoming packet: catch-all listeners and middlewares, or acknowledgement. */
+const packetStage = new Stage<Socket<any, any, any, any>, Packet>((socket, packet) =>
+  socket._onpacket(packet),
+);
+
+/** One per engine connection. */
+export class Client<
+  ListenEvents extends EventsMap,
+  EmitEvents extends EventsMap,
+  ServerSideEvents extends EventsMap,
+  SocketData = any,
+> implements PacketSink
+{
+  /** The engine connection. */
+  readonly conn: EngineSocket;
+  /** Id of the engine connection: secret, unlike the ids of the sockets. */
+  readonly id: string;
+  private readonly server: Server<ListenEvents, EmitEvents, ServerSideEvents, SocketData>;
+  /** Whether the connection decodes packets itself. */
+  readonly _native: boolean;
+
+  /** The joined socket while there is no more than one, and nobody asked for the maps. */
+  private only?: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData> = undefined;
+  private maps?: {
+    sockets: Map<SocketId, Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>>;
+    nsps: Map<string, Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>>;
+  } = undefined;
+  /** Namespaces the client is about to join, and the socket once it exists. */
+  private joining?: Map<
+    string,
+    Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData> | undefined
+  > = undefined;
+  private connectTimeout?: NodeJS.Timeout = undefined;
+  /** Decodes what other connections than native ones receive. */
+  decoder?: Decoder = undefined;
+  /** Takes the listeners off the connection; set for connections that are not native. */
+  private detach?: () => void = undefined;
+
+  constructor(
+    server: Server<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
+    conn: EngineSocket,
+  ) {
+    this.server = server;
+    this.conn = conn;
+    this.id = (conn as any).id;
+    if (isNative(conn) && server._parser === defaultParser) {
+      this._native = true;
+      conn.setSink(this);
+    } else {
+      this._native = false;
+      this.detach = this.listen();
+    }
+    this.connectTimeout = setTimeout(() => {
+      if (debug.enabled) debug("no namespace joined yet, close the client");
+      this.close();
+    }, server._connectTimeout);
+  }
+
+  /** The request that opened the connection. */
+  get request(): IncomingMessage {
+    return this.conn.request;
+  }
+
+  private get encoder(): Encoder {
+    return this.server.encoder;
+  }
+
+  // --- sockets of the client ------------------------------------------------------------------
+
+  /** Joined sockets by id. */
+  get sockets() {
+    return this.joined().sockets;
+  }
+
+  /** Joined sockets by name of their namespace. */
+  get nsps() {
+    return this.joined().nsps;
+  }
+
+  private joined() {
+    if (this.maps === undefined) {
+      this.maps = { sockets: new Map(), nsps: new Map() };
+      if (this.only) this.register(this.only);
+      this.only = undefined;
+    }
+    return this.maps;
+  }
+
+  private register(socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>): void {
+    if (this.maps === undefined && this.only === undefined) {
+      this.only = socket;
+      return;
+    }
+    const { sockets, nsps } = this.joined();
+    sockets.set(socket.id, socket);
+    nsps.set(socket.nsp.name, socket);
+  }
+
+  private socketOf(
+    name: string,
+  ): Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData> | undefined {
+    if (this.maps !== undefined) return this.maps.nsps.get(name);
+    return this.only !== undefined && this.only.nsp.name === name ? this.only : undefined;
+  }
+
+  private allSockets(): Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>[] {
+    if (this.maps !== undefined) return [...this.maps.sockets.values()];
+    return this.only === undefined ? [] : [this.only];
+  }
+
+  /** Forgets a socket that has left its namespace. */
+  _remove(socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>): void {
+    if (this.maps === undefined) {
+      if (this.only === socket) this.only = undefined;
+    } else if (this.maps.sockets.delete(socket.id)) {
+      this.maps.nsps.delete(socket.nsp.name);
+    }
+  }
+
+  // --- joining a namespace --------------------------------------------------------------------
+
+  /**
+   * Connects the client to a namespace, created by a dynamic one if need be.
+   *
+   * @param auth - payload of the CONNECT packet
+   */
+  private connect(name: string, auth?: Record<string, unknown>): void {
+    this.joining ??= new Map();
+    this.joining.set(name, undefined);
+    const nsp = this.server._nsps.get(name);
+    if (nsp) {
+      if (debug.enabled) debug("connecting to namespace %s", name);
+      this.join(nsp, auth);
+      return;
+    }
+    this.server._checkNamespace(name, auth ?? {}, (dynamic) => {
+      if (dynamic) {
+        this.join(dynamic, auth);
+        return;
+      }
+      if (debug.enabled) debug("creation of namespace %s was denied", name);
+      this._refused(name);
+      this._packet({
+        type: PacketType.CONNECT_ERROR,
+        nsp: name,
+        data: { message: "Invalid namespace" },
+      });
+    });
+  }
+
+  private join(
+    nsp: Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
+    auth?: Record<string, unknown>,
+  ): void {
+    nsp._add(this, auth, (socket) => {
+      this._refused(nsp.name);
+      this.register(socket);
+      clearTimeout(this.connectTimeout);
+      this.connectTimeout = undefined;
+    });
+  }
+
+  /** The socket that is going to be connected, if the middlewares let it. */
+  _preconnect(socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>): void {
+    this.joining?.set(socket.nsp.name, socket);
+  }
+
+  /** The attempt to join a namespace is over: the client may ask again. */
+  _refused(name: string): void {
+    this.joining?.delete(name);
+    if (this.joining?.size === 0) this.joining = undefined;
+  }
+
+  // --- incoming packets -----------------------------------------------------------------------
+
+  /** Follows a connection by its events. Returns what undoes it. */
+  private listen(): () => void {
+    const { conn } = this;
+    const decoder = new this.server._parser.Decoder();
+    this.decoder = decoder;
+    const ondata = (data: unknown) => {
+      // Whatever a decoder throws was caused by the data: the client pays for it, nobody else.
+      try {
+        decoder.add(data);
+      } catch (err) {
+        if (debug.enabled) debug("invalid packet format: %s", err);
+        this.onerror(err as Error);
+      }
+    };
+    const ondecoded = (packet: Packet) => this.ondecoded(packet);
+    const onerror = (err: Error) => this.onerror(err);
+    const onclose = (reason: DisconnectReason, description?: any) =>
+      this.onclose(reason, description);
+    // The decoder of another parser is an emitter of unknown typings.
+    (decoder as any).on("decoded", ondecoded);
+    conn.on("data", ondata);
+    conn.on("error", onerror);
+    conn.on("close", onclose);
+    return () => {
+      conn.removeListener("data", ondata);
+      conn.removeListener("error", onerror);
+      conn.removeListener("close", onclose);
+      decoder.destroy();
+      (decoder as any).removeListener("decoded", ondecoded);
+    };
+  }
+
+  private ondecoded(packet: Packet): void {
+    if (this.server._parser !== defaultParser && !isAcceptable(packet)) {
+      this.onerror(new Error("invalid payload"));
+      return;
+    }
+    this.route(packet);
+  }
+
+  /** A packet decoded by the native connection. */
+  onpacket(type: number, nsp: string, id: number | undefined, data: any): void {
+    // A dynamic namespace may throw at a name: as with a decoder, the client pays for it.
+    try {
+      this.route({ type, nsp, data, id });
+    } catch (err) {
+      this.onerror(err as Error);
+    }
+  }
+
+  /** Hands a packet to its socket, or connects the client. Anything else is a violation. */
+  private route(packet: Packet): void {
+    if (this.conn.protocol === 3) readNamespaceUrl(packet);
+    const { type, nsp } = packet;
+    const socket = this.socketOf(nsp);
+    if (type === PacketType.CONNECT) {
+      // A second CONNECT would give the client a second socket in the namespace.
+      if (socket === undefined && !this.joining?.has(nsp)) this.connect(nsp, packet.data);
+      else this.close();
+    } else if (socket !== undefined && type !== PacketType.CONNECT_ERROR) {
+      packetStage.push(socket, packet);
+    } else {
+      if (debug.enabled) debug("unexpected packet of type %s for namespace %s", type, nsp);
+      this.close();
+    }
+  }
+
+  // --- outgoing packets -----------------------------------------------------------------------
+
+  /** Encodes a packet and writes it; ignored when the connection is not open. */
+  _packet(packet: Packet | (string | Buffer)[], opts: PacketOptions = {}): void {
+    if (this.conn.readyState !== "open") {
+      if (debug.enabled) debug("ignoring packet write %j", packet);
+      return;
+    }
+    this.writeToEngine(
+      opts.preEncoded ? (packet as (string | Buffer)[]) : this.encode(packet as Packet),
+      opts,
+    );
+  }
+
+  private encode(packet: Packet): (string | Buffer)[] {
+    const { encoder } = this;
+    if (isDefaultEncoder(encoder)) {
+      const text = encodeText(packet);
+      if (text !== undefined) return [text];
+    }
+    return encoder.encode(packet);
+  }
+
+  /**
+   * Writes the parts of an encoded packet. Adapters call it for every socket of a broadcast, with
+   * the same array.
+   */
+  private writeToEngine(
+    encodedPackets: (string | Buffer)[] | string | Buffer,
+    opts: PacketOptions,
+  ): void {
+    if (opts.volatile && !this.conn.transport.writable) {
+      if (debug.enabled) {
+        debug("volatile packet is discarded since the transport is not currently writable");
+      }
+      return;
+    }
+    const packets = Array.isArray(encodedPackets) ? encodedPackets : [encodedPackets];
+    if (this._native) {
+      (this.conn as NativeConn).writeEncoded(packets, opts);
+      return;
+    }
+    for (const packet of packets) this.conn.write(packet, opts as any);
+  }
+
+  // --- closing --------------------------------------------------------------------------------
+
+  /** Disconnects the client from all namespaces and closes the connection. */
+  _disconnect(): void {
+    for (const socket of this.allSockets()) socket.disconnect();
+    this.close();
+  }
+
+  /** Closes the connection; the sockets do not wait for a transport that takes its time. */
+  private close(): void {
+    if (this.conn.readyState !== "open") return;
+    if (debug.enabled) debug("forcing transport close");
+    this.conn.close();
+    this.onclose("forced server close");
+  }
+
+  /** An undecodable packet, or an error of the connection. */
+  onerror(err: Error | string): void {
+    const error = typeof err === "string" ? new Error(err) : err;
+    for (const socket of this.allSockets()) socket._onerror(error);
+    this.conn.close();
+  }
+
+  /** The connection is closed: so are the sockets, and those whose middlewares still run. */
+  onclose(reason: string, description?: any): void {
+    if (debug.enabled) debug("client close with reason %s", reason);
+    this.detach?.();
+    this.detach = undefined;
+    clearTimeout(this.connectTimeout);
+    this.connectTimeout = undefined;
+
+    const { joining } = this;
+    this.joining = undefined;
+    if (joining) {
+      for (const socket of joining.values()) if (socket) socket.nsp._drop(socket);
+    }
+    for (const socket of this.allSockets()) {
+      socket._onclose(reason as DisconnectReason, description);
+    }
+  }
+}
+
+/**
+ * Protocol 3: the namespace is a URL, and its query the payload of CONNECT.
+ *
+ * @throws TypeError when it is none
+ */
+function readNamespaceUrl(packet: Packet): void {
+  const auth: Record<string, string> = Object.create(null);
+  if (packet.nsp !== "/") {
+    const url = new URL(packet.nsp, "http://localhost");
+    packet.nsp = url.pathname;
+    for (const [key, value] of url.searchParams) auth[key] = value;
+  }
+  if (packet.type === PacketType.CONNECT) packet.data = auth;
+}
+
+/**
+ * Whether a packet of a custom parser can be dispatched. The default decoder has made sure of it;
+ * others may let a client name an event "disconnect", or send what is no event at all.
+ */
+function isAcceptable(packet: Packet): boolean {
+  const { type, nsp, data } = packet;
+  if (typeof nsp !== "string") return false;
+  switch (type) {
+    case PacketType.CONNECT:
+      return data === undefined || data === null || typeof data === "object";
+    case PacketType.EVENT:
+    case PacketType.BINARY_EVENT:
+      return data === undefined || (Array.isArray(data) && !RESERVED_EVENTS.has(data[0]));
+    case PacketType.ACK:
+    case PacketType.BINARY_ACK:
+      return data === undefined || Array.isArray(data);
+    default:
+      return true;
+  }
+}

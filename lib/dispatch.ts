@@ -1,0 +1,73 @@
+/**
+ * Stages of packet dispatch: work that arrives in one go and runs together in the next tick.
+ *
+ * One `process.nextTick` per packet and stage would be the plain way; a stage takes one tick for
+ * all packets that arrive before it runs. The order is the same: every call of a stage runs before
+ * the first call of the stage it feeds, and an exception leaves the tick as it would leave its own.
+ */
+
+interface Batch {
+  /** Runs the calls from the cursor on; may be left by an exception of one of them. */
+  run(): void;
+  /** Whether every call was made. */
+  readonly done: boolean;
+}
+
+// The oldest batch belongs to the next tick: there are always as many ticks ahead as batches.
+const batches: Batch[] = [];
+
+function runOldest(): void {
+  const batch = batches[0];
+  try {
+    batch.run();
+  } finally {
+    // An exception goes on to "uncaughtException". What is left keeps its place before the batches
+    // that follow, and gets a tick for the one it used up.
+    if (batch.done) batches.shift();
+    else process.nextTick(runOldest);
+  }
+}
+
+/** Calls `handler(target, value)` in a later tick, in order of {@link Stage.push}. */
+export class Stage<Target, Value> {
+  private waiting: StageBatch<Target, Value> | null = null;
+
+  constructor(private readonly handler: (target: Target, value: Value) => void) {}
+
+  /** Adds a call to the batch of the next tick. */
+  push(target: Target, value: Value): void {
+    if (this.waiting === null) {
+      this.waiting = new StageBatch(this);
+      batches.push(this.waiting);
+      process.nextTick(runOldest);
+    }
+    this.waiting.targets.push(target);
+    this.waiting.values.push(value);
+  }
+
+  /** Takes the batch out, so that calls pushed while it runs wait for a tick of their own. */
+  close(batch: StageBatch<Target, Value>): (target: Target, value: Value) => void {
+    if (this.waiting === batch) this.waiting = null;
+    return this.handler;
+  }
+}
+
+class StageBatch<Target, Value> implements Batch {
+  readonly targets: Target[] = [];
+  readonly values: Value[] = [];
+  private next = 0;
+
+  constructor(private readonly stage: Stage<Target, Value>) {}
+
+  get done(): boolean {
+    return this.next === this.targets.length;
+  }
+
+  run(): void {
+    const handler = this.stage.close(this);
+    while (this.next < this.targets.length) {
+      const index = this.next++;
+      handler(this.targets[index], this.values[index]);
+    }
+  }
+}

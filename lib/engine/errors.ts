@@ -1,0 +1,42 @@
+/** Why the engine refuses a request: codes and texts, in one place. */
+
+/** Codes of `connection_error` and of error bodies. */
+export const ErrorCode = {
+  UNKNOWN_TRANSPORT: 0,
+  UNKNOWN_SID: 1,
+  BAD_HANDSHAKE_METHOD: 2,
+  BAD_REQUEST: 3,
+  FORBIDDEN: 4,
+  UNSUPPORTED_PROTOCOL_VERSION: 5,
+} as const;
+
+/** The texts that go with the codes. */
+export const errorMessages: Record<number, string> = {
+  0: "Transport unknown",
+  1: "Session ID unknown",
+  2: "Bad handshake method",
+  3: "Bad request",
+  4: "Forbidden",
+  5: "Unsupported protocol version",
+};
+
+/** A refusal. */
+export interface Refusal {
+  code: number;
+  /** What `connection_error` listeners get besides. */
+  context: Record<string, any>;
+}
+
+/** A refusal with the given code. */
+export function refuse(code: number, context: Record<string, any>): Refusal {
+  return { code, context };
+}
+
+/** Reasons by the numbers of `src/error.rs`. */
+export const closeReasons = [
+  "transport error",
+  "transport close",
+  "ping timeout",
+  "parse error",
+  "forced close",
+];

@@ -1,0 +1,191 @@
+/** Polling over Node's requests and responses (Engine.IO protocol 4, "HTTP long-polling"). */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { createDeflate, createGzip } from "node:zlib";
+import accepts = require("accepts");
+import { drain } from "./inbox";
+import { engine } from "./native";
+import type { Socket } from "./socket";
+import type { PendingPoll, Polling } from "./transports";
+
+/** Browsers that would take a payload for a page. */
+const SNIFFING_AGENT = /;MSIE|Trident\//;
+
+/** A request of a session that polls. */
+export function serveSession(conn: Socket, req: IncomingMessage, res: ServerResponse): void {
+  if (req.method === "GET") servePoll(conn, req, res);
+  else if (req.method === "POST") servePost(conn, req, res);
+  else answerEmpty(res, 500);
+}
+
+function servePoll(conn: Socket, req: IncomingMessage, res: ServerResponse): void {
+  const transport = conn.transport as Polling;
+  const { payload, state } = engine.poll(conn._handle);
+  if (state === 1) {
+    // A poll was pending: that one hears that the session is over.
+    if (payload != null) answerPoll(conn, payload);
+    answerEmpty(res, 400);
+    return drain();
+  }
+  if (state === 2) return answerEmpty(res, 400);
+  if (payload != null) {
+    respond(conn, req, res, payload);
+    conn._ondelivered();
+    return drain();
+  }
+  const poll = { req, res };
+  transport.poll = poll;
+  res.once("close", () => {
+    if (transport.poll !== poll) return;
+    transport.poll = null;
+    engine.pollLost(conn._handle);
+    drain();
+  });
+  transport.emit("ready");
+}
+
+/** Answers the poll that waits. If its client has gone away meanwhile, its loss is noticed. */
+export function answerPoll(conn: Socket, payload: string): void {
+  const transport = conn.transport as Polling;
+  const poll = transport.poll;
+  if (poll == null) return;
+  transport.poll = null;
+  respond(conn, poll.req, poll.res, payload);
+  transport.emit("drain");
+}
+
+function servePost(conn: Socket, req: IncomingMessage, res: ServerResponse): void {
+  const transport = conn.transport as Polling;
+  const other = transport.post;
+  if (other !== null) {
+    answerEmpty(res, 400);
+    fail(conn, "data request overlap from client");
+    transport.post = null;
+    other.req.destroy();
+    return;
+  }
+  if (req.headers["content-type"] === "application/octet-stream") {
+    answerEmpty(res, 400);
+    return fail(conn, "invalid content");
+  }
+  const post: PendingPoll = { req, res };
+  transport.post = post;
+  const limit = conn.server.opts.maxHttpBufferSize;
+  const chunks: Buffer[] = [];
+  let length = 0;
+  const done = () => {
+    transport.post = null;
+    req.removeListener("data", ondata);
+    req.removeListener("end", onend);
+    res.removeListener("close", onclose);
+  };
+  const ondata = (chunk: Buffer) => {
+    length += chunk.length;
+    if (length > limit) {
+      done();
+      answerEmpty(res, 413);
+    } else {
+      chunks.push(chunk);
+    }
+  };
+  const onend = () => {
+    done();
+    const answer = engine.push(conn._handle, Buffer.concat(chunks, length));
+    if (answer !== null) answerPoll(conn, answer);
+    // What the body said reaches the application before the client hears that it arrived.
+    drain();
+    const headers = baseHeaders(req, "text/html", "ok");
+    finish(conn, req, res, headers, "ok");
+  };
+  const onclose = () => {
+    done();
+    fail(conn, "data request connection closed prematurely");
+  };
+  req.on("data", ondata);
+  req.once("end", onend);
+  res.once("close", onclose);
+}
+
+/** Ends a session whose client broke the rules of polling. */
+function fail(conn: Socket, message: string): void {
+  const answer = engine.fail(conn._handle, message);
+  if (answer !== null) answerPoll(conn, answer);
+  drain();
+}
+
+/** An answer without body or type. */
+export function answerEmpty(res: ServerResponse, status: number): void {
+  res.writeHead(status);
+  res.end();
+}
+
+function baseHeaders(req: IncomingMessage, type: string, body: string): Record<string, any> {
+  const headers: Record<string, any> = { "Content-Type": type };
+  headers["Content-Length"] = Buffer.byteLength(body);
+  const agent = req.headers["user-agent"];
+  if (agent !== undefined && SNIFFING_AGENT.test(agent)) headers["X-XSS-Protection"] = "0";
+  headers["cache-control"] = "no-store";
+  return headers;
+}
+
+/**
+ * Answers with a payload.
+ *
+ * @param initial - headers of the first answer of a session; its listeners are told
+ */
+export function respond(
+  conn: Socket,
+  req: IncomingMessage,
+  res: ServerResponse,
+  payload: string,
+  initial?: Record<string, any>,
+): void {
+  const headers = baseHeaders(req, "text/plain; charset=UTF-8", payload);
+  if (initial !== undefined) {
+    Object.assign(headers, initial);
+    conn.server.emit("initial_headers", headers, req);
+  }
+  finish(conn, req, res, headers, payload);
+}
+
+function finish(
+  conn: Socket,
+  req: IncomingMessage,
+  res: ServerResponse,
+  headers: Record<string, any>,
+  body: string,
+): void {
+  const encoding = body === "ok" ? null : encodingFor(conn, req, headers["Content-Length"]);
+  if (encoding !== null) return finishCompressed(conn, req, res, headers, body, encoding);
+  conn.server.emit("headers", headers, req);
+  res.writeHead(200, headers);
+  res.end(body);
+}
+
+/** The encoding for a body of that length, by the client's preference; null: as it is. */
+function encodingFor(conn: Socket, req: IncomingMessage, length: number): "gzip" | "deflate" | null {
+  const options = conn.server.opts.httpCompression;
+  if (!options) return null;
+  const threshold = typeof options === "object" ? (options.threshold ?? 0) : 0;
+  if (length < threshold) return null;
+  return (accepts(req).encodings(["gzip", "deflate"]) || null) as "gzip" | "deflate" | null;
+}
+
+function finishCompressed(
+  conn: Socket,
+  req: IncomingMessage,
+  res: ServerResponse,
+  headers: Record<string, any>,
+  body: string,
+  encoding: "gzip" | "deflate",
+): void {
+  const { "Content-Type": type, "Content-Length": _, ...rest } = headers;
+  const compressed = { "Content-Type": type, "Content-Encoding": encoding, ...rest };
+  const options = conn.server.opts.httpCompression;
+  const given = typeof options === "object" ? options : {};
+  const stream = encoding === "gzip" ? createGzip(given) : createDeflate(given);
+  conn.server.emit("headers", compressed, req);
+  res.writeHead(200, compressed);
+  stream.on("error", () => res.destroy());
+  stream.pipe(res);
+  stream.end(body);
+}

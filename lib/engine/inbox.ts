@@ -1,0 +1,218 @@
+/** Takes batches and hands their records to the sessions they are for. */
+import { calls, release, SLOT_MASK, setWake } from "./native";
+import { placeAttachments } from "./attachments";
+
+/** What a session's records turn into. */
+export interface Recipient {
+  /** The native session's name. */
+  readonly _handle: number;
+  /** A decoded packet; `data` holds its attachments. */
+  _onpacket(type: number, nsp: string, id: number | undefined, data: any): void;
+  /** A packet that cannot be decoded. */
+  _onrefused(message: string): void;
+  /** The session has ended. */
+  _onclosed(reason: number, message: string | null): void;
+  /** The body that answers the pending poll. */
+  _onanswer(payload: string): void;
+  /** An Engine.IO packet, of a session whose packets are decoded here; type -1: binary message. */
+  _onraw(type: number, data: string | Buffer): void;
+  /** See {@link Note}. */
+  _onnote(note: number): void;
+}
+
+/** What the engine tells of the streams that are pumped here. */
+export interface StreamEvents {
+  write(data: Buffer): void;
+  end(): void;
+}
+
+/** Small news of a session; the same numbers as in `src/net/inbox.rs`. */
+export const Note = { Upgrading: 0, Upgraded: 1, Blocked: 2, Drained: 3, UpgradeLost: 4 } as const;
+
+/** Codes of records, as in `src/bridge/batch.rs`. */
+const EVENT = 0;
+const EVENT_WITH_ACK = 1;
+const ACK = 2;
+const PACKET = 3;
+const REFUSED = 4;
+const CLOSED = 5;
+const ANSWER = 6;
+const ENGINE_PACKET = 7;
+const NOTE = 8;
+const STREAM_WRITE = 9;
+const STREAM_END = 10;
+
+/** Socket.IO packet types. */
+const TYPE_EVENT = 2;
+const TYPE_ACK = 3;
+const TYPE_BINARY_EVENT = 5;
+const TYPE_BINARY_ACK = 6;
+
+const recipients: (Recipient | undefined)[] = [];
+const streams = new Map<number, StreamEvents>();
+
+/** Has the records of a session handed to `recipient`. */
+export function register(recipient: Recipient): void {
+  recipients[recipient._handle & SLOT_MASK] = recipient;
+}
+
+/** Records of the session are dropped from now on. */
+export function unregister(recipient: Recipient): void {
+  const slot = recipient._handle & SLOT_MASK;
+  if (recipients[slot] === recipient) recipients[slot] = undefined;
+}
+
+/** Has the events of a stream handed to `events`, until its end. */
+export function registerStream(stream: number, events: StreamEvents): void {
+  streams.set(stream, events);
+}
+
+/** What is done when an adopted connection has ended; its number is below 2^16. */
+let onAdoptedEnd: (owner: number) => void = () => {};
+export function setAdoptedEnd(callback: (owner: number) => void): void {
+  onAdoptedEnd = callback;
+}
+
+/** The batch being worked off; left here when a listener throws. */
+let items: any[] = [];
+let values: (string | Buffer)[] = [];
+let at = 0;
+let draining = false;
+
+/**
+ * Works off everything that has arrived. An exception of a listener leaves as it is, and the rest
+ * follows in the next tick.
+ */
+export function drain(): void {
+  if (draining) return;
+  draining = true;
+  let done = false;
+  try {
+    do {
+      while (at < items.length) dispatch(items[at]);
+    } while (next());
+    done = true;
+  } finally {
+    draining = false;
+    if (!done) process.nextTick(drain);
+  }
+}
+
+setWake(drain);
+
+function next(): boolean {
+  const batch = calls.take();
+  at = 0;
+  values = [];
+  if (batch === undefined) {
+    items = [];
+    return false;
+  }
+  if (typeof batch === "string") {
+    items = JSON.parse(batch);
+  } else {
+    items = JSON.parse(batch[0]);
+    values = batch.slice(1);
+  }
+  return true;
+}
+
+/** A payload: in place, or beside as a text of its own. */
+function payload(item: any): any {
+  return typeof item === "number" ? JSON.parse(values[item] as string) : item;
+}
+
+// The cursor moves before anything is called, so that an exception never repeats a record.
+function dispatch(code: number): void {
+  const name: number = items[at + 1];
+  if (code >= STREAM_WRITE) return dispatchStream(code, name);
+  const first = items[at + 2];
+  const found = recipients[name & SLOT_MASK];
+  const to = found !== undefined && found._handle === name ? found : undefined;
+  switch (code) {
+    case EVENT:
+      at += 3;
+      to?._onpacket(TYPE_EVENT, "/", undefined, payload(first));
+      break;
+    case EVENT_WITH_ACK:
+    case ACK: {
+      const data = items[at + 3];
+      at += 4;
+      to?._onpacket(code === ACK ? TYPE_ACK : TYPE_EVENT, "/", Number(first), payload(data));
+      break;
+    }
+    case PACKET: {
+      const [, , , nsp, id, data, from, count] = items.slice(at, at + 8);
+      at += 8;
+      if (to !== undefined) dispatchPacket(to, first, nsp, id, data, from, count);
+      break;
+    }
+    case REFUSED:
+      at += 3;
+      to?._onrefused(first);
+      break;
+    case CLOSED: {
+      const message = items[at + 3];
+      at += 4;
+      to?._onclosed(first, message);
+      break;
+    }
+    case ANSWER:
+      at += 3;
+      to?._onanswer(values[first] as string);
+      break;
+    case ENGINE_PACKET: {
+      const data = values[items[at + 3]];
+      at += 4;
+      to?._onraw(first, data);
+      break;
+    }
+    case NOTE:
+      at += 3;
+      to?._onnote(first);
+      break;
+    default:
+      at = items.length;
+      throw new Error(`unknown record ${code}`);
+  }
+}
+
+function dispatchPacket(
+  to: Recipient,
+  type: number,
+  nsp: string,
+  id: number | null,
+  item: any,
+  from: number,
+  count: number,
+): void {
+  let data = item === null ? undefined : payload(item);
+  if (count > 0) {
+    try {
+      data = placeAttachments(data, values.slice(from, from + count) as Buffer[]);
+    } catch (error) {
+      return to._onrefused((error as Error).message);
+    }
+  }
+  const plain =
+    type === TYPE_BINARY_EVENT ? TYPE_EVENT : type === TYPE_BINARY_ACK ? TYPE_ACK : type;
+  to._onpacket(plain, nsp, id === null ? undefined : Number(id), data);
+}
+
+function dispatchStream(code: number, stream: number): void {
+  const events = streams.get(stream);
+  if (code === STREAM_WRITE) {
+    const data = values[items[at + 2]] as Buffer;
+    at += 3;
+    events?.write(data);
+  } else if (code === STREAM_END) {
+    at += 2;
+    release();
+    if (events === undefined) return onAdoptedEnd(stream);
+    streams.delete(stream);
+    events.end();
+  } else {
+    at = items.length;
+    throw new Error(`unknown record ${code}`);
+  }
+}

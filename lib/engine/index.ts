@@ -1,0 +1,19 @@
+/** The engine's face, as engine.io's: `attach`, `Server`, `Socket`, `Transport`. */
+import type { Server as HttpServer } from "node:http";
+import type { AttachOptions, ServerOptions } from "./options";
+import { Server } from "./server";
+
+export type { AttachOptions, ServerOptions, TransportName } from "./options";
+export { Server } from "./server";
+export { Socket } from "./socket";
+export { Transport } from "./transports";
+
+/** Revision of the Engine.IO protocol. */
+export const protocol = 4;
+
+/** Makes an engine and attaches it to `server`. */
+export function attach(server: HttpServer, options?: AttachOptions & ServerOptions): Server {
+  const engine = new Server(options);
+  engine.attach(server, options);
+  return engine;
+}

@@ -1,0 +1,394 @@
+/** One session as applications see it: `socket.conn`. */
+import { Decoder } from "socket.io-parser";
+import type { PacketSink, WriteOptions } from "../native-conn";
+import { closeSession, gather, sendBinary, sendText, setRaw } from "./outbox";
+import { LeanEmitter } from "./emitter";
+import { closeReasons } from "./errors";
+import { answerPoll } from "./http";
+import { Note, type Recipient, unregister, drain } from "./inbox";
+import { currentTick, DISCARD, engine, release, VOLATILE } from "./native";
+import { type EngineRequest, packedUrl, parseQuery, type Peer, unpackRequest } from "./request";
+import type { Server } from "./server";
+import { Polling, type Transport, WebSocket } from "./transports";
+
+/** How a session came to be. */
+export interface SocketInit {
+  server: Server;
+  id: string;
+  handle: number;
+  protocol: number;
+  websocket: boolean;
+  remoteAddress: string | undefined;
+  /** Node's request if somebody has seen it, else its packed text with the peer. */
+  request: EngineRequest | null;
+  packed: string;
+  peer: Peer | null;
+}
+
+/** Listeners that need the packets themselves, and not just what they mean. */
+const PACKET_EVENTS = new Set<string | symbol>(["packet", "data", "message", "heartbeat"]);
+
+/** Listeners that are told of each message sent. */
+const SEND_EVENTS = new Set<string | symbol>(["packetCreate", "flush", "drain"]);
+
+/** Engine.IO packet types by their digit. */
+const TYPES = ["open", "close", "ping", "pong", "message", "upgrade", "noop"];
+
+type SendCallback = (transport: Transport) => void;
+
+/**
+ * A session. Events: `packet`, `data`, `message`, `packetCreate`, `heartbeat`, `flush`, `drain`,
+ * `upgrading`, `upgrade`, `close(reason, description?)`.
+ */
+export class Socket extends LeanEmitter implements Recipient {
+  /** Packets are decoded by the native engine. */
+  readonly native = true;
+  /** The engine session id: the only key to the session. */
+  readonly id: string;
+  readonly server: Server;
+  /** Revision of the Engine.IO protocol. */
+  readonly protocol: number;
+  /** Address of the TCP peer. */
+  readonly remoteAddress: string;
+  /** `"open"`, `"closing"` or `"closed"`. */
+  readyState: "opening" | "open" | "closing" | "closed" = "open";
+  /** An upgrade is being tried. */
+  upgrading = false;
+  /** The session has moved to a WebSocket. */
+  upgraded = false;
+  readonly _handle: number;
+  private _transport: Transport | null = null;
+  private _sink: PacketSink | null = null;
+  private _websocket: boolean;
+  private _blocked = false;
+  private _raw = false;
+  private _announced = false;
+  private _sentAt = -1;
+  private _packed: string;
+  private _peer: Peer | null;
+  private _request: EngineRequest | null;
+  private _decoder: Decoder | null = null;
+  private _callbacks: SendCallback[] | null = null;
+  private _buffer: any[] | null = null;
+
+  constructor(init: SocketInit) {
+    super();
+    this.id = init.id;
+    this.server = init.server;
+    this.protocol = init.protocol;
+    this.remoteAddress = init.remoteAddress as string;
+    this._handle = init.handle;
+    this._websocket = init.websocket;
+    this._request = init.request;
+    this._packed = init.packed;
+    this._peer = init.peer;
+    // The open packet was just written.
+    this._sentAt = currentTick();
+  }
+
+  /** The current transport; another one after an upgrade. */
+  get transport(): Transport {
+    this._transport ??= this._websocket ? new WebSocket(this) : new Polling(this);
+    return this._transport;
+  }
+
+  /** The request that opened the session. */
+  get request(): EngineRequest {
+    this._request ??= unpackRequest(this._packed, this._peer as Peer);
+    return this._request;
+  }
+
+  set request(request: EngineRequest) {
+    this._request = request;
+  }
+
+  /** Packets that wait for a poll. */
+  get writeBuffer(): any[] {
+    return this._buffer ?? [];
+  }
+
+  _headers(): EngineRequest["headers"] {
+    return this.request.headers;
+  }
+
+  get _url(): string {
+    return this._request?.url ?? packedUrl(this._packed);
+  }
+
+  _query(): Record<string, string> {
+    return this._request?._query ?? parseQuery(this._url);
+  }
+
+  get _secure(): boolean {
+    const socket = this._request?.socket as any;
+    return this._peer?.encrypted ?? !!socket?.encrypted;
+  }
+
+  /** Sends a message. `callback` is called with the transport once it was handed over. */
+  send(data: any, options?: any, callback?: SendCallback): this {
+    this._send(data, options, callback);
+    return this;
+  }
+
+  /** Alias of {@link send}. */
+  write(data: any, options?: any, callback?: SendCallback): this {
+    this._send(data, options, callback);
+    return this;
+  }
+
+  private _send(data: any, options?: any, callback?: SendCallback): void {
+    if (typeof options === "function") {
+      callback = options;
+      options = undefined;
+    }
+    if (this.readyState !== "open") return;
+    if (callback !== undefined) this._await(callback);
+    if (this._announced || this.server._watched) this._announce(data, options);
+    this._write(normalize(data), 0);
+  }
+
+  /** Hands a message to the native engine. */
+  private _write(data: string | Uint8Array, flags: number): void {
+    if (!this._websocket) return this._writePolling(data, flags);
+    this._sentAt = currentTick();
+    if (typeof data === "string") sendText(this._handle, flags, data);
+    else sendBinary(this._handle, flags, data);
+  }
+
+  private _writePolling(data: string | Uint8Array, flags: number): void {
+    const answer = engine.sendPolling(this._handle, data as string | Buffer);
+    if (answer === null) {
+      // It has moved to a WebSocket and the news is on its way: the same place, the other road.
+      if (typeof data === "string") sendText(this._handle, flags, data);
+      else sendBinary(this._handle, flags, data);
+    } else if (answer === "") {
+      this._buffer ??= [];
+      this._buffer.push({ type: "message", data });
+    } else {
+      answerPoll(this, answer);
+    }
+  }
+
+  /** Sends the parts of one Socket.IO packet. See `lib/native-conn.ts`. */
+  writeEncoded(encoded: (string | Buffer)[], options: WriteOptions): void {
+    if (this.readyState !== "open") return;
+    if (!this._plain) {
+      if (options.volatile && !this._isWritable()) return;
+      for (const part of encoded) this._send(part, { compress: options.compress });
+      return;
+    }
+    this._sentAt = currentTick();
+    gather(this._handle, encoded, options.volatile === true ? VOLATILE : 0);
+  }
+
+  /** Whether what is sent goes straight to the native engine, so that it may be sent in bulk. */
+  get _plain(): boolean {
+    return this._websocket && !this._announced && !this.server._watched;
+  }
+
+  _isWritable(): boolean {
+    if (!this._websocket) return this._transport?.writable === true;
+    return !this._blocked && this._sentAt !== currentTick();
+  }
+
+  /** Tells listeners of a message about to be sent. */
+  private _announce(data: any, options: any): void {
+    const compress = options?.compress !== false;
+    const packet: any = { type: "message", options: { ...options, compress } };
+    if (data !== undefined) packet.data = data;
+    this.emit("packetCreate", packet);
+    this.emit("flush", [packet]);
+    this.server.emit("flush", this, [packet]);
+    this.emit("drain");
+    this.server.emit("drain", this);
+  }
+
+  /** Calls back when what is sent now has left this thread. */
+  private _await(callback: SendCallback): void {
+    if (this._callbacks !== null) {
+      this._callbacks.push(callback);
+      return;
+    }
+    this._callbacks = [callback];
+    process.nextTick(() => process.nextTick(() => this._settle()));
+  }
+
+  private _settle(): void {
+    if (this._buffer !== null && this._buffer.length > 0) return;
+    const callbacks = this._callbacks;
+    this._callbacks = null;
+    for (const callback of callbacks ?? []) callback(this.transport);
+  }
+
+  /** A poll has taken what was buffered. */
+  _ondelivered(): void {
+    this._buffer = null;
+    if (this._callbacks !== null) this._settle();
+  }
+
+  /**
+   * Closes the session.
+   *
+   * @param discard - without waiting for buffered packets to be polled
+   */
+  close(discard?: boolean): void {
+    if (this.readyState === "closed" || (this.readyState === "closing" && !discard)) return;
+    this.readyState = "closing";
+    if (this._websocket) {
+      closeSession(this._handle, discard ? DISCARD : 0);
+      this._onclose("forced close");
+      return;
+    }
+    const answer = engine.closePolling(this._handle, discard === true);
+    if (answer !== null) answerPoll(this, answer);
+    drain();
+  }
+
+  /** Has decoded packets given to `sink` from now on. */
+  setSink(sink: PacketSink): void {
+    this._sink = sink;
+  }
+
+  /** Whether somebody takes decoded packets. */
+  get _hasSink(): boolean {
+    return this._sink !== null;
+  }
+
+  /** Has packets come here undecoded: somebody wants to see them. */
+  _setRaw(): void {
+    if (this._raw) return;
+    this._raw = true;
+    setRaw(this._handle);
+  }
+
+  private _noteListener(event: string | symbol): void {
+    if (PACKET_EVENTS.has(event)) this._setRaw();
+    else if (SEND_EVENTS.has(event)) this._announced = true;
+  }
+
+  override on(event: string | symbol, listener: (...args: any[]) => void): this {
+    this._noteListener(event);
+    return super.on(event, listener);
+  }
+
+  override addListener(event: string | symbol, listener: (...args: any[]) => void): this {
+    return this.on(event, listener);
+  }
+
+  override prependListener(event: string | symbol, listener: (...args: any[]) => void): this {
+    this._noteListener(event);
+    return super.prependListener(event, listener);
+  }
+
+  _onpacket(type: number, nsp: string, id: number | undefined, data: any): void {
+    if (this.readyState !== "open") return;
+    // Decoded before the engine heard that somebody wants to see packets: shown all the same.
+    if (this._raw) this._show("message", encodeAgain(type, nsp, id, data));
+    if (this.readyState === "open") this._sink?.onpacket(type, nsp, id, data);
+  }
+
+  /** Shows a packet to those who listen for packets. */
+  private _show(type: string, data: string | Buffer): void {
+    this.emit("packet", type === "message" || data !== "" ? { type, data } : { type });
+    if (type === "pong") this.emit("heartbeat");
+    if (type !== "message") return;
+    this.emit("data", data);
+    this.emit("message", data);
+  }
+
+  _onraw(type: number, data: string | Buffer): void {
+    if (this.readyState !== "open") return;
+    const name = type === -1 ? "message" : TYPES[type];
+    this._show(name, data);
+    if (name !== "message") return;
+    if (this._sink !== null) this._decode(data);
+  }
+
+  /** Decodes a message here; `readyState` may have changed in a listener. */
+  private _decode(data: string | Buffer): void {
+    if (this.readyState !== "open") return;
+    if (this._decoder === null) {
+      this._decoder = new Decoder();
+      this._decoder.on("decoded", (packet: any) => {
+        this._sink?.onpacket(packet.type, packet.nsp, packet.id, packet.data);
+      });
+    }
+    try {
+      this._decoder.add(data);
+    } catch (error) {
+      this._onrefused((error as Error).message);
+    }
+  }
+
+  _onrefused(message: string): void {
+    if (this.readyState === "open") this._sink?.onerror(message);
+  }
+
+  _onanswer(payload: string): void {
+    answerPoll(this, payload);
+  }
+
+  _onclosed(reason: number, message: string | null): void {
+    this._onclose(closeReasons[reason], message === null ? undefined : new Error(message));
+  }
+
+  _onnote(note: number): void {
+    switch (note) {
+      case Note.Upgrading:
+        this.emit("upgrading", new WebSocket(this));
+        break;
+      case Note.Upgraded:
+        this._switch();
+        break;
+      case Note.UpgradeLost:
+        this.upgrading = false;
+        break;
+      case Note.Blocked:
+        this._blocked = true;
+        break;
+      case Note.Drained:
+        this._blocked = false;
+        break;
+    }
+  }
+
+  private _switch(): void {
+    this._transport?.discard();
+    this._transport = null;
+    this._websocket = true;
+    this.upgrading = false;
+    this.upgraded = true;
+    this._ondelivered();
+    this.emit("upgrade", this.transport);
+  }
+
+  _onclose(reason: string, description?: Error): void {
+    if (this.readyState === "closed") return;
+    this.readyState = "closed";
+    unregister(this);
+    release();
+    this._callbacks = null;
+    this._decoder?.destroy();
+    this.server._onClosed(this);
+    this._sink?.onclose(reason, description);
+    this.emit("close", reason, description);
+  }
+}
+
+/** What the engine sends as it is; anything else becomes text. */
+function normalize(data: any): string | Uint8Array {
+  if (typeof data === "string") return data;
+  if (data instanceof Uint8Array) return data;
+  if (data instanceof ArrayBuffer) return new Uint8Array(data);
+  if (ArrayBuffer.isView(data)) {
+    return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  }
+  return data === undefined || data === null ? "" : String(data);
+}
+
+/** The text of a packet that was decoded; attachments are shown as they are encoded. */
+function encodeAgain(type: number, nsp: string, id: number | undefined, data: any): string {
+  const name = nsp === "/" ? "" : `${nsp},`;
+  const json = data === undefined ? "" : JSON.stringify(data);
+  return `${type}${name}${id ?? ""}${json}`;
+}

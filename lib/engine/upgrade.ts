@@ -1,0 +1,165 @@
+/** WebSocket upgrades: checks, the 101, and the connection's way into the native engine. */
+import { validateHeaderValue } from "node:http";
+import { type Server as NetServer, Socket as NetSocket } from "node:net";
+import type { Duplex } from "node:stream";
+import { registerStream, setAdoptedEnd } from "./inbox";
+import { type Connection, engine, hold } from "./native";
+import type { EngineRequest } from "./request";
+
+/** An upgrade request as Node gives it. */
+export interface UpgradeRequest {
+  req: EngineRequest;
+  socket: Duplex;
+  /** Bytes that followed the request. */
+  head: Buffer;
+}
+
+/** What becomes of an accepted WebSocket. */
+export interface Acceptor {
+  /** Hands the connection to the native engine; may throw. */
+  attach(connection: Connection): void;
+}
+
+/** Refuses an upgrade request and ends its connection. */
+export function refuseUpgrade(socket: Duplex, message: string): void {
+  if (!socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const length = Buffer.byteLength(message);
+  socket.end(
+    "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-type: text/html\r\n" +
+      `Content-Length: ${length}\r\n\r\n${message}`,
+    () => socket.destroy(),
+  );
+}
+
+const UNAVAILABLE =
+  "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Type: text/html\r\n" +
+  "Content-Length: 19\r\n\r\nService Unavailable";
+
+/** Answers a request with 101 and hands its connection over; or refuses it. */
+export function acceptUpgrade(
+  upgrade: UpgradeRequest,
+  closed: boolean,
+  headerLines: () => string[],
+  acceptor: Acceptor,
+): void {
+  const { req, socket } = upgrade;
+  const { headers } = req;
+  const checked = engine.checkUpgrade(
+    headers.upgrade,
+    headers["sec-websocket-key"],
+    headers["sec-websocket-version"] as string | undefined,
+    headers["sec-websocket-protocol"],
+  );
+  const refusal = checked.refusal ?? (closed ? UNAVAILABLE : null);
+  if (refusal !== null) {
+    socket.end(refusal, () => socket.destroy());
+    return;
+  }
+  if (!socket.readable || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const lines = [
+    "HTTP/1.1 101 Switching Protocols",
+    "Upgrade: websocket",
+    "Connection: Upgrade",
+    `Sec-WebSocket-Accept: ${checked.accept}`,
+  ];
+  if (checked.protocol != null) lines.push(`Sec-WebSocket-Protocol: ${checked.protocol}`);
+  for (const line of headerLines()) {
+    // A line end in a value would let it forge the rest of the answer.
+    validateHeaderValue("header", line);
+    lines.push(line);
+  }
+  whenWritten(socket, () => {
+    handOver(upgrade, `${lines.join("\r\n")}\r\n\r\n`, acceptor);
+  });
+}
+
+/** An answer to an earlier request of the connection must be out before the socket is taken. */
+function whenWritten(socket: Duplex, callback: () => void): void {
+  if (socket.writableLength === 0) return callback();
+  socket.write("", () => {
+    if (!socket.destroyed) callback();
+  });
+}
+
+function handOver(upgrade: UpgradeRequest, response: string, acceptor: Acceptor): void {
+  const { socket } = upgrade;
+  const fd = adoptableDescriptor(socket);
+  if (fd === null) return pump(upgrade, response, acceptor);
+  const server = (socket as any).server as NetServer | undefined;
+  const connection = { stream: ownerNumber(server), fd, head: pending(upgrade), response };
+  // Its address outlives the socket only if it was read before.
+  void (socket as NetSocket).remoteAddress;
+  acceptor.attach(connection);
+  hold();
+  if (server !== undefined) (server as any)._connections++;
+  socket.destroy();
+}
+
+/** What has been received and not been read: it comes with the request, or after it. */
+function pending({ socket, head }: UpgradeRequest): Buffer {
+  const rest: Buffer | null = socket.read();
+  return rest === null ? head : Buffer.concat([head, rest]);
+}
+
+/**
+ * The descriptor of a plain TCP or UNIX socket; null for TLS (whose descriptor carries ciphertext)
+ * and for any other stream.
+ */
+function adoptableDescriptor(socket: Duplex): number | null {
+  if (process.platform === "win32" || !(socket instanceof NetSocket)) return null;
+  if ((socket as any).encrypted || (socket as any)._parent) return null;
+  const fd = (socket as any)._handle?.fd;
+  return typeof fd === "number" && fd >= 0 ? fd : null;
+}
+
+/** Servers that sockets were taken from; a connection's number is its server's place here. */
+const owners: (NetServer | undefined)[] = [undefined];
+
+function ownerNumber(server: NetServer | undefined): number {
+  const known = owners.indexOf(server);
+  if (known !== -1) return known;
+  const free = owners.findIndex((owner, i) => i > 0 && owner !== undefined && !isInUse(owner));
+  if (free !== -1) {
+    owners[free] = server;
+    return free;
+  }
+  return owners.push(server) - 1;
+}
+
+function isInUse(server: any): boolean {
+  return server.listening || server._connections > 0;
+}
+
+// An adopted connection still counts as one of its server, so that `close()` waits for it.
+setAdoptedEnd((owner) => {
+  const server = owners[owner] as any;
+  if (server === undefined) return;
+  server._connections--;
+  server._emitCloseIfDrained();
+});
+
+/** Feeds the engine from a stream that cannot be adopted, and writes what it says. */
+function pump(upgrade: UpgradeRequest, response: string, acceptor: Acceptor): void {
+  const { socket } = upgrade;
+  const stream = engine.nextStream();
+  registerStream(stream, {
+    write(data) {
+      socket.write(data, () => engine.written(stream, data.length));
+    },
+    end() {
+      socket.end(() => socket.destroy());
+    },
+  });
+  const finish = () => engine.feed(stream, Buffer.alloc(0));
+  acceptor.attach({ stream, head: pending(upgrade), response });
+  hold();
+  socket.on("data", (chunk: Buffer) => engine.feed(stream, chunk));
+  socket.once("end", finish);
+  socket.once("close", finish);
+}

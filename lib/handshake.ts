@@ -1,0 +1,33 @@
+/** What a socket knows of the request that opened its connection. */
+import type { Socket as EngineSocket } from "./engine";
+import { isNative } from "./native-conn";
+import type { Handshake } from "./socket-types";
+
+/**
+ * Builds the handshake of a socket. A native connection is asked for the parts, so that nothing
+ * forces its request into existence; another one may have no request at all (WebTransport).
+ *
+ * @param issued - creation of the socket, in milliseconds
+ * @param auth - payload of the CONNECT packet
+ */
+export function buildHandshake(
+  conn: EngineSocket,
+  issued: number,
+  auth: { [key: string]: any },
+): Handshake {
+  const request = isNative(conn)
+    ? { headers: conn._headers(), url: conn._url, _query: conn._query() }
+    : (conn.request as any);
+  const headers = request?.headers ?? {};
+  return {
+    headers,
+    time: `${new Date(issued)}`,
+    address: conn.remoteAddress,
+    xdomain: !!headers.origin,
+    secure: isNative(conn) ? conn._secure : !request || !!request.connection?.encrypted,
+    issued,
+    url: request?.url,
+    query: request?._query ?? {},
+    auth,
+  };
+}

@@ -1,0 +1,54 @@
+/**
+ * What a connection of the native engine offers beyond an engine socket, as the Client uses it.
+ * Connections without it (another engine given to `io.bind`) are driven by their events.
+ */
+import type { IncomingHttpHeaders } from "node:http";
+import type { Socket as EngineSocket } from "./engine";
+
+/** Receives what arrives on a native connection, already decoded. */
+export interface PacketSink {
+  /**
+   * A packet with its attachments in place.
+   *
+   * @param type - number of the Socket.IO packet type; binary events and acks come as plain ones
+   * @param nsp - name of the namespace
+   * @param id - id of the acknowledgement, if any
+   */
+  onpacket(type: number, nsp: string, id: number | undefined, data: any): void;
+  /** A packet that could not be decoded. */
+  onerror(message: string): void;
+  /** The connection is closed. */
+  onclose(reason: string, description?: Error): void;
+}
+
+/** How a packet is to be written. */
+export interface WriteOptions {
+  /** Drop the packet when the transport is not writable. */
+  volatile?: boolean;
+  /** Whether the transport may compress it. */
+  compress?: boolean;
+  /** The frames of a broadcast, made once by the adapter. */
+  wsPreEncodedFrame?: unknown;
+}
+
+/** A connection of the native engine. */
+export type NativeConn = EngineSocket & {
+  readonly native: true;
+  /** Sends decoded packets to `sink` instead of emitting "data". */
+  setSink(sink: PacketSink): void;
+  /** Writes the parts of one packet; the same array for several connections is a broadcast. */
+  writeEncoded(encoded: (string | Buffer)[], opts: WriteOptions): void;
+  /** The headers of `request`, without building it. */
+  _headers(): IncomingHttpHeaders;
+  /** The URL of `request`. */
+  readonly _url: string;
+  /** The query of `request`. */
+  _query(): Record<string, string>;
+  /** Whether the connection is encrypted. */
+  readonly _secure: boolean;
+};
+
+/** Whether a connection belongs to the native engine. */
+export function isNative(conn: EngineSocket): conn is NativeConn {
+  return (conn as { native?: boolean }).native === true;
+}

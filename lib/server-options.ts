@@ -1,0 +1,76 @@
+/** What a server can be created with: its options, and the servers it attaches to. */
+import type { Server as HTTPServer } from "node:http";
+import type { Http2SecureServer, Http2Server } from "node:http2";
+import type { Server as HTTPSServer } from "node:https";
+import { type Adapter, SessionAwareAdapter } from "socket.io-adapter";
+import { InMemoryAdapter } from "./adapter";
+import type { AttachOptions, ServerOptions as EngineOptions } from "./engine";
+import type { Namespace } from "./namespace";
+
+/** Makes an adapter; called with `new` for each namespace, so an arrow function will not do. */
+export type AdapterConstructor = typeof Adapter | ((nsp: Namespace) => Adapter);
+
+/** Decides whether a dynamic namespace accepts a name. */
+export type ParentNspNameMatchFn = (
+  name: string,
+  auth: { [key: string]: any },
+  fn: (err: Error | null, success: boolean) => void,
+) => void;
+
+/** The HTTP servers a server can be attached to. */
+export type TServerInstance = HTTPServer | HTTPSServer | Http2SecureServer | Http2Server;
+
+/** Options of a server, including those of the engine below it. */
+export interface ServerOptions extends EngineOptions, AttachOptions {
+  /** Prefix of the requests that are for this server. Default: `"/socket.io"`. */
+  path: string;
+  /** Whether the client bundles are served. Default: `true`. */
+  serveClient: boolean;
+  /** The adapter of the namespaces. Default: the in-memory one. */
+  adapter: AdapterConstructor;
+  /** Encodes and decodes packets. Default: `socket.io-parser`. */
+  parser: any;
+  /** Milliseconds a client has to join a namespace. Default: 45000. */
+  connectTimeout: number;
+  /** Lets clients that come back have their rooms, data and missed packets. Default: off. */
+  connectionStateRecovery: {
+    /** Milliseconds a session is kept. Default: 120000. */
+    maxDisconnectionDuration?: number;
+    /** Whether a recovered socket is connected without running middlewares. Default: `true`. */
+    skipMiddlewares?: boolean;
+  };
+  /** Whether a child of a dynamic namespace goes with its last socket. Default: `false`. */
+  cleanupEmptyChildNamespaces: boolean;
+}
+
+/**
+ * An option, as far as it was given: a property that somebody put on `Object.prototype` is none.
+ */
+export function option<Key extends keyof ServerOptions>(
+  opts: Partial<ServerOptions>,
+  key: Key,
+): Partial<ServerOptions>[Key] {
+  const value = opts[key];
+  if (value === undefined || Object.hasOwn(opts, key)) return value;
+  return Object.hasOwn(Object.prototype, key) ? undefined : value;
+}
+
+/** Fills in the defaults of the options that are read during operation, in the object itself. */
+export function fillInOptions(opts: Partial<ServerOptions>): void {
+  const recovery = option(opts, "connectionStateRecovery");
+  if (recovery) {
+    opts.connectionStateRecovery = {
+      maxDisconnectionDuration: 2 * 60 * 1000,
+      skipMiddlewares: true,
+      ...recovery,
+    };
+  }
+  opts.cleanupEmptyChildNamespaces = !!option(opts, "cleanupEmptyChildNamespaces");
+}
+
+/** The adapter of the options, or the one that suits them. */
+export function chooseAdapter(opts: Partial<ServerOptions>): AdapterConstructor {
+  const adapter = option(opts, "adapter");
+  if (adapter) return adapter;
+  return opts.connectionStateRecovery ? SessionAwareAdapter : InMemoryAdapter;
+}

@@ -1,0 +1,574 @@
+/**
+ * A client in a namespace: events in both directions, acknowledgements, rooms, and the way from
+ * its connection to its disconnection.
+ *
+ * One exists per client and namespace, so what a quiet socket does not use is created on demand.
+ */
+import type { IncomingMessage } from "node:http";
+import debugModule from "debug";
+import type {
+  Adapter,
+  BroadcastFlags,
+  PrivateSessionId,
+  Room,
+  Session,
+  SocketId,
+} from "socket.io-adapter";
+import { type Packet, PacketType } from "socket.io-parser";
+import { BroadcastOperator } from "./broadcast-operator";
+import { CatchAllEmitter } from "./catch-all";
+import type { Client } from "./client";
+import { Stage } from "./dispatch";
+import type { Socket as EngineSocket } from "./engine";
+import { buildHandshake } from "./handshake";
+import { randomId } from "./ids";
+import type { Server } from "./index";
+import { type Middleware, runMiddlewares } from "./middleware";
+import type { Namespace } from "./namespace";
+import {
+  type DisconnectReason,
+  type Event,
+  type Handshake,
+  RESERVED_EVENTS,
+  type SocketReservedEventsMap,
+} from "./socket-types";
+import type {
+  AllButLast,
+  DecorateAcknowledgements,
+  DecorateAcknowledgementsWithMultipleResponses,
+  DefaultEventsMap,
+  EventNames,
+  EventNamesWithAck,
+  EventParams,
+  EventsMap,
+  FirstNonErrorArg,
+  Last,
+  MessageParams,
+} from "./typed-events";
+
+const debug = debugModule("socket.io:socket");
+
+type AnySocket = Socket<any, any, any, any>;
+type Listener = (...args: any[]) => void;
+
+/** What `packet()` is given: one to encode, or the parts of one already encoded. */
+type OutgoingPacket = Partial<Packet> | (string | Buffer)[];
+
+/** Disconnections after which the client may come back and recover its state. */
+const RECOVERABLE_REASONS: ReadonlySet<DisconnectReason> = new Set<DisconnectReason>([
+  "transport error",
+  "transport close",
+  "forced close",
+  "ping timeout",
+  "server shutting down",
+  "forced server close",
+]);
+
+const NO_FLAGS: BroadcastFlags = Object.freeze({});
+
+function ignoreError(): void {}
+
+/**
+ * The listeners every socket starts with: an `error` event must always find one. A prototype
+ * without properties keeps event names of clients away from `Object.prototype` as a null prototype
+ * does, but leaves a small object with fast properties.
+ */
+function InitialListeners(this: Record<string, unknown>): void {
+  this.error = ignoreError;
+}
+InitialListeners.prototype = Object.create(null);
+
+/** An event that a middleware refused. It keeps its place among the others. */
+class Refusal {
+  constructor(readonly err: Error) {}
+}
+
+/** Last stage of an incoming event, after the middlewares: its listeners. */
+const listenerStage = new Stage<AnySocket, any[] | Refusal>((socket, event) => {
+  if (event instanceof Refusal) socket._onerror(event.err);
+  else socket._deliver(event);
+});
+
+/**
+ * A client connected to a namespace.
+ *
+ * @typeParam ListenEvents - events sent by the client
+ * @typeParam EmitEvents - events sent to the client
+ * @typeParam ServerSideEvents - events between servers
+ * @typeParam SocketData - type of {@link Socket.data}
+ */
+export class Socket<
+  ListenEvents extends EventsMap = DefaultEventsMap,
+  EmitEvents extends EventsMap = ListenEvents,
+  ServerSideEvents extends EventsMap = DefaultEventsMap,
+  SocketData = any,
+> extends CatchAllEmitter<ListenEvents, EmitEvents, SocketReservedEventsMap> {
+  /** Identifier of the socket, unique among all servers. */
+  readonly id: SocketId;
+  /** Whether the state of a former connection was recovered. */
+  readonly recovered: boolean = false;
+  /** Whether the socket is in the namespace: from its CONNECT packet to its disconnection. */
+  connected = false;
+
+  /** Known to the client only; lets it recover the session. */
+  private readonly pid?: PrivateSessionId;
+  private readonly adapter: Adapter;
+  private flags: BroadcastFlags = NO_FLAGS;
+  private _leaving = false;
+  private _left = false;
+  private readonly _issued = Date.now();
+  private readonly _auth?: { [key: string]: any };
+  private _handshake?: Handshake = undefined;
+  private _data?: SocketData = undefined;
+  private _acks?: Map<number, Listener> = undefined;
+  private _fns?: Middleware<Event, Error>[] = undefined;
+
+  /**
+   * @param nsp - the namespace
+   * @param client - the connection
+   * @param auth - payload of the CONNECT packet
+   * @param previousSession - state to recover
+   */
+  constructor(
+    readonly nsp: Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
+    readonly client: Client<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
+    auth?: Record<string, unknown>,
+    previousSession?: Session,
+  ) {
+    super();
+    const self = this as any;
+    self._events = new (InitialListeners as any)();
+    self._eventsCount = 1;
+    this.adapter = nsp.adapter;
+    this._auth = auth;
+    if (client.conn.protocol === 3) {
+      this.id = nsp.name === "/" ? client.id : `${nsp.name}#${client.id}`;
+    } else {
+      this.id = previousSession ? previousSession.sid : randomId();
+      if (this.server._opts.connectionStateRecovery) {
+        this.pid = previousSession ? previousSession.pid : randomId();
+      }
+    }
+    // Another engine may change its request later on; the native one keeps what it was sent.
+    if (!client._native) this._handshake = this.buildHandshake();
+    if (previousSession) {
+      this.recovered = true;
+      this.recover(previousSession);
+    }
+  }
+
+  private recover(session: Session): void {
+    this._data = session.data as SocketData;
+    for (const room of session.rooms) this.join(room);
+    for (const data of session.missedPackets) this.packet({ type: PacketType.EVENT, data });
+  }
+
+  private buildHandshake(): Handshake {
+    return buildHandshake(this.client.conn, this._issued, this._auth ?? {});
+  }
+
+  /** The request that opened the connection, and what came with the CONNECT packet. */
+  get handshake(): Handshake {
+    this._handshake ??= this.buildHandshake();
+    return this._handshake;
+  }
+
+  set handshake(handshake: Handshake) {
+    this._handshake = handshake;
+  }
+
+  /** Data of the application; `fetchSockets()` shows it on every server. */
+  get data(): SocketData {
+    this._data ??= {} as SocketData;
+    return this._data;
+  }
+
+  set data(data: SocketData) {
+    this._data = data;
+  }
+
+  /** Callbacks of the acknowledgements this client still owes, by id. Adapters write to it. */
+  private get acks(): Map<number, Listener> {
+    this._acks ??= new Map();
+    return this._acks;
+  }
+
+  private get fns(): Middleware<Event, Error>[] {
+    this._fns ??= [];
+    return this._fns;
+  }
+
+  /** The server this socket belongs to. */
+  get server(): Server<ListenEvents, EmitEvents, ServerSideEvents, SocketData> {
+    return this.nsp.server;
+  }
+
+  /** Whether the socket is not in the namespace. */
+  get disconnected(): boolean {
+    return !this.connected;
+  }
+
+  /** The request that opened the connection. */
+  get request(): IncomingMessage {
+    return this.client.request;
+  }
+
+  /** The engine connection. */
+  get conn(): EngineSocket {
+    return this.client.conn;
+  }
+
+  /** The rooms of this socket: a live set while it is in one. */
+  get rooms(): Set<Room> {
+    return this.adapter.socketRooms(this.id) ?? new Set();
+  }
+
+  // --- outgoing events ------------------------------------------------------------------------
+
+  /**
+   * Sends an event to this client. A function as last argument is the acknowledgement.
+   *
+   * @throws Error when the name is reserved
+   */
+  override emit<Ev extends EventNames<EmitEvents>>(
+    ev: Ev,
+    ...args: EventParams<EmitEvents, Ev>
+  ): boolean;
+  // The rest array becomes the packet's data: no other is made on the way.
+  override emit(...data: any[]): boolean {
+    if (RESERVED_EVENTS.has(data[0])) throw new Error(`"${data[0]}" is a reserved event name`);
+    if (data.length === 0) data.push(undefined);
+
+    const packet: Partial<Packet> = { type: PacketType.EVENT, data };
+    const { nsp, flags } = this;
+    if (typeof data[data.length - 1] === "function") {
+      packet.id = nsp._ids++;
+      if (debug.enabled) debug("emitting packet with ack id %d", packet.id);
+      this.registerAckCallback(packet.id, data.pop());
+    }
+    this.flags = NO_FLAGS;
+    const options = flags === NO_FLAGS ? {} : flags;
+
+    if (nsp.server._opts.connectionStateRecovery) {
+      // Through the adapter, which keeps the packet for a client that comes back.
+      this.adapter.broadcast(packet as Packet, {
+        rooms: new Set([this.id]),
+        except: new Set(),
+        flags: options,
+      });
+    } else {
+      if (this._anyOutgoingListeners !== undefined) this.notifyOutgoingListeners(packet);
+      this.packet(packet, options);
+    }
+    return true;
+  }
+
+  /**
+   * Sends an event and waits for the acknowledgement.
+   *
+   * @returns its first argument; rejected with an Error if `timeout()` was set and has elapsed
+   */
+  emitWithAck<Ev extends EventNamesWithAck<EmitEvents>>(
+    ev: Ev,
+    ...args: AllButLast<EventParams<EmitEvents, Ev>>
+  ): Promise<FirstNonErrorArg<Last<EventParams<EmitEvents, Ev>>>> {
+    const withError = this.flags.timeout !== undefined;
+    return new Promise((resolve, reject) => {
+      const callback = withError
+        ? (err: Error | null, value: any) => (err ? reject(err) : resolve(value))
+        : resolve;
+      this.emit(ev, ...([...args, callback] as any));
+    });
+  }
+
+  /** Sends a `message` event. */
+  send(...args: MessageParams<EmitEvents>): this {
+    this.emit("message" as any, ...(args as any));
+    return this;
+  }
+
+  /** Alias of {@link Socket.send}. */
+  write(...args: MessageParams<EmitEvents>): this {
+    this.emit("message" as any, ...(args as any));
+    return this;
+  }
+
+  private registerAckCallback(id: number, callback: Listener): void {
+    const { timeout } = this.flags;
+    if (timeout === undefined) {
+      this.acks.set(id, callback);
+      return;
+    }
+    const timer = setTimeout(() => {
+      if (debug.enabled) debug("event with ack id %d has timed out after %d ms", id, timeout);
+      this.acks.delete(id);
+      callback.call(this, new Error("operation has timed out"));
+    }, timeout);
+    this.acks.set(id, (...args) => {
+      clearTimeout(timer);
+      callback.call(this, null, ...args);
+    });
+  }
+
+  /** Writes a packet of this namespace to the client. */
+  private packet(
+    packet: OutgoingPacket,
+    opts: BroadcastFlags & { preEncoded?: boolean } = {},
+  ): void {
+    (packet as Packet).nsp = this.nsp.name;
+    opts.compress = opts.compress !== false;
+    this.client._packet(packet as Packet, opts);
+  }
+
+  // --- flags and broadcasts -------------------------------------------------------------------
+
+  private flag(name: "volatile" | "compress" | "timeout", value: boolean | number): void {
+    if (this.flags === NO_FLAGS) this.flags = {};
+    (this.flags as Record<string, unknown>)[name] = value;
+  }
+
+  /** The next packet may be lost if the client is not ready to receive. */
+  get volatile(): this {
+    this.flag("volatile", true);
+    return this;
+  }
+
+  /** Whether the next packet may be compressed (default: true). */
+  compress(compress: boolean): this {
+    this.flag("compress", compress);
+    return this;
+  }
+
+  /** The acknowledgement of the next event is called with an Error after `timeout` ms. */
+  timeout(
+    timeout: number,
+  ): Socket<ListenEvents, DecorateAcknowledgements<EmitEvents>, ServerSideEvents, SocketData> {
+    this.flag("timeout", timeout);
+    return this as any;
+  }
+
+  /** Broadcasts to everyone else. */
+  get broadcast(): BroadcastOperator<
+    DecorateAcknowledgementsWithMultipleResponses<EmitEvents>,
+    SocketData
+  > {
+    return this.newBroadcastOperator();
+  }
+
+  /** Broadcasts to everyone else on this server. */
+  get local(): BroadcastOperator<
+    DecorateAcknowledgementsWithMultipleResponses<EmitEvents>,
+    SocketData
+  > {
+    return this.newBroadcastOperator().local;
+  }
+
+  /** Broadcasts to `room`, without this socket. */
+  to(
+    room: Room | Room[],
+  ): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
+    return this.newBroadcastOperator().to(room);
+  }
+
+  /** Alias of {@link Socket.to}. */
+  in(
+    room: Room | Room[],
+  ): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
+    return this.newBroadcastOperator().in(room);
+  }
+
+  /** Broadcasts to everyone else who is not in `room`. */
+  except(
+    room: Room | Room[],
+  ): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
+    return this.newBroadcastOperator().except(room);
+  }
+
+  private newBroadcastOperator() {
+    const { flags } = this;
+    this.flags = NO_FLAGS;
+    return new BroadcastOperator<
+      DecorateAcknowledgementsWithMultipleResponses<EmitEvents>,
+      SocketData
+    >(this.adapter, new Set(), new Set([this.id]), { ...flags });
+  }
+
+  // --- rooms ----------------------------------------------------------------------------------
+
+  /** Enters rooms. Without effect once the socket has left its namespace. */
+  join(rooms: Room | Room[]): Promise<void> | void {
+    if (this._left) return;
+    if (debug.enabled) debug("join room %s", rooms);
+    return this.adapter.addAll(this.id, new Set(Array.isArray(rooms) ? rooms : [rooms]));
+  }
+
+  /** Leaves a room. */
+  leave(room: Room): Promise<void> | void {
+    if (debug.enabled) debug("leave room %s", room);
+    return this.adapter.del(this.id, room);
+  }
+
+  private leaveAll(): void {
+    this.adapter.delAll(this.id);
+  }
+
+  // --- incoming packets -----------------------------------------------------------------------
+
+  /** Handles a packet of the client, in the first stage of dispatch. */
+  _onpacket(packet: Packet): void {
+    if (debug.enabled) debug("got packet %j", packet);
+    switch (packet.type) {
+      case PacketType.EVENT:
+      case PacketType.BINARY_EVENT:
+        this.onevent(packet);
+        break;
+      case PacketType.ACK:
+      case PacketType.BINARY_ACK:
+        this.onack(packet);
+        break;
+      case PacketType.DISCONNECT:
+        this.ondisconnect();
+        break;
+    }
+  }
+
+  private onevent(packet: Packet): void {
+    const event: any[] = packet.data ?? [];
+    if (packet.id !== undefined && packet.id !== null) event.push(this.ack(packet.id));
+    if (this._anyListeners !== undefined) this.notifyIncomingListeners(event);
+    this.dispatch(event as Event);
+  }
+
+  /** The function that answers the event with ack id `id`, once. */
+  private ack(id: number): Listener {
+    let sent = false;
+    return (...data) => {
+      if (sent) return;
+      sent = true;
+      if (debug.enabled) debug("sending ack %j", data);
+      this.packet({ id, type: PacketType.ACK, data });
+    };
+  }
+
+  private onack(packet: Packet): void {
+    const id = packet.id as number;
+    const callback = this._acks?.get(id);
+    if (typeof callback !== "function") {
+      if (debug.enabled) debug("bad ack %s", id);
+      return;
+    }
+    this.acks.delete(id);
+    callback.apply(this, packet.data);
+  }
+
+  /** Ignores the acknowledgement of a broadcast that has timed out. */
+  _forgetAck(id: number): void {
+    this._acks?.delete(id);
+  }
+
+  private ondisconnect(): void {
+    if (debug.enabled) debug("got disconnect packet");
+    this._onclose("client namespace disconnect");
+  }
+
+  private dispatch(event: Event): void {
+    if (this._fns === undefined) {
+      listenerStage.push(this, event);
+      return;
+    }
+    this.run(event, (err) => listenerStage.push(this, err ? new Refusal(err) : event));
+  }
+
+  /** Runs the listeners of an event of the client. */
+  _deliver(event: any[]): void {
+    if (!this.connected) {
+      if (debug.enabled) debug("ignore packet received after disconnection");
+      return;
+    }
+    // A client may name an event "error"; the application may have removed every listener.
+    if (event[0] === "error" && this.listenerCount("error") === 0) return;
+    this.emitUntyped.apply(this, event as [string, ...any[]]);
+  }
+
+  /**
+   * Adds a middleware for incoming events. `next(err)` drops the event and emits `error`.
+   */
+  use(fn: (event: Event, next: (err?: Error) => void) => void): this {
+    this.fns.push(fn);
+    return this;
+  }
+
+  private run(event: Event, done: (err: Error | null) => void): void {
+    runMiddlewares(this.fns.slice(), event, done);
+  }
+
+  // --- connection and disconnection -----------------------------------------------------------
+
+  /** The namespace has accepted the socket. */
+  _onconnect(): void {
+    if (debug.enabled) debug("socket connected - writing packet");
+    this.connected = true;
+    this.join(this.id);
+    if (this.client.conn.protocol === 3) this.packet({ type: PacketType.CONNECT });
+    else this.packet({ type: PacketType.CONNECT, data: { sid: this.id, pid: this.pid } });
+  }
+
+  /** Emits `error`, which never throws for want of a listener. */
+  _onerror(err: Error): void {
+    if (this.listenerCount("error") > 0) this.emitReserved("error", err);
+  }
+
+  /** Leaves the namespace. Only the first call of a connected socket has an effect. */
+  _onclose(reason: DisconnectReason, description?: any): this {
+    // A "disconnecting" listener may disconnect the socket itself.
+    if (!this.connected || this._leaving) return this;
+    if (debug.enabled) debug("closing socket - reason %s", reason);
+    this._leaving = true;
+    try {
+      this.emitReserved("disconnecting", reason, description);
+    } finally {
+      if (this.pid !== undefined && RECOVERABLE_REASONS.has(reason)) {
+        if (debug.enabled) debug("connection state recovery is enabled for sid %s", this.id);
+        this.adapter.persistSession({
+          sid: this.id,
+          pid: this.pid,
+          rooms: [...this.rooms],
+          data: this.data,
+        });
+      }
+      this._cleanup();
+      this.client._remove(this);
+      this.connected = false;
+      this.emitReserved("disconnect", reason, description);
+    }
+    return this;
+  }
+
+  /** Leaves rooms and namespace for good. */
+  _cleanup(): void {
+    this.leaveAll();
+    this.nsp._remove(this);
+    this._left = true;
+  }
+
+  /** Refuses the connection to the namespace. */
+  _error(data: any): void {
+    this.packet({ type: PacketType.CONNECT_ERROR, data });
+  }
+
+  /**
+   * Disconnects the client from the namespace.
+   *
+   * @param close - also from all other namespaces, and closes its connection
+   */
+  disconnect(close = false): this {
+    if (!this.connected) return this;
+    if (close) {
+      this.client._disconnect();
+    } else {
+      this.packet({ type: PacketType.DISCONNECT });
+      this._onclose("server namespace disconnect");
+    }
+    return this;
+  }
+}

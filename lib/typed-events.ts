@@ -1,0 +1,245 @@
+/**
+ * The typing of events: maps from event names to listener signatures, what an acknowledgement
+ * becomes under `timeout()` or in a broadcast, and the emitter base class that applies them.
+ *
+ * Everything but {@link StrictEventEmitter} exists for the compiler only.
+ */
+import { EventEmitter } from "node:events";
+
+/** Any map of event names to listener signatures. */
+export interface EventsMap {
+  [event: string]: any;
+}
+
+/** The map of an untyped server: every event, any arguments. */
+export interface DefaultEventsMap {
+  [event: string]: (...args: any[]) => void;
+}
+
+/** Names of the events of a map. */
+export type EventNames<Map extends EventsMap> = keyof Map & (string | symbol);
+
+/** Arguments of one event. */
+export type EventParams<Map extends EventsMap, Ev extends EventNames<Map>> = Parameters<Map[Ev]>;
+
+type Fn = (...args: any[]) => any;
+
+type IsAny<T> = 0 extends 1 & T ? true : false;
+
+/** Type of the last element; `any` where the length is unknown. */
+export type Last<T extends any[]> = T extends [...infer _Head, infer Tail] ? Tail : any;
+
+/** All elements but the last one. */
+export type AllButLast<T extends any[]> = T extends [...infer Head, infer _Tail] ? Head : any[];
+
+/** First element that is not the leading error; `undefined` for an empty list. */
+export type FirstNonErrorTuple<T extends unknown[]> = T[0] extends Error ? T[1] : T[0];
+
+/** First argument of an acknowledgement that is not the leading error. */
+export type FirstNonErrorArg<T> = T extends (...args: infer Params) => any
+  ? FirstNonErrorTuple<Params>
+  : any;
+
+/** Each element becomes an array of itself. */
+export type MultiplyArray<T extends unknown[]> = { [K in keyof T]: T[K][] };
+
+/**
+ * What the last parameter of a listener is: an acknowledgement that starts with an error
+ * ("error"), another one ("ack"), no function ("none"), or unknown ("any").
+ */
+type AckKind<Listener> =
+  IsAny<Listener> extends true
+    ? "any"
+    : Listener extends (...args: infer Params) => any
+      ? Params extends []
+        ? "none"
+        : IsAny<Last<Params>> extends true
+          ? "any"
+          : Last<Params> extends (...args: infer AckParams) => any
+            ? StartsWithError<AckParams> extends true
+              ? "error"
+              : "ack"
+            : "none"
+      : "any";
+
+type StartsWithError<Params extends any[]> =
+  IsAny<Params[0]> extends true ? false : Params[0] extends Error ? true : false;
+
+// Distributes over the names: each is kept or dropped by itself.
+type NamesOfKind<Map extends EventsMap, Kind, K> =
+  K extends EventNames<Map> ? (AckKind<Map[K]> extends Kind ? K : never) : never;
+
+/** Names of the events that end with an acknowledgement. */
+export type EventNamesWithAck<
+  Map extends EventsMap,
+  K extends EventNames<Map> = EventNames<Map>,
+> = NamesOfKind<Map, "ack" | "error" | "any", K>;
+
+/** Names of the events without acknowledgement. */
+export type EventNamesWithoutAck<
+  Map extends EventsMap,
+  K extends EventNames<Map> = EventNames<Map>,
+> = NamesOfKind<Map, "none" | "any", K>;
+
+/** Names of the events whose acknowledgement starts with an error, as after `timeout()`. */
+export type EventNamesWithError<
+  Map extends EventsMap,
+  K extends EventNames<Map> = EventNames<Map>,
+> = NamesOfKind<Map, "error" | "any", K>;
+
+/** The map without the events that expect an acknowledgement. */
+export type RemoveAcknowledgements<E extends EventsMap> = {
+  [K in EventNamesWithoutAck<E>]: E[K];
+};
+
+/** A name that is either reserved or of the user's map. */
+export type ReservedOrUserEventNames<
+  ReservedEvents extends EventsMap,
+  UserEvents extends EventsMap,
+> = EventNames<ReservedEvents> | EventNames<UserEvents>;
+
+/** Listener of a reserved or user event; reserved signatures win. */
+export type ReservedOrUserListener<
+  ReservedEvents extends EventsMap,
+  UserEvents extends EventsMap,
+  Ev extends ReservedOrUserEventNames<ReservedEvents, UserEvents>,
+> = UntypedIfNever<
+  Ev extends EventNames<ReservedEvents>
+    ? ReservedEvents[Ev]
+    : Ev extends EventNames<UserEvents>
+      ? UserEvents[Ev]
+      : never
+>;
+
+// A union of names can leave no common signature: such a listener is untyped, not impossible.
+type UntypedIfNever<T> = [T] extends [never] ? (...args: any[]) => void | Promise<void> : T;
+
+/** Anything that can emit the events of a map. */
+export interface TypedEventBroadcaster<EmitEvents extends EventsMap> {
+  emit<Ev extends EventNames<EmitEvents>>(ev: Ev, ...args: EventParams<EmitEvents, Ev>): boolean;
+}
+
+/** `send()` takes the arguments of `message`, and nothing where the map has no such event. */
+export type MessageParams<Map extends EventsMap> =
+  "message" extends EventNames<Map> ? EventParams<Map, "message"> : never;
+
+type PrependError<T extends any[]> = {
+  [K in keyof T]: T[K] extends (...args: infer Params) => infer Result
+    ? StartsWithError<Params> extends true
+      ? T[K]
+      : (err: Error, ...args: Params) => Result
+    : T[K];
+};
+
+type CollectResponses<T extends any[]> = {
+  [K in keyof T]: T[K] extends (...args: infer Params) => infer Result
+    ? Params extends []
+      ? T[K]
+      : StartsWithError<Params> extends true
+        ? Params extends [any]
+          ? T[K]
+          : (err: Error, responses: Params[1][]) => Result
+        : (responses: Params[0][]) => Result
+    : T[K];
+};
+
+type PrependErrorAndCollect<T extends any[]> = {
+  [K in keyof T]: T[K] extends (...args: infer Params) => infer Result
+    ? StartsWithError<Params> extends true
+      ? T[K]
+      : (err: Error, responses: Params[0][]) => Result
+    : T[K];
+};
+
+/** Acknowledgements get a leading error: what `socket.timeout()` makes of them. */
+export type DecorateAcknowledgements<E> = {
+  [K in keyof E]: E[K] extends (...args: infer Params) => infer Result
+    ? (...args: PrependError<Params>) => Result
+    : E[K];
+};
+
+/** Acknowledgements collect one response per client: what a broadcast makes of them. */
+export type DecorateAcknowledgementsWithMultipleResponses<E> = {
+  [K in keyof E]: E[K] extends (...args: infer Params) => infer Result
+    ? (...args: CollectResponses<Params>) => Result
+    : E[K];
+};
+
+/** Both at once: what `io.timeout()` makes of acknowledgements. Applying it twice changes nothing. */
+export type DecorateAcknowledgementsWithTimeoutAndMultipleResponses<E> = {
+  [K in keyof E]: E[K] extends (...args: infer Params) => infer Result
+    ? (...args: PrependErrorAndCollect<Params>) => Result
+    : E[K];
+};
+
+/**
+ * An `EventEmitter` that does not run the constructor of `EventEmitter`: its methods create the
+ * listener table when the first listener arrives, and an idle object owns none.
+ */
+const LazyEmitter = function LazyEmitter() {} as unknown as typeof EventEmitter;
+Object.setPrototypeOf(LazyEmitter, EventEmitter);
+Object.setPrototypeOf(LazyEmitter.prototype, EventEmitter.prototype);
+
+/**
+ * Event emitter whose `on`, `once`, `emit` and `listeners` are typed by event maps.
+ *
+ * @typeParam ListenEvents - events the user may listen to
+ * @typeParam EmitEvents - events the user may emit
+ * @typeParam ReservedEvents - events the library emits, listened to but never emitted by the user
+ */
+export abstract class StrictEventEmitter<
+    ListenEvents extends EventsMap,
+    EmitEvents extends EventsMap,
+    ReservedEvents extends EventsMap = Record<never, never>,
+  >
+  extends LazyEmitter
+  implements TypedEventBroadcaster<EmitEvents>
+{
+  /** Adds `listener` at the end of the listeners of `ev`. */
+  override on<Ev extends ReservedOrUserEventNames<ReservedEvents, ListenEvents>>(
+    ev: Ev,
+    listener: ReservedOrUserListener<ReservedEvents, ListenEvents, Ev>,
+  ): this {
+    return super.on(ev, listener);
+  }
+
+  /** Adds a `listener` of `ev` that runs once. */
+  override once<Ev extends ReservedOrUserEventNames<ReservedEvents, ListenEvents>>(
+    ev: Ev,
+    listener: ReservedOrUserListener<ReservedEvents, ListenEvents, Ev>,
+  ): this {
+    return super.once(ev, listener);
+  }
+
+  /** Emits an event; what that means (locally, to a client, to a room) is up to the class. */
+  override emit<Ev extends EventNames<EmitEvents>>(
+    ev: Ev,
+    ...args: EventParams<EmitEvents, Ev>
+  ): boolean {
+    return super.emit(ev, ...args);
+  }
+
+  /** Runs the local listeners of a reserved event. */
+  protected emitReserved<Ev extends EventNames<ReservedEvents>>(
+    ev: Ev,
+    ...args: EventParams<ReservedEvents, Ev>
+  ): boolean {
+    return super.emit(ev, ...args);
+  }
+
+  /** Runs the local listeners of an event whose name and arguments came over the network. */
+  protected emitUntyped(ev: string, ...args: any[]): boolean {
+    return super.emit(ev, ...args);
+  }
+
+  /** The listeners of `ev`, in order. */
+  override listeners<Ev extends ReservedOrUserEventNames<ReservedEvents, ListenEvents>>(
+    ev: Ev,
+  ): ReservedOrUserListener<ReservedEvents, ListenEvents, Ev>[] {
+    return super.listeners(ev) as Fn[] as ReservedOrUserListener<
+      ReservedEvents,
+      ListenEvents,
+      Ev
+    >[];
+  }
+}

@@ -1,0 +1,90 @@
+// Runs the tests: the crate's with cargo, then every __test__/**/*.test.mjs with Node's runner.
+//
+//   npm test                                     everything
+//   npm test -- engine browser                   only test files whose path contains one of the words
+//   npm test -- --test-name-pattern=upgrade      only tests of that name (a regular expression)
+//   npm run test:oracle                          the same files against the npm package socket.io
+//
+// Words, patterns and the oracle leave out cargo. A part that is not there (a browser) has its
+// tests skipped and said so; with REQUIRE_PARTS=1 the tests that want it fail instead.
+import os from "node:os";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { spec } from "node:test/reporters";
+import { parseArgs } from "node:util";
+import { stream } from "./lib/command.mjs";
+import { filesOf } from "./lib/files.mjs";
+import { runStages } from "./lib/node-tests.mjs";
+import { Complaint, script } from "./lib/say.mjs";
+
+// Long loads measure the machine: they want it for themselves.
+const ALONE = "__test__/load/";
+
+function readArguments() {
+  const options = {
+    oracle: { type: "boolean", default: false },
+    "test-name-pattern": { type: "string", multiple: true, default: [] },
+    "test-only": { type: "boolean", default: false },
+  };
+  try {
+    const { values, positionals } = parseArgs({ options, allowPositionals: true });
+    const selection = { testNamePatterns: values["test-name-pattern"], only: values["test-only"] };
+    return { oracle: values.oracle, words: positionals, selection };
+  } catch (error) {
+    throw new Complaint(error.message);
+  }
+}
+
+function pick(words) {
+  const all = filesOf("__test__").filter((file) => file.endsWith(".test.mjs"));
+  const files = words.length ? all.filter((f) => words.some((word) => f.includes(word))) : all;
+  if (files.length > 0) return files;
+  throw new Complaint(
+    `No test file's path contains ${words.join(" or ")}. There are:`,
+    all.join("\n"),
+  );
+}
+
+/** Runs the crate's tests; gives the line to tell if they fail. */
+async function cargoTests() {
+  console.log("$ cargo test --no-default-features\n");
+  // without the boundary to Node: a test program has nothing to link its symbols to
+  const run = stream("cargo", "test", "--no-default-features");
+  const status = await run.catch((error) => error.message);
+  return status === 0 ? [] : [`cargo test FAILED (${status}), see above`];
+}
+
+/** One line for each part whose tests were skipped because it is not on this machine. */
+function missingParts(events) {
+  const reasons = events.map((event) => event.data.skip).filter((why) => /^missing: /.test(why));
+  return [...new Set(reasons)].map((why) => {
+    const count = reasons.filter((other) => other === why).length;
+    return `SKIPPED for want of a part, ${count} test(s): ${why.slice("missing: ".length)}`;
+  });
+}
+
+const failed = ({ type, data }) => type === "test:fail" && !data.todo;
+
+await script(async () => {
+  const { oracle, words, selection } = readArguments();
+  const files = pick(words);
+  if (oracle) process.env.ORACLE = "upstream";
+  const everything =
+    words.length === 0 && selection.testNamePatterns.length === 0 && !selection.only;
+  const complaints = everything && !oracle ? await cargoTests() : [];
+  if (complaints.length > 0) process.exitCode = 1;
+
+  const cores = os.availableParallelism();
+  const alone = files.filter((file) => file.startsWith(ALONE));
+  const others = files.filter((file) => !file.startsWith(ALONE));
+  const stages = [
+    { files: others, concurrency: Math.max(2, cores) },
+    { files: alone, concurrency: 1 },
+  ];
+  const events = runStages(stages, selection, (ended) => {
+    if (ended.some(failed)) process.exitCode = 1;
+    return [...missingParts(ended), ...complaints];
+  });
+  // Node's summary closes the output
+  await pipeline(Readable.from(events).compose(new spec()), process.stdout, { end: false });
+});

@@ -1,0 +1,293 @@
+//! What has happened, as JavaScript takes it in: one JSON array per batch, parsed by one
+//! `JSON.parse`, and beside it the values that do not belong inside (long payloads, binary).
+//!
+//! The array is flat: each record is its code, the session's handle, and as many values as the
+//! code has. Payloads are embedded as they came, which is safe because `sio` has proven each to
+//! be exactly one JSON value; a number in the place of a payload is the index of a value beside.
+
+use std::io::Write as _;
+
+use crate::config::{BATCH_BYTES, INLINE_PAYLOAD_BYTES};
+use crate::eio::packet::Packet as EnginePacket;
+use crate::error::Closure;
+use crate::net::handle::Handle;
+use crate::net::inbox::Note;
+use crate::sio::{Kind, Packet};
+
+/// `handle, payload`: an event of the main namespace.
+pub const EVENT: u8 = 0;
+/// `handle, id, payload`: the same, to be acknowledged.
+pub const EVENT_WITH_ACK: u8 = 1;
+/// `handle, id, payload`: an acknowledgement of the main namespace.
+pub const ACK: u8 = 2;
+/// `handle, type, namespace, id | null, payload | null, first attachment, attachments`.
+pub const PACKET: u8 = 3;
+/// `handle, message`: an undecodable packet.
+pub const REFUSED: u8 = 4;
+/// `handle, reason, message | null`: the end of a session.
+pub const CLOSED: u8 = 5;
+/// `handle, value`: the body that answers the pending poll.
+pub const ANSWER: u8 = 6;
+/// `handle, type, value`: an Engine.IO packet; binary messages have the type -1.
+pub const ENGINE_PACKET: u8 = 7;
+/// `handle, note`.
+pub const NOTE: u8 = 8;
+/// `stream, value`: bytes to write.
+pub const STREAM_WRITE: u8 = 9;
+/// `stream`: a connection was closed.
+pub const STREAM_END: u8 = 10;
+
+/// A value that travels beside the text.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Value {
+    /// Becomes a string.
+    Text(String),
+    /// Becomes a Buffer.
+    Bytes(Vec<u8>),
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Batch {
+    text: Vec<u8>,
+    values: Vec<Value>,
+    value_bytes: usize,
+}
+
+impl Batch {
+    /// Whether the next record belongs to another batch.
+    pub fn is_full(&self) -> bool {
+        self.text.len() >= BATCH_BYTES
+    }
+
+    /// Bytes held.
+    pub fn bytes(&self) -> usize {
+        self.text.len() + self.value_bytes
+    }
+
+    /// The array's text and the values beside it.
+    pub fn finish(mut self) -> (Vec<u8>, Vec<Value>) {
+        self.text.push(b']');
+        (self.text, self.values)
+    }
+
+    fn record(&mut self, code: u8, name: u32) {
+        self.text
+            .push(if self.text.is_empty() { b'[' } else { b',' });
+        // Writing to a Vec cannot fail, here and below.
+        let _ = write!(self.text, "{code},{name}");
+    }
+
+    fn number(&mut self, n: impl std::fmt::Display) {
+        let _ = write!(self.text, ",{n}");
+    }
+
+    fn null(&mut self) {
+        self.text.extend_from_slice(b",null");
+    }
+
+    fn string(&mut self, s: &str) {
+        self.text.push(b',');
+        let _ = serde_json::to_writer(&mut self.text, s);
+    }
+
+    fn value(&mut self, value: Value) {
+        self.value_bytes += match &value {
+            Value::Text(text) => text.len(),
+            Value::Bytes(bytes) => bytes.len(),
+        };
+        self.number(self.values.len());
+        self.values.push(value);
+    }
+
+    fn payload(&mut self, json: &str) {
+        if json.len() > INLINE_PAYLOAD_BYTES {
+            return self.value(Value::Text(json.to_owned()));
+        }
+        self.text.push(b',');
+        self.text.extend_from_slice(json.as_bytes());
+    }
+
+    /// Appends a Socket.IO packet.
+    pub fn packet(&mut self, handle: Handle, packet: &Packet<'_>, attachments: Vec<Vec<u8>>) {
+        let handle = handle.raw();
+        if packet.nsp == "/" {
+            match (packet.kind, packet.id, packet.json) {
+                (Kind::Event, None, Some(json)) => {
+                    self.record(EVENT, handle);
+                    return self.payload(json);
+                }
+                (Kind::Event | Kind::Ack, Some(id), Some(json)) => {
+                    let event = packet.kind == Kind::Event;
+                    self.record(if event { EVENT_WITH_ACK } else { ACK }, handle);
+                    self.id(id);
+                    return self.payload(json);
+                }
+                _ => {}
+            }
+        }
+        self.record(PACKET, handle);
+        self.number(packet.kind.digit());
+        self.string(packet.nsp);
+        match packet.id {
+            Some(id) => self.id(id),
+            None => self.null(),
+        }
+        match packet.json {
+            Some(json) => self.payload(json),
+            None => self.null(),
+        }
+        self.number(self.values.len());
+        self.number(attachments.len());
+        for bytes in attachments {
+            self.value_bytes += bytes.len();
+            self.values.push(Value::Bytes(bytes));
+        }
+    }
+
+    fn id(&mut self, id: crate::sio::Id) {
+        let mut text = String::new();
+        id.write_json(&mut text);
+        self.number(text);
+    }
+
+    /// Appends an Engine.IO packet.
+    pub fn engine_packet(&mut self, handle: Handle, packet: EnginePacket<'_>) {
+        self.record(ENGINE_PACKET, handle.raw());
+        match packet {
+            EnginePacket::Text(kind, text) => {
+                self.number(kind.digit());
+                self.value(Value::Text(text.to_owned()));
+            }
+            EnginePacket::Binary(bytes) => {
+                self.number(-1);
+                self.value(Value::Bytes(bytes.into_owned()));
+            }
+        }
+    }
+
+    /// Appends a refusal.
+    pub fn refused(&mut self, handle: Handle, message: &str) {
+        self.record(REFUSED, handle.raw());
+        self.string(message);
+    }
+
+    /// Appends the answer to a poll.
+    pub fn answer(&mut self, handle: Handle, payload: String) {
+        self.record(ANSWER, handle.raw());
+        self.value(Value::Text(payload));
+    }
+
+    /// Appends a note.
+    pub fn note(&mut self, handle: Handle, note: Note) {
+        self.record(NOTE, handle.raw());
+        self.number(note as u8);
+    }
+
+    /// Appends the end of a session.
+    pub fn closed(&mut self, handle: Handle, closure: &Closure) {
+        self.record(CLOSED, handle.raw());
+        self.number(closure.reason as u8);
+        match &closure.detail {
+            Some(detail) => self.string(detail),
+            None => self.null(),
+        }
+    }
+
+    /// Appends bytes for a pumped stream.
+    pub fn stream_write(&mut self, stream: u32, bytes: &[u8]) {
+        self.record(STREAM_WRITE, stream);
+        self.value(Value::Bytes(bytes.to_vec()));
+    }
+
+    /// Appends the end of a connection.
+    pub fn stream_end(&mut self, stream: u32) {
+        self.record(STREAM_END, stream);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sio::{Decoder, Limits};
+    use proptest::prelude::*;
+
+    const LIMITS: Limits = Limits {
+        max_attachments: 10,
+        max_attachment_bytes: 1 << 20,
+    };
+
+    fn parsed(batch: Batch) -> (Vec<serde_json::Value>, Vec<Value>) {
+        let (text, values) = batch.finish();
+        let array: serde_json::Value = serde_json::from_slice(&text).expect("a batch is JSON");
+        (array.as_array().expect("an array").clone(), values)
+    }
+
+    #[test]
+    fn records_have_their_values() {
+        let mut batch = Batch::default();
+        let handle = Handle::from_raw(5);
+        let mut decoder = Decoder::new();
+        for text in ["2[\"a\",1]", "27[\"b\"]", "31[]", "0/x,{\"t\":1}", "1"] {
+            let packet = decoder
+                .text(text, &LIMITS)
+                .expect("valid")
+                .expect("complete");
+            batch.packet(handle, &packet, Vec::new());
+        }
+        batch.closed(handle, &Closure::transport("why \"quoted\""));
+        batch.stream_end(9);
+        let (array, values) = parsed(batch);
+        let expected = serde_json::json!([
+            0, 5, ["a", 1], 1, 5, 7, ["b"], 2, 5, 1, [], 3, 5, 0, "/x", null, {"t": 1}, 0, 0,
+            3, 5, 1, "/", null, null, 0, 0, 5, 5, 0, "why \"quoted\"", 10, 9
+        ]);
+        assert_eq!(serde_json::Value::from(array), expected);
+        assert!(values.is_empty());
+    }
+
+    #[test]
+    fn long_payloads_travel_beside() {
+        let long = format!("[\"{}\"]", "x".repeat(INLINE_PAYLOAD_BYTES));
+        let text = format!("2{long}");
+        let mut batch = Batch::default();
+        let packet = Decoder::new()
+            .text(&text, &LIMITS)
+            .expect("valid")
+            .expect("complete");
+        batch.packet(Handle::from_raw(1), &packet, Vec::new());
+        let (array, values) = parsed(batch);
+        assert_eq!(serde_json::Value::from(array), serde_json::json!([0, 1, 0]));
+        assert_eq!(values, [Value::Text(long)]);
+    }
+
+    proptest! {
+        /// Whatever a client sends, its record holds one payload and the records after it stay
+        /// what they are: nobody can write records for others.
+        #[test]
+        fn a_payload_cannot_break_out(
+            body in r#"[\[\]{},:"'\\0-9a-z \-+.eE]{0,40}"#,
+            prefix in prop::sample::select(vec!["2", "21", "31", "2[\"e\",", "2[\"e\"],", "2/n,"]),
+        ) {
+            let text = format!("{prefix}{body}");
+            let mut batch = Batch::default();
+            let victim = Handle::from_raw(77);
+            if let Ok(Some(packet)) = Decoder::new().text(&text, &LIMITS) {
+                batch.packet(Handle::from_raw(1), &packet, Vec::new());
+            }
+            batch.refused(victim, "marker");
+            let (array, _) = parsed(batch);
+            // The marker is the last record, and the first one has exactly its own length.
+            let n = array.len();
+            let marker = serde_json::json!([4, 77, "marker"]);
+            prop_assert_eq!(serde_json::Value::from(array[n - 3..].to_vec()), marker);
+            let own = match array[0].as_u64() {
+                Some(0) => 3,
+                Some(1 | 2) => 4,
+                Some(3) => 8,
+                _ => 0,
+            };
+            prop_assert_eq!(n, own + 3);
+        }
+    }
+}

@@ -1,0 +1,401 @@
+//! The calls made per event, in raw Node-API: the generated glue costs more than what they do.
+//! Each takes exactly the arguments that `lib/engine/native.ts` declares; it is the only caller.
+
+use std::ffi::{CStr, c_void};
+use std::ptr;
+use std::sync::Arc;
+
+use napi::sys;
+
+use super::batch::Value;
+use super::hub::Hub;
+use crate::net::handle::Handle;
+use crate::net::ops::Writer;
+use crate::net::runtime::runtime;
+use crate::net::worker::Command;
+
+/// A run longer than this is handed over before the tick ends.
+const RUN_BYTES: usize = 1 << 20;
+/// Strings up to this long are given room for the worst case instead of being measured first.
+const MEASURE_ABOVE: u32 = 4 << 10;
+
+/// One environment's side of the boundary. Used on its JavaScript thread only.
+pub struct Boundary {
+    /// Its batches.
+    pub hub: Arc<Hub>,
+    /// The run being written, for each I/O thread.
+    runs: Vec<Writer>,
+}
+
+impl Boundary {
+    /// For an environment.
+    pub fn new(hub: Arc<Hub>) -> Self {
+        let runs = (0..runtime().threads())
+            .map(|_| Writer::default())
+            .collect();
+        Self { hub, runs }
+    }
+
+    /// Hands over what was written. To be called before anything else is asked of the threads,
+    /// so that all of it happens in order.
+    pub fn flush(&mut self) {
+        for (thread, run) in self.runs.iter_mut().enumerate() {
+            if !run.is_empty() {
+                runtime().send(thread, Command::Run(run.take()));
+            }
+        }
+    }
+
+    fn write(&mut self, handle: u32, write: impl FnOnce(&mut Writer)) {
+        let thread = runtime().thread_of(Handle::from_raw(handle));
+        if let Some(run) = self.runs.get_mut(thread) {
+            write(run);
+            if run.len() > RUN_BYTES {
+                self.flush();
+            }
+        }
+    }
+
+    /// Writes to each thread the handles that are its own.
+    fn write_all(&mut self, handles: &[u8], mut write: impl FnMut(&mut Writer, &[u8])) {
+        if let [run] = self.runs.as_mut_slice() {
+            write(run, handles);
+        } else {
+            let mut parts = vec![Vec::new(); self.runs.len()];
+            for raw in handles.as_chunks::<4>().0 {
+                let thread = runtime().thread_of(Handle::from_raw(u32::from_ne_bytes(*raw)));
+                if let Some(part) = parts.get_mut(thread) {
+                    part.extend_from_slice(raw);
+                }
+            }
+            for (run, part) in self.runs.iter_mut().zip(&parts) {
+                if !part.is_empty() {
+                    write(run, part);
+                }
+            }
+        }
+        if self.runs.iter().any(|run| run.len() > RUN_BYTES) {
+            self.flush();
+        }
+    }
+}
+
+type Callback = unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info) -> sys::napi_value;
+
+/// Defines the calls on `object`. `boundary` must outlive them.
+///
+/// # Safety
+/// On the JavaScript thread of `env`, with `object` one of its objects.
+pub unsafe fn define(env: sys::napi_env, object: sys::napi_value, boundary: *mut Boundary) {
+    let calls: [(&CStr, Callback); 10] = [
+        (c"take", take),
+        (c"sendEvent", send_event),
+        (c"sendAck", send_ack),
+        (c"sendText", send_text),
+        (c"sendBinary", send_binary),
+        (c"broadcastText", broadcast_text),
+        (c"broadcastBinary", broadcast_binary),
+        (c"closeSession", close_session),
+        (c"setRaw", set_raw),
+        (c"flush", flush),
+    ];
+    for (name, call) in calls {
+        let mut function = ptr::null_mut();
+        // SAFETY: `env` and `object` are valid by this function's contract, the name is
+        // NUL-terminated, and the data pointer outlives the environment's functions.
+        unsafe {
+            sys::napi_create_function(
+                env,
+                name.as_ptr(),
+                -1,
+                Some(call),
+                boundary.cast(),
+                &mut function,
+            );
+            sys::napi_set_named_property(env, object, name.as_ptr(), function);
+        }
+    }
+}
+
+/// The arguments of a call.
+struct Args<const N: usize> {
+    env: sys::napi_env,
+    values: [sys::napi_value; N],
+    boundary: *mut Boundary,
+}
+
+impl<const N: usize> Args<N> {
+    /// # Safety
+    /// With what Node passed to a callback made by [`define`].
+    unsafe fn new(env: sys::napi_env, info: sys::napi_callback_info) -> Self {
+        let mut values = [ptr::null_mut(); N];
+        let mut count = N;
+        let mut data: *mut c_void = ptr::null_mut();
+        // SAFETY: valid by contract; Node writes at most `count` values and fills the rest with
+        // undefined.
+        unsafe {
+            sys::napi_get_cb_info(
+                env,
+                info,
+                &mut count,
+                values.as_mut_ptr(),
+                ptr::null_mut(),
+                &mut data,
+            );
+        }
+        Self {
+            env,
+            values,
+            boundary: data.cast(),
+        }
+    }
+
+    fn boundary(&self) -> &'static mut Boundary {
+        // SAFETY: set by `define` and alive as long as its functions; calls come one at a time on
+        // one thread and none calls into JavaScript, so there is never a second reference.
+        unsafe { &mut *self.boundary }
+    }
+
+    fn number(&self, index: usize) -> u32 {
+        let mut n = 0;
+        // SAFETY: a valid value of this environment; anything but a number leaves 0.
+        unsafe { sys::napi_get_value_uint32(self.env, self.values[index], &mut n) };
+        n
+    }
+
+    fn flags(&self, index: usize) -> u8 {
+        (self.number(index) & 0xff) as u8
+    }
+
+    /// Bytes enough for the string at `index`, whose length in UTF-16 units is at `index + 1`,
+    /// and for the NUL that Node-API adds.
+    fn room(&self, index: usize) -> usize {
+        let units = self.number(index + 1);
+        if units <= MEASURE_ABOVE {
+            return units as usize * 3 + 1;
+        }
+        let mut bytes = 0;
+        // SAFETY: a valid value; a null buffer asks for the length.
+        unsafe {
+            sys::napi_get_value_string_utf8(
+                self.env,
+                self.values[index],
+                ptr::null_mut(),
+                0,
+                &mut bytes,
+            )
+        };
+        bytes + 1
+    }
+
+    /// Writes the string at `index` into `place` as UTF-8 and returns its length.
+    fn string(&self, index: usize, place: &mut [u8]) -> usize {
+        let mut written = 0;
+        // SAFETY: a valid value, and a buffer of the length given.
+        unsafe {
+            sys::napi_get_value_string_utf8(
+                self.env,
+                self.values[index],
+                place.as_mut_ptr().cast(),
+                place.len(),
+                &mut written,
+            );
+        }
+        written
+    }
+
+    /// The bytes of the typed array at `index`, while this call lasts.
+    fn bytes(&self, index: usize) -> &[u8] {
+        let (mut data, mut len) = (ptr::null_mut(), 0);
+        // SAFETY: a valid value. `napi_get_buffer_info` takes any view and gives its bytes, which
+        // nobody moves or frees while this call runs.
+        unsafe {
+            if sys::napi_get_buffer_info(self.env, self.values[index], &mut data, &mut len)
+                != sys::Status::napi_ok
+                || data.is_null()
+            {
+                return &[];
+            }
+            std::slice::from_raw_parts(data.cast(), len)
+        }
+    }
+}
+
+/// `take(): undefined | string | [string, ...values]`
+unsafe extern "C" fn take(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: as Node passed them.
+    let args = unsafe { Args::<0>::new(env, info) };
+    let Some(batch) = args.boundary().hub.take() else {
+        return ptr::null_mut();
+    };
+    let (text, values) = batch.finish();
+    let text = make_string(env, &text);
+    if values.is_empty() {
+        return text;
+    }
+    let mut array = ptr::null_mut();
+    // SAFETY: `env` is valid on its own thread, and so are the values just made.
+    unsafe {
+        sys::napi_create_array_with_length(env, values.len() + 1, &mut array);
+        sys::napi_set_element(env, array, 0, text);
+        for (index, value) in (1..).zip(&values) {
+            let value = match value {
+                Value::Text(text) => make_string(env, text.as_bytes()),
+                Value::Bytes(bytes) => make_buffer(env, bytes),
+            };
+            sys::napi_set_element(env, array, index, value);
+        }
+    }
+    array
+}
+
+/// A JavaScript string. Latin-1 where all is ASCII, else UTF-16: both beat V8's UTF-8 decoder.
+fn make_string(env: sys::napi_env, text: &[u8]) -> sys::napi_value {
+    let mut value = ptr::null_mut();
+    if text.is_ascii() {
+        // SAFETY: pointer and length of one slice; ASCII is Latin-1.
+        unsafe {
+            sys::napi_create_string_latin1(
+                env,
+                text.as_ptr().cast(),
+                text.len() as isize,
+                &mut value,
+            )
+        };
+        return value;
+    }
+    let units: Vec<u16> = String::from_utf8_lossy(text).encode_utf16().collect();
+    // SAFETY: pointer and length of one vector.
+    unsafe { sys::napi_create_string_utf16(env, units.as_ptr(), units.len() as isize, &mut value) };
+    value
+}
+
+fn make_buffer(env: sys::napi_env, bytes: &[u8]) -> sys::napi_value {
+    let mut value = ptr::null_mut();
+    // SAFETY: pointer and length of one slice, copied by the call.
+    unsafe {
+        sys::napi_create_buffer_copy(
+            env,
+            bytes.len(),
+            bytes.as_ptr().cast(),
+            ptr::null_mut(),
+            &mut value,
+        );
+    }
+    value
+}
+
+/// `sendEvent(handle, json, length)`: an event of the main namespace without acknowledgement.
+unsafe extern "C" fn send_event(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> sys::napi_value {
+    // SAFETY: as Node passed them.
+    let args = unsafe { Args::<3>::new(env, info) };
+    let (handle, room) = (args.number(0), args.room(1));
+    args.boundary().write(handle, |run| {
+        run.text_with(handle, 0, b"2", room, |place| args.string(1, place));
+    });
+    ptr::null_mut()
+}
+
+/// `sendAck(handle, id, json, length)`: an acknowledgement in the main namespace.
+unsafe extern "C" fn send_ack(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> sys::napi_value {
+    // SAFETY: as Node passed them.
+    let args = unsafe { Args::<4>::new(env, info) };
+    let (handle, id, room) = (args.number(0), args.number(1), args.room(2));
+    let prefix = format!("3{id}");
+    args.boundary().write(handle, |run| {
+        run.text_with(handle, 0, prefix.as_bytes(), room, |place| {
+            args.string(2, place)
+        });
+    });
+    ptr::null_mut()
+}
+
+/// `sendText(handle, flags, text, length)`: an Engine.IO message.
+unsafe extern "C" fn send_text(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> sys::napi_value {
+    // SAFETY: as Node passed them.
+    let args = unsafe { Args::<4>::new(env, info) };
+    let (handle, flags, room) = (args.number(0), args.flags(1), args.room(2));
+    args.boundary().write(handle, |run| {
+        run.text_with(handle, flags, &[], room, |place| args.string(2, place));
+    });
+    ptr::null_mut()
+}
+
+/// `sendBinary(handle, flags, bytes)`: a binary Engine.IO message.
+unsafe extern "C" fn send_binary(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> sys::napi_value {
+    // SAFETY: as Node passed them.
+    let args = unsafe { Args::<3>::new(env, info) };
+    let (handle, flags) = (args.number(0), args.flags(1));
+    args.boundary()
+        .write(handle, |run| run.binary(handle, flags, args.bytes(2)));
+    ptr::null_mut()
+}
+
+/// `broadcastText(handles: Uint32Array, flags, text, length)`
+unsafe extern "C" fn broadcast_text(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> sys::napi_value {
+    // SAFETY: as Node passed them.
+    let args = unsafe { Args::<4>::new(env, info) };
+    let (flags, room) = (args.flags(1), args.room(2));
+    args.boundary().write_all(args.bytes(0), |run, handles| {
+        run.broadcast_text_with(handles, flags, room, |place| args.string(2, place));
+    });
+    ptr::null_mut()
+}
+
+/// `broadcastBinary(handles: Uint32Array, flags, bytes)`
+unsafe extern "C" fn broadcast_binary(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> sys::napi_value {
+    // SAFETY: as Node passed them.
+    let args = unsafe { Args::<3>::new(env, info) };
+    let flags = args.flags(1);
+    args.boundary().write_all(args.bytes(0), |run, handles| {
+        run.broadcast_binary(handles, flags, args.bytes(2));
+    });
+    ptr::null_mut()
+}
+
+/// `closeSession(handle, flags)`, after what was sent before.
+unsafe extern "C" fn close_session(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> sys::napi_value {
+    // SAFETY: as Node passed them.
+    let args = unsafe { Args::<2>::new(env, info) };
+    let (handle, flags) = (args.number(0), args.flags(1));
+    args.boundary()
+        .write(handle, |run| run.close(handle, flags));
+    ptr::null_mut()
+}
+
+/// `setRaw(handle, on)`: whether the session's packets are decoded in JavaScript; at once.
+unsafe extern "C" fn set_raw(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: as Node passed them.
+    let args = unsafe { Args::<2>::new(env, info) };
+    runtime().set_raw(Handle::from_raw(args.number(0)), args.number(1) != 0);
+    ptr::null_mut()
+}
+
+/// `flush()`: hands over what was sent.
+unsafe extern "C" fn flush(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: as Node passed them.
+    let args = unsafe { Args::<0>::new(env, info) };
+    args.boundary().flush();
+    ptr::null_mut()
+}

@@ -1,0 +1,464 @@
+//! The calls made per session or connection, through napi-rs: options, handshakes, polls, posts,
+//! and WebSockets handed over.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use napi::bindgen_prelude::{Buffer, Either, Function, Object};
+use napi::{Env, Error, JsValue, Result, Status, sys};
+use napi_derive::napi;
+
+use super::calls::{self, Boundary};
+use super::hub::Hub;
+use crate::config::EngineConfig;
+use crate::eio::handshake::Handshake;
+use crate::eio::id;
+use crate::eio::packet::{Packet, Type};
+use crate::eio::session::{Outgoing, Poll, Socket};
+use crate::error::Closure;
+use crate::net::handle::Handle;
+use crate::net::inbox::Inbox;
+use crate::net::peer::Peer;
+use crate::net::runtime::{self, runtime};
+use crate::net::worker::{Attach, Command, Source};
+use crate::ws;
+
+/// Lower numbers are for adopted sockets: there JavaScript names the server they came from.
+const FIRST_STREAM: u32 = 1 << 16;
+
+fn failure(what: impl std::fmt::Display) -> Error {
+    Error::new(Status::GenericFailure, what.to_string())
+}
+
+/// The options of one engine that live sessions read.
+#[napi]
+pub struct EngineOptions(Arc<EngineConfig>);
+
+#[napi]
+impl EngineOptions {
+    /// With the defaults.
+    #[napi(constructor)]
+    #[allow(clippy::new_without_default, reason = "made from JavaScript only")]
+    pub fn new() -> Self {
+        Self(Arc::default())
+    }
+
+    /// Durations in ms; the largest message in bytes, 0 for no limit.
+    #[napi]
+    pub fn set(
+        &self,
+        ping_interval: f64,
+        ping_timeout: f64,
+        upgrade_timeout: f64,
+        max_message: f64,
+    ) {
+        // A float out of range saturates, NaN is 0.
+        self.0.set(
+            ping_interval as u64,
+            ping_timeout as u64,
+            upgrade_timeout as u64,
+            max_message as u64,
+        );
+    }
+}
+
+/// A session to be opened.
+#[napi(object)]
+pub struct OpenRequest {
+    /// The session id.
+    pub sid: String,
+    /// 3 or 4.
+    pub protocol: u32,
+    /// JSON array of the transports to upgrade to.
+    pub upgrades: String,
+    /// In ms.
+    pub ping_interval: f64,
+    /// In ms.
+    pub ping_timeout: f64,
+    /// In bytes; none when unlimited.
+    pub max_payload: Option<f64>,
+    /// A message sent right after the open packet.
+    pub initial_packet: Option<Either<String, Buffer>>,
+}
+
+impl OpenRequest {
+    fn packets(&self) -> Vec<Outgoing> {
+        let open = Handshake {
+            sid: &self.sid,
+            upgrades: &self.upgrades,
+            ping_interval: self.ping_interval as u64,
+            ping_timeout: self.ping_timeout as u64,
+            max_payload: self.max_payload.map(|n| n as u64),
+        };
+        let mut packets = vec![Outgoing::Text(Type::Open, open.to_json().into())];
+        packets.extend(
+            self.initial_packet
+                .as_ref()
+                .map(|packet| message(packet).into()),
+        );
+        packets
+    }
+}
+
+fn message(data: &Either<String, Buffer>) -> Packet<'_> {
+    match data {
+        Either::A(text) => Packet::Text(Type::Message, text),
+        Either::B(bytes) => Packet::Binary(bytes.as_ref().into()),
+    }
+}
+
+/// A session just opened over polling.
+#[napi(object)]
+pub struct Opened {
+    /// Its handle.
+    pub handle: u32,
+    /// The body that answers the handshake.
+    pub body: String,
+}
+
+/// The answer to a poll.
+#[napi(object)]
+pub struct PollAnswer {
+    /// The body to answer with now.
+    pub payload: Option<String>,
+    /// 0: answered or pending; 1: a poll was pending already, and `payload` answers that one;
+    /// 2: the session is not on polling any more.
+    pub state: u32,
+}
+
+/// A WebSocket to be served.
+#[napi(object)]
+pub struct Connection {
+    /// The number by which its end is told.
+    pub stream: u32,
+    /// The descriptor of its socket; none: JavaScript pumps its bytes.
+    pub fd: Option<i32>,
+    /// Bytes that came with the request.
+    pub head: Buffer,
+    /// The 101 response.
+    pub response: String,
+}
+
+impl Connection {
+    fn attach(
+        self,
+        inbox: Arc<dyn Inbox>,
+        peer: Option<Arc<Peer>>,
+        role: Socket,
+        first: Vec<Outgoing>,
+    ) -> Result<()> {
+        let source = match self.fd {
+            #[cfg(unix)]
+            Some(fd) => {
+                // SAFETY: the caller read the descriptor from a socket that it destroys after
+                // this call.
+                Source::Socket(unsafe { crate::net::carrier::adopt(fd) }.map_err(failure)?)
+            }
+            #[cfg(not(unix))]
+            Some(_) => return Err(failure("sockets cannot be adopted on this system")),
+            None => Source::Stream,
+        };
+        runtime().attach(Attach {
+            peer,
+            role,
+            source,
+            stream: self.stream,
+            inbox,
+            head: self.head.to_vec(),
+            response: self.response.into_bytes(),
+            first,
+        });
+        Ok(())
+    }
+}
+
+/// The answer to the checks of a WebSocket upgrade request.
+#[napi(object)]
+pub struct UpgradeCheck {
+    /// The whole response that refuses it; none if it is granted.
+    pub refusal: Option<String>,
+    /// `Sec-WebSocket-Accept`.
+    pub accept: Option<String>,
+    /// `Sec-WebSocket-Protocol`.
+    pub protocol: Option<String>,
+}
+
+/// Counters of the process.
+#[napi(object)]
+pub struct Stats {
+    /// Sessions alive.
+    pub sessions: u32,
+    /// Connections closed because of a fault of the engine.
+    pub panics: f64,
+    /// I/O threads.
+    pub threads: u32,
+}
+
+/// One environment's engine.
+#[napi]
+pub struct Engine {
+    hub: Arc<Hub>,
+    boundary: *mut Boundary,
+}
+
+#[napi]
+impl Engine {
+    /// `wake` is called when there is something to take.
+    #[napi(constructor)]
+    pub fn new(env: Env, wake: Function<'_, (), ()>) -> Result<Self> {
+        runtime::start().map_err(failure)?;
+        let hub = Arc::new(Hub::default());
+        let boundary = Box::into_raw(Box::new(Boundary::new(hub.clone())));
+        let mut name = std::ptr::null_mut();
+        let mut function = std::ptr::null_mut();
+        let finalizer_data = Arc::into_raw(hub.clone());
+        // SAFETY: values of this environment on its own thread. The finalizer gets a counted
+        // reference to the hub, which it releases.
+        let status = unsafe {
+            sys::napi_create_string_utf8(env.raw(), c"socket.io".as_ptr(), -1, &mut name);
+            sys::napi_create_threadsafe_function(
+                env.raw(),
+                wake.raw(),
+                std::ptr::null_mut(),
+                name,
+                0,
+                1,
+                finalizer_data.cast_mut().cast(),
+                Some(bell_finalized),
+                std::ptr::null_mut(),
+                None,
+                &mut function,
+            )
+        };
+        if status != sys::Status::napi_ok {
+            return Err(failure("no threadsafe function"));
+        }
+        hub.bell().install(function);
+        // SAFETY: the environment of this call.
+        unsafe { hub.bell().hold(env.raw(), false) };
+        let leaving = hub.clone();
+        env.add_env_cleanup_hook((), move |()| {
+            leaving.bell().remove();
+            runtime().send_all(|| Command::Leave(leaving.clone()));
+        })?;
+        Ok(Self { hub, boundary })
+    }
+
+    /// Adds the calls of [`calls`] to `target`.
+    #[napi]
+    pub fn define_calls(&self, env: Env, target: Object<'_>) {
+        // SAFETY: an object of this environment; the boundary is never freed, because the
+        // functions have no owner that could tell when the last of them is gone.
+        unsafe { calls::define(env.raw(), target.raw(), self.boundary) };
+    }
+
+    /// Lets open connections keep the process alive, or not.
+    #[napi]
+    pub fn hold(&self, env: Env, held: bool) {
+        // SAFETY: the environment of this call.
+        unsafe { self.hub.bell().hold(env.raw(), held) };
+    }
+
+    /// A number for a stream that JavaScript pumps, unlike that of any other in the process.
+    #[napi]
+    pub fn next_stream(&self) -> u32 {
+        static NEXT: AtomicU32 = AtomicU32::new(FIRST_STREAM);
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// A new session id.
+    #[napi]
+    pub fn generate_id(&self) -> Result<String> {
+        id::generate().map_err(failure)
+    }
+
+    /// Opens a session over polling.
+    #[napi]
+    pub fn open_polling(&self, options: &EngineOptions, request: OpenRequest) -> Result<Opened> {
+        let peer = self.open(options, &request, false)?;
+        let packets = request.packets();
+        let packets: Vec<_> = packets.iter().map(Outgoing::as_packet).collect();
+        Ok(Opened {
+            handle: peer.handle.raw(),
+            body: crate::eio::payload::encode(&packets),
+        })
+    }
+
+    /// Opens a session over a WebSocket; returns its handle.
+    #[napi]
+    pub fn open_web_socket(
+        &mut self,
+        options: &EngineOptions,
+        request: OpenRequest,
+        connection: Connection,
+    ) -> Result<u32> {
+        let peer = self.open(options, &request, true)?;
+        let handle = peer.handle;
+        let attached = connection.attach(
+            self.hub.clone(),
+            Some(peer),
+            Socket::Main,
+            request.packets(),
+        );
+        if attached.is_err() {
+            runtime().table().remove(handle);
+        }
+        attached.map(|()| handle.raw())
+    }
+
+    fn open(
+        &self,
+        options: &EngineOptions,
+        request: &OpenRequest,
+        websocket: bool,
+    ) -> Result<Arc<Peer>> {
+        let protocol = if request.protocol == 3 { 3 } else { 4 };
+        runtime()
+            .open(self.hub.clone(), options.0.clone(), protocol, websocket)
+            .ok_or_else(|| failure("too many sessions"))
+    }
+
+    /// Offers a WebSocket to a session that polls. One that the session does not take is closed.
+    #[napi]
+    pub fn upgrade(&mut self, handle: u32, connection: Connection) -> Result<bool> {
+        self.flush();
+        let peer = runtime().table().get(Handle::from_raw(handle));
+        let granted = peer.filter(|peer| runtime().upgrade(peer));
+        let taken = granted.is_some();
+        connection.attach(self.hub.clone(), granted, Socket::Probe, Vec::new())?;
+        Ok(taken)
+    }
+
+    /// Accepts a WebSocket only to close it.
+    #[napi]
+    pub fn turn_away(&self, connection: Connection) -> Result<()> {
+        connection.attach(self.hub.clone(), None, Socket::Probe, Vec::new())
+    }
+
+    /// Checks the headers of an upgrade request (RFC 6455, 4.2.1).
+    #[napi]
+    pub fn check_upgrade(
+        &self,
+        upgrade: Option<String>,
+        key: Option<String>,
+        version: Option<String>,
+        protocol: Option<String>,
+    ) -> UpgradeCheck {
+        let request = ws::handshake::Request {
+            upgrade: upgrade.as_deref(),
+            key: key.as_deref(),
+            version: version.as_deref(),
+            protocol: protocol.as_deref(),
+        };
+        match ws::handshake::check(&request) {
+            Ok(accepted) => UpgradeCheck {
+                refusal: None,
+                accept: Some(accepted.accept),
+                protocol: accepted.protocol.map(Into::into),
+            },
+            Err(refusal) => UpgradeCheck {
+                refusal: Some(refusal.response()),
+                accept: None,
+                protocol: None,
+            },
+        }
+    }
+
+    /// Input of a pumped stream; empty: its end.
+    #[napi]
+    pub fn feed(&self, stream: u32, bytes: Buffer) {
+        runtime().send_all(|| Command::Feed(stream, bytes.to_vec()));
+    }
+
+    /// So many bytes of a pumped stream were written.
+    #[napi]
+    pub fn written(&self, stream: u32, bytes: u32) {
+        runtime().send_all(|| Command::Written(stream, bytes as usize));
+    }
+
+    /// A poll arrived.
+    #[napi]
+    pub fn poll(&mut self, handle: u32) -> PollAnswer {
+        let (poll, answer) = runtime().poll(Handle::from_raw(handle));
+        match poll {
+            Poll::Payload(payload) => PollAnswer {
+                payload: Some(payload),
+                state: 0,
+            },
+            Poll::Pending => PollAnswer {
+                payload: None,
+                state: 0,
+            },
+            Poll::Overlap => PollAnswer {
+                payload: answer,
+                state: 1,
+            },
+            Poll::Moved => PollAnswer {
+                payload: None,
+                state: 2,
+            },
+        }
+    }
+
+    /// The pending poll's connection was lost.
+    #[napi]
+    pub fn poll_lost(&self, handle: u32) {
+        runtime().poll_lost(Handle::from_raw(handle));
+    }
+
+    /// A post's body arrived; returns the answer to the pending poll.
+    #[napi]
+    pub fn push(&self, handle: u32, body: Buffer) -> Option<String> {
+        runtime().push(Handle::from_raw(handle), &body)
+    }
+
+    /// Ends a session with a transport error; returns the answer to the pending poll.
+    #[napi]
+    pub fn fail(&self, handle: u32, message: String) -> Option<String> {
+        let mut closure = Closure::transport("");
+        closure.detail = Some(message.into());
+        runtime().fail(Handle::from_raw(handle), closure)
+    }
+
+    /// Sends a message on a session that polls: null if it does not any more, the body for its
+    /// pending poll, or an empty string if the message waits for the next.
+    #[napi]
+    pub fn send_polling(&self, handle: u32, data: Either<String, Buffer>) -> Option<String> {
+        runtime()
+            .send_polling(Handle::from_raw(handle), message(&data))
+            .map(Option::unwrap_or_default)
+    }
+
+    /// Closes a session that polls; returns the answer to the pending poll.
+    #[napi]
+    pub fn close_polling(&mut self, handle: u32, discard: bool) -> Option<String> {
+        self.flush();
+        runtime().close(Handle::from_raw(handle), discard)
+    }
+
+    /// Counters of the process.
+    #[napi]
+    pub fn stats(&self) -> Stats {
+        Stats {
+            sessions: u32::try_from(runtime().table().len()).unwrap_or(u32::MAX),
+            panics: runtime().panics() as f64,
+            threads: u32::try_from(runtime().threads()).unwrap_or(u32::MAX),
+        }
+    }
+
+    fn flush(&mut self) {
+        // SAFETY: never freed; calls of one environment come one at a time.
+        unsafe { &mut *self.boundary }.flush();
+    }
+}
+
+/// Node has finalized the bell: nobody may ring it any more.
+unsafe extern "C" fn bell_finalized(
+    _: sys::napi_env,
+    data: *mut std::ffi::c_void,
+    _: *mut std::ffi::c_void,
+) {
+    // SAFETY: the counted reference that `Engine::new` gave away.
+    let hub = unsafe { Arc::from_raw(data.cast::<Hub>()) };
+    hub.bell().remove();
+}

@@ -1,0 +1,198 @@
+//! One environment (the main thread, or a worker thread) as the I/O threads see it: the batches
+//! that wait for it, and the bell that wakes it.
+
+use std::collections::VecDeque;
+use std::ptr;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+
+use napi::sys;
+
+use super::batch::Batch;
+use crate::config::MAX_INBOX_BYTES;
+use crate::eio::packet::Packet as EnginePacket;
+use crate::error::Closure;
+use crate::net::handle::Handle;
+use crate::net::inbox::{Inbox, Note};
+use crate::net::lock;
+use crate::net::runtime::runtime;
+use crate::net::worker::Command;
+use crate::sio::Packet;
+
+/// Nothing waits.
+const QUIET: u8 = 0;
+/// Something waits, and nobody has been told.
+const WAITING: u8 = 1;
+/// The environment has been told, or is taking batches.
+const RUNG: u8 = 2;
+
+/// See the module.
+#[derive(Default)]
+pub struct Hub {
+    batches: Mutex<VecDeque<Batch>>,
+    state: AtomicU8,
+    /// Bytes in all batches.
+    bytes: AtomicUsize,
+    /// Somebody stopped reading because of them.
+    stopped: AtomicBool,
+    bell: Bell,
+}
+
+impl Hub {
+    fn append(&self, write: impl FnOnce(&mut Batch)) {
+        let mut batches = lock(&self.batches);
+        if batches.back().is_none_or(Batch::is_full) {
+            batches.push_back(Batch::default());
+        }
+        if let Some(batch) = batches.back_mut() {
+            let before = batch.bytes();
+            write(batch);
+            self.bytes
+                .fetch_add(batch.bytes() - before, Ordering::Relaxed);
+        }
+        // Only a quiet environment becomes a waiting one; under the lock that `take` holds too.
+        let _ = self
+            .state
+            .compare_exchange(QUIET, WAITING, Ordering::AcqRel, Ordering::Acquire);
+    }
+
+    /// The next batch. `None`: there is none, and the next record rings again.
+    pub fn take(&self) -> Option<Batch> {
+        let mut batches = lock(&self.batches);
+        let Some(batch) = batches.pop_front() else {
+            self.state.store(QUIET, Ordering::Release);
+            return None;
+        };
+        drop(batches);
+        let bytes = batch.bytes();
+        let left = self.bytes.fetch_sub(bytes, Ordering::Relaxed) - bytes;
+        if left < MAX_INBOX_BYTES / 2 && self.stopped.swap(false, Ordering::AcqRel) {
+            runtime().send_all(|| Command::Resume);
+        }
+        Some(batch)
+    }
+
+    /// The bell.
+    pub fn bell(&self) -> &Bell {
+        &self.bell
+    }
+}
+
+impl Inbox for Hub {
+    fn packet(&self, handle: Handle, packet: &Packet<'_>, attachments: Vec<Vec<u8>>) {
+        self.append(|batch| batch.packet(handle, packet, attachments));
+    }
+
+    fn engine_packet(&self, handle: Handle, packet: EnginePacket<'_>) {
+        self.append(|batch| batch.engine_packet(handle, packet));
+    }
+
+    fn refused(&self, handle: Handle, message: &str) {
+        self.append(|batch| batch.refused(handle, message));
+    }
+
+    fn answer(&self, handle: Handle, payload: String) {
+        self.append(|batch| batch.answer(handle, payload));
+    }
+
+    fn note(&self, handle: Handle, note: Note) {
+        self.append(|batch| batch.note(handle, note));
+    }
+
+    fn closed(&self, handle: Handle, closure: &Closure) {
+        self.append(|batch| batch.closed(handle, closure));
+    }
+
+    fn stream_write(&self, stream: u32, bytes: &[u8]) {
+        self.append(|batch| batch.stream_write(stream, bytes));
+    }
+
+    fn stream_end(&self, stream: u32) {
+        self.append(|batch| batch.stream_end(stream));
+    }
+
+    fn is_full(&self) -> bool {
+        if self.bytes.load(Ordering::Relaxed) <= MAX_INBOX_BYTES || self.bell.is_gone() {
+            return false;
+        }
+        self.stopped.store(true, Ordering::Release);
+        // JavaScript may have caught up in between; then nobody would resume.
+        self.bytes.load(Ordering::Relaxed) > MAX_INBOX_BYTES
+    }
+
+    fn needs_ring(&self) -> bool {
+        self.state
+            .compare_exchange(WAITING, RUNG, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
+    }
+
+    fn ring(&self) {
+        self.bell.ring();
+    }
+}
+
+/// A threadsafe function that calls JavaScript without arguments.
+#[derive(Default)]
+pub struct Bell(Mutex<Function>);
+
+struct Function(sys::napi_threadsafe_function);
+
+// SAFETY: a threadsafe function may be called from any thread; the pointer is only used under the
+// mutex, and is null once the environment has finalized the function.
+unsafe impl Send for Function {}
+
+impl Default for Function {
+    fn default() -> Self {
+        Self(ptr::null_mut())
+    }
+}
+
+impl Bell {
+    /// Installs the function.
+    pub fn install(&self, function: sys::napi_threadsafe_function) {
+        lock(&self.0).0 = function;
+    }
+
+    /// The environment has finalized the function, or never made one.
+    pub fn remove(&self) {
+        lock(&self.0).0 = ptr::null_mut();
+    }
+
+    /// Whether nobody will ever take what waits.
+    pub fn is_gone(&self) -> bool {
+        lock(&self.0).0.is_null()
+    }
+
+    fn ring(&self) {
+        let function = lock(&self.0);
+        if !function.0.is_null() {
+            // SAFETY: not null, hence not finalized: the finalizer takes the lock held here.
+            unsafe {
+                sys::napi_call_threadsafe_function(
+                    function.0,
+                    ptr::null_mut(),
+                    sys::ThreadsafeFunctionCallMode::nonblocking,
+                );
+            }
+        }
+    }
+
+    /// Lets the function keep the process alive, or not.
+    ///
+    /// # Safety
+    /// `env` must be the environment of the calling thread.
+    pub unsafe fn hold(&self, env: sys::napi_env, held: bool) {
+        let function = lock(&self.0);
+        if function.0.is_null() {
+            return;
+        }
+        // SAFETY: as in `ring`, and by contract.
+        unsafe {
+            if held {
+                sys::napi_ref_threadsafe_function(env, function.0);
+            } else {
+                sys::napi_unref_threadsafe_function(env, function.0);
+            }
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The boundary to JavaScript: batches in ([`batch`], [`hub`]), runs of operations out ([`calls`]),
+//! and the rarer calls that open sessions and hand over connections ([`engine`]). It translates
+//! and nothing else: no protocol here.
+
+pub mod batch;
+pub mod calls;
+pub mod engine;
+pub mod hub;

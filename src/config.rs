@@ -1,0 +1,87 @@
+//! Every option, default and limit of the native side, in one place.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// Delay before each server ping, in ms, unless the application says otherwise.
+pub const PING_INTERVAL_MS: u64 = 25_000;
+/// Time allowed for the pong, in ms.
+pub const PING_TIMEOUT_MS: u64 = 20_000;
+/// Longest duration of a transport upgrade, in ms.
+pub const UPGRADE_TIMEOUT_MS: u64 = 10_000;
+/// Largest message or request body taken, in bytes.
+pub const MAX_HTTP_BUFFER_SIZE: u64 = 1_000_000;
+
+/// Between two `noop` answers that free a client's poll during an upgrade, in ms.
+pub const UPGRADE_FLUSH_MS: u64 = 100;
+/// How long a closing transport waits for its peer, in ms: for the next poll, or the close frame.
+pub const CLOSE_WAIT_MS: u64 = 30_000;
+
+/// Fragments one WebSocket message may have.
+pub const MAX_FRAGMENTS: u32 = 16_384;
+/// Attachments one Socket.IO packet may announce.
+pub const MAX_ATTACHMENTS: u32 = 10;
+
+/// Bytes that may wait for one slow reader. Above it the connection is closed: the peer has
+/// stopped reading, and what waits for it would otherwise take the memory of all.
+pub const MAX_QUEUED_BYTES: usize = 64 << 20;
+/// Bytes of undelivered input, over all connections of one environment, above which no more is
+/// read from the network until JavaScript has caught up.
+pub const MAX_INBOX_BYTES: usize = 32 << 20;
+
+/// Bytes read at once; one such buffer exists per I/O thread.
+pub const READ_BUFFER_BYTES: usize = 64 << 10;
+/// Text of one batch handed to JavaScript, in bytes, after which the next batch begins.
+pub const BATCH_BYTES: usize = 64 << 10;
+/// Payloads longer than this travel beside the batch, as strings of their own, in bytes.
+pub const INLINE_PAYLOAD_BYTES: usize = 2 << 10;
+
+/// The options of one engine that sessions read while they live. JavaScript may change them at
+/// any time; each is read when it is needed.
+#[derive(Debug)]
+pub struct EngineConfig {
+    ping_interval_ms: AtomicU64,
+    ping_timeout_ms: AtomicU64,
+    upgrade_timeout_ms: AtomicU64,
+    max_message: AtomicU64,
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        Self {
+            ping_interval_ms: AtomicU64::new(PING_INTERVAL_MS),
+            ping_timeout_ms: AtomicU64::new(PING_TIMEOUT_MS),
+            upgrade_timeout_ms: AtomicU64::new(UPGRADE_TIMEOUT_MS),
+            max_message: AtomicU64::new(MAX_HTTP_BUFFER_SIZE),
+        }
+    }
+}
+
+impl EngineConfig {
+    /// Stores new values: three durations in ms, and the largest message in bytes (0: unlimited).
+    pub fn set(&self, ping_interval: u64, ping_timeout: u64, upgrade_timeout: u64, max: u64) {
+        self.ping_interval_ms.store(ping_interval, Relaxed);
+        self.ping_timeout_ms.store(ping_timeout, Relaxed);
+        self.upgrade_timeout_ms.store(upgrade_timeout, Relaxed);
+        self.max_message.store(max, Relaxed);
+    }
+
+    /// Delay before a ping, in ms.
+    pub fn ping_interval(&self) -> u64 {
+        self.ping_interval_ms.load(Relaxed)
+    }
+
+    /// Time allowed for a pong, in ms.
+    pub fn ping_timeout(&self) -> u64 {
+        self.ping_timeout_ms.load(Relaxed)
+    }
+
+    /// Longest duration of an upgrade, in ms.
+    pub fn upgrade_timeout(&self) -> u64 {
+        self.upgrade_timeout_ms.load(Relaxed)
+    }
+
+    /// Largest WebSocket message, in bytes; 0 is unlimited.
+    pub fn max_message(&self) -> u64 {
+        self.max_message.load(Relaxed)
+    }
+}

@@ -1,0 +1,440 @@
+//! The state machine of one session: which transport it is on, its heartbeat, its upgrade and its
+//! end. It owns no socket and no timer: packets and times come in as arguments, and what has to be
+//! done goes out through [`Output`]. Engine.IO protocol 4, "Transports", "Upgrade", "Heartbeat".
+
+use std::borrow::Cow;
+
+use super::packet::{Packet, Type};
+use super::payload;
+use crate::config::{CLOSE_WAIT_MS, EngineConfig, UPGRADE_FLUSH_MS};
+use crate::error::{Closure, HEARTBEAT_DIRECTION, POLL_ABORTED, POLL_OVERLAP, Reason};
+
+/// A packet that waits for a poll.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outgoing {
+    /// A packet with text.
+    Text(Type, Box<str>),
+    /// A binary message.
+    Binary(Box<[u8]>),
+}
+
+impl Outgoing {
+    /// The packet, borrowed.
+    pub fn as_packet(&self) -> Packet<'_> {
+        match self {
+            Self::Text(kind, text) => Packet::Text(*kind, text),
+            Self::Binary(bytes) => Packet::Binary(Cow::Borrowed(bytes)),
+        }
+    }
+}
+
+impl From<Packet<'_>> for Outgoing {
+    fn from(packet: Packet<'_>) -> Self {
+        match packet {
+            Packet::Text(kind, text) => Self::Text(kind, text.into()),
+            Packet::Binary(bytes) => Self::Binary(bytes.into_owned().into()),
+        }
+    }
+}
+
+/// Which of a session's WebSockets is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Socket {
+    /// The one that carries the session.
+    Main,
+    /// The one that an upgrade tries.
+    Probe,
+}
+
+/// What a session asks of its surroundings.
+pub trait Output {
+    /// A packet came in. Messages are for the application; of the others only who listens hears.
+    fn received(&mut self, packet: Packet<'_>);
+    /// Sends a packet over a WebSocket.
+    fn frame(&mut self, socket: Socket, packet: Packet<'_>);
+    /// Closes a WebSocket with an empty close frame, after what was sent before.
+    fn close_socket(&mut self, socket: Socket);
+    /// Answers the pending poll.
+    fn answer(&mut self, payload: String);
+    /// A probe was answered: an upgrade is under way.
+    fn upgrading(&mut self);
+    /// The upgrade under way was given up: the session stays where it is.
+    fn upgrade_lost(&mut self);
+    /// The probing WebSocket carries the session from now on.
+    fn upgraded(&mut self);
+    /// The session has ended.
+    fn closed(&mut self, closure: Closure);
+}
+
+/// The answer to a poll.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Poll {
+    /// Packets were waiting: this is the body.
+    Payload(String),
+    /// Nothing to send yet; [`Output::answer`] follows.
+    Pending,
+    /// A poll was pending already; the session is closed.
+    Overlap,
+    /// The session is not on polling any more.
+    Moved,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Open,
+    /// Waits for a poll: to deliver what is buffered, then to say goodbye.
+    Closing,
+    Closed,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Upgrade {
+    None,
+    /// A WebSocket stands by; nothing but its probe may come.
+    Waiting,
+    /// The probe was answered.
+    Probed,
+    Done,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Session {
+    protocol: u8,
+    state: State,
+    websocket: bool,
+    upgrade: Upgrade,
+    poll_pending: bool,
+    /// The pong's deadline was put off once since the last ping.
+    extended: bool,
+    /// When the next ping is due; protocol 3: unused.
+    ping_at: u64,
+    /// When the awaited pong (protocol 3: the client's ping) is overdue; 0: none is awaited.
+    pong_by: u64,
+    upgrade_by: u64,
+    flush_at: u64,
+    close_by: u64,
+    buffer: Vec<Outgoing>,
+}
+
+impl Session {
+    /// A session that has just shaken hands over a WebSocket (`websocket`) or a poll.
+    pub fn new(protocol: u8, websocket: bool, config: &EngineConfig, now: u64) -> Self {
+        let interval = config.ping_interval();
+        let heartbeat_by = now + interval + config.ping_timeout();
+        Self {
+            protocol,
+            state: State::Open,
+            websocket,
+            upgrade: if websocket {
+                Upgrade::Done
+            } else {
+                Upgrade::None
+            },
+            poll_pending: false,
+            extended: false,
+            ping_at: now + interval,
+            pong_by: if protocol == 3 { heartbeat_by } else { 0 },
+            upgrade_by: 0,
+            flush_at: 0,
+            close_by: 0,
+            buffer: Vec::new(),
+        }
+    }
+
+    /// Whether a WebSocket carries the session.
+    pub fn is_websocket(&self) -> bool {
+        self.websocket
+    }
+
+    /// Whether the session takes packets.
+    pub fn is_open(&self) -> bool {
+        self.state == State::Open
+    }
+
+    /// Whether the session has ended.
+    pub fn is_closed(&self) -> bool {
+        self.state == State::Closed
+    }
+
+    /// Whether a poll waits for packets.
+    pub fn is_poll_pending(&self) -> bool {
+        self.poll_pending
+    }
+
+    /// A packet arrived on the transport that carries the session.
+    pub fn receive(
+        &mut self,
+        packet: Packet<'_>,
+        config: &EngineConfig,
+        now: u64,
+        out: &mut impl Output,
+    ) {
+        if self.state != State::Open {
+            return;
+        }
+        match packet {
+            Packet::Text(Type::Ping, _) if self.protocol != 3 => {
+                return self.end(HEARTBEAT_DIRECTION, out);
+            }
+            Packet::Text(Type::Pong, _) if self.protocol == 3 => {
+                return self.end(HEARTBEAT_DIRECTION, out);
+            }
+            Packet::Text(Type::Ping, _) => {
+                self.pong_by = now + config.ping_interval() + config.ping_timeout();
+                self.send(Packet::Text(Type::Pong, ""), out);
+            }
+            Packet::Text(Type::Pong, _) => {
+                self.pong_by = 0;
+                self.ping_at = now + config.ping_interval();
+            }
+            // Anything else shows that the client lives, but only once for each ping.
+            _ if self.pong_by != 0 && self.protocol != 3 && !self.extended => {
+                self.pong_by = now + config.ping_timeout();
+                self.extended = true;
+            }
+            _ => {}
+        }
+        out.received(packet);
+    }
+
+    /// A packet that cannot be decoded arrived.
+    pub fn receive_undecodable(&mut self, out: &mut impl Output) {
+        self.end(Closure::plain(Reason::ParseError), out);
+    }
+
+    /// Queues a packet. Nothing is sent on a session that is closing.
+    pub fn send(&mut self, packet: Packet<'_>, out: &mut impl Output) {
+        if self.state != State::Open {
+            return;
+        }
+        if self.websocket {
+            out.frame(Socket::Main, packet);
+        } else if self.poll_pending {
+            self.poll_pending = false;
+            out.answer(payload::encode(&[packet]));
+        } else {
+            self.buffer.push(packet.into());
+        }
+    }
+
+    /// A poll arrived.
+    pub fn poll(&mut self, out: &mut impl Output) -> Poll {
+        if self.websocket || self.state == State::Closed {
+            return Poll::Moved;
+        }
+        if self.poll_pending {
+            self.end(POLL_OVERLAP, out);
+            return Poll::Overlap;
+        }
+        if !self.buffer.is_empty() {
+            let buffer = std::mem::take(&mut self.buffer);
+            let packets: Vec<_> = buffer.iter().map(Outgoing::as_packet).collect();
+            return Poll::Payload(payload::encode(&packets));
+        }
+        if self.state == State::Closing {
+            self.finish(Closure::plain(Reason::ForcedClose), out);
+            let goodbye = [Packet::Text(Type::Noop, ""), Packet::Text(Type::Close, "")];
+            return Poll::Payload(payload::encode(&goodbye));
+        }
+        self.poll_pending = true;
+        Poll::Pending
+    }
+
+    /// The connection of the pending poll was lost.
+    pub fn poll_lost(&mut self, out: &mut impl Output) {
+        if !self.websocket {
+            self.poll_pending = false;
+            self.end(POLL_ABORTED, out);
+        }
+    }
+
+    /// The body of a POST arrived, already turned into text.
+    pub fn push(&mut self, body: &str, config: &EngineConfig, now: u64, out: &mut impl Output) {
+        for piece in payload::decode(body) {
+            match piece {
+                _ if self.state == State::Closed => return,
+                Ok(Packet::Text(Type::Close, _)) => return self.client_closed(out),
+                Ok(packet) => self.receive(packet, config, now, out),
+                Err(_) => return self.receive_undecodable(out),
+            }
+        }
+    }
+
+    /// The client said goodbye on polling: its pending poll is answered with a `noop`.
+    fn client_closed(&mut self, out: &mut impl Output) {
+        if std::mem::take(&mut self.poll_pending) {
+            out.answer(payload::encode(&[Packet::Text(Type::Noop, "")]));
+        }
+        self.end(Closure::plain(Reason::TransportClose), out);
+    }
+
+    /// The WebSocket that carries the session ended.
+    pub fn socket_lost(&mut self, closure: Closure, out: &mut impl Output) {
+        self.finish(closure, out);
+    }
+
+    /// The session has to end now for `closure`: a goodbye is sent where one can be.
+    pub fn end(&mut self, closure: Closure, out: &mut impl Output) {
+        if self.state == State::Closed {
+            return;
+        }
+        if self.websocket {
+            out.close_socket(Socket::Main);
+        }
+        if std::mem::take(&mut self.poll_pending) {
+            out.answer(payload::encode(&[Packet::Text(Type::Close, "")]));
+        }
+        self.finish(closure, out);
+    }
+
+    /// The server closes the session. What is buffered is still delivered, unless `discard`.
+    pub fn close(&mut self, discard: bool, now: u64, out: &mut impl Output) {
+        let at_once = discard || self.websocket || self.poll_pending;
+        if at_once {
+            self.end(Closure::plain(Reason::ForcedClose), out);
+        } else if self.state == State::Open {
+            self.state = State::Closing;
+            self.close_by = now + CLOSE_WAIT_MS;
+        }
+    }
+
+    /// A WebSocket wants to take this session over. `false`: it must be closed again, because an
+    /// upgrade is under way, or the session is on a WebSocket already.
+    pub fn upgrade(&mut self, config: &EngineConfig, now: u64) -> bool {
+        if self.upgrade != Upgrade::None || self.state == State::Closed {
+            return false;
+        }
+        self.upgrade = Upgrade::Waiting;
+        self.upgrade_by = now + config.upgrade_timeout();
+        true
+    }
+
+    /// A packet arrived on the probing WebSocket; `None` if it cannot be decoded.
+    pub fn receive_probe(
+        &mut self,
+        packet: Option<Packet<'_>>,
+        config: &EngineConfig,
+        now: u64,
+        out: &mut impl Output,
+    ) {
+        match packet {
+            Some(Packet::Text(Type::Ping, "probe")) => {
+                out.frame(Socket::Probe, Packet::Text(Type::Pong, "probe"));
+                self.upgrade = Upgrade::Probed;
+                self.flush_at = now + UPGRADE_FLUSH_MS;
+                out.upgrading();
+            }
+            Some(Packet::Text(Type::Upgrade, _)) if self.state != State::Closed => {
+                self.switch(config, now, out);
+            }
+            _ => self.abandon_upgrade(out),
+        }
+    }
+
+    /// The probing WebSocket ended: the session stays where it is.
+    pub fn probe_lost(&mut self, out: &mut impl Output) {
+        if matches!(self.upgrade, Upgrade::Waiting | Upgrade::Probed) {
+            self.upgrade = Upgrade::None;
+            self.upgrade_by = 0;
+            out.upgrade_lost();
+        }
+    }
+
+    fn abandon_upgrade(&mut self, out: &mut impl Output) {
+        out.close_socket(Socket::Probe);
+        self.probe_lost(out);
+    }
+
+    fn switch(&mut self, config: &EngineConfig, now: u64, out: &mut impl Output) {
+        if std::mem::take(&mut self.poll_pending) {
+            out.answer(payload::encode(&[Packet::Text(Type::Close, "")]));
+        }
+        self.upgrade = Upgrade::Done;
+        self.upgrade_by = 0;
+        self.websocket = true;
+        if self.protocol != 3 && self.pong_by != 0 {
+            // The ping may have gone down with the old transport: ask again in an interval.
+            self.pong_by = 0;
+            self.ping_at = now + config.ping_interval();
+        }
+        out.upgraded();
+        for packet in std::mem::take(&mut self.buffer) {
+            out.frame(Socket::Main, packet.as_packet());
+        }
+        if self.state == State::Closing {
+            self.end(Closure::plain(Reason::ForcedClose), out);
+        }
+    }
+
+    /// Does what is due at `now`; `None` once the session has ended, else when to call again.
+    pub fn tick(&mut self, config: &EngineConfig, now: u64, out: &mut impl Output) -> Option<u64> {
+        if self.pong_by != 0 && self.pong_by <= now {
+            self.end(Closure::plain(Reason::PingTimeout), out);
+        }
+        if self.close_by != 0 && self.close_by <= now {
+            self.end(Closure::plain(Reason::ForcedClose), out);
+        }
+        if self.upgrade_by != 0 && self.upgrade_by <= now {
+            self.abandon_upgrade(out);
+        }
+        if self.upgrade == Upgrade::Probed && self.flush_at <= now {
+            self.flush_at = now + UPGRADE_FLUSH_MS;
+            if std::mem::take(&mut self.poll_pending) {
+                out.answer(payload::encode(&[Packet::Text(Type::Noop, "")]));
+            }
+        }
+        if self.protocol != 3
+            && self.pong_by == 0
+            && self.ping_at <= now
+            && self.state != State::Closed
+        {
+            self.pong_by = now + config.ping_timeout();
+            self.extended = false;
+            self.send(Packet::Text(Type::Ping, ""), out);
+        }
+        self.deadline()
+    }
+
+    /// Puts off what would end the session by `ms`: its input is not being read.
+    pub fn postpone(&mut self, now: u64, ms: u64) {
+        if self.pong_by != 0 {
+            self.pong_by = self.pong_by.max(now + ms);
+        }
+    }
+
+    /// When [`Session::tick`] is next needed; `None` once the session has ended.
+    pub fn deadline(&self) -> Option<u64> {
+        if self.state == State::Closed {
+            return None;
+        }
+        let heartbeat = if self.pong_by != 0 {
+            self.pong_by
+        } else {
+            self.ping_at
+        };
+        let flush = if self.upgrade == Upgrade::Probed {
+            self.flush_at
+        } else {
+            0
+        };
+        [self.close_by, self.upgrade_by, flush]
+            .into_iter()
+            .filter(|&at| at != 0)
+            .chain([heartbeat])
+            .min()
+    }
+
+    /// The end, once: nobody hears of this session after it.
+    fn finish(&mut self, closure: Closure, out: &mut impl Output) {
+        if self.state == State::Closed {
+            return;
+        }
+        self.state = State::Closed;
+        self.buffer = Vec::new();
+        if matches!(self.upgrade, Upgrade::Waiting | Upgrade::Probed) {
+            self.abandon_upgrade(out);
+        }
+        out.closed(closure);
+    }
+}

@@ -1,0 +1,58 @@
+//! Why a session ends: the reasons applications see, made in one place.
+
+use std::borrow::Cow;
+
+/// The reason given to `disconnect` listeners. The number crosses the boundary; JavaScript holds
+/// the same list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Reason {
+    /// The transport broke the protocol, or broke.
+    TransportError = 0,
+    /// The client closed, or its connection ended.
+    TransportClose = 1,
+    /// No heartbeat in time.
+    PingTimeout = 2,
+    /// A packet that cannot be decoded.
+    ParseError = 3,
+    /// The server closed.
+    ForcedClose = 4,
+}
+
+/// A reason with the message of the `Error` that goes with it, if any.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Closure {
+    /// The reason.
+    pub reason: Reason,
+    /// The message of the description.
+    pub detail: Option<Cow<'static, str>>,
+}
+
+impl Closure {
+    /// A reason without description.
+    pub const fn plain(reason: Reason) -> Self {
+        Self {
+            reason,
+            detail: None,
+        }
+    }
+
+    /// A transport error with its description.
+    pub const fn transport(message: &'static str) -> Self {
+        Self {
+            reason: Reason::TransportError,
+            detail: Some(Cow::Borrowed(message)),
+        }
+    }
+}
+
+/// A second poll while one is pending.
+pub const POLL_OVERLAP: Closure = Closure::transport("overlap from client");
+/// A poll that the client abandoned.
+pub const POLL_ABORTED: Closure = Closure::transport("poll connection closed prematurely");
+/// A ping from a client whose protocol has the server send them, or a pong the other way.
+pub const HEARTBEAT_DIRECTION: Closure = Closure::transport("invalid heartbeat direction");
+/// More bytes waiting for a reader than [`crate::config::MAX_QUEUED_BYTES`].
+pub const QUEUE_FULL: Closure = Closure::transport("too many bytes are waiting for the client");
+/// A fault of ours while this connection was served.
+pub const INTERNAL: Closure = Closure::transport("internal error");

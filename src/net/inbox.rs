@@ -1,0 +1,50 @@
+//! The way in: what I/O threads tell an environment's JavaScript thread.
+
+use super::handle::Handle;
+use crate::eio::packet::Packet;
+use crate::error::Closure;
+use crate::sio;
+
+/// Small news of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Note {
+    /// The probe of an upgrade was answered.
+    Upgrading = 0,
+    /// The session has moved to a WebSocket.
+    Upgraded = 1,
+    /// The client has stopped reading: what is sent now waits.
+    Blocked = 2,
+    /// All that waited has been written.
+    Drained = 3,
+    /// An upgrade was given up.
+    UpgradeLost = 4,
+}
+
+/// Receives what happens on connections, in the order in which it happened. Calls only append;
+/// the JavaScript thread is woken by [`Inbox::ring`].
+pub trait Inbox: Send + Sync {
+    /// A Socket.IO packet, with its attachments.
+    fn packet(&self, handle: Handle, packet: &sio::Packet<'_>, attachments: Vec<Vec<u8>>);
+    /// An Engine.IO packet of a session whose packets are decoded in JavaScript.
+    fn engine_packet(&self, handle: Handle, packet: Packet<'_>);
+    /// A Socket.IO packet that cannot be decoded; no more follow from this session.
+    fn refused(&self, handle: Handle, message: &str);
+    /// The body that answers the session's pending poll.
+    fn answer(&self, handle: Handle, payload: String);
+    /// See [`Note`].
+    fn note(&self, handle: Handle, note: Note);
+    /// The session has ended.
+    fn closed(&self, handle: Handle, closure: &Closure);
+    /// Bytes for a stream that JavaScript pumps.
+    fn stream_write(&self, stream: u32, bytes: &[u8]);
+    /// A connection has been closed: `stream` is the number it was handed over with.
+    fn stream_end(&self, stream: u32);
+
+    /// Whether so much waits for JavaScript that nothing more should be read.
+    fn is_full(&self) -> bool;
+    /// Whether the JavaScript thread has to be woken for what was appended. Says so once.
+    fn needs_ring(&self) -> bool;
+    /// Wakes the JavaScript thread.
+    fn ring(&self);
+}

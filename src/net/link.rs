@@ -1,0 +1,421 @@
+//! One WebSocket of a session: its framing, what waits to be written, and its end.
+
+use std::cell::{Cell, RefCell};
+use std::future::{Future as _, poll_fn};
+use std::io;
+use std::ops::ControlFlow;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use super::carrier::Carrier;
+use super::inbox::{Inbox, Note};
+use super::ops;
+use super::worker::{Entry, Local};
+use crate::config::{CLOSE_WAIT_MS, MAX_FRAGMENTS, MAX_QUEUED_BYTES};
+use crate::eio::packet::{Packet, Type};
+use crate::eio::session::Socket;
+use crate::error::{Closure, INTERNAL, Reason};
+use crate::ws::{self, frame::Opcode, reader::Message};
+
+/// Bytes waiting for a peer above which its pings are not answered any more.
+const PONG_ROOM: usize = 64 << 10;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Open,
+    /// Our close frame is queued; the peer's is awaited.
+    Closing,
+    /// Nothing more is read; what is queued is written, then the connection is dropped.
+    Ending,
+    /// To be dropped at once.
+    Dead,
+}
+
+/// See the module.
+pub struct Link {
+    /// The number JavaScript knows the connection by.
+    stream: u32,
+    inbox: Arc<dyn Inbox>,
+    /// The session; none if the WebSocket was taken only to be closed.
+    entry: Option<Rc<Entry>>,
+    role: Cell<Socket>,
+    carrier: Rc<dyn Carrier>,
+    state: Cell<State>,
+    /// Written up to `.1`.
+    queue: RefCell<(Vec<u8>, usize)>,
+    blocked: Cell<bool>,
+    dirty: Cell<bool>,
+    /// The run of operations that queued something last.
+    run: Cell<u64>,
+    /// The volatile message under way is being dropped.
+    dropping: Cell<bool>,
+    waker: RefCell<Option<Waker>>,
+}
+
+impl Link {
+    /// A WebSocket over `carrier`.
+    pub fn new(
+        stream: u32,
+        inbox: Arc<dyn Inbox>,
+        entry: Option<Rc<Entry>>,
+        role: Socket,
+        carrier: Rc<dyn Carrier>,
+    ) -> Rc<Self> {
+        Rc::new(Self {
+            stream,
+            inbox,
+            entry,
+            role: Cell::new(role),
+            carrier,
+            state: Cell::new(State::Open),
+            queue: RefCell::default(),
+            blocked: Cell::new(false),
+            dirty: Cell::new(false),
+            run: Cell::new(0),
+            dropping: Cell::new(false),
+            waker: RefCell::default(),
+        })
+    }
+
+    /// The WebSocket carries its session from now on.
+    pub fn promote(&self) {
+        self.role.set(Socket::Main);
+    }
+
+    /// Queues a frame.
+    pub fn frame(self: &Rc<Self>, local: &Local, opcode: Opcode, prefix: &[u8], data: &[u8]) {
+        let (header, len) = ws::frame::header(opcode, prefix.len() + data.len());
+        self.append(
+            local,
+            &[header.get(..len).unwrap_or_default(), prefix, data],
+        );
+    }
+
+    /// Queues an Engine.IO packet.
+    pub fn packet(self: &Rc<Self>, local: &Local, packet: Packet<'_>) {
+        match packet {
+            Packet::Text(kind, text) => {
+                self.frame(local, Opcode::Text, &[kind.digit() as u8], text.as_bytes());
+            }
+            Packet::Binary(bytes) => self.frame(local, Opcode::Binary, &[], &bytes),
+        }
+    }
+
+    /// Queues bytes that are whole frames already.
+    pub fn append(self: &Rc<Self>, local: &Local, pieces: &[&[u8]]) {
+        if self.state.get() != State::Open {
+            return;
+        }
+        let mut queue = self.queue.borrow_mut();
+        if queue.0.capacity() == 0 {
+            queue.0 = local.spare_buffer();
+        }
+        for piece in pieces {
+            queue.0.extend_from_slice(piece);
+        }
+        let waiting = queue.0.len() - queue.1;
+        drop(queue);
+        self.run.set(local.run());
+        self.mark(local);
+        // The kernel is asked first: only what it did not take counts as waiting.
+        if waiting > MAX_QUEUED_BYTES && self.blocked.get() {
+            local.overflowed(self);
+        }
+    }
+
+    /// Whether a message sent with `flags` is to be queued: a volatile one is dropped while
+    /// anything else waits, be it from the same run or because the peer is slow.
+    pub fn admits(&self, flags: u8, run: u64) -> bool {
+        if flags & ops::VOLATILE == 0 {
+            return true;
+        }
+        if flags & ops::CONTINUED == 0 {
+            let waiting = !self.queue.borrow().0.is_empty();
+            self.dropping
+                .set(self.blocked.get() || waiting && self.run.get() == run);
+        }
+        !self.dropping.get()
+    }
+
+    /// Queues a close frame and waits for the peer's.
+    pub fn close(self: &Rc<Self>, local: &Local, payload: &[u8]) {
+        self.frame(local, Opcode::Close, &[], payload);
+        self.leave(State::Closing);
+    }
+
+    /// Drops the connection without a word.
+    pub fn kill(&self) {
+        self.leave(State::Dead);
+    }
+
+    /// Ends the session because its client does not read, and drops the connection.
+    pub fn overflow(self: &Rc<Self>, local: &Rc<Local>, closure: Closure) {
+        self.lost(local, closure);
+        *self.queue.borrow_mut() = Default::default();
+        self.kill();
+    }
+
+    fn leave(&self, state: State) {
+        if self.state.get() != State::Dead {
+            self.state.set(state);
+        }
+        self.wake();
+    }
+
+    /// Has the serving task look again.
+    pub fn wake(&self) {
+        if let Some(waker) = self.waker.borrow_mut().take() {
+            waker.wake();
+        }
+    }
+
+    fn mark(self: &Rc<Self>, local: &Local) {
+        if !self.blocked.get() && !self.dirty.replace(true) {
+            local.mark_dirty(self.clone());
+        }
+    }
+
+    /// Writes what is queued, in one call where the kernel takes it.
+    pub fn flush(self: &Rc<Self>, local: &Local) {
+        self.dirty.set(false);
+        if self.blocked.get() {
+            return;
+        }
+        let mut queue = self.queue.borrow_mut();
+        while queue.1 < queue.0.len() {
+            match self.carrier.write(&queue.0[queue.1..]) {
+                Ok(n) if n > 0 => queue.1 += n,
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                    drop(queue);
+                    self.blocked.set(true);
+                    if let Some(entry) = &self.entry {
+                        entry.peer.inbox.note(entry.peer.handle, Note::Blocked);
+                        local.ring_later(&self.inbox);
+                    }
+                    return self.wake();
+                }
+                // The reading side finds out as well, and tells the session.
+                _ => {
+                    drop(queue);
+                    return self.kill();
+                }
+            }
+        }
+        local.recycle(std::mem::take(&mut queue.0));
+        queue.1 = 0;
+    }
+
+    /// The waiting half of [`Link::flush`]; ready when everything is written.
+    fn poll_flush(&self, cx: &mut Context<'_>, local: &Local) -> Poll<io::Result<()>> {
+        let mut queue = self.queue.borrow_mut();
+        while queue.1 < queue.0.len() {
+            let n = std::task::ready!(self.carrier.poll_write(cx, &queue.0[queue.1..]))?;
+            if n == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            queue.1 += n;
+            // Give back what was written once it is most of the buffer: linear over all.
+            if queue.1 > queue.0.len() / 2 {
+                let at = std::mem::take(&mut queue.1);
+                queue.0.drain(..at);
+            }
+        }
+        local.recycle(std::mem::take(&mut queue.0));
+        queue.1 = 0;
+        Poll::Ready(Ok(()))
+    }
+
+    /// Serves the WebSocket until its connection ends. `head` came with the upgrade request.
+    pub async fn serve(self: Rc<Self>, local: Rc<Local>, mut head: Vec<u8>) {
+        // Runs on every way out, a panic included.
+        let _end = End {
+            link: &self,
+            local: &local,
+        };
+        let mut reader = ws::reader::Reader::default();
+        let mut closing: Option<Pin<Box<tokio::time::Sleep>>> = None;
+        if self.take(&local, &mut reader, &mut head).is_err() {
+            return;
+        }
+        drop(head);
+        poll_fn(|cx| {
+            *self.waker.borrow_mut() = Some(cx.waker().clone());
+            self.poll(cx, &local, &mut reader, &mut closing)
+        })
+        .await;
+    }
+
+    fn poll(
+        self: &Rc<Self>,
+        cx: &mut Context<'_>,
+        local: &Rc<Local>,
+        reader: &mut ws::reader::Reader,
+        closing: &mut Option<Pin<Box<tokio::time::Sleep>>>,
+    ) -> Poll<()> {
+        if self.blocked.get() {
+            match self.poll_flush(cx, local) {
+                Poll::Ready(Ok(())) => {
+                    self.blocked.set(false);
+                    if let Some(entry) = &self.entry {
+                        entry.peer.inbox.note(entry.peer.handle, Note::Drained);
+                        local.ring_later(&self.inbox);
+                    }
+                }
+                Poll::Ready(Err(_)) => return Poll::Ready(()),
+                Poll::Pending => {}
+            }
+        }
+        loop {
+            match self.state.get() {
+                State::Dead => return Poll::Ready(()),
+                State::Ending if self.queue.borrow().0.is_empty() => return Poll::Ready(()),
+                State::Open if self.inbox.is_full() => {
+                    local.park(cx.waker().clone());
+                    return Poll::Pending;
+                }
+                State::Open => {}
+                State::Ending | State::Closing => {
+                    let wait = closing.get_or_insert_with(|| {
+                        Box::pin(tokio::time::sleep(Duration::from_millis(CLOSE_WAIT_MS)))
+                    });
+                    if wait.as_mut().poll(cx).is_ready() {
+                        return Poll::Ready(());
+                    }
+                }
+            }
+            if self.state.get() == State::Ending {
+                return Poll::Pending;
+            }
+            let mut buffer = local.read_buffer();
+            let n = match std::task::ready!(self.carrier.poll_read(cx, &mut buffer)) {
+                Ok(0) | Err(_) => return Poll::Ready(()),
+                Ok(n) => n,
+            };
+            let Some(bytes) = buffer.get_mut(..n) else {
+                return Poll::Ready(());
+            };
+            if self.take(local, reader, bytes).is_err() {
+                return Poll::Ready(());
+            }
+        }
+    }
+
+    /// Takes bytes from the peer. `Err`: the connection is done with.
+    fn take(
+        self: &Rc<Self>,
+        local: &Rc<Local>,
+        reader: &mut ws::reader::Reader,
+        bytes: &mut [u8],
+    ) -> Result<(), ()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let limits = ws::reader::Limits {
+            max_message: self
+                .entry
+                .as_ref()
+                .map_or(1, |e| e.peer.config.max_message()),
+            max_fragments: MAX_FRAGMENTS,
+        };
+        let result = reader.feed(bytes, &limits, |message| self.message(local, message));
+        if let Err(error) = result {
+            if self.state.get() != State::Open {
+                // A peer that breaks the rules while it is being sent away.
+                return Err(());
+            }
+            self.lost(
+                local,
+                Closure {
+                    reason: Reason::TransportError,
+                    detail: Some(error.description().into()),
+                },
+            );
+            self.close(local, &error.code().to_be_bytes());
+        }
+        local.settle();
+        Ok(())
+    }
+
+    fn message(self: &Rc<Self>, local: &Rc<Local>, message: Message<'_>) -> ControlFlow<()> {
+        match message {
+            Message::Close(_, payload) => {
+                if self.state.get() == State::Open {
+                    self.lost(local, Closure::plain(Reason::TransportClose));
+                    self.frame(local, Opcode::Close, &[], payload);
+                }
+                self.leave(State::Ending);
+                return ControlFlow::Break(());
+            }
+            _ if self.state.get() != State::Open => {}
+            Message::Ping(data) => {
+                let queue = self.queue.borrow();
+                let room = queue.0.len() - queue.1 < PONG_ROOM;
+                drop(queue);
+                if room {
+                    self.frame(local, Opcode::Pong, &[], data);
+                }
+            }
+            Message::Pong(_) => {}
+            Message::Text(text) => self.receive(local, Packet::decode(text).ok()),
+            Message::Binary(bytes) => self.receive(local, Some(Packet::Binary(bytes.into()))),
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn receive(self: &Rc<Self>, local: &Rc<Local>, packet: Option<Packet<'_>>) {
+        let Some(entry) = &self.entry else {
+            return;
+        };
+        let role = self.role.get();
+        entry.with(local, |session, config, now, out| match (role, packet) {
+            // A close packet says nothing on a WebSocket: its close frame does.
+            (Socket::Main, Some(Packet::Text(Type::Close, _))) => {}
+            (Socket::Main, Some(packet)) => session.receive(packet, config, now, out),
+            (Socket::Main, None) => session.receive_undecodable(out),
+            (Socket::Probe, packet) => session.receive_probe(packet, config, now, out),
+        });
+    }
+
+    /// Tells the session that this WebSocket is not its own any more.
+    fn lost(self: &Rc<Self>, local: &Rc<Local>, closure: Closure) {
+        if let Some(entry) = &self.entry
+            && entry.detach(self)
+        {
+            let role = self.role.get();
+            entry.with(local, |session, _, _, out| match role {
+                Socket::Main => session.socket_lost(closure, out),
+                Socket::Probe => session.probe_lost(out),
+            });
+        }
+    }
+}
+
+struct End<'a> {
+    link: &'a Rc<Link>,
+    local: &'a Rc<Local>,
+}
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        let fault = std::thread::panicking();
+        if fault {
+            self.local.count_panic();
+        }
+        let was = self.link.state.replace(State::Dead);
+        if was == State::Open || was == State::Dead {
+            let closure = if fault {
+                INTERNAL
+            } else {
+                Closure::plain(Reason::TransportClose)
+            };
+            self.link.lost(self.local, closure);
+        }
+        self.local.forget_stream(self.link.stream);
+        self.link.inbox.stream_end(self.link.stream);
+        self.local.ring_later(&self.link.inbox);
+        self.local.settle();
+    }
+}

@@ -1,0 +1,18 @@
+//! Bytes: I/O threads, the connections they serve, and the way between them and an environment's
+//! JavaScript thread ([`inbox`] in, [`ops`] out). Knows tokio; knows nothing of Node.
+
+pub mod carrier;
+pub mod handle;
+pub mod inbox;
+pub mod link;
+pub mod ops;
+pub mod peer;
+pub mod runtime;
+pub mod worker;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Locks, also after a panic elsewhere: what these mutexes guard is consistent between statements.
+pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,297 @@
+//! The way out: what the JavaScript thread asks of an I/O thread, as a run of bytes. One run is
+//! written per tick, so that thousands of sends cross with one lock and one wake-up.
+//!
+//! `code u8, flags u8, …`; numbers are little-endian, byte strings follow their u32 length.
+
+/// The send may be dropped while earlier data of the same connection is still waiting.
+pub const VOLATILE: u8 = 1;
+/// With [`VOLATILE`]: belongs to the message before it, and shares its fate.
+pub const CONTINUED: u8 = 2;
+/// With [`Op::Close`]: without waiting for buffered packets.
+pub const DISCARD: u8 = 4;
+
+const TEXT: u8 = 1;
+const BINARY: u8 = 2;
+const CLOSE: u8 = 3;
+const RAW: u8 = 4;
+const PACKET: u8 = 5;
+const BROADCAST_TEXT: u8 = 6;
+const BROADCAST_BINARY: u8 = 7;
+
+/// One request. Text is UTF-8, but was written by JavaScript's own encoder and is not checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields are what their variants say")]
+pub enum Op<'a> {
+    /// A text message: what follows the packet type.
+    Text {
+        handle: u32,
+        flags: u8,
+        data: &'a [u8],
+    },
+    /// A binary message.
+    Binary {
+        handle: u32,
+        flags: u8,
+        data: &'a [u8],
+    },
+    /// Close the session.
+    Close { handle: u32, flags: u8 },
+    /// Decode this session's messages in JavaScript from now on (`on`), or natively again.
+    Raw { handle: u32, on: bool },
+    /// An Engine.IO packet of type `kind` (its character).
+    Packet {
+        handle: u32,
+        kind: u8,
+        data: &'a [u8],
+    },
+    /// One message to many sessions; `handles` holds a u32 each.
+    Broadcast {
+        handles: &'a [u8],
+        flags: u8,
+        binary: bool,
+        data: &'a [u8],
+    },
+}
+
+/// Writes a run.
+#[derive(Default)]
+pub struct Writer(Vec<u8>);
+
+impl Writer {
+    fn head(&mut self, code: u8, flags: u8, handle: u32) {
+        self.0.extend_from_slice(&[code, flags]);
+        self.0.extend_from_slice(&handle.to_le_bytes());
+    }
+
+    fn bytes(&mut self, data: &[u8]) {
+        self.0.extend_from_slice(&length(data.len()));
+        self.0.extend_from_slice(data);
+    }
+
+    /// A text message whose bytes `fill` writes: `prefix`, then at most `most` bytes more.
+    /// `fill` gets the place and returns how many bytes it wrote.
+    pub fn text_with(
+        &mut self,
+        handle: u32,
+        flags: u8,
+        prefix: &[u8],
+        most: usize,
+        fill: impl FnOnce(&mut [u8]) -> usize,
+    ) {
+        self.head(TEXT, flags, handle);
+        self.fill(prefix, most, fill);
+    }
+
+    /// One text message to many sessions, its bytes written by `fill` as in [`Writer::text_with`].
+    pub fn broadcast_text_with(
+        &mut self,
+        handles: &[u8],
+        flags: u8,
+        most: usize,
+        fill: impl FnOnce(&mut [u8]) -> usize,
+    ) {
+        self.0.extend_from_slice(&[BROADCAST_TEXT, flags]);
+        self.bytes(handles);
+        self.fill(&[], most, fill);
+    }
+
+    fn fill(&mut self, prefix: &[u8], most: usize, fill: impl FnOnce(&mut [u8]) -> usize) {
+        let at = self.0.len();
+        self.0.extend_from_slice(&[0; 4]);
+        self.0.extend_from_slice(prefix);
+        let start = self.0.len();
+        self.0.resize(start + most, 0);
+        let written = fill(&mut self.0[start..]).min(most);
+        self.0.truncate(start + written);
+        self.0[at..at + 4].copy_from_slice(&length(prefix.len() + written));
+    }
+
+    /// A binary message.
+    pub fn binary(&mut self, handle: u32, flags: u8, data: &[u8]) {
+        self.head(BINARY, flags, handle);
+        self.bytes(data);
+    }
+
+    /// One binary message to many sessions.
+    pub fn broadcast_binary(&mut self, handles: &[u8], flags: u8, data: &[u8]) {
+        self.0.extend_from_slice(&[BROADCAST_BINARY, flags]);
+        self.bytes(handles);
+        self.bytes(data);
+    }
+
+    /// Close a session.
+    pub fn close(&mut self, handle: u32, flags: u8) {
+        self.head(CLOSE, flags, handle);
+    }
+
+    /// See [`Op::Raw`].
+    pub fn raw(&mut self, handle: u32, on: bool) {
+        self.head(RAW, u8::from(on), handle);
+    }
+
+    /// See [`Op::Packet`].
+    pub fn packet(&mut self, handle: u32, kind: u8, data: &[u8]) {
+        self.head(PACKET, kind, handle);
+        self.bytes(data);
+    }
+
+    /// Bytes written so far.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether nothing was written.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The run; the writer is empty again.
+    pub fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.0)
+    }
+}
+
+/// A length as it stands in a run. V8's strings and buffers are far shorter than 4 GiB.
+fn length(len: usize) -> [u8; 4] {
+    u32::try_from(len).unwrap_or(u32::MAX).to_le_bytes()
+}
+
+/// Reads a run. A run is written and read by this module alone; should it ever be cut short, the
+/// rest is ignored.
+pub struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    /// Over a run.
+    pub fn new(run: &'a [u8]) -> Self {
+        Self(run)
+    }
+
+    fn take(&mut self, n: usize) -> Option<&'a [u8]> {
+        let (head, rest) = self.0.split_at_checked(n)?;
+        self.0 = rest;
+        Some(head)
+    }
+
+    fn number(&mut self) -> Option<u32> {
+        let (head, rest) = self.0.split_first_chunk::<4>()?;
+        self.0 = rest;
+        Some(u32::from_le_bytes(*head))
+    }
+
+    fn bytes(&mut self) -> Option<&'a [u8]> {
+        let len = self.number()? as usize;
+        self.take(len)
+    }
+}
+
+impl<'a> Iterator for Reader<'a> {
+    type Item = Op<'a>;
+
+    fn next(&mut self) -> Option<Op<'a>> {
+        let &[code, flags] = self.take(2)? else {
+            return None;
+        };
+        if matches!(code, BROADCAST_TEXT | BROADCAST_BINARY) {
+            let (handles, data) = (self.bytes()?, self.bytes()?);
+            return Some(Op::Broadcast {
+                handles,
+                flags,
+                binary: code == BROADCAST_BINARY,
+                data,
+            });
+        }
+        let handle = self.number()?;
+        Some(match code {
+            TEXT => Op::Text {
+                handle,
+                flags,
+                data: self.bytes()?,
+            },
+            BINARY => Op::Binary {
+                handle,
+                flags,
+                data: self.bytes()?,
+            },
+            CLOSE => Op::Close { handle, flags },
+            RAW => Op::Raw {
+                handle,
+                on: flags != 0,
+            },
+            PACKET => Op::Packet {
+                handle,
+                kind: flags,
+                data: self.bytes()?,
+            },
+            _ => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        let mut w = Writer::default();
+        w.text_with(7, VOLATILE, b"2", 9, |place| {
+            place[..3].copy_from_slice(b"[1]");
+            3
+        });
+        w.binary(8, 0, &[1, 2]);
+        w.close(9, DISCARD);
+        w.raw(10, true);
+        w.packet(11, b'6', b"");
+        w.broadcast_text_with(&1u32.to_le_bytes(), 0, 4, |place| {
+            place[0] = b'x';
+            1
+        });
+        w.broadcast_binary(&[], 0, b"y");
+        let run = w.take();
+        let ops: Vec<_> = Reader::new(&run).collect();
+        assert_eq!(
+            ops,
+            [
+                Op::Text {
+                    handle: 7,
+                    flags: VOLATILE,
+                    data: b"2[1]"
+                },
+                Op::Binary {
+                    handle: 8,
+                    flags: 0,
+                    data: &[1, 2]
+                },
+                Op::Close {
+                    handle: 9,
+                    flags: DISCARD
+                },
+                Op::Raw {
+                    handle: 10,
+                    on: true
+                },
+                Op::Packet {
+                    handle: 11,
+                    kind: b'6',
+                    data: b""
+                },
+                Op::Broadcast {
+                    handles: &[1, 0, 0, 0],
+                    flags: 0,
+                    binary: false,
+                    data: b"x"
+                },
+                Op::Broadcast {
+                    handles: &[],
+                    flags: 0,
+                    binary: true,
+                    data: b"y"
+                },
+            ]
+        );
+        for cut in 0..run.len() {
+            // A run cut anywhere ends early and does nothing else.
+            assert!(Reader::new(&run[..cut]).count() < 7);
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! One session as the process sees it: the state machine and the packet decoder under one lock,
+//! because polls reach it from the JavaScript thread and WebSockets from an I/O thread.
+
+use std::sync::{Arc, Mutex};
+
+use super::handle::Handle;
+use super::inbox::Inbox;
+use crate::config::{EngineConfig, MAX_ATTACHMENTS};
+use crate::eio::packet::{Packet, Type};
+use crate::eio::session::Session;
+use crate::sio;
+
+/// See the module.
+pub struct Peer {
+    /// The session's name.
+    pub handle: Handle,
+    /// The environment that the session belongs to.
+    pub inbox: Arc<dyn Inbox>,
+    /// The options of its engine.
+    pub config: Arc<EngineConfig>,
+    /// Everything that changes.
+    pub inner: Mutex<Inner>,
+}
+
+/// The part of a [`Peer`] behind the lock.
+pub struct Inner {
+    /// The Engine.IO side.
+    pub session: Session,
+    /// The Socket.IO side.
+    pub messages: Messages,
+}
+
+/// Where received messages go.
+#[derive(Default)]
+pub struct Messages {
+    decoder: sio::Decoder,
+    /// Packets are decoded in JavaScript.
+    raw: bool,
+    /// An undecodable packet came: what follows it is not looked at.
+    refused: bool,
+}
+
+impl Messages {
+    /// See [`super::ops::Op::Raw`].
+    pub fn set_raw(&mut self, raw: bool) {
+        self.raw = raw;
+    }
+
+    /// Takes a packet of a session, and tells `inbox` what it means.
+    pub fn receive(
+        &mut self,
+        packet: Packet<'_>,
+        handle: Handle,
+        config: &EngineConfig,
+        inbox: &dyn Inbox,
+    ) {
+        if self.raw {
+            return inbox.engine_packet(handle, packet);
+        }
+        if self.refused {
+            return;
+        }
+        let limits = sio::Limits {
+            max_attachments: MAX_ATTACHMENTS,
+            max_attachment_bytes: attachment_limit(config.max_message()),
+        };
+        let result = match packet {
+            Packet::Text(Type::Message, text) => self.decoder.text(text, &limits).map(|packet| {
+                if let Some(packet) = packet {
+                    inbox.packet(handle, &packet, Vec::new());
+                }
+            }),
+            Packet::Binary(bytes) => self
+                .decoder
+                .binary(bytes.into_owned(), &limits)
+                .map(|done| {
+                    if let Some(mut done) = done {
+                        let attachments = std::mem::take(&mut done.attachments);
+                        inbox.packet(handle, &done.packet(), attachments);
+                    }
+                }),
+            Packet::Text(..) => Ok(()),
+        };
+        if let Err(error) = result {
+            self.refused = true;
+            inbox.refused(handle, &error.to_string());
+        }
+    }
+}
+
+/// Bytes of attachments one packet may gather: as many full messages as attachments are allowed.
+fn attachment_limit(max_message: u64) -> usize {
+    match usize::try_from(max_message) {
+        Ok(0) | Err(_) => usize::MAX,
+        Ok(max) => max.saturating_mul(MAX_ATTACHMENTS as usize),
+    }
+}
