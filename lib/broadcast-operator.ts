@@ -1,4 +1,5 @@
 /** Who a broadcast reaches and how, collected call by call; and the sockets of other servers. */
+import debugModule from "debug";
 import type { Adapter, BroadcastFlags, Room, SocketId } from "socket.io-adapter";
 import { type Packet, PacketType } from "socket.io-parser";
 import { type Handshake, RESERVED_EVENTS } from "./socket-types";
@@ -13,6 +14,8 @@ import type {
   Last,
   TypedEventBroadcaster,
 } from "./typed-events";
+
+const debug = debugModule("socket.io:broadcast-operator");
 
 /** Flags of an operator: those of a broadcast, and what a {@link RemoteSocket} adds. */
 type OperatorFlags = BroadcastFlags & { expectSingleResponse?: boolean };
@@ -119,6 +122,7 @@ export class BroadcastOperator<EmitEvents extends EventsMap, SocketData>
 
     const timer = setTimeout(() => {
       timedOut = true;
+      if (debug.enabled) debug("%d answers of %d in time", responses.length, expectedClients);
       // The adapter has given the packet its id. Nobody waits for the missing answers any more.
       for (const socket of this.adapter.nsp.sockets.values()) socket._forgetAck(packet.id);
       callback.call(this, new Error("operation has timed out"), single ? null : responses);

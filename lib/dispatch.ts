@@ -46,7 +46,7 @@ export class Stage<Target, Value> {
   }
 
   /** Takes the batch out, so that calls pushed while it runs wait for a tick of their own. */
-  close(batch: StageBatch<Target, Value>): (target: Target, value: Value) => void {
+  take(batch: StageBatch<Target, Value>): (target: Target, value: Value) => void {
     if (this.waiting === batch) this.waiting = null;
     return this.handler;
   }
@@ -64,7 +64,7 @@ class StageBatch<Target, Value> implements Batch {
   }
 
   run(): void {
-    const handler = this.stage.close(this);
+    const handler = this.stage.take(this);
     while (this.next < this.targets.length) {
       const index = this.next++;
       handler(this.targets[index], this.values[index]);

@@ -17,7 +17,7 @@ export function buildHandshake(
 ): Handshake {
   const request = isNative(conn)
     ? { headers: conn._headers(), url: conn._url, _query: conn._query() }
-    : (conn.request as any);
+    : (conn as any).request;
   const headers = request?.headers ?? {};
   return {
     headers,

@@ -233,7 +233,7 @@ export class Namespace<
 
   /** Forgets a socket that has left, or was refused. */
   _remove(socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>): void {
-    this.sockets.delete(socket.id);
+    if (this.sockets.get(socket.id) === socket) this.sockets.delete(socket.id);
   }
 
   // --- broadcasts -----------------------------------------------------------------------------

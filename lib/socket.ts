@@ -15,8 +15,6 @@ import type {
   SocketId,
 } from "socket.io-adapter";
 import { type Packet, PacketType } from "socket.io-parser";
-import { BroadcastOperator } from "./broadcast-operator";
-import { CatchAllEmitter } from "./catch-all";
 import type { Client } from "./client";
 import { Stage } from "./dispatch";
 import type { Socket as EngineSocket } from "./engine";
@@ -25,17 +23,11 @@ import { randomId } from "./ids";
 import type { Server } from "./index";
 import { type Middleware, runMiddlewares } from "./middleware";
 import type { Namespace } from "./namespace";
-import {
-  type DisconnectReason,
-  type Event,
-  type Handshake,
-  RESERVED_EVENTS,
-  type SocketReservedEventsMap,
-} from "./socket-types";
+import { BroadcastingSocket, NO_FLAGS } from "./socket-broadcasts";
+import { type DisconnectReason, type Event, type Handshake, RESERVED_EVENTS } from "./socket-types";
 import type {
   AllButLast,
   DecorateAcknowledgements,
-  DecorateAcknowledgementsWithMultipleResponses,
   DefaultEventsMap,
   EventNames,
   EventNamesWithAck,
@@ -63,8 +55,6 @@ const RECOVERABLE_REASONS: ReadonlySet<DisconnectReason> = new Set<DisconnectRea
   "server shutting down",
   "forced server close",
 ]);
-
-const NO_FLAGS: BroadcastFlags = Object.freeze({});
 
 function ignoreError(): void {}
 
@@ -102,7 +92,7 @@ export class Socket<
   EmitEvents extends EventsMap = ListenEvents,
   ServerSideEvents extends EventsMap = DefaultEventsMap,
   SocketData = any,
-> extends CatchAllEmitter<ListenEvents, EmitEvents, SocketReservedEventsMap> {
+> extends BroadcastingSocket<ListenEvents, EmitEvents, SocketData> {
   /** Identifier of the socket, unique among all servers. */
   readonly id: SocketId;
   /** Whether the state of a former connection was recovered. */
@@ -112,8 +102,7 @@ export class Socket<
 
   /** Known to the client only; lets it recover the session. */
   private readonly pid?: PrivateSessionId;
-  private readonly adapter: Adapter;
-  private flags: BroadcastFlags = NO_FLAGS;
+  protected readonly adapter: Adapter;
   private _leaving = false;
   private _left = false;
   private readonly _issued = Date.now();
@@ -320,77 +309,12 @@ export class Socket<
     this.client._packet(packet as Packet, opts);
   }
 
-  // --- flags and broadcasts -------------------------------------------------------------------
-
-  private flag(name: "volatile" | "compress" | "timeout", value: boolean | number): void {
-    if (this.flags === NO_FLAGS) this.flags = {};
-    (this.flags as Record<string, unknown>)[name] = value;
-  }
-
-  /** The next packet may be lost if the client is not ready to receive. */
-  get volatile(): this {
-    this.flag("volatile", true);
-    return this;
-  }
-
-  /** Whether the next packet may be compressed (default: true). */
-  compress(compress: boolean): this {
-    this.flag("compress", compress);
-    return this;
-  }
-
   /** The acknowledgement of the next event is called with an Error after `timeout` ms. */
   timeout(
     timeout: number,
   ): Socket<ListenEvents, DecorateAcknowledgements<EmitEvents>, ServerSideEvents, SocketData> {
-    this.flag("timeout", timeout);
+    this.setFlag("timeout", timeout);
     return this as any;
-  }
-
-  /** Broadcasts to everyone else. */
-  get broadcast(): BroadcastOperator<
-    DecorateAcknowledgementsWithMultipleResponses<EmitEvents>,
-    SocketData
-  > {
-    return this.newBroadcastOperator();
-  }
-
-  /** Broadcasts to everyone else on this server. */
-  get local(): BroadcastOperator<
-    DecorateAcknowledgementsWithMultipleResponses<EmitEvents>,
-    SocketData
-  > {
-    return this.newBroadcastOperator().local;
-  }
-
-  /** Broadcasts to `room`, without this socket. */
-  to(
-    room: Room | Room[],
-  ): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
-    return this.newBroadcastOperator().to(room);
-  }
-
-  /** Alias of {@link Socket.to}. */
-  in(
-    room: Room | Room[],
-  ): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
-    return this.newBroadcastOperator().in(room);
-  }
-
-  /** Broadcasts to everyone else who is not in `room`. */
-  except(
-    room: Room | Room[],
-  ): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
-    return this.newBroadcastOperator().except(room);
-  }
-
-  private newBroadcastOperator() {
-    const { flags } = this;
-    this.flags = NO_FLAGS;
-    return new BroadcastOperator<
-      DecorateAcknowledgementsWithMultipleResponses<EmitEvents>,
-      SocketData
-    >(this.adapter, new Set(), new Set([this.id]), { ...flags });
   }
 
   // --- rooms ----------------------------------------------------------------------------------
@@ -546,6 +470,8 @@ export class Socket<
 
   /** Leaves rooms and namespace for good. */
   _cleanup(): void {
+    // Once only: the id may be in use again, by the client that has recovered its session.
+    if (this._left) return;
     this.leaveAll();
     this.nsp._remove(this);
     this._left = true;

@@ -3,7 +3,10 @@
  * an application of that library. Neither is a dependency.
  */
 import { readFileSync } from "node:fs";
+import debugModule from "debug";
 import { clientFile, clientFileHeaders, clientFilePath } from "./client-files";
+
+const debug = debugModule("socket.io:adapter-uws");
 
 /**
  * Attaches an engine to `app` and returns it.
@@ -13,6 +16,7 @@ import { clientFile, clientFileHeaders, clientFilePath } from "./client-files";
  */
 export function attachUwsApp(app: any, opts: any, path?: () => string): unknown {
   const engine = new (loadEngine())(opts);
+  if (debug.enabled) debug("attaching to a uWebSockets.js app with opts %j", opts);
   engine.attach(app, opts);
   if (path) app.get(`${path()}/*`, (res: any, req: any) => serve(path(), res, req));
   return engine;

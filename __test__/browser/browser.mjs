@@ -3,7 +3,7 @@ import { existsSync, mkdirSync } from "node:fs";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
-import { HANG } from "../support/wait.mjs";
+import { defer, HANG } from "../support/wait.mjs";
 
 const executable = process.env.CHROMIUM || "/usr/bin/chromium";
 const missing = existsSync(executable)
@@ -31,12 +31,12 @@ after(() => browser?.close());
  */
 export function browserTest(title, fn) {
   const skip = process.env.REQUIRE_PARTS === "1" ? false : missing;
-  test(title, { skip }, async (t) => {
+  test(title, { skip, timeout: 5 * HANG }, async (t) => {
     if (missing) throw new Error(missing);
     browser ??= await chromium.launch({ executablePath: executable, headless: true, args: ARGS });
     const open = async (options) => {
       const context = await browser.newContext(options);
-      t.after(() => context.close());
+      defer(t, () => context.close());
       const page = await context.newPage();
       page.setDefaultTimeout(HANG);
       page.complaints = [];

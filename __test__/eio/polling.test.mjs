@@ -24,6 +24,11 @@ const text = (method, path, body = "", headers = "") =>
   `${method} ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n` +
   `Content-Length: ${Buffer.byteLength(body)}\r\n${headers}\r\n${body}`;
 
+/** Other requests come and go, so that the server has taken up what was written before them. */
+async function settle(t, port) {
+  for (let n = 0; n < 3; n++) await exchange(t, port, text("GET", "/elsewhere"));
+}
+
 const OK =
   "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 2\r\ncache-control: no-store\r\n\r\nok";
 const empty = (status) => `HTTP/1.1 ${status}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`;
@@ -243,7 +248,7 @@ test("a second push ends the session", async (t) => {
   tcp.write(`POST ${session.path} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n4part`);
   // the server has to know about the first one before the second one comes
   const closed = once(conn, "close");
-  await untilReading(t, conn);
+  await settle(t, port);
   const second = await exchange(t, port, text("POST", session.path, "4b"));
   assert.equal(bare(second), empty("400 Bad Request"));
   assert.equal(await tcp.rest(), "");
@@ -252,14 +257,6 @@ test("a second push ends the session", async (t) => {
   assert.equal(description.message, "data request overlap from client");
   assert.deepEqual(messages, []);
 });
-
-/** Waits until the server has surely taken up what was written to it before this call. */
-async function untilReading(t, conn) {
-  const port = conn.request.socket.localPort ?? conn.server.httpServer?.address().port;
-  const { host } = conn.request.headers;
-  const other = Number(host.split(":")[1]) || port;
-  for (let n = 0; n < 3; n++) await exchange(t, other, text("GET", "/elsewhere"));
-}
 
 test("an aborted poll ends the session", async (t) => {
   const { session, conn } = await rawConn(t);
@@ -278,7 +275,7 @@ test("an aborted push ends the session", async (t) => {
   const closed = once(conn, "close");
   const tcp = await Tcp.open(t, port);
   tcp.write(`POST ${session.path} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n4part`);
-  await untilReading(t, conn);
+  await settle(t, port);
   tcp.socket.destroy();
   const [reason, description] = await closed;
   assert.equal(reason, "transport error");

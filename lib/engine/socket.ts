@@ -3,7 +3,7 @@ import { Decoder } from "socket.io-parser";
 import type { PacketSink, WriteOptions } from "../native-conn";
 import { closeSession, gather, sendBinary, sendText, setRaw } from "./outbox";
 import { LeanEmitter } from "./emitter";
-import { closeReasons } from "./errors";
+import { closeReasons, TRANSPORT_CLOSE } from "./errors";
 import { answerPoll } from "./http";
 import { Note, type Recipient, unregister, drain } from "./inbox";
 import { currentTick, DISCARD, engine, release, VOLATILE } from "./native";
@@ -329,7 +329,13 @@ export class Socket extends LeanEmitter implements Recipient {
   }
 
   _onclosed(reason: number, message: string | null): void {
-    this._onclose(closeReasons[reason], message === null ? undefined : new Error(message));
+    const description = message === null ? undefined : new Error(message);
+    if (!this._websocket || reason !== TRANSPORT_CLOSE) {
+      return this._onclose(closeReasons[reason], description);
+    }
+    // A connection ends after what came over it: also when both arrived together, what was said
+    // last (a disconnection from a namespace, say) is dispatched first.
+    setImmediate(() => this._onclose(closeReasons[reason], description));
   }
 
   _onnote(note: number): void {

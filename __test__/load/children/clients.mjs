@@ -98,7 +98,6 @@ obey({
   },
   async leave() {
     await Promise.all(members.map((member) => member.leave()));
-    agent.destroy();
     tell("left");
     letGo();
   },
