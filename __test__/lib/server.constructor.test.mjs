@@ -1,7 +1,6 @@
 // What `new Server(...)`, the callable export, `attach` and `listen` make of their arguments.
 import assert from "node:assert/strict";
 import http from "node:http";
-import { createRequire } from "node:module";
 import { test } from "node:test";
 import { client, connected } from "../support/clients.mjs";
 import { request } from "../support/raw.mjs";

@@ -9,6 +9,7 @@ export function within(promise, what, ms = HANG) {
   let timer;
   const hung = new Promise((_, reject) => {
     timer = setTimeout(() => reject(new Error(`timed out waiting for ${what}`)), ms);
+    timer.unref();
   });
   return Promise.race([promise, hung]).finally(() => clearTimeout(timer));
 }

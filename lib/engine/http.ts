@@ -28,7 +28,8 @@ function servePoll(conn: Socket, req: IncomingMessage, res: ServerResponse): voi
   }
   if (state === 2) return answerEmpty(res, 400);
   if (payload != null) {
-    respond(conn, req, res, payload);
+    const compress = conn._ondelivery();
+    respond(conn, req, res, payload, { compress });
     conn._ondelivered();
     return drain();
   }
@@ -44,12 +45,12 @@ function servePoll(conn: Socket, req: IncomingMessage, res: ServerResponse): voi
 }
 
 /** Answers the poll that waits. If its client has gone away meanwhile, its loss is noticed. */
-export function answerPoll(conn: Socket, payload: string): void {
+export function answerPoll(conn: Socket, payload: string, compress = true): void {
   const transport = conn.transport as Polling;
   const poll = transport.poll;
   if (poll == null) return;
   transport.poll = null;
-  respond(conn, poll.req, poll.res, payload);
+  respond(conn, poll.req, poll.res, payload, { compress });
   transport.emit("drain");
 }
 
@@ -127,24 +128,30 @@ function baseHeaders(req: IncomingMessage, type: string, body: string): Record<s
   return headers;
 }
 
-/**
- * Answers with a payload.
- *
- * @param initial - headers of the first answer of a session; its listeners are told
- */
+/** How a payload is answered. */
+interface Answer {
+  /** Headers of the first answer of a session, whose listeners are told. */
+  initial?: Record<string, any>;
+  /** Whether the application lets it be compressed. */
+  compress: boolean;
+}
+
+/** Answers with a payload. */
 export function respond(
   conn: Socket,
   req: IncomingMessage,
   res: ServerResponse,
   payload: string,
-  initial?: Record<string, any>,
+  { initial, compress }: Answer,
 ): void {
   const headers = baseHeaders(req, "text/plain; charset=UTF-8", payload);
   if (initial !== undefined) {
     Object.assign(headers, initial);
     conn.server.emit("initial_headers", headers, req);
   }
-  finish(conn, req, res, headers, payload);
+  const encoding = compress ? encodingFor(conn, req, headers["Content-Length"]) : null;
+  if (encoding === null) finish(conn, req, res, headers, payload);
+  else finishCompressed(conn, req, res, headers, payload, encoding);
 }
 
 function finish(
@@ -154,8 +161,6 @@ function finish(
   headers: Record<string, any>,
   body: string,
 ): void {
-  const encoding = body === "ok" ? null : encodingFor(conn, req, headers["Content-Length"]);
-  if (encoding !== null) return finishCompressed(conn, req, res, headers, body, encoding);
   conn.server.emit("headers", headers, req);
   res.writeHead(200, headers);
   res.end(body);

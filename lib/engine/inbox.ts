@@ -27,7 +27,14 @@ export interface StreamEvents {
 }
 
 /** Small news of a session; the same numbers as in `src/net/inbox.rs`. */
-export const Note = { Upgrading: 0, Upgraded: 1, Blocked: 2, Drained: 3, UpgradeLost: 4 } as const;
+export const Note = {
+  Upgrading: 0,
+  Upgraded: 1,
+  Blocked: 2,
+  Drained: 3,
+  UpgradeLost: 4,
+  Pinged: 5,
+} as const;
 
 /** Codes of records, as in `src/bridge/batch.rs`. */
 const EVENT = 0;
@@ -98,7 +105,16 @@ export function drain(): void {
   }
 }
 
-setWake(drain);
+setWake(() => {
+  try {
+    drain();
+  } catch (error) {
+    // Node only warns of exceptions in a native callback; this one is the application's.
+    process.nextTick(() => {
+      throw error;
+    });
+  }
+});
 
 function next(): boolean {
   const batch = calls.take();

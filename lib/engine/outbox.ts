@@ -4,7 +4,18 @@
  */
 import { CONTINUED, calls, scheduleFlush, setBeforeFlush } from "./native";
 
-type Encoded = readonly (string | Uint8Array)[];
+type Encoded = readonly unknown[];
+
+/** What the engine sends as it is; anything else becomes text. */
+export function normalize(data: any): string | Uint8Array {
+  if (typeof data === "string") return data;
+  if (data instanceof Uint8Array) return data;
+  if (data instanceof ArrayBuffer) return new Uint8Array(data);
+  if (ArrayBuffer.isView(data)) {
+    return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  }
+  return data === undefined || data === null ? "" : String(data);
+}
 
 /** The packet being gathered, and for whom. */
 let encoded: Encoded | null = null;
@@ -32,7 +43,7 @@ function endGathering(): void {
   handles = [];
   if (to.length > 1) return sendToMany(Uint32Array.from(to), parts, flags);
   for (let i = 0; i < parts.length; i++) {
-    const part = parts[i];
+    const part = normalize(parts[i]);
     const with_ = i === 0 ? flags : flags | CONTINUED;
     if (typeof part === "string") calls.sendText(to[0], with_, part, part.length);
     else calls.sendBinary(to[0], with_, part);
@@ -50,7 +61,7 @@ export function broadcast(to: Uint32Array, parts: Encoded, withFlags: number): v
 
 function sendToMany(to: Uint32Array, parts: Encoded, withFlags: number): void {
   for (let i = 0; i < parts.length; i++) {
-    const part = parts[i];
+    const part = normalize(parts[i]);
     const with_ = i === 0 ? withFlags : withFlags | CONTINUED;
     if (typeof part === "string") calls.broadcastText(to, with_, part, part.length);
     else calls.broadcastBinary(to, with_, part);

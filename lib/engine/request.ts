@@ -64,8 +64,8 @@ export function unpackRequest(packed: string, peer: Peer): EngineRequest {
   const [major, minor] = httpVersion.split(".", 2);
   req.httpVersionMajor = Number(major);
   req.httpVersionMinor = Number(minor);
-  // The headers object is derived from these by Node when it is first read.
-  req.rawHeaders = rawHeaders;
+  // As Node's own parser does it; the headers object is derived when it is first read.
+  (req as any)._addHeaderLines(rawHeaders, rawHeaders.length);
   req.complete = true;
   req.push(null);
   req._query = parseQuery(url);

@@ -274,9 +274,18 @@ export class Server extends EventEmitter {
       : {};
     const { handle, body } = engine.openPolling(this.native, this.openRequest(id, "polling"));
     const conn = this.addSession(req, id, handle, false);
-    respond(conn, req, res, body, initial);
+    this.announceOpen("flush", conn, body);
+    respond(conn, req, res, body, { initial, compress: true });
+    this.announceOpen("drain", conn, body);
     this.emit("connection", conn);
     this.settleDecoding(conn);
+  }
+
+  /** Tells those who watch what is sent of the open packet. */
+  private announceOpen(event: "flush" | "drain", conn: Socket, data: string): void {
+    if (!this._watched) return;
+    const packet = { type: "open", data, options: { compress: true } };
+    this.emit(event, conn, [packet]);
   }
 
   private cookieFor(id: string): string {
@@ -316,6 +325,8 @@ export class Server extends EventEmitter {
         const request = this.openRequest(id, "websocket");
         const handle = engine.openWebSocket(this.native, request, connection);
         const conn = this.addSession(req, id, handle, true);
+        this.announceOpen("flush", conn, "");
+        this.announceOpen("drain", conn, "");
         this.emit("connection", conn);
         this.settleDecoding(conn);
       },

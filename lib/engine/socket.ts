@@ -1,12 +1,12 @@
 /** One session as applications see it: `socket.conn`. */
 import { Decoder } from "socket.io-parser";
 import type { PacketSink, WriteOptions } from "../native-conn";
-import { closeSession, gather, sendBinary, sendText, setRaw } from "./outbox";
+import { closeSession, gather, normalize, sendBinary, sendText, setRaw } from "./outbox";
 import { LeanEmitter } from "./emitter";
 import { closeReasons, TRANSPORT_CLOSE } from "./errors";
 import { answerPoll } from "./http";
-import { Note, type Recipient, unregister, drain } from "./inbox";
-import { currentTick, DISCARD, engine, release, VOLATILE } from "./native";
+import { Note, type Recipient, unregister } from "./inbox";
+import { currentTick, DISCARD, engine, release, scheduleFlush, VOLATILE } from "./native";
 import { type EngineRequest, packedUrl, parseQuery, type Peer, unpackRequest } from "./request";
 import type { Server } from "./server";
 import { Polling, type Transport, WebSocket } from "./transports";
@@ -33,6 +33,13 @@ const SEND_EVENTS = new Set<string | symbol>(["packetCreate", "flush", "drain"])
 
 /** Engine.IO packet types by their digit. */
 const TYPES = ["open", "close", "ping", "pong", "message", "upgrade", "noop"];
+
+/** A packet as listeners of `packetCreate` and `flush` see it. */
+export interface SentPacket {
+  type: string;
+  data?: any;
+  options: { compress: boolean };
+}
 
 type SendCallback = (transport: Transport) => void;
 
@@ -63,13 +70,14 @@ export class Socket extends LeanEmitter implements Recipient {
   private _blocked = false;
   private _raw = false;
   private _announced = false;
+  private _deaf = false;
   private _sentAt = -1;
   private _packed: string;
   private _peer: Peer | null;
   private _request: EngineRequest | null;
   private _decoder: Decoder | null = null;
   private _callbacks: SendCallback[] | null = null;
-  private _buffer: any[] | null = null;
+  private _buffer: SentPacket[] | null = null;
 
   constructor(init: SocketInit) {
     super();
@@ -83,7 +91,10 @@ export class Socket extends LeanEmitter implements Recipient {
     this._packed = init.packed;
     this._peer = init.peer;
     // The open packet was just written.
-    this._sentAt = currentTick();
+    if (init.websocket) {
+      this._sentAt = currentTick();
+      scheduleFlush();
+    }
   }
 
   /** The current transport; another one after an upgrade. */
@@ -103,7 +114,7 @@ export class Socket extends LeanEmitter implements Recipient {
   }
 
   /** Packets that wait for a poll. */
-  get writeBuffer(): any[] {
+  get writeBuffer(): SentPacket[] {
     return this._buffer ?? [];
   }
 
@@ -143,29 +154,38 @@ export class Socket extends LeanEmitter implements Recipient {
     }
     if (this.readyState !== "open") return;
     if (callback !== undefined) this._await(callback);
-    if (this._announced || this.server._watched) this._announce(data, options);
-    this._write(normalize(data), 0);
+    const packet: SentPacket = {
+      type: "message",
+      options: { ...options, compress: options?.compress !== false },
+    };
+    if (data !== undefined) packet.data = data;
+    this.emit("packetCreate", packet);
+    if (!this._websocket) return this._sendPolling(packet);
+    this._announceFlush([packet]);
+    this._sendSocket(normalize(data));
+    this._announceDrain();
   }
 
-  /** Hands a message to the native engine. */
-  private _write(data: string | Uint8Array, flags: number): void {
-    if (!this._websocket) return this._writePolling(data, flags);
+  private _sendSocket(data: string | Uint8Array): void {
     this._sentAt = currentTick();
-    if (typeof data === "string") sendText(this._handle, flags, data);
-    else sendBinary(this._handle, flags, data);
+    if (typeof data === "string") sendText(this._handle, 0, data);
+    else sendBinary(this._handle, 0, data);
   }
 
-  private _writePolling(data: string | Uint8Array, flags: number): void {
+  private _sendPolling(packet: SentPacket): void {
+    const data = normalize(packet.data);
+    const waiting = (this._transport as Polling | null)?.poll != null;
+    if (waiting) this._announceFlush([packet]);
     const answer = engine.sendPolling(this._handle, data as string | Buffer);
     if (answer === null) {
       // It has moved to a WebSocket and the news is on its way: the same place, the other road.
-      if (typeof data === "string") sendText(this._handle, flags, data);
-      else sendBinary(this._handle, flags, data);
+      this._sendSocket(data);
     } else if (answer === "") {
       this._buffer ??= [];
-      this._buffer.push({ type: "message", data });
+      this._buffer.push(packet);
     } else {
-      answerPoll(this, answer);
+      answerPoll(this, answer, packet.options.compress);
+      this._announceDrain();
     }
   }
 
@@ -191,16 +211,16 @@ export class Socket extends LeanEmitter implements Recipient {
     return !this._blocked && this._sentAt !== currentTick();
   }
 
-  /** Tells listeners of a message about to be sent. */
-  private _announce(data: any, options: any): void {
-    const compress = options?.compress !== false;
-    const packet: any = { type: "message", options: { ...options, compress } };
-    if (data !== undefined) packet.data = data;
-    this.emit("packetCreate", packet);
-    this.emit("flush", [packet]);
-    this.server.emit("flush", this, [packet]);
+  /** Tells listeners that packets are about to be handed to the transport. */
+  _announceFlush(packets: SentPacket[]): void {
+    this.emit("flush", packets);
+    if (this.server._watched) this.server.emit("flush", this, packets);
+  }
+
+  /** Tells listeners that packets were handed to the transport. */
+  _announceDrain(): void {
     this.emit("drain");
-    this.server.emit("drain", this);
+    if (this.server._watched) this.server.emit("drain", this);
   }
 
   /** Calls back when what is sent now has left this thread. */
@@ -220,9 +240,18 @@ export class Socket extends LeanEmitter implements Recipient {
     for (const callback of callbacks ?? []) callback(this.transport);
   }
 
-  /** A poll has taken what was buffered. */
-  _ondelivered(): void {
+  /** What is buffered is about to be delivered. Returns whether it may be compressed. */
+  _ondelivery(): boolean {
+    const packets = this._buffer;
     this._buffer = null;
+    if (packets === null) return true;
+    this._announceFlush(packets);
+    return packets.some((packet) => packet.options.compress);
+  }
+
+  /** What was buffered has been delivered. */
+  _ondelivered(): void {
+    this._announceDrain();
     if (this._callbacks !== null) this._settle();
   }
 
@@ -239,9 +268,10 @@ export class Socket extends LeanEmitter implements Recipient {
       this._onclose("forced close");
       return;
     }
-    const answer = engine.closePolling(this._handle, discard === true);
-    if (answer !== null) answerPoll(this, answer);
-    drain();
+    const { payload, state } = engine.closePolling(this._handle, discard === true);
+    if (payload != null) answerPoll(this, payload);
+    // Otherwise it is over with the next poll, or when none comes.
+    if (state === 0) this._onclose("forced close");
   }
 
   /** Has decoded packets given to `sink` from now on. */
@@ -261,9 +291,15 @@ export class Socket extends LeanEmitter implements Recipient {
     setRaw(this._handle);
   }
 
+  private _announceSends(): void {
+    this._announced = true;
+    // The server's pings are sends too: only a session that is watched tells of them.
+    this._setRaw();
+  }
+
   private _noteListener(event: string | symbol): void {
     if (PACKET_EVENTS.has(event)) this._setRaw();
-    else if (SEND_EVENTS.has(event)) this._announced = true;
+    else if (SEND_EVENTS.has(event)) this._announceSends();
   }
 
   override on(event: string | symbol, listener: (...args: any[]) => void): this {
@@ -280,18 +316,31 @@ export class Socket extends LeanEmitter implements Recipient {
     return super.prependListener(event, listener);
   }
 
+  /** `"data"` stands for the sink too: without it, messages are the listeners' alone. */
+  override removeAllListeners(event?: string | symbol): this {
+    if (event === "data") {
+      this._setRaw();
+      this._deaf = true;
+    }
+    return super.removeAllListeners(event);
+  }
+
   _onpacket(type: number, nsp: string, id: number | undefined, data: any): void {
     if (this.readyState !== "open") return;
     // Decoded before the engine heard that somebody wants to see packets: shown all the same.
-    if (this._raw) this._show("message", encodeAgain(type, nsp, id, data));
-    if (this.readyState === "open") this._sink?.onpacket(type, nsp, id, data);
+    const deliver = () => {
+      if (this.readyState === "open" && !this._deaf) this._sink?.onpacket(type, nsp, id, data);
+    };
+    if (this._raw) this._show("message", encodeAgain(type, nsp, id, data), deliver);
+    else deliver();
   }
 
-  /** Shows a packet to those who listen for packets. */
-  private _show(type: string, data: string | Buffer): void {
+  /** Shows a packet to those who listen for packets; the sink is the first to get a message. */
+  private _show(type: string, data: string | Buffer, deliver: () => void): void {
     this.emit("packet", type === "message" || data !== "" ? { type, data } : { type });
     if (type === "pong") this.emit("heartbeat");
     if (type !== "message") return;
+    deliver();
     this.emit("data", data);
     this.emit("message", data);
   }
@@ -299,9 +348,9 @@ export class Socket extends LeanEmitter implements Recipient {
   _onraw(type: number, data: string | Buffer): void {
     if (this.readyState !== "open") return;
     const name = type === -1 ? "message" : TYPES[type];
-    this._show(name, data);
-    if (name !== "message") return;
-    if (this._sink !== null) this._decode(data);
+    this._show(name, data, () => {
+      if (this._sink !== null && !this._deaf) this._decode(data);
+    });
   }
 
   /** Decodes a message here; `readyState` may have changed in a listener. */
@@ -321,7 +370,7 @@ export class Socket extends LeanEmitter implements Recipient {
   }
 
   _onrefused(message: string): void {
-    if (this.readyState === "open") this._sink?.onerror(message);
+    if (this.readyState === "open" && !this._deaf) this._sink?.onerror(message);
   }
 
   _onanswer(payload: string): void {
@@ -349,6 +398,9 @@ export class Socket extends LeanEmitter implements Recipient {
       case Note.UpgradeLost:
         this.upgrading = false;
         break;
+      case Note.Pinged:
+        this.emit("packetCreate", { type: "ping", options: { compress: true } });
+        break;
       case Note.Blocked:
         this._blocked = true;
         break;
@@ -364,8 +416,9 @@ export class Socket extends LeanEmitter implements Recipient {
     this._websocket = true;
     this.upgrading = false;
     this.upgraded = true;
-    this._ondelivered();
     this.emit("upgrade", this.transport);
+    this._ondelivery();
+    this._ondelivered();
   }
 
   _onclose(reason: string, description?: Error): void {
@@ -379,17 +432,6 @@ export class Socket extends LeanEmitter implements Recipient {
     this._sink?.onclose(reason, description);
     this.emit("close", reason, description);
   }
-}
-
-/** What the engine sends as it is; anything else becomes text. */
-function normalize(data: any): string | Uint8Array {
-  if (typeof data === "string") return data;
-  if (data instanceof Uint8Array) return data;
-  if (data instanceof ArrayBuffer) return new Uint8Array(data);
-  if (ArrayBuffer.isView(data)) {
-    return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  }
-  return data === undefined || data === null ? "" : String(data);
 }
 
 /** The text of a packet that was decoded; attachments are shown as they are encoded. */

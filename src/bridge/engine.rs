@@ -429,11 +429,16 @@ impl Engine {
             .map(Option::unwrap_or_default)
     }
 
-    /// Closes a session that polls; returns the answer to the pending poll.
+    /// Closes a session that polls. State 0: it has ended; 1: a poll is awaited first.
+    /// `payload` answers the pending poll.
     #[napi]
-    pub fn close_polling(&mut self, handle: u32, discard: bool) -> Option<String> {
+    pub fn close_polling(&mut self, handle: u32, discard: bool) -> PollAnswer {
         self.flush();
-        runtime().close(Handle::from_raw(handle), discard)
+        let (closed, payload) = runtime().close(Handle::from_raw(handle), discard);
+        PollAnswer {
+            payload,
+            state: u32::from(!closed),
+        }
     }
 
     /// Counters of the process.

@@ -56,6 +56,8 @@ pub trait Output {
     fn close_socket(&mut self, socket: Socket);
     /// Answers the pending poll.
     fn answer(&mut self, payload: String);
+    /// A ping is being sent.
+    fn pinging(&mut self);
     /// A probe was answered: an upgrade is under way.
     fn upgrading(&mut self);
     /// The upgrade under way was given up: the session stays where it is.
@@ -126,11 +128,7 @@ impl Session {
             protocol,
             state: State::Open,
             websocket,
-            upgrade: if websocket {
-                Upgrade::Done
-            } else {
-                Upgrade::None
-            },
+            upgrade: Upgrade::None,
             poll_pending: false,
             extended: false,
             ping_at: now + interval,
@@ -300,7 +298,8 @@ impl Session {
     }
 
     /// A WebSocket wants to take this session over. `false`: it must be closed again, because an
-    /// upgrade is under way, or the session is on a WebSocket already.
+    /// upgrade is under way or was made. As upstream, a session that began on a WebSocket may
+    /// move once too: whoever knows its id owns it.
     pub fn upgrade(&mut self, config: &EngineConfig, now: u64) -> bool {
         if self.upgrade != Upgrade::None || self.state == State::Closed {
             return false;
@@ -350,6 +349,9 @@ impl Session {
         if std::mem::take(&mut self.poll_pending) {
             out.answer(payload::encode(&[Packet::Text(Type::Close, "")]));
         }
+        if self.websocket {
+            out.close_socket(Socket::Main);
+        }
         self.upgrade = Upgrade::Done;
         self.upgrade_by = 0;
         self.websocket = true;
@@ -391,6 +393,7 @@ impl Session {
         {
             self.pong_by = now + config.ping_timeout();
             self.extended = false;
+            out.pinging();
             self.send(Packet::Text(Type::Ping, ""), out);
         }
         self.deadline()

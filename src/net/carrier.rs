@@ -17,6 +17,10 @@ pub trait Carrier {
     fn write(&self, bytes: &[u8]) -> io::Result<usize>;
     /// Writes as soon as something can be written, after `WouldBlock`.
     fn poll_write(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>>;
+    /// Tells the peer that nothing more will be written. `false`: only dropping does that.
+    fn shutdown(&self) -> bool {
+        false
+    }
     /// For pumped streams: more input, or its end (an empty slice).
     fn feed(&self, _bytes: &[u8]) {}
     /// For pumped streams: JavaScript has written `n` bytes.
@@ -30,7 +34,7 @@ pub use adopted::{Adopted, adopt};
 mod adopted {
     use super::{Carrier, Context, Poll, io};
     use std::io::{Read as _, Write as _};
-    use std::net::TcpStream;
+    use std::net::{Shutdown, TcpStream};
     use std::os::fd::{BorrowedFd, OwnedFd};
     use std::task::ready;
     use tokio::io::unix::AsyncFd;
@@ -86,6 +90,10 @@ mod adopted {
                     other => return other,
                 }
             }
+        }
+
+        fn shutdown(&self) -> bool {
+            self.0.get_ref().shutdown(Shutdown::Write).is_ok()
         }
 
         fn poll_write(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {

@@ -19,6 +19,8 @@ pub enum Note {
     Drained = 3,
     /// An upgrade was given up.
     UpgradeLost = 4,
+    /// A ping was sent; told only of sessions whose packets are decoded in JavaScript.
+    Pinged = 5,
 }
 
 /// Receives what happens on connections, in the order in which it happened. Calls only append;

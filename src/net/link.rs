@@ -28,8 +28,11 @@ enum State {
     Open,
     /// Our close frame is queued; the peer's is awaited.
     Closing,
-    /// Nothing more is read; what is queued is written, then the connection is dropped.
+    /// Nothing more is said after what is queued; the peer's end is awaited, and what it still
+    /// sends is dropped: closing at once could destroy what it has not read yet.
     Ending,
+    /// The same, after everything was written.
+    Ended,
     /// To be dropped at once.
     Dead,
 }
@@ -237,9 +240,7 @@ impl Link {
         };
         let mut reader = ws::reader::Reader::default();
         let mut closing: Option<Pin<Box<tokio::time::Sleep>>> = None;
-        if self.take(&local, &mut reader, &mut head).is_err() {
-            return;
-        }
+        self.take(&local, &mut reader, &mut head);
         drop(head);
         poll_fn(|cx| {
             *self.waker.borrow_mut() = Some(cx.waker().clone());
@@ -271,13 +272,19 @@ impl Link {
         loop {
             match self.state.get() {
                 State::Dead => return Poll::Ready(()),
-                State::Ending if self.queue.borrow().0.is_empty() => return Poll::Ready(()),
+                State::Ending if self.queue.borrow().0.is_empty() => {
+                    if !self.carrier.shutdown() {
+                        return Poll::Ready(());
+                    }
+                    self.state.set(State::Ended);
+                    continue;
+                }
                 State::Open if self.inbox.is_full() => {
                     local.park(cx.waker().clone());
                     return Poll::Pending;
                 }
                 State::Open => {}
-                State::Ending | State::Closing => {
+                State::Closing | State::Ending | State::Ended => {
                     let wait = closing.get_or_insert_with(|| {
                         Box::pin(tokio::time::sleep(Duration::from_millis(CLOSE_WAIT_MS)))
                     });
@@ -297,46 +304,30 @@ impl Link {
             let Some(bytes) = buffer.get_mut(..n) else {
                 return Poll::Ready(());
             };
-            if self.take(local, reader, bytes).is_err() {
-                return Poll::Ready(());
-            }
+            self.take(local, reader, bytes);
         }
     }
 
-    /// Takes bytes from the peer. `Err`: the connection is done with.
-    fn take(
-        self: &Rc<Self>,
-        local: &Rc<Local>,
-        reader: &mut ws::reader::Reader,
-        bytes: &mut [u8],
-    ) -> Result<(), ()> {
+    /// Takes bytes from the peer.
+    fn take(self: &Rc<Self>, local: &Rc<Local>, reader: &mut ws::reader::Reader, bytes: &mut [u8]) {
         if bytes.is_empty() {
-            return Ok(());
+            return;
         }
         let limits = ws::reader::Limits {
-            max_message: self
-                .entry
-                .as_ref()
-                .map_or(1, |e| e.peer.config.max_message()),
+            max_message: (self.entry.as_ref()).map_or(1, |e| e.peer.config.max_message()),
             max_fragments: MAX_FRAGMENTS,
         };
         let result = reader.feed(bytes, &limits, |message| self.message(local, message));
         if let Err(error) = result {
-            if self.state.get() != State::Open {
-                // A peer that breaks the rules while it is being sent away.
-                return Err(());
-            }
-            self.lost(
-                local,
-                Closure {
-                    reason: Reason::TransportError,
-                    detail: Some(error.description().into()),
-                },
-            );
+            let closure = Closure {
+                reason: Reason::TransportError,
+                detail: Some(error.description().into()),
+            };
+            self.lost(local, closure);
             self.close(local, &error.code().to_be_bytes());
+            self.leave(State::Ending);
         }
         local.settle();
-        Ok(())
     }
 
     fn message(self: &Rc<Self>, local: &Rc<Local>, message: Message<'_>) -> ControlFlow<()> {

@@ -46,6 +46,11 @@ impl Messages {
         self.raw = raw;
     }
 
+    /// Whether packets are decoded in JavaScript.
+    pub fn is_raw(&self) -> bool {
+        self.raw
+    }
+
     /// Takes a packet of a session, and tells `inbox` what it means.
     pub fn receive(
         &mut self,

@@ -203,15 +203,14 @@ impl Runtime {
         sent.then_some(answer)
     }
 
-    /// Closes a session. Returns the answer to its pending poll.
-    pub fn close(&self, handle: Handle, discard: bool) -> Option<String> {
-        let answer = self
-            .with(handle, |session, _, now, out| {
-                session.close(discard, now, out)
-            })?
-            .1;
+    /// Closes a session. Returns whether it has ended, and the answer to its pending poll.
+    pub fn close(&self, handle: Handle, discard: bool) -> (bool, Option<String>) {
+        let closed = self.with(handle, |session, _, now, out| {
+            session.close(discard, now, out);
+            session.is_closed()
+        });
         self.send_to(handle, Command::Rearm(handle));
-        answer
+        closed.unwrap_or((true, None))
     }
 
     /// See [`super::ops::Op::Raw`]; at once.
@@ -273,6 +272,10 @@ impl Output for Caller<'_> {
 
     fn answer(&mut self, payload: String) {
         self.answer = Some(payload);
+    }
+
+    fn pinging(&mut self) {
+        // Pings are sent by the timers of the I/O threads.
     }
 
     fn upgrading(&mut self) {

@@ -207,6 +207,13 @@ impl Output for Effects<'_> {
         peer.inbox.answer(peer.handle, payload);
     }
 
+    fn pinging(&mut self) {
+        if self.messages.is_raw() {
+            let peer = &self.entry.peer;
+            peer.inbox.note(peer.handle, Note::Pinged);
+        }
+    }
+
     fn upgrading(&mut self) {
         let peer = &self.entry.peer;
         peer.inbox.note(peer.handle, Note::Upgrading);
