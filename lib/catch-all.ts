@@ -1,5 +1,6 @@
 /** Listeners for every event of a socket, incoming and outgoing. */
 import type { Packet } from "socket.io-parser";
+import { reach } from "./engine/outbox";
 import { type EventsMap, StrictEventEmitter } from "./typed-events";
 
 type Listener = (...args: any[]) => void;
@@ -42,6 +43,7 @@ export abstract class CatchAllEmitter<
   onAnyOutgoing(listener: (...args: any[]) => void): this {
     this._anyOutgoingListeners ??= [];
     this._anyOutgoingListeners.push(listener);
+    reach.value++;
     return this;
   }
 
@@ -49,6 +51,7 @@ export abstract class CatchAllEmitter<
   prependAnyOutgoing(listener: (...args: any[]) => void): this {
     this._anyOutgoingListeners ??= [];
     this._anyOutgoingListeners.unshift(listener);
+    reach.value++;
     return this;
   }
 
@@ -63,6 +66,11 @@ export abstract class CatchAllEmitter<
   /** The outgoing catch-all listeners: the live array, if there ever was one. */
   listenersAnyOutgoing(): ((...args: any[]) => void)[] {
     return this._anyOutgoingListeners ?? [];
+  }
+
+  /** Whether somebody wants to see each outgoing event. The live array may be filled by anyone. */
+  get _hasOutgoingListeners(): boolean {
+    return this._anyOutgoingListeners !== undefined;
   }
 
   /** Runs the incoming catch-all listeners. */

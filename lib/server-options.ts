@@ -2,8 +2,8 @@
 import type { Server as HTTPServer } from "node:http";
 import type { Http2SecureServer, Http2Server } from "node:http2";
 import type { Server as HTTPSServer } from "node:https";
-import { type Adapter, SessionAwareAdapter } from "socket.io-adapter";
-import { InMemoryAdapter } from "./adapter";
+import type { Adapter } from "socket.io-adapter";
+import { InMemoryAdapter, RecoveringAdapter } from "./adapter";
 import type { AttachOptions, ServerOptions as EngineOptions } from "./engine";
 import type { Namespace } from "./namespace";
 
@@ -72,5 +72,5 @@ export function fillInOptions(opts: Partial<ServerOptions>): void {
 export function chooseAdapter(opts: Partial<ServerOptions>): AdapterConstructor {
   const adapter = option(opts, "adapter");
   if (adapter) return adapter;
-  return opts.connectionStateRecovery ? SessionAwareAdapter : InMemoryAdapter;
+  return opts.connectionStateRecovery ? RecoveringAdapter : InMemoryAdapter;
 }

@@ -89,7 +89,8 @@ for (const form of FORMS) {
       replies.push(text);
       if (replies.length === 1) await ws.sendText('421["echo",1]');
     }
-    assert.equal(replies.length, 1);
+    assert.ok(replies.length <= 1, `${replies}`);
+    assert.ok(a.accounts.size <= 2, "the bystander and one socket");
     ws.destroy();
     await a.alone();
   });

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { arena, FORMS } from "../support/arena.mjs";
 import { frame, upgradeRequest } from "../support/hostile.mjs";
+import { until } from "../support/wait.mjs";
 
 const HANDSHAKE = "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n\r\n";
 const FOREIGN = upgradeRequest("EIO=4&transport=websocket", {}, "/elsewhere");
@@ -113,6 +114,13 @@ for (const form of FORMS) {
       const session = await a.polling();
       const id = await session.join();
       const query = `EIO=4&transport=websocket&sid=${session.sid}`;
+      // Until the server has noticed the last reset, it refuses another attempt.
+      const probed = () =>
+        until(async () => {
+          const ws = await a.websocket({ query });
+          await ws.sendText("2probe");
+          return (await ws.nextText()) === "3probe" && ws;
+        }, "a probe is answered");
       const steps = [
         () => sent(a, upgradeRequest(query)),
         () => a.websocket({ query }),
@@ -121,12 +129,7 @@ for (const form of FORMS) {
           await ws.sendText("2probe");
           return ws;
         },
-        async () => {
-          const ws = await a.websocket({ query });
-          await ws.sendText("2probe");
-          assert.equal(await ws.nextText(), "3probe");
-          return ws;
-        },
+        probed,
         async () => {
           const ws = await a.websocket({ query });
           await ws.write(frame("5").subarray(0, 3));
@@ -139,17 +142,10 @@ for (const form of FORMS) {
         assert.equal((await session.poll()).body, `43${step}[${step}]`);
       }
       // After the switch the WebSocket is the session.
-      const probed = await (async () => {
-        for (;;) {
-          // The server may still have to notice the last reset: until then it refuses a second attempt.
-          const ws = await a.websocket({ query });
-          await ws.sendText("2probe");
-          if ((await ws.nextText()) === "3probe") return ws;
-        }
-      })();
-      await probed.sendText("5", '429["echo",9]');
-      assert.equal(await probed.nextText(), "439[9]");
-      await probed.reset();
+      const upgraded = await probed();
+      await upgraded.sendText("5", '429["echo",9]');
+      assert.equal(await upgraded.nextText(), "439[9]");
+      await upgraded.reset();
       assert.match((await a.gone(id)).reason, /^transport (close|error)$/);
     },
     { options: {} },

@@ -19,12 +19,17 @@ export function client(t, port, { nsp = "/", ...options } = {}) {
     transports: ["websocket"],
     ...options,
   });
-  defer(t, () => {
-    socket.disconnect();
-    // a client whose namespace was refused still holds its connection
-    socket.io.engine?.close();
-  });
+  defer(t, () => leave(socket));
   return socket;
+}
+
+/** Disconnects a client and waits until its connection is gone. */
+async function leave(socket) {
+  const { engine } = socket.io;
+  socket.disconnect();
+  // a client whose namespace was refused still holds its connection
+  engine?.close();
+  if (engine && engine.readyState !== "closed") await once(engine, "close");
 }
 
 /** Resolves with the client once it is connected; rejects if it is refused. */

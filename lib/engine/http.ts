@@ -1,7 +1,9 @@
 /** Polling over Node's requests and responses (Engine.IO protocol 4, "HTTP long-polling"). */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createDeflate, createGzip } from "node:zlib";
+
 import accepts = require("accepts");
+
 import { drain } from "./inbox";
 import { engine } from "./native";
 import type { Socket } from "./socket";
@@ -167,7 +169,11 @@ function finish(
 }
 
 /** The encoding for a body of that length, by the client's preference; null: as it is. */
-function encodingFor(conn: Socket, req: IncomingMessage, length: number): "gzip" | "deflate" | null {
+function encodingFor(
+  conn: Socket,
+  req: IncomingMessage,
+  length: number,
+): "gzip" | "deflate" | null {
   const options = conn.server.opts.httpCompression;
   if (!options) return null;
   const threshold = typeof options === "object" ? (options.threshold ?? 0) : 0;

@@ -1,6 +1,7 @@
 /** Takes batches and hands their records to the sessions they are for. */
-import { calls, release, SLOT_MASK, setWake } from "./native";
+
 import { placeAttachments } from "./attachments";
+import { calls, release, SLOT_MASK, setWake } from "./native";
 
 /** What a session's records turn into. */
 export interface Recipient {
@@ -87,17 +88,18 @@ let at = 0;
 let draining = false;
 
 /**
- * Works off everything that has arrived. An exception of a listener leaves as it is, and the rest
- * follows in the next tick.
+ * Works off what has arrived: up to `batches` of them. An exception of a listener leaves as it is,
+ * and the rest follows in the next tick.
  */
-export function drain(): void {
+function work(batches: number): void {
   if (draining) return;
   draining = true;
   let done = false;
   try {
-    do {
+    while (at < items.length) dispatch(items[at]);
+    while (batches-- > 0 && next()) {
       while (at < items.length) dispatch(items[at]);
-    } while (next());
+    }
     done = true;
   } finally {
     draining = false;
@@ -105,16 +107,33 @@ export function drain(): void {
   }
 }
 
-setWake(() => {
+/** Works off what has arrived until now. */
+export function drain(): void {
+  work(calls.waiting());
+  calls.rest();
+}
+
+/**
+ * Works off a batch, and the next one in the next turn of the loop: what the first one said has to
+ * be dispatched before more is decoded, or a flood would be stored here.
+ */
+function wake(): void {
+  work(1);
+  if (calls.rest()) setImmediate(wakeSafely);
+}
+
+function wakeSafely(): void {
   try {
-    drain();
+    wake();
   } catch (error) {
     // Node only warns of exceptions in a native callback; this one is the application's.
     process.nextTick(() => {
       throw error;
     });
   }
-});
+}
+
+setWake(wakeSafely);
 
 function next(): boolean {
   const batch = calls.take();

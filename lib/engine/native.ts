@@ -7,10 +7,10 @@ const binding: typeof import("../../binding") = require("../../binding.js");
 export interface Calls {
   /** The next batch: a JSON array, alone or followed by the values it refers to. */
   take(): undefined | string | [string, ...(string | Buffer)[]];
-  /** An event of the main namespace, without acknowledgement. */
-  sendEvent(handle: number, json: string, length: number): void;
-  /** An acknowledgement in the main namespace. */
-  sendAck(handle: number, id: number, json: string, length: number): void;
+  /** How many batches there are. */
+  waiting(): number;
+  /** Whether there is more to take. If not, the next record wakes this thread again. */
+  rest(): boolean;
   /** A text message. */
   sendText(handle: number, flags: number, text: string, length: number): void;
   /** A binary message. */

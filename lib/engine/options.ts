@@ -66,7 +66,8 @@ export type ResolvedOptions = Required<
     | "httpCompression"
     | "allowEIO3"
   >
-> & { httpCompression: any; cookie: any; perMessageDeflate: any } & ServerOptions & AttachOptions;
+> & { httpCompression: any; cookie: any; perMessageDeflate: any } & ServerOptions &
+  AttachOptions;
 
 /** The own options of `given` over the defaults. */
 export function resolveOptions(given: ServerOptions): ResolvedOptions {

@@ -4,6 +4,14 @@
  */
 import { CONTINUED, calls, scheduleFlush, setBeforeFlush } from "./native";
 
+export { VOLATILE } from "./native";
+
+/**
+ * Counts changes in which sessions the native engine may be left alone with: lists of them made
+ * before the last change are out of date.
+ */
+export const reach = { value: 0 };
+
 type Encoded = readonly unknown[];
 
 /** What the engine sends as it is; anything else becomes text. */

@@ -1,15 +1,28 @@
 /** The engine: requests become sessions. `io.engine`. */
 import { EventEmitter } from "node:events";
-import type { IncomingMessage, Server as HttpServer, ServerResponse } from "node:http";
+import {
+  type Server as HttpServer,
+  type IncomingMessage,
+  type ServerResponse,
+  validateHeaderValue,
+} from "node:http";
 import type { Duplex } from "node:stream";
+
 import cookie = require("cookie");
 import createDebug = require("debug");
+
 import { ErrorCode, errorMessages, type Refusal, refuse } from "./errors";
 import { respond, serveSession } from "./http";
 import { register } from "./inbox";
 import { type Middleware, runMiddlewares, UpgradeResponse } from "./middleware";
 import { engine, hold, NativeOptions } from "./native";
-import { type AttachOptions, type ResolvedOptions, resolveOptions, type ServerOptions } from "./options";
+import {
+  type AttachOptions,
+  type ResolvedOptions,
+  resolveOptions,
+  type ServerOptions,
+} from "./options";
+import { reach } from "./outbox";
 import { type EngineRequest, packRequest, parseQuery, peerOf } from "./request";
 import { Socket } from "./socket";
 import { acceptUpgrade, refuseUpgrade, type UpgradeRequest } from "./upgrade";
@@ -120,7 +133,11 @@ export class Server extends EventEmitter {
         if (refusal !== null) return this.refuseRequest(req, res, refusal);
         const sid = req._query.sid;
         if (sid) return serveSession(this.clients[sid], req, res);
-        this.openPolling(req, res).catch((error) => this.onHandshakeFailure(res, error));
+        this.openPolling(req, res).catch((error) => {
+          // A listener's exception stays one; the client gets no answer from it.
+          res.destroy();
+          throw error;
+        });
       });
     };
     if (this.middlewares.length === 0) return proceed();
@@ -155,7 +172,10 @@ export class Server extends EventEmitter {
   /** Checks a request; the order is that of upstream and visible in its answers. */
   verify(req: EngineRequest, upgrade: boolean): Refusal | null {
     const { transport, sid, EIO } = req._query;
-    if (this.opts.transports.indexOf(transport as "polling") === -1 || transport === "webtransport") {
+    if (
+      this.opts.transports.indexOf(transport as "polling") === -1 ||
+      transport === "webtransport"
+    ) {
       return refuse(ErrorCode.UNKNOWN_TRANSPORT, { transport });
     }
     const origin = req.headers.origin;
@@ -177,7 +197,12 @@ export class Server extends EventEmitter {
     return null;
   }
 
-  private verifySession(conn: Socket, transport: string, protocol: number, upgrade: boolean): Refusal | null {
+  private verifySession(
+    conn: Socket,
+    transport: string,
+    protocol: number,
+    upgrade: boolean,
+  ): Refusal | null {
     const previousTransport = conn.transport.name;
     if (!upgrade && previousTransport !== transport) {
       const context = { name: "TRANSPORT_MISMATCH", transport, previousTransport };
@@ -191,7 +216,11 @@ export class Server extends EventEmitter {
   }
 
   /** Checks a request, and a handshake by `allowRequest` too; calls back once. */
-  private admit(req: EngineRequest, upgrade: boolean, done: (refusal: Refusal | null) => void): void {
+  private admit(
+    req: EngineRequest,
+    upgrade: boolean,
+    done: (refusal: Refusal | null) => void,
+  ): void {
     const refusal = this.verify(req, upgrade);
     if (refusal !== null || req._query.sid) return done(refusal);
     const { allowRequest } = this.opts;
@@ -228,12 +257,6 @@ export class Server extends EventEmitter {
     const { code, context } = refusal;
     const custom = code === ErrorCode.FORBIDDEN ? context.message : undefined;
     refuseUpgrade(upgrade.socket, String(custom || errorMessages[code]));
-  }
-
-  private onHandshakeFailure(res: ServerResponse, error: unknown): void {
-    debug("handshake failed: %s", error);
-    res.destroy();
-    throw error;
   }
 
   /** An id for a new session, or why there is none. */
@@ -275,7 +298,14 @@ export class Server extends EventEmitter {
     const { handle, body } = engine.openPolling(this.native, this.openRequest(id, "polling"));
     const conn = this.addSession(req, id, handle, false);
     this.announceOpen("flush", conn, body);
-    respond(conn, req, res, body, { initial, compress: true });
+    try {
+      respond(conn, req, res, body, { initial, compress: true });
+    } catch (error) {
+      // A header that a listener has set cannot be written.
+      conn.close(true);
+      const context = { name: "TRANSPORT_HANDSHAKE_ERROR", error };
+      return this.refuseRequest(req, res, refuse(ErrorCode.BAD_REQUEST, context));
+    }
     this.announceOpen("drain", conn, body);
     this.emit("connection", conn);
     this.settleDecoding(conn);
@@ -297,12 +327,17 @@ export class Server extends EventEmitter {
     const { req } = granted.upgrade;
     const session = this.clients[req._query.sid];
     if (session !== undefined) {
-      return acceptUpgrade(granted.upgrade, this.closed, () => this.upgradeHeaders(granted, false), {
-        attach: (connection) => {
-          if (req._query.transport !== "websocket") return engine.turnAway(connection);
-          if (engine.upgrade(session._handle, connection)) session.upgrading = true;
+      return acceptUpgrade(
+        granted.upgrade,
+        this.closed,
+        () => this.upgradeHeaders(granted, false),
+        {
+          attach: (connection) => {
+            if (req._query.transport !== "websocket") return engine.turnAway(connection);
+            if (engine.upgrade(session._handle, connection)) session.upgrading = true;
+          },
         },
-      });
+      );
     }
     this.openWebSocket(granted).catch((error) => {
       granted.upgrade.socket.destroy();
@@ -333,14 +368,24 @@ export class Server extends EventEmitter {
     });
   }
 
-  /** The header lines of a 101: the middlewares', then what listeners add. */
-  private upgradeHeaders({ upgrade, lines }: Granted, initial: boolean): string[] {
+  /**
+   * The header lines of a 101: the middlewares', then what listeners add; null, and the request
+   * refused, if one of them would be more than one line.
+   */
+  private upgradeHeaders({ upgrade, lines }: Granted, initial: boolean): string[] | null {
     const headers: Record<string, any> = {};
     if (initial) this.emit("initial_headers", headers, upgrade.req);
     this.emit("headers", headers, upgrade.req);
     const added = Object.entries(headers).flatMap(([name, value]) =>
       [value].flat().map((one) => `${name}: ${one}`),
     );
+    try {
+      for (const line of added) validateHeaderValue("header", line);
+    } catch (error) {
+      const context = { name: "TRANSPORT_HANDSHAKE_ERROR", error };
+      this.refuseUpgrade(upgrade, refuse(ErrorCode.BAD_REQUEST, context));
+      return null;
+    }
     return [...lines, ...added];
   }
 
@@ -393,7 +438,10 @@ export class Server extends EventEmitter {
   }
 
   override on(event: string | symbol, listener: (...args: any[]) => void): this {
-    if (event === "flush" || event === "drain") this._watched = true;
+    if (event === "flush" || event === "drain") {
+      this._watched = true;
+      reach.value++;
+    }
     return super.on(event, listener);
   }
 }

@@ -1,13 +1,13 @@
 /** One session as applications see it: `socket.conn`. */
 import { Decoder } from "socket.io-parser";
 import type { PacketSink, WriteOptions } from "../native-conn";
-import { closeSession, gather, normalize, sendBinary, sendText, setRaw } from "./outbox";
 import { LeanEmitter } from "./emitter";
 import { closeReasons, TRANSPORT_CLOSE } from "./errors";
 import { answerPoll } from "./http";
 import { Note, type Recipient, unregister } from "./inbox";
 import { currentTick, DISCARD, engine, release, scheduleFlush, VOLATILE } from "./native";
-import { type EngineRequest, packedUrl, parseQuery, type Peer, unpackRequest } from "./request";
+import { closeSession, gather, normalize, reach, sendBinary, sendText, setRaw } from "./outbox";
+import { type EngineRequest, type Peer, packedUrl, parseQuery, unpackRequest } from "./request";
 import type { Server } from "./server";
 import { Polling, type Transport, WebSocket } from "./transports";
 
@@ -71,7 +71,9 @@ export class Socket extends LeanEmitter implements Recipient {
   private _raw = false;
   private _announced = false;
   private _deaf = false;
+  /** The tick of the last send, and whether it came behind another one. */
   private _sentAt = -1;
+  private _waits = false;
   private _packed: string;
   private _peer: Peer | null;
   private _request: EngineRequest | null;
@@ -161,13 +163,42 @@ export class Socket extends LeanEmitter implements Recipient {
     if (data !== undefined) packet.data = data;
     this.emit("packetCreate", packet);
     if (!this._websocket) return this._sendPolling(packet);
+    if (!this._announced && !this.server._watched) return this._sendSocket(normalize(data));
+    if (!this._isWritable()) {
+      this._keep(packet);
+      return this._sendSocket(normalize(data));
+    }
     this._announceFlush([packet]);
     this._sendSocket(normalize(data));
     this._announceDrain();
   }
 
+  /** Shows a packet as waiting. Natively it is on its way, behind those before it. */
+  private _keep(packet: SentPacket): void {
+    if (this._buffer === null && this._websocket) {
+      // After the flush that makes the transport writable again.
+      process.nextTick(() => {
+        this._ondelivery();
+        this._announceDrain();
+      });
+    }
+    this._buffer ??= [];
+    const seen = this._announced || this.server._watched;
+    this._buffer.push(seen ? packet : { type: packet.type, options: packet.options });
+  }
+
+  private _noteSend(): void {
+    const tick = currentTick();
+    if (this._sentAt === tick) {
+      this._waits = true;
+    } else {
+      this._sentAt = tick;
+      this._waits = false;
+    }
+  }
+
   private _sendSocket(data: string | Uint8Array): void {
-    this._sentAt = currentTick();
+    this._noteSend();
     if (typeof data === "string") sendText(this._handle, 0, data);
     else sendBinary(this._handle, 0, data);
   }
@@ -181,8 +212,7 @@ export class Socket extends LeanEmitter implements Recipient {
       // It has moved to a WebSocket and the news is on its way: the same place, the other road.
       this._sendSocket(data);
     } else if (answer === "") {
-      this._buffer ??= [];
-      this._buffer.push(packet);
+      this._keep(packet);
     } else {
       answerPoll(this, answer, packet.options.compress);
       this._announceDrain();
@@ -197,7 +227,7 @@ export class Socket extends LeanEmitter implements Recipient {
       for (const part of encoded) this._send(part, { compress: options.compress });
       return;
     }
-    this._sentAt = currentTick();
+    this._noteSend();
     gather(this._handle, encoded, options.volatile === true ? VOLATILE : 0);
   }
 
@@ -265,7 +295,9 @@ export class Socket extends LeanEmitter implements Recipient {
     this.readyState = "closing";
     if (this._websocket) {
       closeSession(this._handle, discard ? DISCARD : 0);
-      this._onclose("forced close");
+      const waits = !discard && this._waits && this._sentAt === currentTick();
+      if (waits) process.nextTick(() => this._onclose("forced close"));
+      else this._onclose("forced close");
       return;
     }
     const { payload, state } = engine.closePolling(this._handle, discard === true);
@@ -293,6 +325,7 @@ export class Socket extends LeanEmitter implements Recipient {
 
   private _announceSends(): void {
     this._announced = true;
+    reach.value++;
     // The server's pings are sends too: only a session that is watched tells of them.
     this._setRaw();
   }
@@ -416,6 +449,7 @@ export class Socket extends LeanEmitter implements Recipient {
     this._websocket = true;
     this.upgrading = false;
     this.upgraded = true;
+    reach.value++;
     this.emit("upgrade", this.transport);
     this._ondelivery();
     this._ondelivered();

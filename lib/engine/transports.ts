@@ -88,7 +88,11 @@ export class WebSocket extends Transport {
   }
 
   /** Stands for the object of a WebSocket library. */
-  get socket(): { readonly protocol: string; readonly _socket: any; readonly bufferedAmount: number } {
+  get socket(): {
+    readonly protocol: string;
+    readonly _socket: any;
+    readonly bufferedAmount: number;
+  } {
     const { conn } = this;
     return {
       protocol: "",

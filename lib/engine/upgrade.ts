@@ -1,5 +1,4 @@
 /** WebSocket upgrades: checks, the 101, and the connection's way into the native engine. */
-import { validateHeaderValue } from "node:http";
 import { type Server as NetServer, Socket as NetSocket } from "node:net";
 import type { Duplex } from "node:stream";
 import { registerStream, setAdoptedEnd } from "./inbox";
@@ -42,7 +41,7 @@ const UNAVAILABLE =
 export function acceptUpgrade(
   upgrade: UpgradeRequest,
   closed: boolean,
-  headerLines: () => string[],
+  headerLines: () => string[] | null,
   acceptor: Acceptor,
 ): void {
   const { req, socket } = upgrade;
@@ -69,14 +68,10 @@ export function acceptUpgrade(
     `Sec-WebSocket-Accept: ${checked.accept}`,
   ];
   if (checked.protocol != null) lines.push(`Sec-WebSocket-Protocol: ${checked.protocol}`);
-  for (const line of headerLines()) {
-    // A line end in a value would let it forge the rest of the answer.
-    validateHeaderValue("header", line);
-    lines.push(line);
-  }
-  whenWritten(socket, () => {
-    handOver(upgrade, `${lines.join("\r\n")}\r\n\r\n`, acceptor);
-  });
+  const more = headerLines();
+  if (more === null) return;
+  const response = `${[...lines, ...more].join("\r\n")}\r\n\r\n`;
+  whenWritten(socket, () => handOver(upgrade, response, acceptor));
 }
 
 /** An answer to an earlier request of the connection must be out before the socket is taken. */

@@ -89,8 +89,8 @@ type Callback = unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info) -> 
 pub unsafe fn define(env: sys::napi_env, object: sys::napi_value, boundary: *mut Boundary) {
     let calls: [(&CStr, Callback); 10] = [
         (c"take", take),
-        (c"sendEvent", send_event),
-        (c"sendAck", send_ack),
+        (c"waiting", waiting),
+        (c"rest", rest),
         (c"sendText", send_text),
         (c"sendBinary", send_binary),
         (c"broadcastText", broadcast_text),
@@ -249,6 +249,28 @@ unsafe extern "C" fn take(env: sys::napi_env, info: sys::napi_callback_info) -> 
     array
 }
 
+/// `waiting(): number` of batches.
+unsafe extern "C" fn waiting(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: as Node passed them.
+    let args = unsafe { Args::<0>::new(env, info) };
+    let count = args.boundary().hub.waiting();
+    let mut value = ptr::null_mut();
+    // SAFETY: `env` is valid on its own thread.
+    unsafe { sys::napi_create_double(env, count as f64, &mut value) };
+    value
+}
+
+/// `rest(): boolean`, whether there is more to take; if not, the next record wakes again.
+unsafe extern "C" fn rest(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: as Node passed them.
+    let args = unsafe { Args::<0>::new(env, info) };
+    let more = args.boundary().hub.rest();
+    let mut value = ptr::null_mut();
+    // SAFETY: `env` is valid on its own thread.
+    unsafe { sys::napi_get_boolean(env, more, &mut value) };
+    value
+}
+
 /// A JavaScript string. Latin-1 where all is ASCII, else UTF-16: both beat V8's UTF-8 decoder.
 fn make_string(env: sys::napi_env, text: &[u8]) -> sys::napi_value {
     let mut value = ptr::null_mut();
@@ -285,37 +307,6 @@ fn make_buffer(env: sys::napi_env, bytes: &[u8]) -> sys::napi_value {
     value
 }
 
-/// `sendEvent(handle, json, length)`: an event of the main namespace without acknowledgement.
-unsafe extern "C" fn send_event(
-    env: sys::napi_env,
-    info: sys::napi_callback_info,
-) -> sys::napi_value {
-    // SAFETY: as Node passed them.
-    let args = unsafe { Args::<3>::new(env, info) };
-    let (handle, room) = (args.number(0), args.room(1));
-    args.boundary().write(handle, |run| {
-        run.text_with(handle, 0, b"2", room, |place| args.string(1, place));
-    });
-    ptr::null_mut()
-}
-
-/// `sendAck(handle, id, json, length)`: an acknowledgement in the main namespace.
-unsafe extern "C" fn send_ack(
-    env: sys::napi_env,
-    info: sys::napi_callback_info,
-) -> sys::napi_value {
-    // SAFETY: as Node passed them.
-    let args = unsafe { Args::<4>::new(env, info) };
-    let (handle, id, room) = (args.number(0), args.number(1), args.room(2));
-    let prefix = format!("3{id}");
-    args.boundary().write(handle, |run| {
-        run.text_with(handle, 0, prefix.as_bytes(), room, |place| {
-            args.string(2, place)
-        });
-    });
-    ptr::null_mut()
-}
-
 /// `sendText(handle, flags, text, length)`: an Engine.IO message.
 unsafe extern "C" fn send_text(
     env: sys::napi_env,
@@ -325,7 +316,7 @@ unsafe extern "C" fn send_text(
     let args = unsafe { Args::<4>::new(env, info) };
     let (handle, flags, room) = (args.number(0), args.flags(1), args.room(2));
     args.boundary().write(handle, |run| {
-        run.text_with(handle, flags, &[], room, |place| args.string(2, place));
+        run.text_with(handle, flags, room, |place| args.string(2, place));
     });
     ptr::null_mut()
 }

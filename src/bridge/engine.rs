@@ -424,9 +424,12 @@ impl Engine {
     /// pending poll, or an empty string if the message waits for the next.
     #[napi]
     pub fn send_polling(&self, handle: u32, data: Either<String, Buffer>) -> Option<String> {
-        runtime()
-            .send_polling(Handle::from_raw(handle), message(&data))
-            .map(Option::unwrap_or_default)
+        let sent = runtime().send_polling(Handle::from_raw(handle), message(&data));
+        if self.hub.needs_ring() {
+            // Too much was waiting, and the session has ended.
+            self.hub.ring();
+        }
+        sent.map(Option::unwrap_or_default)
     }
 
     /// Closes a session that polls. State 0: it has ended; 1: a poll is awaited first.

@@ -50,20 +50,29 @@ impl Hub {
             self.bytes
                 .fetch_add(batch.bytes() - before, Ordering::Relaxed);
         }
-        // Only a quiet environment becomes a waiting one; under the lock that `take` holds too.
+        // Only a quiet environment becomes a waiting one; under the lock that `rest` holds too.
         let _ = self
             .state
             .compare_exchange(QUIET, WAITING, Ordering::AcqRel, Ordering::Acquire);
     }
 
-    /// The next batch. `None`: there is none, and the next record rings again.
-    pub fn take(&self) -> Option<Batch> {
-        let mut batches = lock(&self.batches);
-        let Some(batch) = batches.pop_front() else {
+    /// How many batches there are.
+    pub fn waiting(&self) -> usize {
+        lock(&self.batches).len()
+    }
+
+    /// Whether there is more to take. If not, the next record rings again.
+    pub fn rest(&self) -> bool {
+        let batches = lock(&self.batches);
+        if batches.is_empty() {
             self.state.store(QUIET, Ordering::Release);
-            return None;
-        };
-        drop(batches);
+        }
+        !batches.is_empty()
+    }
+
+    /// The next batch.
+    pub fn take(&self) -> Option<Batch> {
+        let batch = lock(&self.batches).pop_front()?;
         let bytes = batch.bytes();
         let left = self.bytes.fetch_sub(bytes, Ordering::Relaxed) - bytes;
         if left < MAX_INBOX_BYTES / 2 && self.stopped.swap(false, Ordering::AcqRel) {

@@ -6,8 +6,8 @@ use std::borrow::Cow;
 
 use super::packet::{Packet, Type};
 use super::payload;
-use crate::config::{CLOSE_WAIT_MS, EngineConfig, UPGRADE_FLUSH_MS};
-use crate::error::{Closure, HEARTBEAT_DIRECTION, POLL_ABORTED, POLL_OVERLAP, Reason};
+use crate::config::{CLOSE_WAIT_MS, EngineConfig, MAX_QUEUED_BYTES, UPGRADE_FLUSH_MS};
+use crate::error::{Closure, HEARTBEAT_DIRECTION, POLL_ABORTED, POLL_OVERLAP, QUEUE_FULL, Reason};
 
 /// A packet that waits for a poll.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +24,16 @@ impl Outgoing {
         match self {
             Self::Text(kind, text) => Packet::Text(*kind, text),
             Self::Binary(bytes) => Packet::Binary(Cow::Borrowed(bytes)),
+        }
+    }
+}
+
+impl Outgoing {
+    /// Bytes of its data.
+    fn len(&self) -> usize {
+        match self {
+            Self::Text(_, text) => text.len(),
+            Self::Binary(bytes) => bytes.len(),
         }
     }
 }
@@ -117,7 +127,12 @@ pub struct Session {
     flush_at: u64,
     close_by: u64,
     buffer: Vec<Outgoing>,
+    /// Bytes in the buffer.
+    buffered: usize,
 }
+
+/// What a buffered packet costs beside its data, in bytes.
+const PACKET_OVERHEAD: usize = 64;
 
 impl Session {
     /// A session that has just shaken hands over a WebSocket (`websocket`) or a poll.
@@ -137,6 +152,7 @@ impl Session {
             flush_at: 0,
             close_by: 0,
             buffer: Vec::new(),
+            buffered: 0,
         }
     }
 
@@ -212,7 +228,12 @@ impl Session {
             self.poll_pending = false;
             out.answer(payload::encode(&[packet]));
         } else {
-            self.buffer.push(packet.into());
+            let packet = Outgoing::from(packet);
+            self.buffered += PACKET_OVERHEAD + packet.len();
+            self.buffer.push(packet);
+            if self.buffered > MAX_QUEUED_BYTES {
+                self.end(QUEUE_FULL, out);
+            }
         }
     }
 
@@ -227,6 +248,7 @@ impl Session {
         }
         if !self.buffer.is_empty() {
             let buffer = std::mem::take(&mut self.buffer);
+            self.buffered = 0;
             let packets: Vec<_> = buffer.iter().map(Outgoing::as_packet).collect();
             return Poll::Payload(payload::encode(&packets));
         }

@@ -68,18 +68,17 @@ impl Writer {
         self.0.extend_from_slice(data);
     }
 
-    /// A text message whose bytes `fill` writes: `prefix`, then at most `most` bytes more.
-    /// `fill` gets the place and returns how many bytes it wrote.
+    /// A text message of at most `most` bytes: `fill` gets the place and returns how many bytes it
+    /// wrote.
     pub fn text_with(
         &mut self,
         handle: u32,
         flags: u8,
-        prefix: &[u8],
         most: usize,
         fill: impl FnOnce(&mut [u8]) -> usize,
     ) {
         self.head(TEXT, flags, handle);
-        self.fill(prefix, most, fill);
+        self.fill(most, fill);
     }
 
     /// One text message to many sessions, its bytes written by `fill` as in [`Writer::text_with`].
@@ -92,18 +91,17 @@ impl Writer {
     ) {
         self.0.extend_from_slice(&[BROADCAST_TEXT, flags]);
         self.bytes(handles);
-        self.fill(&[], most, fill);
+        self.fill(most, fill);
     }
 
-    fn fill(&mut self, prefix: &[u8], most: usize, fill: impl FnOnce(&mut [u8]) -> usize) {
+    fn fill(&mut self, most: usize, fill: impl FnOnce(&mut [u8]) -> usize) {
         let at = self.0.len();
         self.0.extend_from_slice(&[0; 4]);
-        self.0.extend_from_slice(prefix);
         let start = self.0.len();
         self.0.resize(start + most, 0);
         let written = fill(&mut self.0[start..]).min(most);
         self.0.truncate(start + written);
-        self.0[at..at + 4].copy_from_slice(&length(prefix.len() + written));
+        self.0[at..at + 4].copy_from_slice(&length(written));
     }
 
     /// A binary message.
@@ -234,9 +232,9 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let mut w = Writer::default();
-        w.text_with(7, VOLATILE, b"2", 9, |place| {
-            place[..3].copy_from_slice(b"[1]");
-            3
+        w.text_with(7, VOLATILE, 9, |place| {
+            place[..4].copy_from_slice(b"2[1]");
+            4
         });
         w.binary(8, 0, &[1, 2]);
         w.close(9, DISCARD);

@@ -209,7 +209,6 @@ impl Runtime {
             session.close(discard, now, out);
             session.is_closed()
         });
-        self.send_to(handle, Command::Rearm(handle));
         closed.unwrap_or((true, None))
     }
 
@@ -234,7 +233,11 @@ impl Runtime {
             messages: &mut inner.messages,
             answer: None,
         };
+        let before = inner.session.deadline();
         let result = f(&mut inner.session, &peer.config, self.now(), &mut caller);
+        if inner.session.deadline().is_some_and(|at| Some(at) < before) {
+            self.send_to(handle, Command::Rearm(handle));
+        }
         Some((result, caller.answer))
     }
 }
