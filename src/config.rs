@@ -32,6 +32,8 @@ pub const MAX_INBOX_BYTES: usize = 32 << 20;
 pub const READ_BUFFER_BYTES: usize = 64 << 10;
 /// Text of one batch handed to JavaScript, in bytes, after which the next batch begins.
 pub const BATCH_BYTES: usize = 64 << 10;
+/// Values beside the text of one batch, in bytes, after which the next batch begins.
+pub const BATCH_VALUE_BYTES: usize = 256 << 10;
 /// Payloads longer than this travel beside the batch, as strings of their own, in bytes.
 pub const INLINE_PAYLOAD_BYTES: usize = 2 << 10;
 

@@ -48,7 +48,7 @@ eachTransport("an unsolicited pong counts as a heartbeat", async (t, open) => {
 });
 
 eachTransport("no pong: ping timeout, and what the client gets", async (t, open) => {
-  const { io, session, conn } = await rawConn(t, open, { pingInterval: 60, pingTimeout: 60 });
+  const { io, session, conn } = await rawConn(t, open, { pingInterval: 60, pingTimeout: 500 });
   const closed = once(conn, "close");
   assert.equal(await session.next(), "2");
   // the answer to a pending poll is the close packet

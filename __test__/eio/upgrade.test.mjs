@@ -84,7 +84,9 @@ test("packets go out on a poll that is pending meanwhile", async (t) => {
   await probe(ws);
   const { answer } = await session.hold(conn);
   conn.send("a");
-  assert.equal((await answer).text, "4a");
+  // the noop of the interval may have won
+  const first = (await answer).text;
+  assert.equal(first === "6" ? (await session.get()).text : first, "4a");
   conn.send("b");
   await ws.send("5");
   assert.equal(await ws.next(), "4b");
@@ -173,7 +175,7 @@ test("a session that began on websocket can move to another one", async (t) => {
 });
 
 test("upgradeTimeout ends an idle attempt", async (t) => {
-  const { session, conn, upgrade } = await polling(t, { upgradeTimeout: 50 });
+  const { session, conn, upgrade } = await polling(t, { upgradeTimeout: 300 });
   const ws = await upgrade();
   await probe(ws);
   assert.deepEqual(await ws.closed, EMPTY_CLOSE);

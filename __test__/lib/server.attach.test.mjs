@@ -4,7 +4,7 @@ import http from "node:http";
 import { test } from "node:test";
 import { client, connected, eachWay, join } from "../support/clients.mjs";
 import { Polling, request, Ws } from "../support/raw.mjs";
-import { closeHttp, closeServer, listen, serve, serveHttp } from "../support/server.mjs";
+import { closeHttp, listen, serve, serveHttp } from "../support/server.mjs";
 import { Server } from "../support/subject.mjs";
 import { bare, exchange, opening, Tcp } from "../support/tcp.mjs";
 import { defer, once, until } from "../support/wait.mjs";

@@ -4,6 +4,7 @@ import { createDeflate, createGzip } from "node:zlib";
 
 import accepts = require("accepts");
 
+import { checkHeaders } from "./headers";
 import { drain } from "./inbox";
 import { engine } from "./native";
 import type { Socket } from "./socket";
@@ -164,6 +165,7 @@ function finish(
   body: string,
 ): void {
   conn.server.emit("headers", headers, req);
+  checkHeaders(headers);
   res.writeHead(200, headers);
   res.end(body);
 }
@@ -195,6 +197,7 @@ function finishCompressed(
   const given = typeof options === "object" ? options : {};
   const stream = encoding === "gzip" ? createGzip(given) : createDeflate(given);
   conn.server.emit("headers", compressed, req);
+  checkHeaders(compressed);
   res.writeHead(200, compressed);
   stream.on("error", () => res.destroy());
   stream.pipe(res);

@@ -1,7 +1,8 @@
 /** Engine middlewares: Express-style functions that see every request before the engine. */
 import { EventEmitter } from "node:events";
-import { type IncomingMessage, validateHeaderName, validateHeaderValue } from "node:http";
+import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
+import { checkHeaders } from "./headers";
 
 export type Next = (error?: any) => void;
 export type Middleware = (req: any, res: any, next: Next) => void;
@@ -43,8 +44,7 @@ export class UpgradeResponse extends EventEmitter {
 
   setHeader(name: string, value: string | number | readonly string[]): this {
     const values = Array.isArray(value) ? value.map(String) : String(value);
-    validateHeaderName(name);
-    for (const one of [values].flat()) validateHeaderValue(name, one);
+    checkHeaders({ [name]: values });
     this.fields.set(name.toLowerCase(), [name, values]);
     return this;
   }

@@ -1,17 +1,13 @@
 /** The engine: requests become sessions. `io.engine`. */
 import { EventEmitter } from "node:events";
-import {
-  type Server as HttpServer,
-  type IncomingMessage,
-  type ServerResponse,
-  validateHeaderValue,
-} from "node:http";
+import type { Server as HttpServer, IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 
 import cookie = require("cookie");
 import createDebug = require("debug");
 
 import { ErrorCode, errorMessages, type Refusal, refuse } from "./errors";
+import { checkHeaders } from "./headers";
 import { respond, serveSession } from "./http";
 import { register } from "./inbox";
 import { type Middleware, runMiddlewares, UpgradeResponse } from "./middleware";
@@ -376,16 +372,16 @@ export class Server extends EventEmitter {
     const headers: Record<string, any> = {};
     if (initial) this.emit("initial_headers", headers, upgrade.req);
     this.emit("headers", headers, upgrade.req);
-    const added = Object.entries(headers).flatMap(([name, value]) =>
-      [value].flat().map((one) => `${name}: ${one}`),
-    );
     try {
-      for (const line of added) validateHeaderValue("header", line);
+      checkHeaders(headers);
     } catch (error) {
       const context = { name: "TRANSPORT_HANDSHAKE_ERROR", error };
       this.refuseUpgrade(upgrade, refuse(ErrorCode.BAD_REQUEST, context));
       return null;
     }
+    const added = Object.entries(headers).flatMap(([name, value]) =>
+      [value].flat().map((one) => `${name}: ${one}`),
+    );
     return [...lines, ...added];
   }
 

@@ -53,7 +53,8 @@ export const packages = {
     // the builds below need the development packages, whatever NODE_ENV says
     const status = await stream(
       "npm",
-      "ci",
+      "install",
+      "--no-save",
       "--include=dev",
       "--loglevel=error",
       "--no-audit",
@@ -61,8 +62,7 @@ export const packages = {
     );
     if (status === 0) return;
     throw new Complaint(
-      `npm ci failed (${status}); its messages are above.`,
-      "If package.json and package-lock.json disagree, run `npm install` once.",
+      `npm install failed (${status}); its messages are above.`,
     );
   },
 };

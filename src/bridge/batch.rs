@@ -7,7 +7,7 @@
 
 use std::io::Write as _;
 
-use crate::config::{BATCH_BYTES, INLINE_PAYLOAD_BYTES};
+use crate::config::{BATCH_BYTES, BATCH_VALUE_BYTES, INLINE_PAYLOAD_BYTES};
 use crate::eio::packet::Packet as EnginePacket;
 use crate::error::Closure;
 use crate::net::handle::Handle;
@@ -57,7 +57,7 @@ pub struct Batch {
 impl Batch {
     /// Whether the next record belongs to another batch.
     pub fn is_full(&self) -> bool {
-        self.text.len() >= BATCH_BYTES
+        self.text.len() >= BATCH_BYTES || self.value_bytes >= BATCH_VALUE_BYTES
     }
 
     /// Bytes held.

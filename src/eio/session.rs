@@ -463,3 +463,7 @@ impl Session {
         out.closed(closure);
     }
 }
+
+#[cfg(test)]
+#[path = "session_tests.rs"]
+mod tests;

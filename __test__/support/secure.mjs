@@ -1,0 +1,111 @@
+// HTTPS servers under test, with a certificate made for the run, and clients that trust it.
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import https from "node:https";
+import net from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { test } from "node:test";
+import tls from "node:tls";
+import { io as connect } from "socket.io-client";
+import { connected, WAYS } from "./clients.mjs";
+import { closeHttp, closeServer, listen } from "./server.mjs";
+import { Server } from "./subject.mjs";
+import { defer, once, within } from "./wait.mjs";
+import { Wire } from "./wire.mjs";
+
+/** A self-signed certificate for 127.0.0.1 as `{ key, cert }` (PEM), or `{ missing }`: why not. */
+export const certificate = makeCertificate();
+
+function makeCertificate() {
+  const folder = mkdtempSync(path.join(tmpdir(), "certificate-"));
+  const [key, cert] = ["key.pem", "cert.pem"].map((name) => path.join(folder, name));
+  try {
+    const made = spawnSync("openssl", [
+      ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"],
+      ...["-nodes", "-days", "2", "-subj", "/CN=tester", "-keyout", key, "-out", cert],
+      ...["-addext", "subjectAltName=IP:127.0.0.1"],
+    ]);
+    if (made.status === 0) return { key: readFileSync(key), cert: readFileSync(cert) };
+    const why = made.error?.message ?? made.stderr.toString().trim();
+    return { missing: `missing: a certificate (${why}; apt-get install openssl)` };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** A test that needs TLS: without a certificate it is skipped, or fails under REQUIRE_PARTS=1. */
+export function secureTest(title, fn) {
+  const skip = process.env.REQUIRE_PARTS !== "1" && certificate.missing;
+  return test(title, { skip: skip || false }, (t) => {
+    if (certificate.missing) throw new Error(certificate.missing);
+    return fn(t);
+  });
+}
+
+/** One test per way of connecting over TLS; `fn(t, options, way)` gets the client options of it. */
+export function eachSecureWay(title, fn) {
+  for (const [way, options] of Object.entries(WAYS)) {
+    secureTest(`${title} [${way}]`, (t) => fn(t, options, way));
+  }
+}
+
+/** Starts a Socket.IO server attached to an HTTPS server; `tlsOptions` are added to its own. */
+export async function serveSecure(t, options = {}, tlsOptions = {}) {
+  const settings = { ...certificate, ...tlsOptions };
+  const httpServer = https.createServer(settings, (_req, res) => res.writeHead(404).end());
+  defer(t, () => closeHttp(httpServer));
+  const port = await listen(httpServer);
+  const io = new Server(httpServer, options);
+  defer(t, () => closeServer(io));
+  return { io, httpServer, port };
+}
+
+/** A client over TLS, not awaited and closed after the test. `ca` is what it trusts. */
+export function secureClient(t, port, { nsp = "/", ca = certificate.cert, ...options } = {}) {
+  const client = connect(`https://127.0.0.1:${port}${nsp}`, {
+    forceNew: true,
+    reconnection: false,
+    ca,
+    ...options,
+  });
+  defer(t, async () => {
+    const { engine } = client.io;
+    client.disconnect();
+    if (engine && engine.readyState !== "closed") await once(engine, "close");
+  });
+  return client;
+}
+
+/** One more client of a running HTTPS server, with its socket on the server side. */
+export async function secureJoin(t, io, port, options) {
+  const accepted = once(io, "connection");
+  const client = secureClient(t, port, options);
+  const [[socket]] = await Promise.all([accepted, connected(client)]);
+  return { socket, client };
+}
+
+/** An HTTPS server with one connected client: `{ io, port, httpServer, socket, client }`. */
+export async function securePair(t, { server, ...options } = {}) {
+  const served = await serveSecure(t, server);
+  return { ...served, ...(await secureJoin(t, served.io, served.port, options)) };
+}
+
+/** Resolves once a client that upgrades by itself has done so; the other ways are ready at once. */
+export async function settled(client, way) {
+  const { engine } = client.io;
+  if (way === "default" && engine.transport.name !== "websocket") await once(engine, "upgrade");
+}
+
+/** Raw bytes over TLS; `wire.tcp` is the connection below, to be cut. */
+export async function secureWire(t, port) {
+  const tcp = net.connect(port, "127.0.0.1");
+  tcp.on("error", () => {});
+  defer(t, () => tcp.destroy());
+  const socket = tls.connect({ socket: tcp, ca: certificate.cert });
+  const wire = Wire.over(t, socket);
+  wire.tcp = tcp;
+  const ready = new Promise((resolve) => socket.once("secureConnect", resolve));
+  await within(ready, "the TLS handshake");
+  return wire;
+}

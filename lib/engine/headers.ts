@@ -1,0 +1,15 @@
+/** Headers that the application adds to answers. */
+import { validateHeaderName, validateHeaderValue } from "node:http";
+
+/**
+ * Checks headers before any of them is written: a line end in one could forge the rest of the
+ * answer, and Node does not forget the others of an answer that it refused to write.
+ *
+ * @throws TypeError if one cannot be written
+ */
+export function checkHeaders(headers: Record<string, any>): void {
+  for (const [name, value] of Object.entries(headers)) {
+    validateHeaderName(name);
+    for (const one of [value].flat()) validateHeaderValue(name, String(one));
+  }
+}

@@ -1,0 +1,458 @@
+//! The session: each rule by example, then any sequence of inputs. What it asks of its
+//! surroundings is recorded as words, packets in their text form.
+
+#[path = "session_tests/properties.rs"]
+mod properties;
+#[path = "session_tests/upgrade.rs"]
+mod upgrade;
+
+use super::{Output, Poll, Session, Socket};
+use crate::config::{CLOSE_WAIT_MS, EngineConfig, MAX_QUEUED_BYTES};
+use crate::eio::packet::Packet;
+use crate::eio::payload::{self, SEPARATOR};
+use crate::error::{Closure, POLL_ABORTED, POLL_OVERLAP, QUEUE_FULL, Reason};
+
+const INTERVAL: u64 = 300;
+const TIMEOUT: u64 = 200;
+const UPGRADE: u64 = 1_000;
+/// When every session here begins.
+const START: u64 = 5_000;
+
+fn text(packet: &Packet<'_>) -> String {
+    payload::encode([packet])
+}
+
+fn packet(text: &str) -> Packet<'_> {
+    Packet::decode(text).expect("a packet")
+}
+
+fn name(socket: Socket) -> &'static str {
+    match socket {
+        Socket::Main => "main",
+        Socket::Probe => "probe",
+    }
+}
+
+fn name_of(closure: &Closure) -> String {
+    let detail = closure.detail.as_deref().unwrap_or("-");
+    format!("closed {:?} {detail}", closure.reason)
+}
+
+/// What a session did.
+#[derive(Default)]
+struct Log(Vec<String>);
+
+impl Output for Log {
+    fn received(&mut self, packet: Packet<'_>) {
+        self.0.push(format!("received {}", text(&packet)));
+    }
+    fn frame(&mut self, socket: Socket, packet: Packet<'_>) {
+        self.0.push(format!("{} {}", name(socket), text(&packet)));
+    }
+    fn close_socket(&mut self, socket: Socket) {
+        self.0.push(format!("close {}", name(socket)));
+    }
+    fn answer(&mut self, payload: String) {
+        self.0.push(format!("answer {payload}"));
+    }
+    fn pinging(&mut self) {
+        self.0.push("pinging".into());
+    }
+    fn upgrading(&mut self) {
+        self.0.push("upgrading".into());
+    }
+    fn upgrade_lost(&mut self) {
+        self.0.push("upgrade lost".into());
+    }
+    fn upgraded(&mut self) {
+        self.0.push("upgraded".into());
+    }
+    fn closed(&mut self, closure: Closure) {
+        self.0.push(name_of(&closure));
+    }
+}
+
+/// A session with its clock and its log. Each call returns what it caused.
+struct Case {
+    session: Session,
+    config: EngineConfig,
+    now: u64,
+    out: Log,
+}
+
+impl Case {
+    fn new(protocol: u8, websocket: bool) -> Self {
+        let config = EngineConfig::default();
+        config.set(INTERVAL, TIMEOUT, UPGRADE, 0);
+        let session = Session::new(protocol, websocket, &config, START);
+        Self {
+            session,
+            config,
+            now: START,
+            out: Log::default(),
+        }
+    }
+
+    fn websocket() -> Self {
+        Self::new(4, true)
+    }
+
+    fn polling() -> Self {
+        Self::new(4, false)
+    }
+
+    /// A polling session whose client polls.
+    fn pending() -> Self {
+        let mut case = Self::polling();
+        assert_eq!(case.poll(), "pending");
+        case
+    }
+
+    /// A polling session that a WebSocket tries to take over.
+    fn probing(mut self) -> Self {
+        assert!(self.upgrade());
+        self.probe("2probe");
+        self
+    }
+
+    fn did(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.out.0)
+    }
+
+    /// So many ms after the start, when its timer looks at the session.
+    fn at(&mut self, ms: u64) -> Vec<String> {
+        self.now = START + ms;
+        let next = self.session.tick(&self.config, self.now, &mut self.out);
+        assert_eq!(next, self.session.deadline());
+        self.did()
+    }
+
+    /// The next deadline, in ms after the start.
+    fn due(&self) -> Option<u64> {
+        self.session.deadline().map(|at| at - START)
+    }
+
+    fn receive(&mut self, text: &str) -> Vec<String> {
+        let packet = packet(text);
+        self.session
+            .receive(packet, &self.config, self.now, &mut self.out);
+        self.did()
+    }
+
+    fn send(&mut self, text: &str) -> Vec<String> {
+        self.session.send(packet(text), &mut self.out);
+        self.did()
+    }
+
+    /// The body, or the other outcome's name; what it caused stays in the log.
+    fn poll(&mut self) -> String {
+        match self.session.poll(&mut self.out) {
+            Poll::Payload(payload) => payload,
+            Poll::Pending => "pending".into(),
+            Poll::Overlap => "overlap".into(),
+            Poll::Moved => "moved".into(),
+        }
+    }
+
+    fn push(&mut self, body: &str) -> Vec<String> {
+        self.session
+            .push(body, &self.config, self.now, &mut self.out);
+        self.did()
+    }
+
+    fn close(&mut self, discard: bool) -> Vec<String> {
+        self.session.close(discard, self.now, &mut self.out);
+        self.did()
+    }
+
+    fn upgrade(&mut self) -> bool {
+        self.session.upgrade(&self.config, self.now)
+    }
+
+    fn probe(&mut self, text: &str) -> Vec<String> {
+        let packet = Packet::decode(text).ok();
+        self.session
+            .receive_probe(packet, &self.config, self.now, &mut self.out);
+        self.did()
+    }
+
+    fn call(&mut self, f: impl FnOnce(&mut Session, &mut Log)) -> Vec<String> {
+        f(&mut self.session, &mut self.out);
+        self.did()
+    }
+}
+
+const PING_TIMEOUT: &str = "closed PingTimeout -";
+const FORCED: &str = "closed ForcedClose -";
+const DIRECTION: &str = "closed TransportError invalid heartbeat direction";
+const NOTHING: [&str; 0] = [];
+/// The last words on polling.
+const GOODBYE: &str = "6\u{1e}1";
+
+#[test]
+fn a_ping_follows_each_interval() {
+    let mut case = Case::websocket();
+    assert_eq!(case.due(), Some(300));
+    assert_eq!(case.at(299), NOTHING);
+    assert_eq!(case.at(300), ["pinging", "main 2"]);
+    assert_eq!(case.due(), Some(500));
+    assert_eq!(case.at(350), NOTHING);
+    // Data in a pong is the application's to see, and means nothing.
+    assert_eq!(case.receive("3x"), ["received 3x"]);
+    assert_eq!(case.due(), Some(650));
+    assert_eq!(case.at(650), ["pinging", "main 2"]);
+}
+
+#[test]
+fn a_pong_nobody_asked_for_restarts_the_interval() {
+    let mut case = Case::websocket();
+    case.at(200);
+    assert_eq!(case.receive("3"), ["received 3"]);
+    assert_eq!(case.at(499), NOTHING);
+    assert_eq!(case.at(500), ["pinging", "main 2"]);
+}
+
+#[test]
+fn pings_on_polling_are_packets_like_any_other() {
+    let mut case = Case::pending();
+    assert_eq!(case.at(300), ["pinging", "answer 2"]);
+    let mut case = Case::polling();
+    case.send("4a");
+    assert_eq!(case.at(300), ["pinging"]);
+    assert_eq!(case.poll(), "4a\u{1e}2");
+}
+
+#[test]
+fn without_a_pong_the_session_ends() {
+    for (mut case, end) in [
+        (Case::websocket(), vec!["close main", PING_TIMEOUT]),
+        (Case::polling(), vec![PING_TIMEOUT]),
+    ] {
+        case.at(300);
+        assert_eq!(case.at(499), NOTHING);
+        assert_eq!(case.at(500), end);
+        assert_eq!(case.due(), None);
+        assert!(case.session.is_closed());
+        assert_eq!(case.at(900), NOTHING);
+        assert_eq!(case.poll(), "moved");
+    }
+    let mut case = Case::polling();
+    case.at(300);
+    assert_eq!(case.poll(), "2");
+    assert_eq!(case.poll(), "pending");
+    assert_eq!(case.at(500), ["answer 1", PING_TIMEOUT]);
+}
+
+#[test]
+fn another_packet_puts_the_pong_off_once_for_each_ping() {
+    let mut case = Case::websocket();
+    // Before the ping it changes nothing.
+    case.receive("4a");
+    assert_eq!(case.due(), Some(300));
+    case.at(300);
+    case.at(450);
+    case.receive("4b");
+    assert_eq!(case.due(), Some(650));
+    case.at(600);
+    case.receive("bAA==");
+    assert_eq!(case.due(), Some(650));
+    case.receive("3");
+    case.at(900);
+    case.at(1_000);
+    case.receive("4c");
+    assert_eq!(case.due(), Some(1_200));
+    assert_eq!(case.at(1_199), NOTHING);
+    assert_eq!(case.at(1_200), ["close main", PING_TIMEOUT]);
+}
+
+#[test]
+fn the_pong_waits_while_nothing_is_read() {
+    let mut case = Case::websocket();
+    case.session.postpone(START, 50);
+    assert_eq!(case.due(), Some(300));
+    case.at(300);
+    case.session.postpone(START + 400, 50);
+    assert_eq!(case.due(), Some(500));
+    case.session.postpone(START + 400, 400);
+    assert_eq!(case.due(), Some(800));
+}
+
+#[test]
+fn the_clients_of_protocol_3_send_the_pings() {
+    let mut case = Case::new(3, true);
+    assert_eq!(case.due(), Some(500));
+    assert_eq!(case.at(499), NOTHING);
+    // The data of the ping is not echoed.
+    assert_eq!(case.receive("2x"), ["main 3", "received 2x"]);
+    assert_eq!(case.due(), Some(999));
+    case.at(900);
+    case.receive("4a");
+    assert_eq!(case.due(), Some(999));
+    assert_eq!(case.at(999), ["close main", PING_TIMEOUT]);
+}
+
+#[test]
+fn a_heartbeat_in_the_wrong_direction_ends_the_session() {
+    for (protocol, packet) in [(4, "2"), (3, "3")] {
+        let mut case = Case::new(protocol, true);
+        assert_eq!(case.receive(packet), ["close main", DIRECTION]);
+        let mut case = Case::new(protocol, false);
+        let body = format!("4a\u{1e}{packet}\u{1e}4b");
+        assert_eq!(case.push(&body), ["received 4a", DIRECTION]);
+        let mut case = Case::new(protocol, false);
+        case.poll();
+        assert_eq!(case.push(packet), ["answer 1", DIRECTION]);
+    }
+}
+
+#[test]
+fn the_first_packet_answers_a_pending_poll_alone() {
+    let mut case = Case::pending();
+    assert!(case.session.is_poll_pending());
+    assert_eq!(case.send("4a"), ["answer 4a"]);
+    assert!(!case.session.is_poll_pending());
+    for packet in ["4b", "bAQIDBA==", "4"] {
+        assert_eq!(case.send(packet), NOTHING);
+    }
+    assert_eq!(case.poll(), "4b\u{1e}bAQIDBA==\u{1e}4");
+    assert_eq!(case.poll(), "pending");
+    assert_eq!(case.did(), NOTHING);
+}
+
+#[test]
+fn a_second_poll_or_a_lost_one_ends_the_session() {
+    let mut case = Case::pending();
+    assert_eq!(case.poll(), "overlap");
+    assert_eq!(case.did(), ["answer 1", &name_of(&POLL_OVERLAP)]);
+    let mut case = Case::pending();
+    let lost = case.call(|session, out| session.poll_lost(out));
+    assert_eq!(lost, [name_of(&POLL_ABORTED)]);
+    assert_eq!(case.poll(), "moved");
+}
+
+#[test]
+fn a_body_is_taken_up_to_what_ends_the_session() {
+    for (body, did) in [
+        (
+            "4a\u{1e}bYQ==\u{1e}6",
+            vec!["received 4a", "received bYQ==", "received 6"],
+        ),
+        ("", vec!["answer 1", "closed ParseError -"]),
+        (
+            "4a\u{1e}9\u{1e}4b",
+            vec!["received 4a", "answer 1", "closed ParseError -"],
+        ),
+        (
+            "4a\u{1e}1\u{1e}4b",
+            vec!["received 4a", "answer 6", "closed TransportClose -"],
+        ),
+    ] {
+        assert_eq!(Case::pending().push(body), did);
+        let mut idle = Case::polling();
+        let quiet: Vec<_> = did
+            .into_iter()
+            .filter(|e| !e.starts_with("answer"))
+            .collect();
+        assert_eq!(idle.push(body), quiet);
+    }
+}
+
+#[test]
+fn what_closes_at_once() {
+    let acts: [(&str, fn(&mut Session, &mut Log)); 3] = [
+        (FORCED, |session, out| session.close(true, START, out)),
+        ("closed ParseError -", |session, out| {
+            session.receive_undecodable(out)
+        }),
+        ("closed TransportClose -", |session, out| {
+            session.end(Closure::plain(Reason::TransportClose), out);
+        }),
+    ];
+    for (closed, act) in acts {
+        assert_eq!(Case::websocket().call(act), ["close main", closed]);
+        assert_eq!(Case::pending().call(act), ["answer 1", closed]);
+        for buffered in [false, true] {
+            let mut case = Case::polling();
+            if buffered {
+                case.send("4a");
+            }
+            assert_eq!(case.call(act), [closed]);
+            assert_eq!(case.poll(), "moved");
+            assert_eq!(case.call(act), NOTHING);
+        }
+    }
+    // The socket is gone already: there is nothing to close.
+    let mut case = Case::websocket();
+    let lost = case.call(|session, out| {
+        session.socket_lost(Closure::plain(Reason::TransportClose), out);
+    });
+    assert_eq!(lost, ["closed TransportClose -"]);
+}
+
+#[test]
+fn a_polite_close_waits_for_a_poll() {
+    assert_eq!(Case::websocket().close(false), ["close main", FORCED]);
+    assert_eq!(Case::pending().close(false), ["answer 1", FORCED]);
+    for buffered in [false, true] {
+        let mut case = Case::polling();
+        if buffered {
+            case.send("4a");
+            case.send("4b");
+        }
+        assert_eq!(case.close(false), NOTHING);
+        assert!(!case.session.is_open() && !case.session.is_closed());
+        // Nothing is sent or taken any more.
+        assert_eq!(case.send("4c"), NOTHING);
+        assert_eq!(case.push("4d"), NOTHING);
+        if buffered {
+            assert_eq!(case.poll(), "4a\u{1e}4b");
+        }
+        assert_eq!(case.poll(), GOODBYE);
+        assert_eq!(case.did(), [FORCED]);
+        assert_eq!(case.poll(), "moved");
+    }
+}
+
+#[test]
+fn a_closing_session_does_not_wait_for_ever() {
+    let mut case = Case::polling();
+    case.config.set(CLOSE_WAIT_MS * 2, TIMEOUT, UPGRADE, 0);
+    case.session = Session::new(4, false, &case.config, START);
+    case.close(false);
+    assert_eq!(case.due(), Some(CLOSE_WAIT_MS));
+    assert_eq!(case.at(CLOSE_WAIT_MS - 1), NOTHING);
+    assert_eq!(case.at(CLOSE_WAIT_MS), [FORCED]);
+    // The heartbeat may run out before. No ping is sent, so none is told of.
+    let mut case = Case::polling();
+    case.close(false);
+    assert_eq!(case.at(300), NOTHING);
+    assert_eq!(case.at(500), [PING_TIMEOUT]);
+    // Closing again, for good, or the client's own goodbye.
+    for push in [false, true] {
+        let mut case = Case::polling();
+        case.close(false);
+        assert_eq!(case.close(false), NOTHING);
+        if push {
+            assert_eq!(case.push("1"), ["closed TransportClose -"]);
+        } else {
+            assert_eq!(case.close(true), [FORCED]);
+        }
+    }
+}
+
+#[test]
+fn what_waits_for_a_poll_is_bounded() {
+    let megabyte = format!("4{}", "x".repeat(1 << 20));
+    let limit = MAX_QUEUED_BYTES >> 20;
+    let mut case = Case::polling();
+    for _ in 1..limit {
+        assert_eq!(case.send(&megabyte), NOTHING);
+    }
+    // Taken packets count no more.
+    assert_eq!(case.poll().split(SEPARATOR).count(), limit - 1);
+    for _ in 1..limit {
+        assert_eq!(case.send(&megabyte), NOTHING);
+    }
+    assert_eq!(case.send(&megabyte), [name_of(&QUEUE_FULL)]);
+    assert_eq!(case.poll(), "moved");
+}
