@@ -102,10 +102,13 @@ export async function secureWire(t, port) {
   const tcp = net.connect(port, "127.0.0.1");
   tcp.on("error", () => {});
   defer(t, () => tcp.destroy());
-  const socket = tls.connect({ socket: tcp, ca: certificate.cert });
+  const socket = tls.connect({ socket: tcp, host: "127.0.0.1", ca: certificate.cert });
   const wire = Wire.over(t, socket);
   wire.tcp = tcp;
-  const ready = new Promise((resolve) => socket.once("secureConnect", resolve));
+  const ready = new Promise((resolve, reject) => {
+    socket.once("secureConnect", resolve);
+    socket.once("error", reject);
+  });
   await within(ready, "the TLS handshake");
   return wire;
 }

@@ -13,48 +13,96 @@ export type EngineRequest = IncomingMessage & {
   res?: unknown;
 };
 
-/** Parts of the connection that survive it. */
-export interface Peer {
-  remoteAddress: string | undefined;
-  remotePort: number | undefined;
-  remoteFamily: string | undefined;
-  localAddress: string | undefined;
-  localPort: number | undefined;
-  encrypted: boolean;
+/** What is kept of a request. */
+export interface PackedRequest {
+  /** What many requests have in common: one string serves them all. */
+  readonly shared: string;
+  /** The rest. */
+  readonly own: string;
 }
 
-/** Between two values of the kept text; no header can contain it. */
+/** Between two values; no header can contain it. */
 const SEPARATOR = "\0";
+/** In the shared part, for a value that is among the own ones. */
+const OWN = "\u0001";
 
-/** The request's text, as one flat string. */
-export function packRequest(req: IncomingMessage): string {
-  const { method = "GET", url = "/", httpVersion, rawHeaders } = req;
-  return [method, url, httpVersion, ...rawHeaders].join(SEPARATOR);
+/** Headers whose values hardly differ between the clients of an application. */
+const SHARED_HEADERS = new Set([
+  "accept",
+  "accept-encoding",
+  "accept-language",
+  "cache-control",
+  "connection",
+  "host",
+  "origin",
+  "pragma",
+  "sec-websocket-extensions",
+  "sec-websocket-version",
+  "upgrade",
+  "user-agent",
+]);
+
+const MAX_SHARED = 512;
+const MAX_SHARED_LENGTH = 2048;
+const sharedParts = new Map<string, string>();
+
+/** The string that is kept for all equal ones. */
+function share(part: string): string {
+  if (part.length > MAX_SHARED_LENGTH) return part;
+  const known = sharedParts.get(part);
+  if (known !== undefined) return known;
+  if (sharedParts.size === MAX_SHARED) sharedParts.clear();
+  sharedParts.set(part, part);
+  return part;
 }
 
-/** The parts of a connection, to be read while it is open. */
-export function peerOf(req: IncomingMessage): Peer {
-  const socket = req.socket;
-  return {
-    remoteAddress: socket.remoteAddress,
-    remotePort: socket.remotePort,
-    remoteFamily: socket.remoteFamily,
-    localAddress: socket.localAddress,
-    localPort: socket.localPort,
-    encrypted: (socket as any).encrypted === true,
-  };
+/** Keeps a request, and the ends of its connection, which cannot be asked later. */
+export function packRequest(req: IncomingMessage): PackedRequest {
+  const { method = "GET", url = "/", httpVersion, rawHeaders, socket } = req;
+  const { remoteFamily, localAddress, localPort } = socket;
+  const encrypted = (socket as any).encrypted === true ? "1" : "";
+  const shared = [encrypted, method, httpVersion, remoteFamily, localAddress, localPort];
+  const own = [url, socket.remotePort];
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    shared.push(rawHeaders[i]);
+    if (SHARED_HEADERS.has(rawHeaders[i].toLowerCase())) {
+      shared.push(rawHeaders[i + 1]);
+    } else {
+      shared.push(OWN);
+      own.push(rawHeaders[i + 1]);
+    }
+  }
+  return { shared: share(shared.join(SEPARATOR)), own: own.join(SEPARATOR) };
 }
 
 /** The URL of a packed request. */
-export function packedUrl(packed: string): string {
-  return packed.split(SEPARATOR, 2)[1];
+export function packedUrl({ own }: PackedRequest): string {
+  return own.slice(0, own.indexOf(SEPARATOR));
+}
+
+/** Whether a packed request came over TLS. */
+export function isPackedSecure({ shared }: PackedRequest): boolean {
+  return shared[0] === "1";
 }
 
 /** Builds the request again. */
-export function unpackRequest(packed: string, peer: Peer): EngineRequest {
-  const [method, url, httpVersion, ...rawHeaders] = packed.split(SEPARATOR);
+export function unpackRequest(packed: PackedRequest, remoteAddress: string): EngineRequest {
+  const [encrypted, method, httpVersion, remoteFamily, localAddress, localPort, ...rawHeaders] =
+    packed.shared.split(SEPARATOR);
+  const [url, remotePort, ...values] = packed.own.split(SEPARATOR);
+  for (let i = 1; i < rawHeaders.length; i += 2) {
+    if (rawHeaders[i] === OWN) rawHeaders[i] = values.shift() as string;
+  }
   const socket = new NetSocket();
-  for (const [name, value] of Object.entries(peer)) {
+  const ends = {
+    remoteAddress,
+    remoteFamily: remoteFamily || undefined,
+    remotePort: portOf(remotePort),
+    localAddress: localAddress || undefined,
+    localPort: portOf(localPort),
+    encrypted: encrypted === "1" || undefined,
+  };
+  for (const [name, value] of Object.entries(ends)) {
     Object.defineProperty(socket, name, { value, configurable: true, writable: true });
   }
   const req = new IncomingMessage(socket) as EngineRequest;
@@ -70,6 +118,10 @@ export function unpackRequest(packed: string, peer: Peer): EngineRequest {
   req.push(null);
   req._query = parseQuery(url);
   return req;
+}
+
+function portOf(text: string): number | undefined {
+  return text === "" ? undefined : Number(text);
 }
 
 /** The query of a URL: the last of repeated keys wins, and any key is an own property. */

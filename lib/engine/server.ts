@@ -19,7 +19,7 @@ import {
   type ServerOptions,
 } from "./options";
 import { reach } from "./outbox";
-import { type EngineRequest, packRequest, parseQuery, peerOf } from "./request";
+import { type EngineRequest, packRequest, parseQuery } from "./request";
 import { Socket } from "./socket";
 import { acceptUpgrade, refuseUpgrade, type UpgradeRequest } from "./upgrade";
 
@@ -395,8 +395,7 @@ export class Server extends EventEmitter {
       websocket,
       remoteAddress: req.socket.remoteAddress,
       request: seen ? req : null,
-      packed: seen ? "" : packRequest(req),
-      peer: seen ? null : peerOf(req),
+      packed: seen ? null : packRequest(req),
     });
     this.clients[id] = conn;
     this.clientsCount++;

@@ -7,7 +7,14 @@ import { answerPoll } from "./http";
 import { Note, type Recipient, unregister } from "./inbox";
 import { currentTick, DISCARD, engine, release, scheduleFlush, VOLATILE } from "./native";
 import { closeSession, gather, normalize, reach, sendBinary, sendText, setRaw } from "./outbox";
-import { type EngineRequest, type Peer, packedUrl, parseQuery, unpackRequest } from "./request";
+import {
+  type EngineRequest,
+  isPackedSecure,
+  type PackedRequest,
+  packedUrl,
+  parseQuery,
+  unpackRequest,
+} from "./request";
 import type { Server } from "./server";
 import { Polling, type Transport, WebSocket } from "./transports";
 
@@ -19,10 +26,9 @@ export interface SocketInit {
   protocol: number;
   websocket: boolean;
   remoteAddress: string | undefined;
-  /** Node's request if somebody has seen it, else its packed text with the peer. */
+  /** Node's request if somebody has seen it, else what is kept of it. */
   request: EngineRequest | null;
-  packed: string;
-  peer: Peer | null;
+  packed: PackedRequest | null;
 }
 
 /** Listeners that need the packets themselves, and not just what they mean. */
@@ -74,8 +80,7 @@ export class Socket extends LeanEmitter implements Recipient {
   /** The tick of the last send, and whether it came behind another one. */
   private _sentAt = -1;
   private _waits = false;
-  private _packed: string;
-  private _peer: Peer | null;
+  private _packed: PackedRequest | null;
   private _request: EngineRequest | null;
   private _decoder: Decoder | null = null;
   private _callbacks: SendCallback[] | null = null;
@@ -91,7 +96,6 @@ export class Socket extends LeanEmitter implements Recipient {
     this._websocket = init.websocket;
     this._request = init.request;
     this._packed = init.packed;
-    this._peer = init.peer;
     // The open packet was just written.
     if (init.websocket) {
       this._sentAt = currentTick();
@@ -107,7 +111,7 @@ export class Socket extends LeanEmitter implements Recipient {
 
   /** The request that opened the session. */
   get request(): EngineRequest {
-    this._request ??= unpackRequest(this._packed, this._peer as Peer);
+    this._request ??= unpackRequest(this._packed as PackedRequest, this.remoteAddress);
     return this._request;
   }
 
@@ -125,7 +129,7 @@ export class Socket extends LeanEmitter implements Recipient {
   }
 
   get _url(): string {
-    return this._request?.url ?? packedUrl(this._packed);
+    return this._request?.url ?? packedUrl(this._packed as PackedRequest);
   }
 
   _query(): Record<string, string> {
@@ -133,8 +137,8 @@ export class Socket extends LeanEmitter implements Recipient {
   }
 
   get _secure(): boolean {
-    const socket = this._request?.socket as any;
-    return this._peer?.encrypted ?? !!socket?.encrypted;
+    if (this._packed !== null) return isPackedSecure(this._packed);
+    return (this._request as any).socket.encrypted === true;
   }
 
   /** Sends a message. `callback` is called with the transport once it was handed over. */

@@ -175,10 +175,11 @@ impl Run {
 
     fn send(&mut self, binary: bool) {
         self.count += 1;
+        let data = self.count.to_string();
         let message = if binary {
-            Packet::Binary(self.count.to_be_bytes().to_vec().into())
+            Packet::Binary(data.as_bytes().into())
         } else {
-            packet("4x")
+            Packet::Text(Type::Message, &data)
         };
         if self.session.is_open() {
             self.out.sent.push_back(text(&message));
@@ -188,7 +189,6 @@ impl Run {
 
     fn poll(&mut self) {
         let polled = self.out.poll;
-        // Stands before an answer that a session may give within the call.
         match self.session.poll(&mut self.out) {
             Poll::Payload(payload) => self.out.delivered_payload(&payload),
             Poll::Pending => {

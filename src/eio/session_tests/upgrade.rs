@@ -1,7 +1,7 @@
 //! The move from polling to a WebSocket, and what can come of it.
 
-use super::{Case, FORCED, NOTHING};
-use super::{INTERVAL, Session, UPGRADE};
+use super::{Case, FORCED, INTERVAL, NOTHING, START, UPGRADE};
+use crate::eio::session::Session;
 
 #[test]
 fn a_probe_then_the_upgrade() {

@@ -1,0 +1,612 @@
+//! The I/O threads over real sockets: bytes of an independent client in, what JavaScript is told
+//! out, and the other way.
+#![cfg(unix)]
+
+#[cfg(test)]
+mod support;
+
+use std::sync::atomic::Ordering;
+
+use futures_util::StreamExt as _;
+use socket_io_native::config::{EngineConfig, MAX_QUEUED_BYTES};
+use socket_io_native::eio::session::{Poll, Socket};
+use socket_io_native::error::{Closure, HEARTBEAT_DIRECTION, INTERNAL, QUEUE_FULL, Reason};
+use socket_io_native::net::handle::Handle;
+use socket_io_native::net::inbox::Note;
+use socket_io_native::net::ops::{CONTINUED, DISCARD, VOLATILE};
+use socket_io_native::net::runtime::runtime;
+use socket_io_native::net::worker::{Attach, Command, Source};
+use tokio::io::AsyncReadExt as _;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+
+use support::client::{Client, OPEN, RESPONSE, attach, next_stream, open, websocket};
+use support::inbox::{Event, PANIC, environment};
+use support::{broadcast, run, soon, text};
+
+/// A client's frame, under a mask that changes nothing.
+fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let len = u8::try_from(payload.len()).expect("a short payload");
+    let mut frame = vec![first, 0x80 | len, 0, 0, 0, 0];
+    frame.extend_from_slice(payload);
+    frame
+}
+
+fn transport_error(message: &str) -> Closure {
+    Closure {
+        reason: Reason::TransportError,
+        detail: Some(message.to_owned().into()),
+    }
+}
+
+fn config(ping_interval: u64, ping_timeout: u64, max_message: u64) -> EngineConfig {
+    let config = EngineConfig::default();
+    config.set(ping_interval, ping_timeout, 10_000, max_message);
+    config
+}
+
+const FORCED: Closure = Closure::plain(Reason::ForcedClose);
+const LEFT: Closure = Closure::plain(Reason::TransportClose);
+const MEGABYTE: usize = 1 << 20;
+
+#[tokio::test]
+async fn the_open_packet_follows_the_response() {
+    let (env, _events) = environment();
+    let peer = open(&env, EngineConfig::default(), true);
+    let (mut tcp, _) = attach(&env, Some(peer), Socket::Main).await;
+    let mut expected = RESPONSE.as_bytes().to_vec();
+    expected.extend([0x81, OPEN.len() as u8 + 1, b'0']);
+    expected.extend(OPEN.as_bytes());
+    let mut bytes = vec![0; expected.len()];
+    soon(tcp.read_exact(&mut bytes)).await.expect("read");
+    assert_eq!(bytes, expected);
+}
+
+#[tokio::test]
+async fn messages_come_in_decoded() {
+    let (env, mut events) = environment();
+    let mut client = Client::connect(&env).await;
+    let handle = client.handle;
+    client.send(r#"42["a",1]"#).await;
+    client
+        .send(r#"452-/x,["b",{"_placeholder":true,"num":0}]"#)
+        .await;
+    client.message(Message::binary(vec![1, 2])).await;
+    client.message(Message::binary(vec![])).await;
+    // Base64 is as good as a binary frame.
+    client.send("451-[\"c\"]").await;
+    client.send("bAw==").await;
+    client.send("4abc").await;
+    client.send(r#"42["never"]"#).await;
+    client.send("3").await;
+    assert_eq!(events.next().await, Event::message(handle, r#"["a",1]"#));
+    let placeholder = r#"["b",{"_placeholder":true,"num":0}]"#;
+    let attachments = vec![vec![1, 2], vec![]];
+    let packet = Event::Packet(handle, "/x".into(), Some(placeholder.into()), attachments);
+    assert_eq!(events.next().await, packet);
+    let packet = Event::Packet(handle, "/".into(), Some("[\"c\"]".into()), vec![vec![3]]);
+    assert_eq!(events.next().await, packet);
+    // After what cannot be decoded nothing is; it is JavaScript that closes.
+    let refused = Event::Refused(handle, "unknown packet type NaN".into());
+    assert_eq!(events.next().await, refused);
+    run(|w| w.close(handle.raw(), 0));
+    assert_eq!(events.next().await, Event::Closed(handle, FORCED));
+}
+
+#[tokio::test]
+async fn what_javascript_decodes_itself_comes_in_as_it_is() {
+    let (env, mut events) = environment();
+    let mut client = Client::with(&env, config(30, 60_000, 0)).await;
+    let handle = client.handle;
+    runtime().set_raw(handle, true);
+    // Pings are only told of then.
+    events.expect(Event::Note(handle, Note::Pinged)).await;
+    client.send("4abc").await;
+    client.message(Message::binary(vec![0])).await;
+    client.send("6").await;
+    for packet in ["4abc", "bAA==", "6"] {
+        let packet = Event::Engine(handle, packet.into());
+        assert_eq!(
+            events.find(|e| matches!(e, Event::Engine(..))).await,
+            packet
+        );
+    }
+    run(|w| w.raw(handle.raw(), false));
+    assert_eq!(client.text().await, "2");
+    client.send(r#"42["a"]"#).await;
+    events.expect(Event::message(handle, r#"["a"]"#)).await;
+}
+
+#[tokio::test]
+async fn operations_go_out_in_order() {
+    let (env, _events) = environment();
+    let mut client = Client::connect(&env).await;
+    let handle = client.handle;
+    run(|w| {
+        text(w, handle, 0, "2[1]");
+        w.binary(handle.raw(), 0, &[1, 2]);
+        w.packet(handle.raw(), b'6', b"x");
+        broadcast(w, &[handle], "2[2]");
+        w.broadcast_binary(&support::raw(&[handle]), 0, &[3]);
+    });
+    run(|w| text(w, handle, 0, "2[\"\u{20ac}\"]"));
+    assert_eq!(client.text().await, "42[1]");
+    assert_eq!(client.binary().await, [1, 2]);
+    assert_eq!(client.text().await, "6x");
+    assert_eq!(client.text().await, "42[2]");
+    assert_eq!(client.binary().await, [3]);
+    assert_eq!(client.text().await, "42[\"\u{20ac}\"]");
+    // Closing comes after what was sent, and nothing after closing.
+    run(|w| {
+        text(w, handle, 0, "2[3]");
+        w.close(handle.raw(), 0);
+        text(w, handle, 0, "2[4]");
+    });
+    assert_eq!(client.text().await, "42[3]");
+    assert_eq!(client.closed().await, None);
+}
+
+#[tokio::test]
+async fn a_megabyte_goes_both_ways() {
+    let (env, mut events) = environment();
+    let mut client = Client::with(&env, config(60_000, 60_000, 2 << 20)).await;
+    let handle = client.handle;
+    let json = format!("[\"{}\"]", "x".repeat(MEGABYTE));
+    client.send(&format!("42{json}")).await;
+    assert_eq!(events.next().await, Event::message(handle, &json));
+    let bytes: Vec<u8> = (0..MEGABYTE).map(|i| (i % 251) as u8).collect();
+    client.send("451-[\"b\"]").await;
+    client.message(Message::binary(bytes.clone())).await;
+    let packet = Event::Packet(
+        handle,
+        "/".into(),
+        Some("[\"b\"]".into()),
+        vec![bytes.clone()],
+    );
+    assert_eq!(events.next().await, packet);
+    run(|w| {
+        text(w, handle, 0, &json);
+        w.binary(handle.raw(), 0, &bytes);
+    });
+    assert_eq!(client.text().await, format!("4{json}"));
+    assert_eq!(client.binary().await, bytes);
+}
+
+#[tokio::test]
+async fn a_ping_is_answered_between_fragments() {
+    let (env, mut events) = environment();
+    let mut client = Client::connect(&env).await;
+    let part = |data: &'static str, opcode, last| {
+        Message::Frame(Frame::message(data.as_bytes(), OpCode::Data(opcode), last))
+    };
+    client.message(part("42[\"a", Data::Text, false)).await;
+    client.message(Message::Ping("now".into())).await;
+    let pong = soon(client.ws.next())
+        .await
+        .expect("an answer")
+        .expect("valid");
+    assert_eq!(pong, Message::Pong("now".into()));
+    client.message(part("", Data::Continue, false)).await;
+    client.message(part("b\"]", Data::Continue, true)).await;
+    let message = Event::message(client.handle, r#"["ab"]"#);
+    assert_eq!(events.next().await, message);
+}
+
+#[tokio::test]
+async fn a_client_closes() {
+    let (env, mut events) = environment();
+    let mut client = Client::connect(&env).await;
+    let (handle, stream) = (client.handle, client.stream);
+    // What follows the close frame is not looked at.
+    let mut bytes = frame(0x88, b"\x0b\xb8bye");
+    bytes.extend(frame(0x81, br#"42["a"]"#));
+    client.bytes(&bytes).await;
+    let echo = CloseFrame {
+        code: 3000.into(),
+        reason: "bye".into(),
+    };
+    assert_eq!(client.closed().await, Some(echo));
+    assert_eq!(events.next().await, Event::Closed(handle, LEFT));
+    assert_eq!(events.next().await, Event::Ended(stream));
+    // Without a close frame.
+    let client = Client::connect(&env).await;
+    let (handle, stream) = (client.handle, client.stream);
+    drop(client);
+    assert_eq!(events.next().await, Event::Closed(handle, LEFT));
+    assert_eq!(events.next().await, Event::Ended(stream));
+    assert!(runtime().table().get(handle).is_none());
+}
+
+#[tokio::test]
+async fn the_server_closes() {
+    let (env, mut events) = environment();
+    for flags in [0, DISCARD] {
+        let client = Client::connect(&env).await;
+        let (handle, stream) = (client.handle, client.stream);
+        run(|w| w.close(handle.raw(), flags));
+        assert_eq!(client.closed().await, None);
+        assert_eq!(events.next().await, Event::Closed(handle, FORCED));
+        assert_eq!(events.next().await, Event::Ended(stream));
+    }
+    // From the JavaScript thread, which is not woken for what it did itself.
+    let client = Client::connect(&env).await;
+    assert_eq!(runtime().close(client.handle, false), (true, None));
+    let handle = client.handle;
+    assert_eq!(client.closed().await, None);
+    events.expect(Event::Closed(handle, FORCED)).await;
+}
+
+#[tokio::test]
+async fn violations_end_the_session() {
+    let (env, mut events) = environment();
+    let invalid = "RangeError: Invalid WebSocket frame";
+    let cases = [
+        (
+            vec![0x81, 1, b'4'],
+            1002,
+            format!("{invalid}: MASK must be set"),
+        ),
+        (
+            frame(0x91, b"4"),
+            1002,
+            format!("{invalid}: RSV2 and RSV3 must be clear"),
+        ),
+        (
+            frame(0x88, &[3, 0xed]),
+            1002,
+            format!("{invalid}: invalid status code 1005"),
+        ),
+        (
+            vec![0x82, 0xff, 0, 0, 0, 0, 0, 0x20, 0, 0],
+            1009,
+            "RangeError: Max payload size exceeded".into(),
+        ),
+        (
+            frame(0x81, b"4\xff"),
+            1007,
+            "Error: Invalid WebSocket frame: invalid UTF-8 sequence".into(),
+        ),
+    ];
+    for (bad, code, message) in cases {
+        let mut client = Client::connect(&env).await;
+        let (handle, stream) = (client.handle, client.stream);
+        // What came before it counts.
+        client
+            .bytes(&[frame(0x81, br#"42["a"]"#), bad].concat())
+            .await;
+        let frame = client.closed().await.expect("a code");
+        assert_eq!((u16::from(frame.code), frame.reason.as_str()), (code, ""));
+        assert_eq!(events.next().await, Event::message(handle, r#"["a"]"#));
+        let closed = Event::Closed(handle, transport_error(&message));
+        assert_eq!(events.next().await, closed);
+        assert_eq!(events.next().await, Event::Ended(stream));
+    }
+    let parse_error = Closure::plain(Reason::ParseError);
+    for (packet, closure) in [
+        ("x", parse_error.clone()),
+        ("", parse_error),
+        ("2", HEARTBEAT_DIRECTION),
+    ] {
+        let mut client = Client::connect(&env).await;
+        let handle = client.handle;
+        client.send(packet).await;
+        assert_eq!(client.closed().await, None);
+        assert_eq!(events.closed(handle).await, closure);
+    }
+}
+
+#[tokio::test]
+async fn a_session_lives_by_its_heartbeat() {
+    let (env, mut events) = environment();
+    let mut client = Client::with(&env, config(20, 60_000, 0)).await;
+    for _ in 0..3 {
+        assert_eq!(client.text().await, "2");
+        client.send("3").await;
+    }
+    let mut client = Client::with(&env, config(20, 20, 0)).await;
+    let handle = client.handle;
+    assert_eq!(client.text().await, "2");
+    assert_eq!(client.closed().await, None);
+    let closure = events.closed(handle).await;
+    assert_eq!(closure, Closure::plain(Reason::PingTimeout));
+}
+
+#[tokio::test]
+async fn a_slow_reader_gets_everything_but_volatile_messages() {
+    let (env, mut events) = environment();
+    let mut client = Client::connect(&env).await;
+    let handle = client.handle;
+    let message = |n: usize| format!("2[{n},\"{}\"]", "x".repeat(MEGABYTE));
+    let count = MAX_QUEUED_BYTES / MEGABYTE / 2;
+    for n in 0..count {
+        run(|w| text(w, handle, 0, &message(n)));
+    }
+    events.expect(Event::Note(handle, Note::Blocked)).await;
+    run(|w| {
+        text(w, handle, VOLATILE, "2[\"volatile\"]");
+        w.binary(handle.raw(), VOLATILE | CONTINUED, b"volatile");
+        text(w, handle, 0, "2[\"last\"]");
+    });
+    for n in 0..count {
+        assert_eq!(client.text().await, format!("4{}", message(n)));
+    }
+    assert_eq!(client.text().await, "42[\"last\"]");
+    events.expect(Event::Note(handle, Note::Drained)).await;
+    run(|w| {
+        text(w, handle, VOLATILE, "2[\"volatile\"]");
+        w.binary(handle.raw(), VOLATILE | CONTINUED, b"volatile");
+    });
+    assert_eq!(client.text().await, "42[\"volatile\"]");
+    assert_eq!(client.binary().await, b"volatile");
+    assert_eq!(events.rest(), []);
+}
+
+#[tokio::test]
+async fn one_that_does_not_read_at_all_is_dropped() {
+    let (env, mut events) = environment();
+    let client = Client::connect(&env).await;
+    let (handle, stream) = (client.handle, client.stream);
+    let megabyte = "x".repeat(MEGABYTE);
+    let send = |count| {
+        for _ in 0..count {
+            run(|w| text(w, handle, 0, &megabyte));
+        }
+    };
+    let limit = MAX_QUEUED_BYTES / MEGABYTE;
+    send(limit / 2);
+    events.expect(Event::Note(handle, Note::Blocked)).await;
+    send(limit + 1);
+    assert_eq!(events.next().await, Event::Closed(handle, QUEUE_FULL));
+    // Nothing is told of a session that has ended.
+    assert_eq!(events.next().await, Event::Ended(stream));
+}
+
+#[tokio::test]
+async fn nothing_is_read_while_javascript_is_behind() {
+    let (env, mut events) = environment();
+    let mut client = Client::connect(&env).await;
+    env.full.store(true, Ordering::SeqCst);
+    for n in 0..100 {
+        client.send(&format!("42[{n}]")).await;
+    }
+    // Another environment is served meanwhile.
+    let (other_env, mut other_events) = environment();
+    let mut other = Client::connect(&other_env).await;
+    other.send("42[0]").await;
+    assert_eq!(
+        other_events.next().await,
+        Event::message(other.handle, "[0]")
+    );
+    assert_eq!(events.rest(), []);
+    env.full.store(false, Ordering::SeqCst);
+    runtime().send_all(|| Command::Resume);
+    for n in 0..100 {
+        let message = Event::message(client.handle, &format!("[{n}]"));
+        assert_eq!(events.next().await, message);
+    }
+}
+
+#[tokio::test]
+async fn many_clients_each_get_their_own() {
+    let (env, mut events) = environment();
+    let mut clients = Vec::new();
+    for _ in 0..200 {
+        clients.push(Client::connect(&env).await);
+    }
+    for (n, client) in clients.iter_mut().enumerate() {
+        client.send(&format!("42[{n}]")).await;
+    }
+    for _ in 0..clients.len() {
+        let Event::Packet(handle, _, Some(json), _) = events.next().await else {
+            panic!("no message");
+        };
+        run(|w| text(w, handle, 0, &format!("2{json}")));
+    }
+    for (n, client) in clients.iter_mut().enumerate() {
+        assert_eq!(client.text().await, format!("42[{n}]"));
+    }
+}
+
+#[tokio::test]
+async fn a_broadcast_reaches_who_is_there() {
+    let (env, mut events) = environment();
+    let mut a = Client::connect(&env).await;
+    let mut b = Client::connect(&env).await;
+    let gone = Client::connect(&env).await.handle;
+    events.closed(gone).await;
+    let polling = open(&env, EngineConfig::default(), false).handle;
+    let polled = open(&env, EngineConfig::default(), false).handle;
+    assert_eq!(runtime().poll(polled), (Poll::Pending, None));
+    let nobody = Handle::from_raw(u32::MAX);
+    let all = [a.handle, gone, polling, nobody, b.handle, polled];
+    run(|w| {
+        broadcast(w, &all, "2[1]");
+        w.broadcast_binary(&support::raw(&all), 0, &[1, 2]);
+    });
+    for client in [&mut a, &mut b] {
+        assert_eq!(client.text().await, "42[1]");
+        assert_eq!(client.binary().await, [1, 2]);
+    }
+    // The first packet answers the pending poll alone.
+    events.expect(Event::Answer(polled, "42[1]".into())).await;
+    let body = |text: &str| (Poll::Payload(text.into()), None);
+    assert_eq!(runtime().poll(polled), body("bAQI="));
+    assert_eq!(runtime().poll(polling), body("42[1]\u{1e}bAQI="));
+}
+
+#[tokio::test]
+async fn a_stale_handle_never_reaches_the_next_session() {
+    let (env, _events) = environment();
+    let end = |handle: Handle| assert!(runtime().close(handle, true).0);
+    let stale: Vec<Handle> = (0..64)
+        .map(|_| open(&env, EngineConfig::default(), true).handle)
+        .collect();
+    stale.iter().copied().for_each(end);
+    let (old, peer) = (0..10_000)
+        .find_map(|_| {
+            let peer = open(&env, EngineConfig::default(), true);
+            let old = stale.iter().find(|old| old.slot() == peer.handle.slot());
+            if old.is_none() {
+                end(peer.handle);
+            }
+            Some((*old?, peer))
+        })
+        .expect("slots are used again");
+    assert_ne!(old, peer.handle);
+    let mut client = Client::of(&env, &peer, Socket::Main).await;
+    assert_eq!(client.text().await, format!("0{OPEN}"));
+    run(|w| {
+        text(w, old, 0, "2[\"stale\"]");
+        w.packet(old.raw(), b'6', b"");
+        w.close(old.raw(), DISCARD);
+        broadcast(w, &[old, peer.handle], "2[1]");
+    });
+    assert_eq!(runtime().close(old, true), (true, None));
+    assert!(runtime().table().get(old).is_none());
+    assert_eq!(client.text().await, "42[1]");
+    run(|w| text(w, peer.handle, 0, "2[2]"));
+    assert_eq!(client.text().await, "42[2]");
+}
+
+#[tokio::test]
+async fn an_upgrade() {
+    let (env, mut events) = environment();
+    let peer = open(&env, EngineConfig::default(), false);
+    let handle = peer.handle;
+    assert_eq!(runtime().poll(handle), (Poll::Pending, None));
+    assert!(runtime().upgrade(&peer));
+    let mut client = Client::of(&env, &peer, Socket::Probe).await;
+    client.send("2probe").await;
+    assert_eq!(client.text().await, "3probe");
+    assert_eq!(events.next().await, Event::Note(handle, Note::Upgrading));
+    assert_eq!(events.next().await, Event::Answer(handle, "6".into()));
+    run(|w| text(w, handle, 0, "2[1]"));
+    // One at a time.
+    assert!(!runtime().upgrade(&peer));
+    let (tcp, stream) = attach(&env, None, Socket::Probe).await;
+    let mut ws = websocket(tcp).await;
+    let closed = soon(ws.next()).await.expect("a message").expect("valid");
+    assert_eq!(closed, Message::Close(None));
+    drop(ws);
+    assert_eq!(events.next().await, Event::Ended(stream));
+    client.send("5").await;
+    assert_eq!(client.text().await, "42[1]");
+    assert_eq!(events.next().await, Event::Note(handle, Note::Upgraded));
+    client.send("42[2]").await;
+    assert_eq!(events.next().await, Event::message(handle, "[2]"));
+    assert_eq!(runtime().poll(handle), (Poll::Moved, None));
+    let _ = client.ws.close(None).await;
+    assert_eq!(events.closed(handle).await, LEFT);
+}
+
+#[tokio::test]
+async fn an_upgrade_that_fails() {
+    let (env, mut events) = environment();
+    let peer = open(&env, EngineConfig::default(), false);
+    let lost = Event::Note(peer.handle, Note::UpgradeLost);
+    assert!(runtime().upgrade(&peer));
+    let mut client = Client::of(&env, &peer, Socket::Probe).await;
+    client.send("42[1]").await;
+    assert_eq!(client.closed().await, None);
+    assert_eq!(events.next().await, lost);
+    assert!(runtime().upgrade(&peer));
+    drop(Client::of(&env, &peer, Socket::Probe).await);
+    events.expect(lost).await;
+    assert_eq!(runtime().poll(peer.handle), (Poll::Pending, None));
+}
+
+#[tokio::test]
+async fn a_websocket_of_an_ended_session_is_closed() {
+    let (env, _events) = environment();
+    for role in [Socket::Main, Socket::Probe] {
+        let peer = open(&env, EngineConfig::default(), role == Socket::Main);
+        runtime().close(peer.handle, true);
+        let client = Client::of(&env, &peer, role).await;
+        assert_eq!(client.closed().await, None);
+    }
+}
+
+#[tokio::test]
+async fn an_environment_leaves() {
+    let (env, _events) = environment();
+    let (other_env, mut other_events) = environment();
+    let client = Client::connect(&env).await;
+    let polling = open(&env, EngineConfig::default(), false);
+    let mut other = Client::connect(&other_env).await;
+    let leaving = env.clone();
+    runtime().send_all(|| Command::Leave(leaving.clone()));
+    assert_eq!(client.closed().await, None);
+    other.send("42[1]").await;
+    let message = Event::message(other.handle, "[1]");
+    assert_eq!(other_events.next().await, message);
+    assert!(runtime().table().get(polling.handle).is_none());
+}
+
+#[tokio::test]
+async fn a_fault_of_ours_ends_one_session_only() {
+    let (env, mut events) = environment();
+    let mut client = Client::connect(&env).await;
+    let mut other = Client::connect(&env).await;
+    let before = runtime().panics();
+    client.send(&format!("42{PANIC}")).await;
+    assert_eq!(events.next().await, Event::Closed(client.handle, INTERNAL));
+    assert_eq!(events.next().await, Event::Ended(client.stream));
+    assert_eq!(runtime().panics(), before + 1);
+    other.send("42[1]").await;
+    assert_eq!(events.next().await, Event::message(other.handle, "[1]"));
+}
+
+#[tokio::test]
+async fn a_stream_that_javascript_pumps() {
+    let (env, mut events) = environment();
+    let peer = open(&env, EngineConfig::default(), true);
+    let (handle, stream) = (peer.handle, next_stream());
+    let head = frame(0x81, br#"42["head"]"#);
+    let (head, rest) = head.split_at(3);
+    runtime().attach(Attach {
+        peer: Some(peer),
+        role: Socket::Main,
+        source: Source::Stream,
+        stream,
+        inbox: env.clone(),
+        head: head.into(),
+        response: RESPONSE.into(),
+        first: vec![],
+    });
+    let feed = |bytes: &[u8]| runtime().send_all(|| Command::Feed(stream, bytes.into()));
+    let written = |n| runtime().send_all(|| Command::Written(stream, n));
+    let response = Event::Written(stream, RESPONSE.into());
+    assert_eq!(events.next().await, response);
+    written(RESPONSE.len());
+    feed(rest);
+    assert_eq!(events.next().await, Event::message(handle, r#"["head"]"#));
+    // A message by itself wakes JavaScript to write it.
+    run(|w| text(w, handle, 0, "2[1]"));
+    let bytes = b"\x81\x0542[1]".to_vec();
+    assert_eq!(events.next().await, Event::Written(stream, bytes.clone()));
+    written(bytes.len());
+    // No more is handed over than the stream takes.
+    let long = "x".repeat(MEGABYTE);
+    run(|w| text(w, handle, 0, &long));
+    events.expect(Event::Note(handle, Note::Blocked)).await;
+    let mut received = Vec::new();
+    while received.len() < 10 + 1 + MEGABYTE {
+        let write = events
+            .find(|event| matches!(event, Event::Written(..)))
+            .await;
+        let Event::Written(_, bytes) = write else {
+            unreachable!("as it was looked for");
+        };
+        assert!(bytes.len() < MEGABYTE);
+        written(bytes.len());
+        received.extend(bytes);
+    }
+    let header = [&[0x81, 127][..], &(MEGABYTE as u64 + 1).to_be_bytes(), b"4"].concat();
+    assert_eq!(received, [&header, long.as_bytes()].concat());
+    events.expect(Event::Note(handle, Note::Drained)).await;
+    feed(&[]);
+    assert_eq!(events.next().await, Event::Closed(handle, LEFT));
+    assert_eq!(events.next().await, Event::Ended(stream));
+}

@@ -1,0 +1,189 @@
+//! An environment whose JavaScript thread writes down what it is told. As in Node it only looks
+//! when it is woken: what is appended without a bell is never seen.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use socket_io_native::eio::packet::Packet as EnginePacket;
+use socket_io_native::eio::payload;
+use socket_io_native::error::Closure;
+use socket_io_native::net::handle::Handle;
+use socket_io_native::net::inbox::{Inbox, Note};
+use socket_io_native::sio::Packet;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::soon;
+
+/// What an environment is told.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// A Socket.IO packet: namespace, data, attachments.
+    Packet(Handle, String, Option<String>, Vec<Vec<u8>>),
+    /// An Engine.IO packet in its text form.
+    Engine(Handle, String),
+    Refused(Handle, String),
+    Answer(Handle, String),
+    Note(Handle, Note),
+    Closed(Handle, Closure),
+    Written(u32, Vec<u8>),
+    Ended(u32),
+}
+
+impl Event {
+    /// An event of the main namespace.
+    pub fn message(handle: Handle, json: &str) -> Self {
+        Self::Packet(handle, "/".into(), Some(json.into()), Vec::new())
+    }
+}
+
+struct State {
+    appended: Vec<Event>,
+    rung: bool,
+    events: UnboundedSender<Event>,
+}
+
+/// See the module.
+pub struct Environment {
+    state: Mutex<State>,
+    /// What [`Inbox::is_full`] says.
+    pub full: AtomicBool,
+}
+
+/// Events in their order.
+pub struct Events {
+    receiver: UnboundedReceiver<Event>,
+    /// Passed over, and asked for later.
+    kept: VecDeque<Event>,
+}
+
+/// A new environment and what it is told.
+pub fn environment() -> (Arc<Environment>, Events) {
+    let (events, receiver) = unbounded_channel();
+    let state = State {
+        appended: Vec::new(),
+        rung: false,
+        events,
+    };
+    let environment = Environment {
+        state: Mutex::new(state),
+        full: AtomicBool::new(false),
+    };
+    let kept = VecDeque::new();
+    (Arc::new(environment), Events { receiver, kept })
+}
+
+impl Events {
+    /// The next event.
+    pub async fn next(&mut self) -> Event {
+        if let Some(event) = self.kept.pop_front() {
+            return event;
+        }
+        soon(self.receiver.recv()).await.expect("events")
+    }
+
+    /// The next event that fits. Those before it stay to be asked for.
+    pub async fn find(&mut self, fits: impl Fn(&Event) -> bool) -> Event {
+        if let Some(at) = self.kept.iter().position(&fits) {
+            return self.kept.remove(at).expect("just found");
+        }
+        loop {
+            let event = soon(self.receiver.recv()).await.expect("events");
+            if fits(&event) {
+                return event;
+            }
+            self.kept.push_back(event);
+        }
+    }
+
+    /// The end of a session.
+    pub async fn closed(&mut self, handle: Handle) -> Closure {
+        let closed = |event: &Event| matches!(event, Event::Closed(of, _) if *of == handle);
+        let Event::Closed(_, closure) = self.find(closed).await else {
+            unreachable!("as it was looked for");
+        };
+        closure
+    }
+
+    /// Waits for an event.
+    pub async fn expect(&mut self, expected: Event) {
+        self.find(|event| *event == expected).await;
+    }
+
+    /// What is there and was not asked for.
+    pub fn rest(&mut self) -> Vec<Event> {
+        let mut rest = Vec::from(std::mem::take(&mut self.kept));
+        rest.extend(std::iter::from_fn(|| self.receiver.try_recv().ok()));
+        rest
+    }
+}
+
+impl Environment {
+    fn append(&self, event: Event) {
+        self.state.lock().expect("a lock").appended.push(event);
+    }
+
+    /// Takes what waits; the JavaScript thread may do so without having been woken.
+    pub fn take(&self) {
+        let mut state = self.state.lock().expect("a lock");
+        state.rung = false;
+        for event in std::mem::take(&mut state.appended) {
+            // The test may have ended.
+            let _ = state.events.send(event);
+        }
+    }
+}
+
+impl Inbox for Environment {
+    fn packet(&self, handle: Handle, packet: &Packet<'_>, attachments: Vec<Vec<u8>>) {
+        let json = packet.json.map(Into::into);
+        assert_ne!(json.as_deref(), Some(PANIC), "as the client wishes");
+        self.append(Event::Packet(handle, packet.nsp.into(), json, attachments));
+    }
+
+    fn engine_packet(&self, handle: Handle, packet: EnginePacket<'_>) {
+        self.append(Event::Engine(handle, payload::encode([&packet])));
+    }
+
+    fn refused(&self, handle: Handle, message: &str) {
+        self.append(Event::Refused(handle, message.into()));
+    }
+
+    fn answer(&self, handle: Handle, payload: String) {
+        self.append(Event::Answer(handle, payload));
+    }
+
+    fn note(&self, handle: Handle, note: Note) {
+        self.append(Event::Note(handle, note));
+    }
+
+    fn closed(&self, handle: Handle, closure: &Closure) {
+        self.append(Event::Closed(handle, closure.clone()));
+    }
+
+    fn stream_write(&self, stream: u32, bytes: &[u8]) {
+        self.append(Event::Written(stream, bytes.into()));
+    }
+
+    fn stream_end(&self, stream: u32) {
+        self.append(Event::Ended(stream));
+    }
+
+    fn is_full(&self) -> bool {
+        self.full.load(Ordering::SeqCst)
+    }
+
+    fn needs_ring(&self) -> bool {
+        let mut state = self.state.lock().expect("a lock");
+        let needed = !state.appended.is_empty() && !state.rung;
+        state.rung |= needed;
+        needed
+    }
+
+    fn ring(&self) {
+        self.take();
+    }
+}
+
+/// An event with this data is one that the environment cannot take: a fault in our own code.
+pub const PANIC: &str = r#"["panic"]"#;

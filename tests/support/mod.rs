@@ -1,0 +1,52 @@
+//! What the tests of the network layer share: a JavaScript thread that only listens, and clients
+//! that have nothing in common with the code under test.
+
+pub mod client;
+pub mod inbox;
+
+use std::future::Future;
+use std::time::Duration;
+
+use socket_io_native::net::handle::Handle;
+use socket_io_native::net::ops::Writer;
+use socket_io_native::net::runtime::runtime;
+use socket_io_native::net::worker::Command;
+
+/// Waits for what has to happen. Only a hang takes so long.
+pub async fn soon<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(60), what)
+        .await
+        .expect("this never happens")
+}
+
+/// Hands a run of operations over, as JavaScript does at the end of a tick. Threads pass over
+/// the sessions that are not theirs.
+pub fn run(write: impl FnOnce(&mut Writer)) {
+    let mut writer = Writer::default();
+    write(&mut writer);
+    let run = writer.take();
+    runtime().send_all(|| Command::Run(run.clone()));
+}
+
+/// Writes a text message.
+pub fn text(writer: &mut Writer, handle: Handle, flags: u8, data: &str) {
+    writer.text_with(handle.raw(), flags, data.len(), copy(data));
+}
+
+/// Writes a text message to many.
+pub fn broadcast(writer: &mut Writer, handles: &[Handle], data: &str) {
+    writer.broadcast_text_with(&raw(handles), 0, data.len(), copy(data));
+}
+
+/// Handles as a broadcast names them.
+pub fn raw(handles: &[Handle]) -> Vec<u8> {
+    let raw = handles.iter().map(|handle| handle.raw().to_le_bytes());
+    raw.flatten().collect()
+}
+
+fn copy(data: &str) -> impl FnOnce(&mut [u8]) -> usize + '_ {
+    |place| {
+        place.copy_from_slice(data.as_bytes());
+        data.len()
+    }
+}
