@@ -47,7 +47,7 @@ const MAX_SHARED_LENGTH = 2048;
 const sharedParts = new Map<string, string>();
 
 /** The string that is kept for all equal ones. */
-function share(part: string): string {
+export function share(part: string): string {
   if (part.length > MAX_SHARED_LENGTH) return part;
   const known = sharedParts.get(part);
   if (known !== undefined) return known;

@@ -19,7 +19,7 @@ import {
   type ServerOptions,
 } from "./options";
 import { reach } from "./outbox";
-import { type EngineRequest, packRequest, parseQuery } from "./request";
+import { type EngineRequest, packRequest, parseQuery, share } from "./request";
 import { Socket } from "./socket";
 import { acceptUpgrade, refuseUpgrade, type UpgradeRequest } from "./upgrade";
 
@@ -393,7 +393,7 @@ export class Server extends EventEmitter {
       handle,
       protocol: 4,
       websocket,
-      remoteAddress: req.socket.remoteAddress,
+      remoteAddress: share(req.socket.remoteAddress ?? "") || undefined,
       request: seen ? req : null,
       packed: seen ? null : packRequest(req),
     });

@@ -47,6 +47,19 @@ export interface SentPacket {
   options: { compress: boolean };
 }
 
+/** What only a session has that somebody watches, or that waits. */
+class Watch {
+  /** Packets come here undecoded. */
+  raw = false;
+  /** Somebody listens to what is sent. */
+  announced = false;
+  /** The sink was taken off. */
+  deaf = false;
+  decoder: Decoder | null = null;
+  callbacks: SendCallback[] | null = null;
+  buffer: SentPacket[] | null = null;
+}
+
 type SendCallback = (transport: Transport) => void;
 
 /**
@@ -55,7 +68,10 @@ type SendCallback = (transport: Transport) => void;
  */
 export class Socket extends LeanEmitter implements Recipient {
   /** Packets are decoded by the native engine. */
-  readonly native = true;
+  get native(): true {
+    return true;
+  }
+
   /** The engine session id: the only key to the session. */
   readonly id: string;
   readonly server: Server;
@@ -74,17 +90,12 @@ export class Socket extends LeanEmitter implements Recipient {
   private _sink: PacketSink | null = null;
   private _websocket: boolean;
   private _blocked = false;
-  private _raw = false;
-  private _announced = false;
-  private _deaf = false;
+  private _watch: Watch | null = null;
   /** The tick of the last send, and whether it came behind another one. */
   private _sentAt = -1;
   private _waits = false;
   private _packed: PackedRequest | null;
   private _request: EngineRequest | null;
-  private _decoder: Decoder | null = null;
-  private _callbacks: SendCallback[] | null = null;
-  private _buffer: SentPacket[] | null = null;
 
   constructor(init: SocketInit) {
     super();
@@ -101,6 +112,11 @@ export class Socket extends LeanEmitter implements Recipient {
       this._sentAt = currentTick();
       scheduleFlush();
     }
+  }
+
+  private watch(): Watch {
+    this._watch ??= new Watch();
+    return this._watch;
   }
 
   /** The current transport; another one after an upgrade. */
@@ -121,7 +137,7 @@ export class Socket extends LeanEmitter implements Recipient {
 
   /** Packets that wait for a poll. */
   get writeBuffer(): SentPacket[] {
-    return this._buffer ?? [];
+    return this._watch?.buffer ?? [];
   }
 
   _headers(): EngineRequest["headers"] {
@@ -167,7 +183,7 @@ export class Socket extends LeanEmitter implements Recipient {
     if (data !== undefined) packet.data = data;
     this.emit("packetCreate", packet);
     if (!this._websocket) return this._sendPolling(packet);
-    if (!this._announced && !this.server._watched) return this._sendSocket(normalize(data));
+    if (!this._watch?.announced && !this.server._watched) return this._sendSocket(normalize(data));
     if (!this._isWritable()) {
       this._keep(packet);
       return this._sendSocket(normalize(data));
@@ -179,16 +195,17 @@ export class Socket extends LeanEmitter implements Recipient {
 
   /** Shows a packet as waiting. Natively it is on its way, behind those before it. */
   private _keep(packet: SentPacket): void {
-    if (this._buffer === null && this._websocket) {
+    if (this._watch?.buffer == null && this._websocket) {
       // After the flush that makes the transport writable again.
       process.nextTick(() => {
         this._ondelivery();
         this._announceDrain();
       });
     }
-    this._buffer ??= [];
-    const seen = this._announced || this.server._watched;
-    this._buffer.push(seen ? packet : { type: packet.type, options: packet.options });
+    const watch = this.watch();
+    watch.buffer ??= [];
+    const seen = watch.announced || this.server._watched;
+    watch.buffer.push(seen ? packet : { type: packet.type, options: packet.options });
   }
 
   private _noteSend(): void {
@@ -237,7 +254,7 @@ export class Socket extends LeanEmitter implements Recipient {
 
   /** Whether what is sent goes straight to the native engine, so that it may be sent in bulk. */
   get _plain(): boolean {
-    return this._websocket && !this._announced && !this.server._watched;
+    return this._websocket && !this._watch?.announced && !this.server._watched;
   }
 
   _isWritable(): boolean {
@@ -259,26 +276,28 @@ export class Socket extends LeanEmitter implements Recipient {
 
   /** Calls back when what is sent now has left this thread. */
   private _await(callback: SendCallback): void {
-    if (this._callbacks !== null) {
-      this._callbacks.push(callback);
+    const watch = this.watch();
+    if (watch.callbacks !== null) {
+      watch.callbacks.push(callback);
       return;
     }
-    this._callbacks = [callback];
+    watch.callbacks = [callback];
     process.nextTick(() => process.nextTick(() => this._settle()));
   }
 
   private _settle(): void {
-    if (this._buffer !== null && this._buffer.length > 0) return;
-    const callbacks = this._callbacks;
-    this._callbacks = null;
-    for (const callback of callbacks ?? []) callback(this.transport);
+    if ((this._watch?.buffer?.length ?? 0) > 0) return;
+    const callbacks = this._watch?.callbacks;
+    if (this._watch === null || callbacks == null) return;
+    this._watch.callbacks = null;
+    for (const callback of callbacks) callback(this.transport);
   }
 
   /** What is buffered is about to be delivered. Returns whether it may be compressed. */
   _ondelivery(): boolean {
-    const packets = this._buffer;
-    this._buffer = null;
-    if (packets === null) return true;
+    const packets = this._watch?.buffer;
+    if (this._watch === null || packets == null) return true;
+    this._watch.buffer = null;
     this._announceFlush(packets);
     return packets.some((packet) => packet.options.compress);
   }
@@ -286,7 +305,7 @@ export class Socket extends LeanEmitter implements Recipient {
   /** What was buffered has been delivered. */
   _ondelivered(): void {
     this._announceDrain();
-    if (this._callbacks !== null) this._settle();
+    if (this._watch?.callbacks != null) this._settle();
   }
 
   /**
@@ -322,13 +341,13 @@ export class Socket extends LeanEmitter implements Recipient {
 
   /** Has packets come here undecoded: somebody wants to see them. */
   _setRaw(): void {
-    if (this._raw) return;
-    this._raw = true;
+    if (this._watch?.raw) return;
+    this.watch().raw = true;
     setRaw(this._handle);
   }
 
   private _announceSends(): void {
-    this._announced = true;
+    this.watch().announced = true;
     reach.value++;
     // The server's pings are sends too: only a session that is watched tells of them.
     this._setRaw();
@@ -357,7 +376,7 @@ export class Socket extends LeanEmitter implements Recipient {
   override removeAllListeners(event?: string | symbol): this {
     if (event === "data") {
       this._setRaw();
-      this._deaf = true;
+      this.watch().deaf = true;
     }
     return super.removeAllListeners(event);
   }
@@ -366,9 +385,10 @@ export class Socket extends LeanEmitter implements Recipient {
     if (this.readyState !== "open") return;
     // Decoded before the engine heard that somebody wants to see packets: shown all the same.
     const deliver = () => {
-      if (this.readyState === "open" && !this._deaf) this._sink?.onpacket(type, nsp, id, data);
+      if (this.readyState === "open" && !this._watch?.deaf)
+        this._sink?.onpacket(type, nsp, id, data);
     };
-    if (this._raw) this._show("message", encodeAgain(type, nsp, id, data), deliver);
+    if (this._watch?.raw) this._show("message", encodeAgain(type, nsp, id, data), deliver);
     else deliver();
   }
 
@@ -386,28 +406,29 @@ export class Socket extends LeanEmitter implements Recipient {
     if (this.readyState !== "open") return;
     const name = type === -1 ? "message" : TYPES[type];
     this._show(name, data, () => {
-      if (this._sink !== null && !this._deaf) this._decode(data);
+      if (this._sink !== null && !this._watch?.deaf) this._decode(data);
     });
   }
 
   /** Decodes a message here; `readyState` may have changed in a listener. */
   private _decode(data: string | Buffer): void {
     if (this.readyState !== "open") return;
-    if (this._decoder === null) {
-      this._decoder = new Decoder();
-      this._decoder.on("decoded", (packet: any) => {
+    const watch = this.watch();
+    if (watch.decoder === null) {
+      watch.decoder = new Decoder();
+      watch.decoder.on("decoded", (packet: any) => {
         this._sink?.onpacket(packet.type, packet.nsp, packet.id, packet.data);
       });
     }
     try {
-      this._decoder.add(data);
+      watch.decoder.add(data);
     } catch (error) {
       this._onrefused((error as Error).message);
     }
   }
 
   _onrefused(message: string): void {
-    if (this.readyState === "open" && !this._deaf) this._sink?.onerror(message);
+    if (this.readyState === "open" && !this._watch?.deaf) this._sink?.onerror(message);
   }
 
   _onanswer(payload: string): void {
@@ -464,8 +485,8 @@ export class Socket extends LeanEmitter implements Recipient {
     this.readyState = "closed";
     unregister(this);
     release();
-    this._callbacks = null;
-    this._decoder?.destroy();
+    this._watch?.decoder?.destroy();
+    this._watch = null;
     this.server._onClosed(this);
     this._sink?.onclose(reason, description);
     this.emit("close", reason, description);
