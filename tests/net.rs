@@ -3,15 +3,17 @@
 #![cfg(unix)]
 
 #[cfg(test)]
+#[path = "net/sessions.rs"]
+mod sessions;
+#[cfg(test)]
 mod support;
 
 use std::sync::atomic::Ordering;
 
 use futures_util::StreamExt as _;
 use socket_io_native::config::{EngineConfig, MAX_QUEUED_BYTES};
-use socket_io_native::eio::session::{Poll, Socket};
-use socket_io_native::error::{Closure, HEARTBEAT_DIRECTION, INTERNAL, QUEUE_FULL, Reason};
-use socket_io_native::net::handle::Handle;
+use socket_io_native::eio::session::Socket;
+use socket_io_native::error::{Closure, HEARTBEAT_DIRECTION, QUEUE_FULL, Reason};
 use socket_io_native::net::inbox::Note;
 use socket_io_native::net::ops::{CONTINUED, DISCARD, VOLATILE};
 use socket_io_native::net::runtime::runtime;
@@ -22,17 +24,9 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
-use support::client::{Client, OPEN, RESPONSE, attach, next_stream, open, websocket};
-use support::inbox::{Event, PANIC, environment};
+use support::client::{Client, OPEN, RESPONSE, attach, frame, next_stream, open};
+use support::inbox::{Event, environment};
 use support::{broadcast, run, soon, text};
-
-/// A client's frame, under a mask that changes nothing.
-fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
-    let len = u8::try_from(payload.len()).expect("a short payload");
-    let mut frame = vec![first, 0x80 | len, 0, 0, 0, 0];
-    frame.extend_from_slice(payload);
-    frame
-}
 
 fn transport_error(message: &str) -> Closure {
     Closure {
@@ -98,25 +92,28 @@ async fn messages_come_in_decoded() {
 #[tokio::test]
 async fn what_javascript_decodes_itself_comes_in_as_it_is() {
     let (env, mut events) = environment();
-    let mut client = Client::with(&env, config(30, 60_000, 0)).await;
-    let handle = client.handle;
+    let peer = open(&env, config(30, 60_000, 0), true);
+    let handle = peer.handle;
     runtime().set_raw(handle, true);
+    let mut client = Client::of(&env, &peer, Socket::Main).await;
     // Pings are only told of then.
-    events.expect(Event::Note(handle, Note::Pinged)).await;
+    assert_eq!(events.next().await, Event::Note(handle, Note::Pinged));
     client.send("4abc").await;
     client.message(Message::binary(vec![0])).await;
     client.send("6").await;
     for packet in ["4abc", "bAA==", "6"] {
         let packet = Event::Engine(handle, packet.into());
-        assert_eq!(
-            events.find(|e| matches!(e, Event::Engine(..))).await,
-            packet
-        );
+        assert_eq!(events.next().await, packet);
     }
-    run(|w| w.raw(handle.raw(), false));
-    assert_eq!(client.text().await, "2");
+    run(|w| {
+        w.raw(handle.raw(), false);
+        w.packet(handle.raw(), b'6', b"");
+    });
+    for packet in [&format!("0{OPEN}"), "2", "6"] {
+        assert_eq!(client.text().await, packet);
+    }
     client.send(r#"42["a"]"#).await;
-    events.expect(Event::message(handle, r#"["a"]"#)).await;
+    assert_eq!(events.next().await, Event::message(handle, r#"["a"]"#));
 }
 
 #[tokio::test]
@@ -319,10 +316,9 @@ async fn a_slow_reader_gets_everything_but_volatile_messages() {
     let mut client = Client::connect(&env).await;
     let handle = client.handle;
     let message = |n: usize| format!("2[{n},\"{}\"]", "x".repeat(MEGABYTE));
-    let count = MAX_QUEUED_BYTES / MEGABYTE / 2;
-    for n in 0..count {
-        run(|w| text(w, handle, 0, &message(n)));
-    }
+    // Far more than kernels buffer, and less than one may let wait.
+    let count = MAX_QUEUED_BYTES / MEGABYTE * 3 / 4;
+    run(|w| (0..count).for_each(|n| text(w, handle, 0, &message(n))));
     events.expect(Event::Note(handle, Note::Blocked)).await;
     run(|w| {
         text(w, handle, VOLATILE, "2[\"volatile\"]");
@@ -349,15 +345,11 @@ async fn one_that_does_not_read_at_all_is_dropped() {
     let client = Client::connect(&env).await;
     let (handle, stream) = (client.handle, client.stream);
     let megabyte = "x".repeat(MEGABYTE);
-    let send = |count| {
-        for _ in 0..count {
-            run(|w| text(w, handle, 0, &megabyte));
-        }
-    };
+    let send = |count| run(|w| (0..count).for_each(|_| text(w, handle, 0, &megabyte)));
     let limit = MAX_QUEUED_BYTES / MEGABYTE;
-    send(limit / 2);
-    events.expect(Event::Note(handle, Note::Blocked)).await;
-    send(limit + 1);
+    send(limit * 3 / 4);
+    assert_eq!(events.next().await, Event::Note(handle, Note::Blocked));
+    send(limit);
     assert_eq!(events.next().await, Event::Closed(handle, QUEUE_FULL));
     // Nothing is told of a session that has ended.
     assert_eq!(events.next().await, Event::Ended(stream));
@@ -386,176 +378,6 @@ async fn nothing_is_read_while_javascript_is_behind() {
         let message = Event::message(client.handle, &format!("[{n}]"));
         assert_eq!(events.next().await, message);
     }
-}
-
-#[tokio::test]
-async fn many_clients_each_get_their_own() {
-    let (env, mut events) = environment();
-    let mut clients = Vec::new();
-    for _ in 0..200 {
-        clients.push(Client::connect(&env).await);
-    }
-    for (n, client) in clients.iter_mut().enumerate() {
-        client.send(&format!("42[{n}]")).await;
-    }
-    for _ in 0..clients.len() {
-        let Event::Packet(handle, _, Some(json), _) = events.next().await else {
-            panic!("no message");
-        };
-        run(|w| text(w, handle, 0, &format!("2{json}")));
-    }
-    for (n, client) in clients.iter_mut().enumerate() {
-        assert_eq!(client.text().await, format!("42[{n}]"));
-    }
-}
-
-#[tokio::test]
-async fn a_broadcast_reaches_who_is_there() {
-    let (env, mut events) = environment();
-    let mut a = Client::connect(&env).await;
-    let mut b = Client::connect(&env).await;
-    let gone = Client::connect(&env).await.handle;
-    events.closed(gone).await;
-    let polling = open(&env, EngineConfig::default(), false).handle;
-    let polled = open(&env, EngineConfig::default(), false).handle;
-    assert_eq!(runtime().poll(polled), (Poll::Pending, None));
-    let nobody = Handle::from_raw(u32::MAX);
-    let all = [a.handle, gone, polling, nobody, b.handle, polled];
-    run(|w| {
-        broadcast(w, &all, "2[1]");
-        w.broadcast_binary(&support::raw(&all), 0, &[1, 2]);
-    });
-    for client in [&mut a, &mut b] {
-        assert_eq!(client.text().await, "42[1]");
-        assert_eq!(client.binary().await, [1, 2]);
-    }
-    // The first packet answers the pending poll alone.
-    events.expect(Event::Answer(polled, "42[1]".into())).await;
-    let body = |text: &str| (Poll::Payload(text.into()), None);
-    assert_eq!(runtime().poll(polled), body("bAQI="));
-    assert_eq!(runtime().poll(polling), body("42[1]\u{1e}bAQI="));
-}
-
-#[tokio::test]
-async fn a_stale_handle_never_reaches_the_next_session() {
-    let (env, _events) = environment();
-    let end = |handle: Handle| assert!(runtime().close(handle, true).0);
-    let stale: Vec<Handle> = (0..64)
-        .map(|_| open(&env, EngineConfig::default(), true).handle)
-        .collect();
-    stale.iter().copied().for_each(end);
-    let (old, peer) = (0..10_000)
-        .find_map(|_| {
-            let peer = open(&env, EngineConfig::default(), true);
-            let old = stale.iter().find(|old| old.slot() == peer.handle.slot());
-            if old.is_none() {
-                end(peer.handle);
-            }
-            Some((*old?, peer))
-        })
-        .expect("slots are used again");
-    assert_ne!(old, peer.handle);
-    let mut client = Client::of(&env, &peer, Socket::Main).await;
-    assert_eq!(client.text().await, format!("0{OPEN}"));
-    run(|w| {
-        text(w, old, 0, "2[\"stale\"]");
-        w.packet(old.raw(), b'6', b"");
-        w.close(old.raw(), DISCARD);
-        broadcast(w, &[old, peer.handle], "2[1]");
-    });
-    assert_eq!(runtime().close(old, true), (true, None));
-    assert!(runtime().table().get(old).is_none());
-    assert_eq!(client.text().await, "42[1]");
-    run(|w| text(w, peer.handle, 0, "2[2]"));
-    assert_eq!(client.text().await, "42[2]");
-}
-
-#[tokio::test]
-async fn an_upgrade() {
-    let (env, mut events) = environment();
-    let peer = open(&env, EngineConfig::default(), false);
-    let handle = peer.handle;
-    assert_eq!(runtime().poll(handle), (Poll::Pending, None));
-    assert!(runtime().upgrade(&peer));
-    let mut client = Client::of(&env, &peer, Socket::Probe).await;
-    client.send("2probe").await;
-    assert_eq!(client.text().await, "3probe");
-    assert_eq!(events.next().await, Event::Note(handle, Note::Upgrading));
-    assert_eq!(events.next().await, Event::Answer(handle, "6".into()));
-    run(|w| text(w, handle, 0, "2[1]"));
-    // One at a time.
-    assert!(!runtime().upgrade(&peer));
-    let (tcp, stream) = attach(&env, None, Socket::Probe).await;
-    let mut ws = websocket(tcp).await;
-    let closed = soon(ws.next()).await.expect("a message").expect("valid");
-    assert_eq!(closed, Message::Close(None));
-    drop(ws);
-    assert_eq!(events.next().await, Event::Ended(stream));
-    client.send("5").await;
-    assert_eq!(client.text().await, "42[1]");
-    assert_eq!(events.next().await, Event::Note(handle, Note::Upgraded));
-    client.send("42[2]").await;
-    assert_eq!(events.next().await, Event::message(handle, "[2]"));
-    assert_eq!(runtime().poll(handle), (Poll::Moved, None));
-    let _ = client.ws.close(None).await;
-    assert_eq!(events.closed(handle).await, LEFT);
-}
-
-#[tokio::test]
-async fn an_upgrade_that_fails() {
-    let (env, mut events) = environment();
-    let peer = open(&env, EngineConfig::default(), false);
-    let lost = Event::Note(peer.handle, Note::UpgradeLost);
-    assert!(runtime().upgrade(&peer));
-    let mut client = Client::of(&env, &peer, Socket::Probe).await;
-    client.send("42[1]").await;
-    assert_eq!(client.closed().await, None);
-    assert_eq!(events.next().await, lost);
-    assert!(runtime().upgrade(&peer));
-    drop(Client::of(&env, &peer, Socket::Probe).await);
-    events.expect(lost).await;
-    assert_eq!(runtime().poll(peer.handle), (Poll::Pending, None));
-}
-
-#[tokio::test]
-async fn a_websocket_of_an_ended_session_is_closed() {
-    let (env, _events) = environment();
-    for role in [Socket::Main, Socket::Probe] {
-        let peer = open(&env, EngineConfig::default(), role == Socket::Main);
-        runtime().close(peer.handle, true);
-        let client = Client::of(&env, &peer, role).await;
-        assert_eq!(client.closed().await, None);
-    }
-}
-
-#[tokio::test]
-async fn an_environment_leaves() {
-    let (env, _events) = environment();
-    let (other_env, mut other_events) = environment();
-    let client = Client::connect(&env).await;
-    let polling = open(&env, EngineConfig::default(), false);
-    let mut other = Client::connect(&other_env).await;
-    let leaving = env.clone();
-    runtime().send_all(|| Command::Leave(leaving.clone()));
-    assert_eq!(client.closed().await, None);
-    other.send("42[1]").await;
-    let message = Event::message(other.handle, "[1]");
-    assert_eq!(other_events.next().await, message);
-    assert!(runtime().table().get(polling.handle).is_none());
-}
-
-#[tokio::test]
-async fn a_fault_of_ours_ends_one_session_only() {
-    let (env, mut events) = environment();
-    let mut client = Client::connect(&env).await;
-    let mut other = Client::connect(&env).await;
-    let before = runtime().panics();
-    client.send(&format!("42{PANIC}")).await;
-    assert_eq!(events.next().await, Event::Closed(client.handle, INTERNAL));
-    assert_eq!(events.next().await, Event::Ended(client.stream));
-    assert_eq!(runtime().panics(), before + 1);
-    other.send("42[1]").await;
-    assert_eq!(events.next().await, Event::message(other.handle, "[1]"));
 }
 
 #[tokio::test]

@@ -359,7 +359,8 @@ fn a_body_is_taken_up_to_what_ends_the_session() {
 
 #[test]
 fn what_closes_at_once() {
-    let acts: [(&str, fn(&mut Session, &mut Log)); 3] = [
+    type Act = fn(&mut Session, &mut Log);
+    let acts: [(&str, Act); 3] = [
         (FORCED, |session, out| session.close(true, START, out)),
         ("closed ParseError -", |session, out| {
             session.receive_undecodable(out)

@@ -98,3 +98,140 @@ impl Table {
         self.len() == 0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::sync::Mutex;
+
+    use proptest::prelude::*;
+
+    use super::super::carrier::tests::Recorder;
+    use super::super::peer::{Inner, Messages};
+    use super::*;
+    use crate::config::EngineConfig;
+    use crate::eio::session::Session;
+
+    fn peer(handle: Handle) -> Arc<Peer> {
+        let config = Arc::new(EngineConfig::default());
+        let inner = Inner {
+            session: Session::new(4, true, &config, 0),
+            messages: Messages::default(),
+        };
+        Arc::new(Peer {
+            handle,
+            inbox: Arc::new(Recorder::default()),
+            config,
+            inner: Mutex::new(inner),
+        })
+    }
+
+    fn insert(table: &Table) -> Handle {
+        table.insert(peer).expect("a free slot").handle
+    }
+
+    fn lives(table: &Table, handle: Handle) -> bool {
+        table.get(handle).is_some_and(|peer| peer.handle == handle)
+    }
+
+    #[test]
+    fn a_handle_lives_as_long_as_its_session() {
+        let table = Table::default();
+        assert!(table.is_empty());
+        let [a, b] = [(); 2].map(|()| insert(&table));
+        assert_ne!(a, b);
+        assert_eq!(Handle::from_raw(a.raw()), a);
+        assert!(lives(&table, a) && lives(&table, b));
+        for _ in 0..2 {
+            table.remove(a);
+            assert!(table.get(a).is_none());
+            assert!(lives(&table, b));
+            assert_eq!(table.len(), 1);
+        }
+        // One that never was.
+        let nobody = Handle::from_raw(u32::MAX);
+        table.remove(nobody);
+        assert!(table.get(nobody).is_none());
+        assert_eq!(table.len(), 1);
+    }
+
+    #[test]
+    fn a_slot_rests_and_comes_back_with_another_generation() {
+        let table = Table::default();
+        let mut slots = std::collections::HashSet::new();
+        let old = insert(&table);
+        table.remove(old);
+        slots.insert(old.slot());
+        for _ in 0..QUARANTINE {
+            let handle = insert(&table);
+            assert!(slots.insert(handle.slot()), "used again too early");
+            table.remove(handle);
+        }
+        let new = insert(&table);
+        assert_eq!(new.slot(), old.slot());
+        assert_ne!(new, old);
+        assert!(table.get(old).is_none());
+        table.remove(old);
+        assert!(lives(&table, new));
+    }
+
+    #[test]
+    fn handles_stay_small_integers_when_generations_wrap() {
+        let table = Table::default();
+        let first = insert(&table);
+        table.remove(first);
+        let mut generations = 1;
+        loop {
+            let handle = insert(&table);
+            assert!(handle.raw() < 1 << 31);
+            table.remove(handle);
+            if handle == first {
+                break;
+            }
+            generations += u32::from(handle.slot() == first.slot());
+        }
+        assert_eq!(generations, GENERATION_MASK + 1);
+    }
+
+    #[test]
+    fn a_full_table_refuses_and_recovers() {
+        let table = Table::default();
+        let last = insert(&table);
+        let shared = peer(last);
+        for _ in 0..SLOT_MASK {
+            assert!(table.insert(|_| shared.clone()).is_some());
+        }
+        assert!(table.insert(|_| shared.clone()).is_none());
+        assert_eq!(table.len(), 1 << SLOT_BITS);
+        table.remove(last);
+        let next = insert(&table);
+        assert_eq!(next.slot(), last.slot());
+        assert!(lives(&table, next) && table.get(last).is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn of_all_handles_ever_the_living_ones_are_found(
+            steps in prop::collection::vec((any::<bool>(), any::<prop::sample::Index>()), 1..600),
+        ) {
+            let table = Table::default();
+            let mut ever = HashMap::new();
+            let mut order = Vec::new();
+            for (removes, which) in steps {
+                if removes && !order.is_empty() {
+                    let handle = order[which.index(order.len())];
+                    table.remove(handle);
+                    ever.insert(handle, false);
+                } else {
+                    let handle = insert(&table);
+                    prop_assert_eq!(ever.insert(handle, true), None);
+                    order.push(handle);
+                }
+            }
+            for (handle, alive) in &ever {
+                prop_assert_eq!(lives(&table, *handle), *alive);
+            }
+            prop_assert_eq!(table.len(), ever.values().filter(|alive| **alive).count());
+        }
+    }
+}

@@ -11,9 +11,10 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use super::carrier::Carrier;
+use super::entry::Entry;
 use super::inbox::{Inbox, Note};
+use super::local::Local;
 use super::ops;
-use super::worker::{Entry, Local};
 use crate::config::{CLOSE_WAIT_MS, MAX_FRAGMENTS, MAX_QUEUED_BYTES};
 use crate::eio::packet::{Packet, Type};
 use crate::eio::session::Socket;

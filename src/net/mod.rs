@@ -2,9 +2,12 @@
 //! JavaScript thread ([`inbox`] in, [`ops`] out). Knows tokio; knows nothing of Node.
 
 pub mod carrier;
+mod commands;
+pub mod entry;
 pub mod handle;
 pub mod inbox;
 pub mod link;
+pub mod local;
 pub mod ops;
 pub mod peer;
 pub mod runtime;

@@ -165,3 +165,11 @@ pub async fn websocket(mut tcp: TcpStream) -> WebSocketStream<TcpStream> {
         .max_frame_size(None);
     WebSocketStream::from_raw_socket(tcp, Role::Client, Some(config)).await
 }
+
+/// A client's frame, under a mask that changes nothing.
+pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let len = u8::try_from(payload.len()).expect("a short payload");
+    let mut frame = vec![first, 0x80 | len, 0, 0, 0, 0];
+    frame.extend_from_slice(payload);
+    frame
+}

@@ -237,10 +237,9 @@ impl Run {
             }
             Step::Push(body) if !out.main || over => self.session.push(body, config, now, out),
             Step::Upgrade => {
-                if self.session.upgrade(config, now) {
-                    assert!(!over && !out.probe);
-                    out.probe = true;
-                }
+                let granted = self.session.upgrade(config, now);
+                assert!(!granted || !over && !out.probe);
+                out.probe |= granted;
             }
             Step::Probe(text) if out.probe || over => {
                 let packet = Packet::decode(text).ok();

@@ -1,0 +1,197 @@
+//! What an I/O thread does when it is asked to: commands, and the runs of operations among them.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Waker;
+
+use super::carrier::Carrier;
+use super::entry::Effects;
+use super::handle::Handle;
+use super::inbox::Inbox;
+use super::link::Link;
+use super::local::Local;
+use super::lock;
+use super::ops::{self, Op};
+use super::worker::Command;
+use crate::config::EngineConfig;
+use crate::eio::packet::{Packet, Type};
+use crate::eio::session::Session;
+use crate::ws::frame::Opcode;
+
+impl Local {
+    /// Does what is asked.
+    pub(super) fn command(self: &Rc<Self>, command: Command) {
+        match command {
+            Command::Run(bytes) => self.carry_out(&bytes),
+            Command::Open(peer) => {
+                self.open(peer);
+            }
+            Command::Attach(attach) => self.attach(*attach),
+            Command::Feed(stream, bytes) => {
+                if let Some(pumped) = self.streams.borrow().get(&stream) {
+                    pumped.feed(&bytes);
+                }
+            }
+            Command::Written(stream, n) => {
+                if let Some(pumped) = self.streams.borrow().get(&stream) {
+                    pumped.written(n);
+                }
+            }
+            Command::Frame(handle, socket, packet) => {
+                if let Some(entry) = self.entry(handle)
+                    && let Some(link) = &*entry.link(socket).borrow()
+                {
+                    link.packet(self, packet.as_packet());
+                }
+            }
+            Command::CloseSocket(handle, socket) => {
+                if let Some(entry) = self.entry(handle)
+                    && let Some(link) = entry.link(socket).take()
+                {
+                    link.close(self, &[]);
+                }
+            }
+            Command::Rearm(handle) => {
+                if let Some(entry) = self.entry(handle) {
+                    entry.arm(self, lock(&entry.peer.inner).session.deadline());
+                }
+            }
+            Command::Forget(handle) => self.forget(handle),
+            Command::Resume => self.parked.take().into_iter().for_each(Waker::wake),
+            Command::Leave(inbox) => self.leave(&inbox),
+        }
+    }
+
+    fn leave(self: &Rc<Self>, inbox: &Arc<dyn Inbox>) {
+        let gone: Vec<_> = self
+            .entries
+            .borrow()
+            .iter()
+            .flatten()
+            .filter(|e| Arc::ptr_eq(&e.peer.inbox, inbox))
+            .cloned()
+            .collect();
+        for entry in gone {
+            entry.with(self, |session, _, now, out| session.close(true, now, out));
+        }
+        self.parked.take().into_iter().for_each(Waker::wake);
+    }
+
+    fn carry_out(self: &Rc<Self>, bytes: &[u8]) {
+        self.run.set(self.run.get() + 1);
+        let mut frame = Vec::new();
+        for op in ops::Reader::new(bytes) {
+            match op {
+                Op::Text {
+                    handle,
+                    flags,
+                    data,
+                } => self.send(handle, flags, false, data),
+                Op::Binary {
+                    handle,
+                    flags,
+                    data,
+                } => self.send(handle, flags, true, data),
+                Op::Close { handle, flags } => self.session(handle, |session, _, now, out| {
+                    session.close(flags & ops::DISCARD != 0, now, out);
+                }),
+                Op::Raw { handle, on } => {
+                    if let Some(entry) = self.entry(Handle::from_raw(handle)) {
+                        lock(&entry.peer.inner).messages.set_raw(on);
+                    }
+                }
+                Op::Packet { handle, kind, data } => {
+                    if let (Some(kind), Ok(text)) =
+                        (Type::from_digit(kind), std::str::from_utf8(data))
+                    {
+                        self.session(handle, |session, _, _, out| {
+                            session.send(Packet::Text(kind, text), out)
+                        });
+                    }
+                }
+                Op::Broadcast {
+                    handles,
+                    flags,
+                    binary,
+                    data,
+                } => {
+                    build_frame(&mut frame, binary, data);
+                    for raw in handles.chunks_exact(4) {
+                        let raw = u32::from_le_bytes([raw[0], raw[1], raw[2], raw[3]]);
+                        self.deliver(raw, flags, binary, data, |link| {
+                            link.append(self, &[&frame])
+                        });
+                    }
+                }
+            }
+        }
+    }
+
+    fn session(
+        self: &Rc<Self>,
+        handle: u32,
+        f: impl FnOnce(&mut Session, &EngineConfig, u64, &mut Effects<'_>),
+    ) {
+        if let Some(entry) = self.entry(Handle::from_raw(handle)) {
+            entry.with(self, f);
+        }
+    }
+
+    fn send(self: &Rc<Self>, handle: u32, flags: u8, binary: bool, data: &[u8]) {
+        self.deliver(handle, flags, binary, data, |link| {
+            if binary {
+                link.frame(self, Opcode::Binary, &[], data);
+            } else {
+                link.frame(self, Opcode::Text, b"4", data);
+            }
+        });
+    }
+
+    /// Gives a message to the session's WebSocket through `queue`, or else to the session.
+    fn deliver(
+        self: &Rc<Self>,
+        raw: u32,
+        flags: u8,
+        binary: bool,
+        data: &[u8],
+        queue: impl FnOnce(&Rc<Link>),
+    ) {
+        let handle = Handle::from_raw(raw);
+        let entries = self.entries.borrow();
+        let Some(Some(entry)) = entries.get(self.index(handle)) else {
+            return;
+        };
+        if entry.peer.handle != handle {
+            return;
+        }
+        if let Some(link) = &*entry.main.borrow() {
+            if link.admits(flags, self.run.get()) {
+                queue(link);
+            }
+            return;
+        }
+        let entry = entry.clone();
+        drop(entries);
+        if flags & ops::VOLATILE != 0 && !lock(&entry.peer.inner).session.is_poll_pending() {
+            return;
+        }
+        entry.with(self, |session, _, _, out| {
+            if binary {
+                session.send(Packet::Binary(data.into()), out);
+            } else if let Ok(text) = std::str::from_utf8(data) {
+                session.send(Packet::Text(Type::Message, text), out);
+            }
+        });
+    }
+}
+
+fn build_frame(frame: &mut Vec<u8>, binary: bool, data: &[u8]) {
+    frame.clear();
+    if binary {
+        crate::ws::frame::write_header(frame, Opcode::Binary, data.len());
+    } else {
+        crate::ws::frame::write_header(frame, Opcode::Text, data.len() + 1);
+        frame.push(b'4');
+    }
+    frame.extend_from_slice(data);
+}

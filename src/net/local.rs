@@ -1,0 +1,259 @@
+//! The state of one I/O thread: sessions, timers, and what is to be written. It stays on that
+//! thread; whoever else wants something sends a [`Command`](super::worker::Command).
+
+use std::cell::{Cell, RefCell, RefMut};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Waker;
+
+use tokio::sync::Notify;
+
+use super::carrier::{Carrier, Pumped};
+use super::entry::Entry;
+use super::handle::Handle;
+use super::inbox::Inbox;
+use super::link::Link;
+use super::lock;
+use super::peer::Peer;
+use super::runtime::runtime;
+use super::worker::{Attach, Shared, Source};
+use crate::config::READ_BUFFER_BYTES;
+use crate::eio::wheel::Wheel;
+use crate::error::QUEUE_FULL;
+
+/// Buffers kept for the next connection that has something to write.
+const SPARE_BUFFERS: usize = 64;
+/// A larger buffer is not kept.
+const SPARE_BUFFER_BYTES: usize = 64 << 10;
+
+/// The part of an I/O thread that only it sees.
+pub struct Local {
+    pub(super) shared: Arc<Shared>,
+    workers: usize,
+    pub(super) entries: RefCell<Vec<Option<Rc<Entry>>>>,
+    pub(super) streams: RefCell<HashMap<u32, Rc<Pumped>>>,
+    pub(super) wheel: RefCell<Wheel<u32>>,
+    pub(super) timers: Notify,
+    dirty: RefCell<Vec<Rc<Link>>>,
+    overflowed: RefCell<Vec<Rc<Link>>>,
+    pub(super) parked: RefCell<Vec<Waker>>,
+    pub(super) bells: RefCell<Vec<Arc<dyn Inbox>>>,
+    pub(super) bell: Notify,
+    buffer: RefCell<Box<[u8]>>,
+    spare: RefCell<Vec<Vec<u8>>>,
+    /// Counts runs, so that a volatile message knows what was sent in its own.
+    pub(super) run: Cell<u64>,
+}
+
+impl Local {
+    pub(super) fn new(shared: Arc<Shared>, workers: usize) -> Rc<Self> {
+        Rc::new(Self {
+            shared,
+            workers,
+            entries: RefCell::default(),
+            streams: RefCell::default(),
+            wheel: RefCell::new(Wheel::new(runtime().now())),
+            timers: Notify::new(),
+            dirty: RefCell::default(),
+            overflowed: RefCell::default(),
+            parked: RefCell::default(),
+            bells: RefCell::default(),
+            bell: Notify::new(),
+            buffer: RefCell::new(vec![0; READ_BUFFER_BYTES].into()),
+            spare: RefCell::default(),
+            run: Cell::new(0),
+        })
+    }
+
+    /// The buffer that all connections of the thread read into.
+    pub fn read_buffer(&self) -> RefMut<'_, Box<[u8]>> {
+        self.buffer.borrow_mut()
+    }
+
+    /// A buffer to write into, perhaps one used before.
+    pub fn spare_buffer(&self) -> Vec<u8> {
+        self.spare.borrow_mut().pop().unwrap_or_default()
+    }
+
+    /// Takes a buffer back, so that idle connections own none.
+    pub fn recycle(&self, mut buffer: Vec<u8>) {
+        let mut spare = self.spare.borrow_mut();
+        if spare.len() < SPARE_BUFFERS && (1..=SPARE_BUFFER_BYTES).contains(&buffer.capacity()) {
+            buffer.clear();
+            spare.push(buffer);
+        }
+    }
+
+    /// The number of the run being carried out.
+    pub fn run(&self) -> u64 {
+        self.run.get()
+    }
+
+    /// The connection has something to write.
+    pub fn mark_dirty(&self, link: Rc<Link>) {
+        self.dirty.borrow_mut().push(link);
+    }
+
+    /// The connection has more to write than one may.
+    pub fn overflowed(&self, link: &Rc<Link>) {
+        self.overflowed.borrow_mut().push(link.clone());
+    }
+
+    /// Wakes `waker` when JavaScript has caught up.
+    pub fn park(&self, waker: Waker) {
+        self.parked.borrow_mut().push(waker);
+    }
+
+    /// Counts a fault of ours.
+    pub fn count_panic(&self) {
+        self.shared.count_panic();
+    }
+
+    /// Has the environment's JavaScript thread woken, once this thread has dealt with what is
+    /// ready: waking costs more than most of what there is to tell.
+    pub fn ring_later(&self, inbox: &Arc<dyn Inbox>) {
+        if inbox.needs_ring() {
+            self.bells.borrow_mut().push(inbox.clone());
+            self.bell.notify_one();
+        }
+    }
+
+    /// Writes what was queued, and ends the connections for which too much is.
+    pub fn settle(self: &Rc<Self>) {
+        loop {
+            let dirty = self.dirty.take();
+            let overflowed = self.overflowed.take();
+            if dirty.is_empty() && overflowed.is_empty() {
+                return;
+            }
+            for link in &dirty {
+                link.flush(self);
+            }
+            for link in &overflowed {
+                link.overflow(self, QUEUE_FULL);
+            }
+        }
+    }
+
+    pub(super) fn index(&self, handle: Handle) -> usize {
+        handle.slot() / self.workers
+    }
+
+    pub(super) fn entry(&self, handle: Handle) -> Option<Rc<Entry>> {
+        let entries = self.entries.borrow();
+        let entry = entries.get(self.index(handle))?.as_ref()?;
+        (entry.peer.handle == handle).then(|| entry.clone())
+    }
+
+    pub(super) fn forget(&self, handle: Handle) {
+        let mut entries = self.entries.borrow_mut();
+        if let Some(place) = entries.get_mut(self.index(handle))
+            && place
+                .as_ref()
+                .is_some_and(|entry| entry.peer.handle == handle)
+        {
+            *place = None;
+        }
+    }
+
+    pub(super) fn open(self: &Rc<Self>, peer: Arc<Peer>) -> Rc<Entry> {
+        if let Some(entry) = self.entry(peer.handle) {
+            return entry;
+        }
+        let entry = Rc::new(Entry {
+            peer,
+            main: RefCell::default(),
+            probe: RefCell::default(),
+            armed: Cell::new(u64::MAX),
+        });
+        let deadline = lock(&entry.peer.inner).session.deadline();
+        if deadline.is_some() {
+            let index = self.index(entry.peer.handle);
+            let mut entries = self.entries.borrow_mut();
+            if entries.len() <= index {
+                entries.resize_with(index + 1, || None);
+            }
+            if let Some(place) = entries.get_mut(index) {
+                *place = Some(entry.clone());
+            }
+        }
+        entry.arm(self, deadline);
+        entry
+    }
+
+    pub(super) fn attach(self: &Rc<Self>, attach: Attach) {
+        let Attach {
+            peer,
+            role,
+            source,
+            stream,
+            inbox,
+            head,
+            response,
+            first,
+        } = attach;
+        let carrier: Rc<dyn Carrier> = match source {
+            #[cfg(unix)]
+            Source::Socket(fd) => match super::carrier::Adopted::new(fd) {
+                Ok(socket) => Rc::new(socket),
+                Err(_) => {
+                    inbox.stream_end(stream);
+                    return self.ring_later(&inbox);
+                }
+            },
+            Source::Stream => {
+                let pumped = Rc::new(Pumped::new(stream, inbox.clone()));
+                self.streams.borrow_mut().insert(stream, pumped.clone());
+                pumped
+            }
+        };
+        let entry = peer.map(|peer| self.open(peer));
+        let link = Link::new(stream, inbox, entry.clone(), role, carrier);
+        // A write of its own: some clients lose a frame that comes with the response.
+        link.append(self, &[&response]);
+        link.flush(self);
+        match entry {
+            Some(entry) => {
+                *entry.link(role).borrow_mut() = Some(link.clone());
+                for packet in &first {
+                    link.packet(self, packet.as_packet());
+                }
+            }
+            None => link.close(self, &[]),
+        }
+        tokio::task::spawn_local(link.serve(self.clone(), head));
+    }
+
+    /// Looks after the sessions that are due; returns when to do so next.
+    pub(super) fn tick(self: &Rc<Self>) -> Option<u64> {
+        let now = runtime().now();
+        let mut due = Vec::new();
+        self.wheel
+            .borrow_mut()
+            .advance(now, &mut |token| due.push(token));
+        for raw in due {
+            let Some(entry) = self.entry(Handle::from_raw(raw)) else {
+                continue;
+            };
+            if entry.armed.get() > now {
+                continue;
+            }
+            entry.armed.set(u64::MAX);
+            entry.with(self, |session, config, now, out| {
+                if out.entry.peer.inbox.is_full() {
+                    // Not read from, the client cannot show that it lives.
+                    session.postpone(now, config.ping_timeout());
+                }
+                session.tick(config, now, out);
+            });
+        }
+        self.settle();
+        self.wheel.borrow().next_deadline()
+    }
+
+    /// A pumped stream is gone.
+    pub fn forget_stream(&self, stream: u32) {
+        self.streams.borrow_mut().remove(&stream);
+    }
+}

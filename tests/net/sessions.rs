@@ -1,0 +1,215 @@
+//! Several sessions at once: what belongs to which, how one moves to a WebSocket, and whom an end
+//! concerns.
+
+use futures_util::StreamExt as _;
+use socket_io_native::config::EngineConfig;
+use socket_io_native::eio::session::{Poll, Socket};
+use socket_io_native::error::INTERNAL;
+use socket_io_native::net::handle::Handle;
+use socket_io_native::net::inbox::Note;
+use socket_io_native::net::ops::DISCARD;
+use socket_io_native::net::runtime::runtime;
+use socket_io_native::net::worker::{Attach, Command, Source};
+use tokio_tungstenite::tungstenite::Message;
+
+use super::support::client::{Client, OPEN, attach, next_stream, open, websocket};
+use super::support::inbox::{Event, PANIC, environment};
+use super::support::{broadcast, raw, run, soon, text};
+use super::{FORCED, LEFT};
+
+#[tokio::test]
+async fn many_clients_each_get_their_own() {
+    let (env, mut events) = environment();
+    let mut clients = Vec::new();
+    for _ in 0..100 {
+        clients.push(Client::connect(&env).await);
+    }
+    for (n, client) in clients.iter_mut().enumerate() {
+        client.send(&format!("42[{n}]")).await;
+    }
+    for _ in 0..clients.len() {
+        let Event::Packet(handle, _, Some(json), _) = events.next().await else {
+            panic!("no message");
+        };
+        run(|w| text(w, handle, 0, &format!("2{json}")));
+    }
+    for (n, client) in clients.iter_mut().enumerate() {
+        assert_eq!(client.text().await, format!("42[{n}]"));
+    }
+}
+
+#[tokio::test]
+async fn a_broadcast_reaches_who_is_there() {
+    let (env, mut events) = environment();
+    let mut a = Client::connect(&env).await;
+    let mut b = Client::connect(&env).await;
+    let gone = Client::connect(&env).await.handle;
+    events.closed(gone).await;
+    let polled = open(&env, EngineConfig::default(), false).handle;
+    assert_eq!(runtime().poll(polled), (Poll::Pending, None));
+    let nobody = Handle::from_raw(u32::MAX);
+    let all = [a.handle, gone, nobody, b.handle, polled];
+    run(|w| {
+        broadcast(w, &all, "2[1]");
+        w.broadcast_binary(&raw(&all), 0, &[1, 2]);
+    });
+    for client in [&mut a, &mut b] {
+        assert_eq!(client.text().await, "42[1]");
+        assert_eq!(client.binary().await, [1, 2]);
+    }
+    // The first packet answers the pending poll alone.
+    events.expect(Event::Answer(polled, "42[1]".into())).await;
+    let rest = Poll::Payload("bAQI=".into());
+    assert_eq!(runtime().poll(polled), (rest, None));
+}
+
+#[tokio::test]
+async fn a_stale_handle_never_reaches_the_next_session() {
+    let (env, _events) = environment();
+    let end = |handle: Handle| assert!(runtime().close(handle, true).0);
+    let stale: Vec<Handle> = (0..64)
+        .map(|_| open(&env, EngineConfig::default(), true).handle)
+        .collect();
+    stale.iter().copied().for_each(end);
+    let (old, peer) = (0..10_000)
+        .find_map(|_| {
+            let peer = open(&env, EngineConfig::default(), true);
+            let old = stale.iter().find(|old| old.slot() == peer.handle.slot());
+            if old.is_none() {
+                end(peer.handle);
+            }
+            Some((*old?, peer))
+        })
+        .expect("slots are used again");
+    assert_ne!(old, peer.handle);
+    let mut client = Client::of(&env, &peer, Socket::Main).await;
+    assert_eq!(client.text().await, format!("0{OPEN}"));
+    run(|w| {
+        text(w, old, 0, "2[\"stale\"]");
+        w.packet(old.raw(), b'6', b"");
+        w.close(old.raw(), DISCARD);
+        broadcast(w, &[old, peer.handle], "2[1]");
+    });
+    assert_eq!(runtime().close(old, true), (true, None));
+    assert!(runtime().table().get(old).is_none());
+    assert_eq!(client.text().await, "42[1]");
+    run(|w| text(w, peer.handle, 0, "2[2]"));
+    assert_eq!(client.text().await, "42[2]");
+}
+
+#[tokio::test]
+async fn an_upgrade() {
+    let (env, mut events) = environment();
+    let peer = open(&env, EngineConfig::default(), false);
+    let handle = peer.handle;
+    assert_eq!(runtime().poll(handle), (Poll::Pending, None));
+    assert!(runtime().upgrade(&peer));
+    let mut client = Client::of(&env, &peer, Socket::Probe).await;
+    client.send("2probe").await;
+    assert_eq!(client.text().await, "3probe");
+    assert_eq!(events.next().await, Event::Note(handle, Note::Upgrading));
+    assert_eq!(events.next().await, Event::Answer(handle, "6".into()));
+    run(|w| text(w, handle, 0, "2[1]"));
+    // One at a time.
+    assert!(!runtime().upgrade(&peer));
+    let (tcp, stream) = attach(&env, None, Socket::Probe).await;
+    let mut ws = websocket(tcp).await;
+    let closed = soon(ws.next()).await.expect("a message").expect("valid");
+    assert_eq!(closed, Message::Close(None));
+    drop(ws);
+    assert_eq!(events.next().await, Event::Ended(stream));
+    client.send("5").await;
+    assert_eq!(client.text().await, "42[1]");
+    assert_eq!(events.next().await, Event::Note(handle, Note::Upgraded));
+    client.send("42[2]").await;
+    assert_eq!(events.next().await, Event::message(handle, "[2]"));
+    assert_eq!(runtime().poll(handle), (Poll::Moved, None));
+    let _ = client.ws.close(None).await;
+    assert_eq!(events.closed(handle).await, LEFT);
+}
+
+#[tokio::test]
+async fn an_upgrade_that_fails() {
+    let (env, mut events) = environment();
+    let peer = open(&env, EngineConfig::default(), false);
+    let lost = Event::Note(peer.handle, Note::UpgradeLost);
+    assert!(runtime().upgrade(&peer));
+    let mut client = Client::of(&env, &peer, Socket::Probe).await;
+    client.send("42[1]").await;
+    assert_eq!(client.closed().await, None);
+    assert_eq!(events.next().await, lost);
+    assert!(runtime().upgrade(&peer));
+    drop(Client::of(&env, &peer, Socket::Probe).await);
+    events.expect(lost).await;
+    assert_eq!(runtime().poll(peer.handle), (Poll::Pending, None));
+}
+
+#[tokio::test]
+async fn a_websocket_of_an_ended_session_is_closed() {
+    let (env, _events) = environment();
+    for role in [Socket::Main, Socket::Probe] {
+        let peer = open(&env, EngineConfig::default(), role == Socket::Main);
+        runtime().close(peer.handle, true);
+        let client = Client::of(&env, &peer, role).await;
+        assert_eq!(client.closed().await, None);
+    }
+}
+
+#[tokio::test]
+async fn a_websocket_that_cannot_be_served_is_lost() {
+    let (env, mut events) = environment();
+    for role in [Socket::Main, Socket::Probe] {
+        let peer = open(&env, EngineConfig::default(), role == Socket::Main);
+        let (handle, stream) = (peer.handle, next_stream());
+        assert!(role == Socket::Main || runtime().upgrade(&peer));
+        // No event queue takes a file.
+        let file = std::env::current_exe().and_then(std::fs::File::open);
+        runtime().attach(Attach {
+            peer: Some(peer),
+            role,
+            source: Source::Socket(file.expect("a file").into()),
+            stream,
+            inbox: env.clone(),
+            head: Vec::new(),
+            response: Vec::new(),
+            first: Vec::new(),
+        });
+        let lost = match role {
+            Socket::Main => Event::Closed(handle, LEFT),
+            Socket::Probe => Event::Note(handle, Note::UpgradeLost),
+        };
+        assert_eq!(events.next().await, lost);
+        assert_eq!(events.next().await, Event::Ended(stream));
+    }
+}
+
+#[tokio::test]
+async fn an_environment_leaves() {
+    let (env, mut events) = environment();
+    let (other_env, mut other_events) = environment();
+    let client = Client::connect(&env).await;
+    let polling = open(&env, EngineConfig::default(), false);
+    let mut other = Client::connect(&other_env).await;
+    let leaving = env.clone();
+    runtime().send_all(|| Command::Leave(leaving.clone()));
+    assert_eq!(client.closed().await, None);
+    other.send("42[1]").await;
+    let message = Event::message(other.handle, "[1]");
+    assert_eq!(other_events.next().await, message);
+    assert_eq!(events.closed(polling.handle).await, FORCED);
+    assert!(runtime().table().get(polling.handle).is_none());
+}
+
+#[tokio::test]
+async fn a_fault_of_ours_ends_one_session_only() {
+    let (env, mut events) = environment();
+    let mut client = Client::connect(&env).await;
+    let mut other = Client::connect(&env).await;
+    let before = runtime().panics();
+    client.send(&format!("42{PANIC}")).await;
+    assert_eq!(events.next().await, Event::Closed(client.handle, INTERNAL));
+    assert_eq!(events.next().await, Event::Ended(client.stream));
+    assert_eq!(runtime().panics(), before + 1);
+    other.send("42[1]").await;
+    assert_eq!(events.next().await, Event::message(other.handle, "[1]"));
+}
