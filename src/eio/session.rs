@@ -340,26 +340,29 @@ impl Session {
         out: &mut impl Output,
     ) {
         match packet {
+            _ if !self.is_upgrading() => out.close_socket(Socket::Probe),
             Some(Packet::Text(Type::Ping, "probe")) => {
                 out.frame(Socket::Probe, Packet::Text(Type::Pong, "probe"));
                 self.upgrade = Upgrade::Probed;
                 self.flush_at = now + UPGRADE_FLUSH_MS;
                 out.upgrading();
             }
-            Some(Packet::Text(Type::Upgrade, _)) if self.state != State::Closed => {
-                self.switch(config, now, out);
-            }
+            Some(Packet::Text(Type::Upgrade, _)) => self.switch(config, now, out),
             _ => self.abandon_upgrade(out),
         }
     }
 
     /// The probing WebSocket ended: the session stays where it is.
     pub fn probe_lost(&mut self, out: &mut impl Output) {
-        if matches!(self.upgrade, Upgrade::Waiting | Upgrade::Probed) {
+        if self.is_upgrading() {
             self.upgrade = Upgrade::None;
             self.upgrade_by = 0;
             out.upgrade_lost();
         }
+    }
+
+    fn is_upgrading(&self) -> bool {
+        matches!(self.upgrade, Upgrade::Waiting | Upgrade::Probed)
     }
 
     fn abandon_upgrade(&mut self, out: &mut impl Output) {
@@ -415,7 +418,9 @@ impl Session {
         {
             self.pong_by = now + config.ping_timeout();
             self.extended = false;
-            out.pinging();
+            if self.state == State::Open {
+                out.pinging();
+            }
             self.send(Packet::Text(Type::Ping, ""), out);
         }
         self.deadline()
@@ -457,7 +462,7 @@ impl Session {
         }
         self.state = State::Closed;
         self.buffer = Vec::new();
-        if matches!(self.upgrade, Upgrade::Waiting | Upgrade::Probed) {
+        if self.is_upgrading() {
             self.abandon_upgrade(out);
         }
         out.closed(closure);

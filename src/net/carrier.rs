@@ -21,6 +21,10 @@ pub trait Carrier {
     fn shutdown(&self) -> bool {
         false
     }
+    /// Whether JavaScript does the writing, and has to be woken for it.
+    fn is_pumped(&self) -> bool {
+        false
+    }
     /// For pumped streams: more input, or its end (an empty slice).
     fn feed(&self, _bytes: &[u8]) {}
     /// For pumped streams: JavaScript has written `n` bytes.
@@ -138,6 +142,10 @@ impl Pumped {
 }
 
 impl Carrier for Pumped {
+    fn is_pumped(&self) -> bool {
+        true
+    }
+
     fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         let mut chunks = self.chunks.borrow_mut();
         let Some(mut chunk) = chunks.pop_front() else {

@@ -46,6 +46,12 @@ impl Entry {
         false
     }
 
+    /// Whether the session is carried by this WebSocket.
+    pub fn is_carried_by(&self, link: &Rc<Link>) -> bool {
+        let main = self.main.borrow();
+        main.as_ref().is_some_and(|own| Rc::ptr_eq(own, link))
+    }
+
     /// Does something with the session, and what follows from it.
     pub fn with<R>(
         self: &Rc<Self>,

@@ -191,14 +191,14 @@ impl Link {
         let mut queue = self.queue.borrow_mut();
         while queue.1 < queue.0.len() {
             match self.carrier.write(&queue.0[queue.1..]) {
-                Ok(n) if n > 0 => queue.1 += n,
+                Ok(n) if n > 0 => {
+                    queue.1 += n;
+                    self.wrote(local);
+                }
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
                     drop(queue);
                     self.blocked.set(true);
-                    if let Some(entry) = &self.entry {
-                        entry.peer.inbox.note(entry.peer.handle, Note::Blocked);
-                        local.ring_later(&self.inbox);
-                    }
+                    self.note(local, Note::Blocked);
                     return self.wake();
                 }
                 // The reading side finds out as well, and tells the session.
@@ -212,6 +212,23 @@ impl Link {
         queue.1 = 0;
     }
 
+    /// Has JavaScript woken for what it is to write itself.
+    fn wrote(&self, local: &Local) {
+        if self.carrier.is_pumped() {
+            local.ring_later(&self.inbox);
+        }
+    }
+
+    /// Tells news of the session, as long as it is this WebSocket's.
+    fn note(self: &Rc<Self>, local: &Local, note: Note) {
+        if let Some(entry) = &self.entry
+            && entry.is_carried_by(self)
+        {
+            entry.peer.inbox.note(entry.peer.handle, note);
+            local.ring_later(&self.inbox);
+        }
+    }
+
     /// The waiting half of [`Link::flush`]; ready when everything is written.
     fn poll_flush(&self, cx: &mut Context<'_>, local: &Local) -> Poll<io::Result<()>> {
         let mut queue = self.queue.borrow_mut();
@@ -221,6 +238,7 @@ impl Link {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             queue.1 += n;
+            self.wrote(local);
             // Give back what was written once it is most of the buffer: linear over all.
             if queue.1 > queue.0.len() / 2 {
                 let at = std::mem::take(&mut queue.1);
@@ -261,10 +279,7 @@ impl Link {
             match self.poll_flush(cx, local) {
                 Poll::Ready(Ok(())) => {
                     self.blocked.set(false);
-                    if let Some(entry) = &self.entry {
-                        entry.peer.inbox.note(entry.peer.handle, Note::Drained);
-                        local.ring_later(&self.inbox);
-                    }
+                    self.note(local, Note::Drained);
                 }
                 Poll::Ready(Err(_)) => return Poll::Ready(()),
                 Poll::Pending => {}

@@ -19,8 +19,9 @@ use super::peer::Peer;
 use super::runtime::runtime;
 use super::worker::{Attach, Shared, Source};
 use crate::config::READ_BUFFER_BYTES;
+use crate::eio::session::Socket;
 use crate::eio::wheel::Wheel;
-use crate::error::QUEUE_FULL;
+use crate::error::{Closure, QUEUE_FULL, Reason};
 
 /// Buffers kept for the next connection that has something to write.
 const SPARE_BUFFERS: usize = 64;
@@ -198,6 +199,14 @@ impl Local {
             Source::Socket(fd) => match super::carrier::Adopted::new(fd) {
                 Ok(socket) => Rc::new(socket),
                 Err(_) => {
+                    if let Some(peer) = peer {
+                        self.open(peer).with(self, |session, _, _, out| match role {
+                            Socket::Main => {
+                                session.socket_lost(Closure::plain(Reason::TransportClose), out);
+                            }
+                            Socket::Probe => session.probe_lost(out),
+                        });
+                    }
                     inbox.stream_end(stream);
                     return self.ring_later(&inbox);
                 }
@@ -208,7 +217,10 @@ impl Local {
                 pumped
             }
         };
-        let entry = peer.map(|peer| self.open(peer));
+        // A session may have ended since; its WebSocket is then nobody's.
+        let entry = peer
+            .map(|peer| self.open(peer))
+            .filter(|entry| !lock(&entry.peer.inner).session.is_closed());
         let link = Link::new(stream, inbox, entry.clone(), role, carrier);
         // A write of its own: some clients lose a frame that comes with the response.
         link.append(self, &[&response]);
