@@ -386,7 +386,8 @@ export class Server extends EventEmitter {
   }
 
   private addSession(req: EngineRequest, id: string, handle: number, websocket: boolean): Socket {
-    const seen = this.isRequestSeen();
+    // A TLS socket lives on in JavaScript, and can be asked for certificates.
+    const seen = this.isRequestSeen() || (req.socket as any).encrypted === true;
     const conn = new Socket({
       server: this,
       id,
