@@ -103,8 +103,6 @@ export const native = build({
   },
 });
 
-const BUILD_INFO = "dist/.tsbuildinfo";
-
 /** The TypeScript face in dist/. */
 export const typescript = build({
   name: "typescript",
@@ -115,12 +113,7 @@ export const typescript = build({
     ...["binding.d.ts", "lib"].flatMap(filesOf),
     "node_modules/typescript/package.json",
   ],
-  // without tsc's own notes, which any other run of it rewrites
-  outputs: () => filesOf("dist").filter((file) => file !== BUILD_INFO),
-  before() {
-    // it would keep tsc from writing a file again that someone deleted
-    rmSync(at(BUILD_INFO), { force: true });
-  },
+  outputs: () => filesOf("dist"),
   after() {
     const sources = new Set(filesOf("lib").map((file) => file.slice("lib/".length, -".ts".length)));
     for (const file of filesOf("dist")) {
@@ -139,7 +132,6 @@ function build({
   inputs,
   surroundings,
   outputs,
-  before,
   after,
   advice,
 }) {
@@ -158,7 +150,6 @@ function build({
       detail(`$ ${command}`);
       // before the build: an edit made while it runs is due the next time
       const from = sum();
-      before?.();
       const status = await stream("npm", "run", "--silent", script);
       if (status !== 0) {
         throw new Complaint(
