@@ -61,9 +61,7 @@ export const packages = {
       "--no-fund",
     );
     if (status === 0) return;
-    throw new Complaint(
-      `npm install failed (${status}); its messages are above.`,
-    );
+    throw new Complaint(`npm install failed (${status}); its messages are above.`);
   },
 };
 
@@ -124,17 +122,7 @@ export const typescript = build({
 });
 
 /** A step that runs one of package.json's scripts when its inputs or outputs changed. */
-function build({
-  name,
-  title,
-  script,
-  note,
-  inputs,
-  surroundings,
-  outputs,
-  after,
-  advice,
-}) {
+function build({ name, title, script, note, inputs, surroundings, outputs, after, advice }) {
   const made = stamp(name);
   const command = readJson("package.json").scripts[script];
   const sum = () => hash(inputs(), command, ...(surroundings?.() ?? []));
