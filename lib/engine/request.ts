@@ -94,17 +94,14 @@ export function unpackRequest(packed: PackedRequest, remoteAddress: string): Eng
     if (rawHeaders[i] === OWN) rawHeaders[i] = values.shift() as string;
   }
   const socket = new NetSocket();
-  const ends = {
+  pin(socket, {
     remoteAddress,
     remoteFamily: remoteFamily || undefined,
     remotePort: portOf(remotePort),
     localAddress: localAddress || undefined,
     localPort: portOf(localPort),
     encrypted: encrypted === "1" || undefined,
-  };
-  for (const [name, value] of Object.entries(ends)) {
-    Object.defineProperty(socket, name, { value, configurable: true, writable: true });
-  }
+  });
   const req = new IncomingMessage(socket) as EngineRequest;
   req.method = method;
   req.url = url;
@@ -118,6 +115,30 @@ export function unpackRequest(packed: PackedRequest, remoteAddress: string): Eng
   req.push(null);
   req._query = parseQuery(url);
   return req;
+}
+
+/** The ends of a connection. */
+interface Ends {
+  remoteAddress?: string;
+  remoteFamily?: string;
+  remotePort?: number;
+  localAddress?: string;
+  localPort?: number;
+  encrypted?: boolean;
+}
+
+/** Lets a socket that is about to be destroyed go on telling where it led. */
+export function pinEnds(socket: NetSocket): void {
+  const { remoteAddress, remoteFamily, remotePort, localAddress, localPort } = socket;
+  pin(socket, { remoteAddress, remoteFamily, remotePort, localAddress, localPort });
+}
+
+function pin(socket: NetSocket, ends: Ends): void {
+  const { localAddress: address, localPort: port, remoteFamily: family } = ends;
+  const local = port === undefined ? {} : { address, family, port };
+  for (const [name, value] of Object.entries({ ...ends, address: () => local })) {
+    Object.defineProperty(socket, name, { value, configurable: true, writable: true });
+  }
 }
 
 function portOf(text: string): number | undefined {

@@ -19,9 +19,9 @@ import {
   type ServerOptions,
 } from "./options";
 import { reach } from "./outbox";
-import { type EngineRequest, packRequest, parseQuery, share } from "./request";
+import { type EngineRequest, packRequest, parseQuery, pinEnds, share } from "./request";
 import { Socket } from "./socket";
-import { acceptUpgrade, refuseUpgrade, type UpgradeRequest } from "./upgrade";
+import { acceptUpgrade, isAdoptable, refuseUpgrade, type UpgradeRequest } from "./upgrade";
 
 const debug = createDebug("engine");
 
@@ -386,8 +386,10 @@ export class Server extends EventEmitter {
   }
 
   private addSession(req: EngineRequest, id: string, handle: number, websocket: boolean): Socket {
-    // A TLS socket lives on in JavaScript, and can be asked for certificates.
-    const seen = this.isRequestSeen() || (req.socket as any).encrypted === true;
+    // A socket that is pumped lives on in JavaScript, and can be asked (for certificates, say).
+    const pumped = !isAdoptable(req.socket);
+    const seen = pumped || this.isRequestSeen();
+    if (seen && websocket && !pumped) pinEnds(req.socket);
     const conn = new Socket({
       server: this,
       id,

@@ -86,10 +86,9 @@ function handOver(upgrade: UpgradeRequest, response: string, acceptor: Acceptor)
   const { socket } = upgrade;
   const fd = adoptableDescriptor(socket);
   if (fd === null) return pump(upgrade, response, acceptor);
-  const server = (socket as any).server as NetServer | undefined;
+  // The one that accepted it, which counts it; `server` may name another.
+  const server = (socket as any)._server as NetServer | undefined;
   const connection = { stream: ownerNumber(server), fd, head: pending(upgrade), response };
-  // Its address outlives the socket only if it was read before.
-  void (socket as NetSocket).remoteAddress;
   acceptor.attach(connection);
   hold();
   if (server !== undefined) (server as any)._connections++;
@@ -103,12 +102,16 @@ function pending({ socket, head }: UpgradeRequest): Buffer {
 }
 
 /**
- * The descriptor of a plain TCP or UNIX socket; null for TLS (whose descriptor carries ciphertext)
- * and for any other stream.
+ * Whether the native engine may take a socket over: a plain TCP or UNIX socket. The descriptor of
+ * a TLS socket carries ciphertext, any other stream has none.
  */
+export function isAdoptable(socket: Duplex): boolean {
+  if (process.platform === "win32" || !(socket instanceof NetSocket)) return false;
+  return !(socket as any).encrypted && !(socket as any)._parent;
+}
+
 function adoptableDescriptor(socket: Duplex): number | null {
-  if (process.platform === "win32" || !(socket instanceof NetSocket)) return null;
-  if ((socket as any).encrypted || (socket as any)._parent) return null;
+  if (!isAdoptable(socket)) return null;
   const fd = (socket as any)._handle?.fd;
   return typeof fd === "number" && fd >= 0 ? fd : null;
 }
