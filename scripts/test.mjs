@@ -47,9 +47,8 @@ function pick(words) {
 
 /** Runs the crate's tests; gives the line to tell if they fail. */
 async function cargoTests() {
-  console.log("$ cargo test --no-default-features\n");
-  // without the boundary to Node: a test program has nothing to link its symbols to
-  const run = stream("cargo", "test", "--no-default-features");
+  console.log("$ cargo test\n");
+  const run = stream("cargo", "test");
   const status = await run.catch((error) => error.message);
   return status === 0 ? [] : [`cargo test FAILED (${status}), see above`];
 }

@@ -23,8 +23,12 @@ export interface Recipient {
 
 /** What the engine tells of the streams that are pumped here. */
 export interface StreamEvents {
+  /** Bytes to be written. */
   write(data: Buffer): void;
-  end(): void;
+  /** All input has been taken. */
+  taken(): void;
+  /** The engine has done with the stream; `abort`: drop what is unwritten. */
+  end(abort: boolean): void;
 }
 
 /** Small news of a session; the same numbers as in `src/net/inbox.rs`. */
@@ -49,6 +53,7 @@ const ENGINE_PACKET = 7;
 const NOTE = 8;
 const STREAM_WRITE = 9;
 const STREAM_END = 10;
+const STREAM_TAKEN = 11;
 
 /** Socket.IO packet types. */
 const TYPE_EVENT = 2;
@@ -241,11 +246,15 @@ function dispatchStream(code: number, stream: number): void {
     at += 3;
     events?.write(data);
   } else if (code === STREAM_END) {
-    at += 2;
+    const abort = items[at + 2] === 1;
+    at += 3;
     release();
     if (events === undefined) return onAdoptedEnd(stream);
     streams.delete(stream);
-    events.end();
+    events.end(abort);
+  } else if (code === STREAM_TAKEN) {
+    at += 2;
+    events?.taken();
   } else {
     at = items.length;
     throw new Error(`unknown record ${code}`);

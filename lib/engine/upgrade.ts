@@ -87,7 +87,7 @@ function handOver(upgrade: UpgradeRequest, response: string, acceptor: Acceptor)
   const fd = adoptableDescriptor(socket);
   if (fd === null) return pump(upgrade, response, acceptor);
   // The one that accepted it, which counts it; `server` may name another.
-  const server = (socket as any)._server as NetServer | undefined;
+  const server: NetServer | undefined = (socket as any)._server ?? undefined;
   const connection = { stream: ownerNumber(server), fd, head: pending(upgrade), response };
   acceptor.attach(connection);
   hold();
@@ -142,6 +142,11 @@ setAdoptedEnd((owner) => {
   server._emitCloseIfDrained();
 });
 
+/** Bytes fed to the engine before it is asked whether it has taken them. */
+const FEED_WINDOW = 256 * 1024;
+/** How long what was written last may take to reach the peer, in ms. */
+const CLOSE_WAIT = 30_000;
+
 /** Feeds the engine from a stream that cannot be adopted, and writes what it says. */
 function pump(upgrade: UpgradeRequest, response: string, acceptor: Acceptor): void {
   const { socket } = upgrade;
@@ -150,14 +155,28 @@ function pump(upgrade: UpgradeRequest, response: string, acceptor: Acceptor): vo
     write(data) {
       socket.write(data, () => engine.written(stream, data.length));
     },
-    end() {
+    taken() {
+      socket.resume();
+    },
+    end(abort) {
+      if (abort) return socket.destroy();
       socket.end(() => socket.destroy());
+      // A peer that does not read would keep it for ever.
+      setTimeout(() => socket.destroy(), CLOSE_WAIT).unref();
     },
   });
   const finish = () => engine.feed(stream, Buffer.alloc(0));
   acceptor.attach({ stream, head: pending(upgrade), response });
   hold();
-  socket.on("data", (chunk: Buffer) => engine.feed(stream, chunk));
+  let fed = 0;
+  socket.on("data", (chunk: Buffer) => {
+    engine.feed(stream, chunk);
+    fed += chunk.length;
+    if (fed < FEED_WINDOW) return;
+    fed = 0;
+    socket.pause();
+    engine.awaitTaken(stream);
+  });
   socket.once("end", finish);
   socket.once("close", finish);
 }

@@ -34,8 +34,10 @@ pub const ENGINE_PACKET: u8 = 7;
 pub const NOTE: u8 = 8;
 /// `stream, value`: bytes to write.
 pub const STREAM_WRITE: u8 = 9;
-/// `stream`: a connection was closed.
+/// `stream, whether to drop what is unwritten`: a connection was closed.
 pub const STREAM_END: u8 = 10;
+/// `stream`: its input has been taken.
+pub const STREAM_TAKEN: u8 = 11;
 
 /// A value that travels beside the text.
 #[derive(Debug, PartialEq, Eq)]
@@ -201,8 +203,14 @@ impl Batch {
     }
 
     /// Appends the end of a connection.
-    pub fn stream_end(&mut self, stream: u32) {
+    pub fn stream_end(&mut self, stream: u32, abort: bool) {
         self.record(STREAM_END, stream);
+        self.number(u8::from(abort));
+    }
+
+    /// Appends that the input of a pumped stream has been taken.
+    pub fn stream_taken(&mut self, stream: u32) {
+        self.record(STREAM_TAKEN, stream);
     }
 }
 
@@ -236,11 +244,11 @@ mod tests {
             batch.packet(handle, &packet, Vec::new());
         }
         batch.closed(handle, &Closure::transport("why \"quoted\""));
-        batch.stream_end(9);
+        batch.stream_end(9, true);
         let (array, values) = parsed(batch);
         let expected = serde_json::json!([
             0, 5, ["a", 1], 1, 5, 7, ["b"], 2, 5, 1, [], 3, 5, 0, "/x", null, {"t": 1}, 0, 0,
-            3, 5, 1, "/", null, null, 0, 0, 5, 5, 0, "why \"quoted\"", 10, 9
+            3, 5, 1, "/", null, null, 0, 0, 5, 5, 0, "why \"quoted\"", 10, 9, 1
         ]);
         assert_eq!(serde_json::Value::from(array), expected);
         assert!(values.is_empty());

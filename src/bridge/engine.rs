@@ -370,6 +370,12 @@ impl Engine {
         runtime().send_all(|| Command::Feed(stream, bytes.to_vec()));
     }
 
+    /// Has the inbox told when all input of a pumped stream so far has been taken.
+    #[napi]
+    pub fn await_taken(&self, stream: u32) {
+        runtime().send_all(|| Command::AwaitTaken(stream));
+    }
+
     /// So many bytes of a pumped stream were written.
     #[napi]
     pub fn written(&self, stream: u32, bytes: u32) {

@@ -116,8 +116,12 @@ impl Inbox for Hub {
         self.append(|batch| batch.stream_write(stream, bytes));
     }
 
-    fn stream_end(&self, stream: u32) {
-        self.append(|batch| batch.stream_end(stream));
+    fn stream_end(&self, stream: u32, abort: bool) {
+        self.append(|batch| batch.stream_end(stream, abort));
+    }
+
+    fn stream_taken(&self, stream: u32) {
+        self.append(|batch| batch.stream_taken(stream));
     }
 
     fn is_full(&self) -> bool {

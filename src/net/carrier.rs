@@ -27,6 +27,8 @@ pub trait Carrier {
     }
     /// For pumped streams: more input, or its end (an empty slice).
     fn feed(&self, _bytes: &[u8]) {}
+    /// For pumped streams: tell when all input so far has been taken.
+    fn await_taken(&self) {}
     /// For pumped streams: JavaScript has written `n` bytes.
     fn written(&self, _n: usize) {}
 }
@@ -122,6 +124,8 @@ pub struct Pumped {
     chunks: RefCell<VecDeque<Vec<u8>>>,
     ended: Cell<bool>,
     in_flight: Cell<usize>,
+    /// JavaScript waits until all input has been taken.
+    awaited: Cell<bool>,
     reader: RefCell<Option<Waker>>,
     writer: RefCell<Option<Waker>>,
 }
@@ -135,6 +139,7 @@ impl Pumped {
             chunks: RefCell::default(),
             ended: Cell::new(false),
             in_flight: Cell::new(0),
+            awaited: Cell::new(false),
             reader: RefCell::default(),
             writer: RefCell::default(),
         }
@@ -149,6 +154,9 @@ impl Carrier for Pumped {
     fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         let mut chunks = self.chunks.borrow_mut();
         let Some(mut chunk) = chunks.pop_front() else {
+            if self.awaited.take() {
+                self.inbox.stream_taken(self.stream);
+            }
             if self.ended.get() {
                 return Poll::Ready(Ok(0));
             }
@@ -196,6 +204,13 @@ impl Carrier for Pumped {
         }
     }
 
+    fn await_taken(&self) {
+        self.awaited.set(true);
+        if let Some(waker) = self.reader.borrow_mut().take() {
+            waker.wake();
+        }
+    }
+
     fn written(&self, n: usize) {
         self.in_flight.set(self.in_flight.get().saturating_sub(n));
         if let Some(waker) = self.writer.borrow_mut().take() {
@@ -233,7 +248,8 @@ pub(super) mod tests {
             assert_eq!(stream, 7);
             lock(&self.0).extend_from_slice(bytes);
         }
-        fn stream_end(&self, _: u32) {}
+        fn stream_end(&self, _: u32, _: bool) {}
+        fn stream_taken(&self, _: u32) {}
         fn is_full(&self) -> bool {
             false
         }

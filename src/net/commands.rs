@@ -32,6 +32,11 @@ impl Local {
                     pumped.feed(&bytes);
                 }
             }
+            Command::AwaitTaken(stream) => {
+                if let Some(pumped) = self.streams.borrow().get(&stream) {
+                    pumped.await_taken();
+                }
+            }
             Command::Written(stream, n) => {
                 if let Some(pumped) = self.streams.borrow().get(&stream) {
                     pumped.written(n);

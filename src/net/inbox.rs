@@ -41,7 +41,10 @@ pub trait Inbox: Send + Sync {
     /// Bytes for a stream that JavaScript pumps.
     fn stream_write(&self, stream: u32, bytes: &[u8]);
     /// A connection has been closed: `stream` is the number it was handed over with.
-    fn stream_end(&self, stream: u32);
+    /// `abort`: without waiting for what is still to be written.
+    fn stream_end(&self, stream: u32, abort: bool);
+    /// All input of a pumped stream has been taken: JavaScript may read on.
+    fn stream_taken(&self, stream: u32);
 
     /// Whether so much waits for JavaScript that nothing more should be read.
     fn is_full(&self) -> bool;

@@ -193,7 +193,7 @@ impl Link {
             match self.carrier.write(&queue.0[queue.1..]) {
                 Ok(n) if n > 0 => {
                     queue.1 += n;
-                    self.wrote(local);
+                    self.pumped(local);
                 }
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
                     drop(queue);
@@ -212,8 +212,8 @@ impl Link {
         queue.1 = 0;
     }
 
-    /// Has JavaScript woken for what it is to write itself.
-    fn wrote(&self, local: &Local) {
+    /// Has JavaScript woken for what it is to do with a stream that it pumps.
+    fn pumped(&self, local: &Local) {
         if self.carrier.is_pumped() {
             local.ring_later(&self.inbox);
         }
@@ -238,7 +238,7 @@ impl Link {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             queue.1 += n;
-            self.wrote(local);
+            self.pumped(local);
             // Give back what was written once it is most of the buffer: linear over all.
             if queue.1 > queue.0.len() / 2 {
                 let at = std::mem::take(&mut queue.1);
@@ -313,7 +313,9 @@ impl Link {
                 return Poll::Pending;
             }
             let mut buffer = local.read_buffer();
-            let n = match std::task::ready!(self.carrier.poll_read(cx, &mut buffer)) {
+            let read = self.carrier.poll_read(cx, &mut buffer);
+            self.pumped(local);
+            let n = match std::task::ready!(read) {
                 Ok(0) | Err(_) => return Poll::Ready(()),
                 Ok(n) => n,
             };
@@ -421,7 +423,8 @@ impl Drop for End<'_> {
             self.link.lost(self.local, closure);
         }
         self.local.forget_stream(self.link.stream);
-        self.link.inbox.stream_end(self.link.stream);
+        let abort = matches!(was, State::Dead | State::Closing);
+        self.link.inbox.stream_end(self.link.stream, abort);
         self.local.ring_later(&self.link.inbox);
         self.local.settle();
     }

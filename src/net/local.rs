@@ -207,7 +207,7 @@ impl Local {
                             Socket::Probe => session.probe_lost(out),
                         });
                     }
-                    inbox.stream_end(stream);
+                    inbox.stream_end(stream, true);
                     return self.ring_later(&inbox);
                 }
             },

@@ -54,6 +54,8 @@ pub enum Command {
     Attach(Box<Attach>),
     /// Input of a pumped stream; empty: its end.
     Feed(u32, Vec<u8>),
+    /// Tell when all input of a pumped stream so far has been taken.
+    AwaitTaken(u32),
     /// JavaScript has written so many bytes of a pumped stream.
     Written(u32, usize),
     /// Send a packet on a session's WebSocket.

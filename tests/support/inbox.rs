@@ -168,7 +168,9 @@ impl Inbox for Environment {
         self.append(Event::Written(stream, bytes.into()));
     }
 
-    fn stream_end(&self, stream: u32) {
+    fn stream_taken(&self, _: u32) {}
+
+    fn stream_end(&self, stream: u32, _: bool) {
         self.append(Event::Ended(stream));
     }
 
