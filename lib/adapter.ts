@@ -25,6 +25,10 @@ interface Audience {
   reach: number;
 }
 
+/** Not a value of {@link reach}: the audience is to be put together again. */
+const NEVER = -1;
+const NOBODY: Audience = { handles: new Uint32Array(0), others: [], reach: NEVER };
+
 /** The default adapter. */
 export class InMemoryAdapter extends Adapter {
   private everybody: Audience | null = null;
@@ -79,7 +83,10 @@ export class InMemoryAdapter extends Adapter {
     }
     const known = this.audiences.get(room);
     if (known?.reach === reach.value) return known;
-    const audience = this.gather(this.rooms.get(room) ?? []);
+    const members = this.rooms.get(room);
+    // Not kept: there is no end to the rooms that nobody is in.
+    if (members === undefined) return NOBODY;
+    const audience = this.gather(members);
     this.audiences.set(room, audience);
     return audience;
   }
@@ -93,9 +100,14 @@ export class InMemoryAdapter extends Adapter {
   private gather(ids: Iterable<SocketId>): Audience {
     const handles: number[] = [];
     const others: Socket[] = [];
+    let whole = true;
     for (const id of ids) {
       const socket = this.nsp.sockets.get(id);
-      if (socket === undefined) continue;
+      if (socket === undefined) {
+        // It has joined in a middleware and is not connected yet; nothing tells when it is.
+        whole = false;
+        continue;
+      }
       const { conn } = socket as any;
       if (isNative(conn) && conn._plain && !socket._hasOutgoingListeners) {
         handles.push(conn._handle);
@@ -103,7 +115,7 @@ export class InMemoryAdapter extends Adapter {
         others.push(socket as any);
       }
     }
-    return { handles: Uint32Array.from(handles), others, reach: reach.value };
+    return { handles: Uint32Array.from(handles), others, reach: whole ? reach.value : NEVER };
   }
 }
 

@@ -9,13 +9,12 @@ import {
   secureClient,
   secureJoin,
   securePair,
-  secureTest,
   serveSecure,
-  settled,
 } from "../support/secure.mjs";
 import { listen } from "../support/server.mjs";
 import { Server } from "../support/subject.mjs";
 import { defer, once, until } from "../support/wait.mjs";
+import { settled } from "../support/ways.mjs";
 
 eachSecureWay("events and acks, both ways", async (t, options, way) => {
   const { socket, client } = await securePair(t, options);
@@ -185,13 +184,16 @@ for (const [title, [end, reasons, server]] of Object.entries(ENDINGS)) {
   });
 }
 
-eachSecureWay("a client that does not trust the server is refused by itself", async (t, options) => {
-  const { io, port } = await serveSecure(t);
-  const client = secureClient(t, port, { ...options, ca: [] });
-  const [error] = await once(client, "connect_error");
-  assert.ok(error instanceof Error);
-  assert.equal(io.engine.clientsCount, 0);
-});
+eachSecureWay(
+  "a client that does not trust the server is refused by itself",
+  async (t, options) => {
+    const { io, port } = await serveSecure(t);
+    const client = secureClient(t, port, { ...options, ca: [] });
+    const [error] = await once(client, "connect_error");
+    assert.ok(error instanceof Error);
+    assert.equal(io.engine.clientsCount, 0);
+  },
+);
 
 eachSecureWay("the HTTP/1.1 side of a secure HTTP/2 server", async (t, options, way) => {
   const httpServer = http2.createSecureServer({ ...certificate, allowHTTP1: true });

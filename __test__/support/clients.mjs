@@ -8,7 +8,7 @@ import { defer, once } from "./wait.mjs";
 export const WAYS = {
   polling: { transports: ["polling"] },
   websocket: { transports: ["websocket"] },
-  default: {},
+  default: { transports: ["polling", "websocket"] },
 };
 
 /** A client of `port`, not awaited and closed after the test `t`. Options as in socket.io-client. */

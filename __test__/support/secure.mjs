@@ -8,10 +8,11 @@ import path from "node:path";
 import { test } from "node:test";
 import tls from "node:tls";
 import { io as connect } from "socket.io-client";
-import { connected, WAYS } from "./clients.mjs";
+import { connected } from "./clients.mjs";
 import { closeHttp, closeServer, listen } from "./server.mjs";
-import { Server } from "./subject.mjs";
+import { beyond, isOracle, Server } from "./subject.mjs";
 import { defer, once, within } from "./wait.mjs";
+import { WAYS } from "./ways.mjs";
 import { Wire } from "./wire.mjs";
 
 /** A self-signed certificate for 127.0.0.1 as `{ key, cert }` (PEM), or `{ missing }`: why not. */
@@ -42,6 +43,9 @@ export function secureTest(title, fn) {
     return fn(t);
   });
 }
+
+/** The same for a promise that goes beyond upstream: skipped under the oracle. */
+export const secureBeyond = isOracle ? beyond : secureTest;
 
 /** One test per way of connecting over TLS; `fn(t, options, way)` gets the client options of it. */
 export function eachSecureWay(title, fn) {
@@ -89,12 +93,6 @@ export async function secureJoin(t, io, port, options) {
 export async function securePair(t, { server, ...options } = {}) {
   const served = await serveSecure(t, server);
   return { ...served, ...(await secureJoin(t, served.io, served.port, options)) };
-}
-
-/** Resolves once a client that upgrades by itself has done so; the other ways are ready at once. */
-export async function settled(client, way) {
-  const { engine } = client.io;
-  if (way === "default" && engine.transport.name !== "websocket") await once(engine, "upgrade");
 }
 
 /** Raw bytes over TLS; `wire.tcp` is the connection below, to be cut. */

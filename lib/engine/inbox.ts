@@ -62,22 +62,38 @@ const TYPE_BINARY_EVENT = 5;
 const TYPE_BINARY_ACK = 6;
 
 const recipients: (Recipient | undefined)[] = [];
+/** Sessions that have ended natively and whose slot is in use again; that news is on its way. */
+const displaced = new Map<number, Recipient>();
 const streams = new Map<number, StreamEvents>();
 
 /** Has the records of a session handed to `recipient`. */
 export function register(recipient: Recipient): void {
-  recipients[recipient._handle & SLOT_MASK] = recipient;
+  const slot = recipient._handle & SLOT_MASK;
+  const before = recipients[slot];
+  if (before !== undefined) displaced.set(before._handle, before);
+  recipients[slot] = recipient;
 }
 
 /** Records of the session are dropped from now on. */
 export function unregister(recipient: Recipient): void {
   const slot = recipient._handle & SLOT_MASK;
   if (recipients[slot] === recipient) recipients[slot] = undefined;
+  else displaced.delete(recipient._handle);
+}
+
+function recipientOf(handle: number): Recipient | undefined {
+  const found = recipients[handle & SLOT_MASK];
+  return found !== undefined && found._handle === handle ? found : displaced.get(handle);
 }
 
 /** Has the events of a stream handed to `events`, until its end. */
 export function registerStream(stream: number, events: StreamEvents): void {
   streams.set(stream, events);
+}
+
+/** The stream was not taken. */
+export function forgetStream(stream: number): void {
+  streams.delete(stream);
 }
 
 /** What is done when an adopted connection has ended; its number is below 2^16. */
@@ -106,6 +122,10 @@ function work(batches: number): void {
       while (at < items.length) dispatch(items[at]);
     }
     done = true;
+    // What was worked off may be large, and the next batch far away.
+    items = [];
+    values = [];
+    at = 0;
   } finally {
     draining = false;
     if (!done) process.nextTick(drain);
@@ -115,7 +135,19 @@ function work(batches: number): void {
 /** Works off what has arrived until now. */
 export function drain(): void {
   work(calls.waiting());
-  calls.rest();
+  goOn();
+}
+
+let goingOn = false;
+
+/** Has what is left worked off in the next turn of the loop; if nothing is, the engine wakes. */
+function goOn(): void {
+  if (!calls.rest() || goingOn) return;
+  goingOn = true;
+  setImmediate(() => {
+    goingOn = false;
+    wakeSafely();
+  });
 }
 
 /**
@@ -124,7 +156,7 @@ export function drain(): void {
  */
 function wake(): void {
   work(1);
-  if (calls.rest()) setImmediate(wakeSafely);
+  goOn();
 }
 
 function wakeSafely(): void {
@@ -167,8 +199,7 @@ function dispatch(code: number): void {
   const name: number = items[at + 1];
   if (code >= STREAM_WRITE) return dispatchStream(code, name);
   const first = items[at + 2];
-  const found = recipients[name & SLOT_MASK];
-  const to = found !== undefined && found._handle === name ? found : undefined;
+  const to = recipientOf(name);
   switch (code) {
     case EVENT:
       at += 3;

@@ -351,10 +351,13 @@ export class Server extends EventEmitter {
     }
     const id = await this.newId(req);
     if (typeof id !== "string") return this.refuseUpgrade(upgrade, id);
+    let handle = 0;
     acceptUpgrade(upgrade, this.closed, () => this.upgradeHeaders(granted, true), {
       attach: (connection) => {
         const request = this.openRequest(id, "websocket");
-        const handle = engine.openWebSocket(this.native, request, connection);
+        handle = engine.openWebSocket(this.native, request, connection);
+      },
+      attached: () => {
         const conn = this.addSession(req, id, handle, true);
         this.announceOpen("flush", conn, "");
         this.announceOpen("drain", conn, "");
@@ -435,12 +438,24 @@ export class Server extends EventEmitter {
     return this;
   }
 
+  private noteListener(event: string | symbol): void {
+    if (event !== "flush" && event !== "drain") return;
+    this._watched = true;
+    reach.value++;
+  }
+
   override on(event: string | symbol, listener: (...args: any[]) => void): this {
-    if (event === "flush" || event === "drain") {
-      this._watched = true;
-      reach.value++;
-    }
+    this.noteListener(event);
     return super.on(event, listener);
+  }
+
+  override addListener(event: string | symbol, listener: (...args: any[]) => void): this {
+    return this.on(event, listener);
+  }
+
+  override prependListener(event: string | symbol, listener: (...args: any[]) => void): this {
+    this.noteListener(event);
+    return super.prependListener(event, listener);
   }
 }
 

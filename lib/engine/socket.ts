@@ -474,6 +474,7 @@ export class Socket extends LeanEmitter implements Recipient {
     this._websocket = true;
     this.upgrading = false;
     this.upgraded = true;
+    this._blocked = false;
     reach.value++;
     this.emit("upgrade", this.transport);
     this._ondelivery();

@@ -1,7 +1,7 @@
 /** WebSocket upgrades: checks, the 101, and the connection's way into the native engine. */
 import { type Server as NetServer, Socket as NetSocket } from "node:net";
 import type { Duplex } from "node:stream";
-import { registerStream, setAdoptedEnd } from "./inbox";
+import { forgetStream, registerStream, setAdoptedEnd } from "./inbox";
 import { type Connection, engine, hold } from "./native";
 import type { EngineRequest } from "./request";
 
@@ -17,6 +17,8 @@ export interface UpgradeRequest {
 export interface Acceptor {
   /** Hands the connection to the native engine; may throw. */
   attach(connection: Connection): void;
+  /** The engine has it; the addresses of the socket can still be read. */
+  attached?(): void;
 }
 
 /** Refuses an upgrade request and ends its connection. */
@@ -89,10 +91,27 @@ function handOver(upgrade: UpgradeRequest, response: string, acceptor: Acceptor)
   // The one that accepted it, which counts it; `server` may name another.
   const server: NetServer | undefined = (socket as any)._server ?? undefined;
   const connection = { stream: ownerNumber(server), fd, head: pending(upgrade), response };
-  acceptor.attach(connection);
-  hold();
+  if (!attach(acceptor, connection)) {
+    socket.destroy();
+    return;
+  }
   if (server !== undefined) (server as any)._connections++;
-  socket.destroy();
+  try {
+    acceptor.attached?.();
+  } finally {
+    socket.destroy();
+  }
+}
+
+/** `false` if the engine cannot take it, for want of descriptors: one client's loss, no crash. */
+function attach(acceptor: Acceptor, connection: Connection): boolean {
+  try {
+    acceptor.attach(connection);
+  } catch {
+    return false;
+  }
+  hold();
+  return true;
 }
 
 /** What has been received and not been read: it comes with the request, or after it. */
@@ -153,7 +172,8 @@ function pump(upgrade: UpgradeRequest, response: string, acceptor: Acceptor): vo
   const stream = engine.nextStream();
   registerStream(stream, {
     write(data) {
-      socket.write(data, () => engine.written(stream, data.length));
+      if (data.length === 0) socket.end();
+      else socket.write(data, () => engine.written(stream, data.length));
     },
     taken() {
       socket.resume();
@@ -162,12 +182,16 @@ function pump(upgrade: UpgradeRequest, response: string, acceptor: Acceptor): vo
       if (abort) return socket.destroy();
       socket.end(() => socket.destroy());
       // A peer that does not read would keep it for ever.
-      setTimeout(() => socket.destroy(), CLOSE_WAIT).unref();
+      const timer = setTimeout(() => socket.destroy(), CLOSE_WAIT).unref();
+      socket.once("close", () => clearTimeout(timer));
     },
   });
   const finish = () => engine.feed(stream, Buffer.alloc(0));
-  acceptor.attach({ stream, head: pending(upgrade), response });
-  hold();
+  if (!attach(acceptor, { stream, head: pending(upgrade), response })) {
+    forgetStream(stream);
+    socket.destroy();
+    return;
+  }
   let fed = 0;
   socket.on("data", (chunk: Buffer) => {
     engine.feed(stream, chunk);
@@ -179,4 +203,5 @@ function pump(upgrade: UpgradeRequest, response: string, acceptor: Acceptor): vo
   });
   socket.once("end", finish);
   socket.once("close", finish);
+  acceptor.attached?.();
 }

@@ -140,24 +140,31 @@ pub struct Connection {
 }
 
 impl Connection {
-    fn attach(
-        self,
-        inbox: Arc<dyn Inbox>,
-        peer: Option<Arc<Peer>>,
-        role: Socket,
-        first: Vec<Outgoing>,
-    ) -> Result<()> {
-        let source = match self.fd {
+    /// Where its bytes come from. Taken before anything depends on it, for it may fail.
+    fn source(&self) -> Result<Source> {
+        match self.fd {
             #[cfg(unix)]
             Some(fd) => {
                 // SAFETY: the caller read the descriptor from a socket that it destroys after
                 // this call.
-                Source::Socket(unsafe { crate::net::carrier::adopt(fd) }.map_err(failure)?)
+                unsafe { crate::net::carrier::adopt(fd) }
+                    .map(Source::Socket)
+                    .map_err(failure)
             }
             #[cfg(not(unix))]
-            Some(_) => return Err(failure("sockets cannot be adopted on this system")),
-            None => Source::Stream,
-        };
+            Some(_) => Err(failure("sockets cannot be adopted on this system")),
+            None => Ok(Source::Stream),
+        }
+    }
+
+    fn attach(
+        self,
+        source: Source,
+        inbox: Arc<dyn Inbox>,
+        peer: Option<Arc<Peer>>,
+        role: Socket,
+        first: Vec<Outgoing>,
+    ) {
         runtime().attach(Attach {
             peer,
             role,
@@ -168,7 +175,6 @@ impl Connection {
             response: self.response.into_bytes(),
             first,
         });
-        Ok(())
     }
 }
 
@@ -238,7 +244,7 @@ impl Engine {
         unsafe { hub.bell().hold(env.raw(), false) };
         let leaving = hub.clone();
         env.add_env_cleanup_hook((), move |()| {
-            leaving.bell().remove();
+            leaving.leave();
             runtime().send_all(|| Command::Leave(leaving.clone()));
         })?;
         Ok(Self { hub, boundary })
@@ -292,18 +298,12 @@ impl Engine {
         request: OpenRequest,
         connection: Connection,
     ) -> Result<u32> {
+        let source = connection.source()?;
         let peer = self.open(options, &request, true)?;
-        let handle = peer.handle;
-        let attached = connection.attach(
-            self.hub.clone(),
-            Some(peer),
-            Socket::Main,
-            request.packets(),
-        );
-        if attached.is_err() {
-            runtime().table().remove(handle);
-        }
-        attached.map(|()| handle.raw())
+        let handle = peer.handle.raw();
+        let inbox = self.hub.clone();
+        connection.attach(source, inbox, Some(peer), Socket::Main, request.packets());
+        Ok(handle)
     }
 
     fn open(
@@ -322,17 +322,21 @@ impl Engine {
     #[napi]
     pub fn upgrade(&mut self, handle: u32, connection: Connection) -> Result<bool> {
         self.flush();
+        let source = connection.source()?;
         let peer = runtime().table().get(Handle::from_raw(handle));
         let granted = peer.filter(|peer| runtime().upgrade(peer));
         let taken = granted.is_some();
-        connection.attach(self.hub.clone(), granted, Socket::Probe, Vec::new())?;
+        let inbox = self.hub.clone();
+        connection.attach(source, inbox, granted, Socket::Probe, Vec::new());
         Ok(taken)
     }
 
     /// Accepts a WebSocket only to close it.
     #[napi]
     pub fn turn_away(&self, connection: Connection) -> Result<()> {
-        connection.attach(self.hub.clone(), None, Socket::Probe, Vec::new())
+        let source = connection.source()?;
+        connection.attach(source, self.hub.clone(), None, Socket::Probe, Vec::new());
+        Ok(())
     }
 
     /// Checks the headers of an upgrade request (RFC 6455, 4.2.1).

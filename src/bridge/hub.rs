@@ -35,12 +35,17 @@ pub struct Hub {
     bytes: AtomicUsize,
     /// Somebody stopped reading because of them.
     stopped: AtomicBool,
+    /// The environment is gone; changes under the lock of the batches.
+    left: AtomicBool,
     bell: Bell,
 }
 
 impl Hub {
     fn append(&self, write: impl FnOnce(&mut Batch)) {
         let mut batches = lock(&self.batches);
+        if self.left.load(Ordering::Relaxed) {
+            return;
+        }
         if batches.back().is_none_or(Batch::is_full) {
             batches.push_back(Batch::default());
         }
@@ -74,11 +79,19 @@ impl Hub {
     pub fn take(&self) -> Option<Batch> {
         let batch = lock(&self.batches).pop_front()?;
         let bytes = batch.bytes();
-        let left = self.bytes.fetch_sub(bytes, Ordering::Relaxed) - bytes;
-        if left < MAX_INBOX_BYTES / 2 && self.stopped.swap(false, Ordering::AcqRel) {
+        let left = self.bytes.fetch_sub(bytes, Ordering::SeqCst) - bytes;
+        if left < MAX_INBOX_BYTES / 2 && self.stopped.swap(false, Ordering::SeqCst) {
             runtime().send_all(|| Command::Resume);
         }
         Some(batch)
+    }
+
+    /// The environment is gone: nobody takes what waits, or what may still be appended.
+    pub fn leave(&self) {
+        self.bell.remove();
+        let mut batches = lock(&self.batches);
+        self.left.store(true, Ordering::Relaxed);
+        batches.clear();
     }
 
     /// The bell.
@@ -128,9 +141,14 @@ impl Inbox for Hub {
         if self.bytes.load(Ordering::Relaxed) <= MAX_INBOX_BYTES || self.bell.is_gone() {
             return false;
         }
-        self.stopped.store(true, Ordering::Release);
-        // JavaScript may have caught up in between; then nobody would resume.
-        self.bytes.load(Ordering::Relaxed) > MAX_INBOX_BYTES
+        // Sequentially consistent with `take`: either this sees what was taken, or `take` sees that
+        // somebody stopped. Else nobody would resume.
+        self.stopped.store(true, Ordering::SeqCst);
+        self.bytes.load(Ordering::SeqCst) > MAX_INBOX_BYTES
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
     }
 
     fn needs_ring(&self) -> bool {

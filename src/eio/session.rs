@@ -138,7 +138,9 @@ impl Session {
     /// A session that has just shaken hands over a WebSocket (`websocket`) or a poll.
     pub fn new(protocol: u8, websocket: bool, config: &EngineConfig, now: u64) -> Self {
         let interval = config.ping_interval();
-        let heartbeat_by = now + interval + config.ping_timeout();
+        let heartbeat_by = now
+            .saturating_add(interval)
+            .saturating_add(config.ping_timeout());
         Self {
             protocol,
             state: State::Open,
@@ -146,7 +148,7 @@ impl Session {
             upgrade: Upgrade::None,
             poll_pending: false,
             extended: false,
-            ping_at: now + interval,
+            ping_at: now.saturating_add(interval),
             pong_by: if protocol == 3 { heartbeat_by } else { 0 },
             upgrade_by: 0,
             flush_at: 0,
@@ -195,16 +197,18 @@ impl Session {
                 return self.end(HEARTBEAT_DIRECTION, out);
             }
             Packet::Text(Type::Ping, _) => {
-                self.pong_by = now + config.ping_interval() + config.ping_timeout();
+                self.pong_by = now
+                    .saturating_add(config.ping_interval())
+                    .saturating_add(config.ping_timeout());
                 self.send(Packet::Text(Type::Pong, ""), out);
             }
             Packet::Text(Type::Pong, _) => {
                 self.pong_by = 0;
-                self.ping_at = now + config.ping_interval();
+                self.ping_at = now.saturating_add(config.ping_interval());
             }
             // Anything else shows that the client lives, but only once for each ping.
             _ if self.pong_by != 0 && self.protocol != 3 && !self.extended => {
-                self.pong_by = now + config.ping_timeout();
+                self.pong_by = now.saturating_add(config.ping_timeout());
                 self.extended = true;
             }
             _ => {}
@@ -269,6 +273,14 @@ impl Session {
         }
     }
 
+    /// A request of the polling transport broke. It is not the session's any more once that has
+    /// moved.
+    pub fn request_failed(&mut self, closure: Closure, out: &mut impl Output) {
+        if !self.websocket {
+            self.end(closure, out);
+        }
+    }
+
     /// The body of a POST arrived, already turned into text.
     pub fn push(&mut self, body: &str, config: &EngineConfig, now: u64, out: &mut impl Output) {
         for piece in payload::decode(body) {
@@ -327,7 +339,7 @@ impl Session {
             return false;
         }
         self.upgrade = Upgrade::Waiting;
-        self.upgrade_by = now + config.upgrade_timeout();
+        self.upgrade_by = now.saturating_add(config.upgrade_timeout());
         true
     }
 
@@ -383,7 +395,7 @@ impl Session {
         if self.protocol != 3 && self.pong_by != 0 {
             // The ping may have gone down with the old transport: ask again in an interval.
             self.pong_by = 0;
-            self.ping_at = now + config.ping_interval();
+            self.ping_at = now.saturating_add(config.ping_interval());
         }
         out.upgraded();
         for packet in std::mem::take(&mut self.buffer) {
@@ -416,7 +428,7 @@ impl Session {
             && self.ping_at <= now
             && self.state != State::Closed
         {
-            self.pong_by = now + config.ping_timeout();
+            self.pong_by = now.saturating_add(config.ping_timeout());
             self.extended = false;
             if self.state == State::Open {
                 out.pinging();
@@ -429,7 +441,7 @@ impl Session {
     /// Puts off what would end the session by `ms`: its input is not being read.
     pub fn postpone(&mut self, now: u64, ms: u64) {
         if self.pong_by != 0 {
-            self.pong_by = self.pong_by.max(now + ms);
+            self.pong_by = self.pong_by.max(now.saturating_add(ms));
         }
     }
 

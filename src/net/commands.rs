@@ -2,7 +2,6 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::Waker;
 
 use super::carrier::Carrier;
 use super::entry::Effects;
@@ -62,7 +61,7 @@ impl Local {
                 }
             }
             Command::Forget(handle) => self.forget(handle),
-            Command::Resume => self.parked.take().into_iter().for_each(Waker::wake),
+            Command::Resume => self.resume(),
             Command::Leave(inbox) => self.leave(&inbox),
         }
     }
@@ -79,7 +78,7 @@ impl Local {
         for entry in gone {
             entry.with(self, |session, _, now, out| session.close(true, now, out));
         }
-        self.parked.take().into_iter().for_each(Waker::wake);
+        self.resume();
     }
 
     fn carry_out(self: &Rc<Self>, bytes: &[u8]) {
@@ -126,9 +125,11 @@ impl Local {
                         self.deliver(raw, flags, binary, data, |link| {
                             link.append(self, &[&frame])
                         });
+                        self.settle_if_much();
                     }
                 }
             }
+            self.settle_if_much();
         }
     }
 

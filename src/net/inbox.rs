@@ -39,6 +39,7 @@ pub trait Inbox: Send + Sync {
     /// The session has ended.
     fn closed(&self, handle: Handle, closure: &Closure);
     /// Bytes for a stream that JavaScript pumps.
+    /// No bytes: that was the last of it.
     fn stream_write(&self, stream: u32, bytes: &[u8]);
     /// A connection has been closed: `stream` is the number it was handed over with.
     /// `abort`: without waiting for what is still to be written.
@@ -48,6 +49,8 @@ pub trait Inbox: Send + Sync {
 
     /// Whether so much waits for JavaScript that nothing more should be read.
     fn is_full(&self) -> bool;
+    /// Whether what stopped reading because of [`Inbox::is_full`] has yet to be resumed.
+    fn is_stopped(&self) -> bool;
     /// Whether the JavaScript thread has to be woken for what was appended. Says so once.
     fn needs_ring(&self) -> bool;
     /// Wakes the JavaScript thread.

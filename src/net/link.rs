@@ -56,6 +56,8 @@ pub struct Link {
     run: Cell<u64>,
     /// The volatile message under way is being dropped.
     dropping: Cell<bool>,
+    /// See [`Local::park`].
+    parked: Cell<u64>,
     waker: RefCell<Option<Waker>>,
 }
 
@@ -80,6 +82,7 @@ impl Link {
             dirty: Cell::new(false),
             run: Cell::new(0),
             dropping: Cell::new(false),
+            parked: Cell::new(0),
             waker: RefCell::default(),
         })
     }
@@ -119,6 +122,7 @@ impl Link {
         }
         for piece in pieces {
             queue.0.extend_from_slice(piece);
+            local.count_queued(piece.len());
         }
         let waiting = queue.0.len() - queue.1;
         drop(queue);
@@ -292,11 +296,12 @@ impl Link {
                     if !self.carrier.shutdown() {
                         return Poll::Ready(());
                     }
+                    self.pumped(local);
                     self.state.set(State::Ended);
                     continue;
                 }
                 State::Open if self.inbox.is_full() => {
-                    local.park(cx.waker().clone());
+                    local.park(cx.waker(), &self.parked);
                     return Poll::Pending;
                 }
                 State::Open => {}

@@ -28,6 +28,9 @@ const SPARE_BUFFERS: usize = 64;
 /// A larger buffer is not kept.
 const SPARE_BUFFER_BYTES: usize = 64 << 10;
 
+/// Bytes queued in a row, over all connections, after which they are written.
+const UNSETTLED_BYTES: usize = 1 << 20;
+
 /// The part of an I/O thread that only it sees.
 pub struct Local {
     pub(super) shared: Arc<Shared>,
@@ -38,13 +41,17 @@ pub struct Local {
     pub(super) timers: Notify,
     dirty: RefCell<Vec<Rc<Link>>>,
     overflowed: RefCell<Vec<Rc<Link>>>,
-    pub(super) parked: RefCell<Vec<Waker>>,
+    parked: RefCell<Vec<Waker>>,
+    /// Counts how often JavaScript has caught up, from 1.
+    resumed: Cell<u64>,
     pub(super) bells: RefCell<Vec<Arc<dyn Inbox>>>,
     pub(super) bell: Notify,
     buffer: RefCell<Box<[u8]>>,
     spare: RefCell<Vec<Vec<u8>>>,
     /// Counts runs, so that a volatile message knows what was sent in its own.
     pub(super) run: Cell<u64>,
+    /// Bytes queued on connections since all was last written.
+    unsettled: Cell<usize>,
 }
 
 impl Local {
@@ -59,11 +66,13 @@ impl Local {
             dirty: RefCell::default(),
             overflowed: RefCell::default(),
             parked: RefCell::default(),
+            resumed: Cell::new(1),
             bells: RefCell::default(),
             bell: Notify::new(),
             buffer: RefCell::new(vec![0; READ_BUFFER_BYTES].into()),
             spare: RefCell::default(),
             run: Cell::new(0),
+            unsettled: Cell::new(0),
         })
     }
 
@@ -91,6 +100,19 @@ impl Local {
         self.run.get()
     }
 
+    /// Bytes were queued on a connection.
+    pub fn count_queued(&self, bytes: usize) {
+        self.unsettled.set(self.unsettled.get() + bytes);
+    }
+
+    /// Writes before much is queued: a broadcast is copied for each connection, and a run of large
+    /// ones would exist as often as there are clients before the kernel is asked to take it.
+    pub(super) fn settle_if_much(self: &Rc<Self>) {
+        if self.unsettled.get() > UNSETTLED_BYTES {
+            self.settle();
+        }
+    }
+
     /// The connection has something to write.
     pub fn mark_dirty(&self, link: Rc<Link>) {
         self.dirty.borrow_mut().push(link);
@@ -101,9 +123,24 @@ impl Local {
         self.overflowed.borrow_mut().push(link.clone());
     }
 
-    /// Wakes `waker` when JavaScript has caught up.
-    pub fn park(&self, waker: Waker) {
-        self.parked.borrow_mut().push(waker);
+    /// Wakes `waker` when JavaScript has caught up; once for each time, which `since` remembers.
+    pub fn park(&self, waker: &Waker, since: &Cell<u64>) {
+        if since.replace(self.resumed.get()) != self.resumed.get() {
+            self.parked.borrow_mut().push(waker.clone());
+        }
+    }
+
+    /// JavaScript has caught up.
+    pub(super) fn resume(&self) {
+        self.resumed.set(self.resumed.get() + 1);
+        self.parked.take().into_iter().for_each(Waker::wake);
+    }
+
+    /// Does something for everybody: a fault in it must not stop the thread that serves them.
+    pub(super) fn guard(&self, f: impl FnOnce()) {
+        if std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)).is_err() {
+            self.count_panic();
+        }
     }
 
     /// Counts a fault of ours.
@@ -122,6 +159,7 @@ impl Local {
 
     /// Writes what was queued, and ends the connections for which too much is.
     pub fn settle(self: &Rc<Self>) {
+        self.unsettled.set(0);
         loop {
             let dirty = self.dirty.take();
             let overflowed = self.overflowed.take();
@@ -252,15 +290,17 @@ impl Local {
                 continue;
             }
             entry.armed.set(u64::MAX);
-            entry.with(self, |session, config, now, out| {
-                if out.entry.peer.inbox.is_full() {
-                    // Not read from, the client cannot show that it lives.
-                    session.postpone(now, config.ping_timeout());
-                }
-                session.tick(config, now, out);
+            self.guard(|| {
+                entry.with(self, |session, config, now, out| {
+                    if out.entry.peer.inbox.is_stopped() {
+                        // Not read from, the client cannot show that it lives.
+                        session.postpone(now, config.ping_timeout());
+                    }
+                    session.tick(config, now, out);
+                })
             });
         }
-        self.settle();
+        self.guard(|| self.settle());
         self.wheel.borrow().next_deadline()
     }
 

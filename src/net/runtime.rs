@@ -177,8 +177,10 @@ impl Runtime {
 
     /// A POST broke: the session ends. Returns the answer to the pending poll.
     pub fn fail(&self, handle: Handle, closure: Closure) -> Option<String> {
-        self.with(handle, |session, _, _, out| session.end(closure, out))?
-            .1
+        self.with(handle, |session, _, _, out| {
+            session.request_failed(closure, out)
+        })?
+        .1
     }
 
     /// A POST's body arrived. Returns the answer to the pending poll, if it is due now.

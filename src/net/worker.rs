@@ -112,13 +112,9 @@ pub async fn run(shared: Arc<Shared>, workers: usize) {
         local.shared.notified.store(false, Ordering::Release);
         let commands = std::mem::take(&mut *lock(&local.shared.queue));
         for command in commands {
-            // A fault in one command must not stop the thread that serves everybody.
-            let attempt = std::panic::AssertUnwindSafe(|| local.command(command));
-            if std::panic::catch_unwind(attempt).is_err() {
-                local.count_panic();
-            }
+            local.guard(|| local.command(command));
         }
-        local.settle();
+        local.guard(|| local.settle());
     }
 }
 

@@ -178,6 +178,9 @@ impl Inbox for Environment {
         self.full.load(Ordering::SeqCst)
     }
 
+    fn is_stopped(&self) -> bool {
+        self.is_full()
+    }
     fn needs_ring(&self) -> bool {
         let mut state = self.state.lock().expect("a lock");
         let needed = !state.appended.is_empty() && !state.rung;

@@ -3,7 +3,7 @@ import https from "node:https";
 import { letGo, obey, tell } from "../../support/parent.mjs";
 import { certificate } from "../../support/secure.mjs";
 import { Server } from "../../support/subject.mjs";
-import { once } from "../../support/wait.mjs";
+import { once, until } from "../../support/wait.mjs";
 
 const httpServer = https.createServer(certificate);
 const io = new Server(httpServer);
@@ -16,7 +16,8 @@ obey({
     letGo();
   },
   // nothing is closed by force here: open connections alone keep the process
-  leave: () => {
+  leave: async () => {
+    await until(() => io.engine.clientsCount === 0, "the clients have left");
     httpServer.close();
     httpServer.closeIdleConnections();
     letGo();
