@@ -98,10 +98,10 @@ for (const form of FORMS) {
     const server = await counting(t, form);
     await server.tell("throwOnSpam");
     const ws = await server.join();
-    const spam = Array(100).fill('42["spam"]');
-    await ws.sendText(...spam);
-    await server.reported(({ thrown }) => thrown.length > 0);
-    await ws.sendText(...spam);
+    const spam = '42["spam"]';
+    await ws.sendText(spam);
+    await server.child.message("throwing");
+    for (let i = 1; i < 200; i++) await ws.sendText(spam);
     const { thrown } = await server.reported(({ spam }) => spam === 200);
     assert.deepEqual(thrown, ["a listener threw"]);
     await answers(ws);
@@ -113,10 +113,10 @@ for (const form of FORMS) {
     const clients = await Promise.all(Array.from({ length: 100 }, () => server.join()));
     // Who does not read leaves the whole of it to the server.
     for (const ws of clients) ws.socket.pause();
-    server.child.send("broadcast", { count: 16, bytes: MEBIBYTE });
+    server.child.send("broadcast", { count: 8, bytes: MEBIBYTE });
     const grown = Math.round((await server.child.message("grown")).grown / MEBIBYTE);
-    t.diagnostic(`grown by ${grown} MiB for 16 MiB to 100 clients`);
-    assert.ok(grown < 250, `grown by ${grown} MiB for 16 MiB to 100 clients`);
+    t.diagnostic(`grown by ${grown} MiB for 8 MiB to 100 clients`);
+    assert.ok(grown < 250, `grown by ${grown} MiB for 8 MiB to 100 clients`);
     await server.end();
   });
 
@@ -167,9 +167,8 @@ for (const form of FORMS) {
     await ws.sendText("5");
     await until(() => io.engine.clients[session.sid]?.upgraded, "the session is upgraded");
 
-    const left = once(post.socket, "close");
     post.destroy();
-    await left;
+    await until(() => post.socket.closed, "the POST is gone");
     await stillServes(); // whoever comes after the abort is served after it was noticed
     assert.equal(accounts.get(id).reason, undefined);
     await answers(ws);

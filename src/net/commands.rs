@@ -17,6 +17,9 @@ use crate::eio::packet::{Packet, Type};
 use crate::eio::session::Session;
 use crate::ws::frame::Opcode;
 
+/// Frames of broadcasts from this length on are shared between connections, not copied.
+const SHARED_BYTES: usize = 16 << 10;
+
 impl Local {
     /// Does what is asked.
     pub(super) fn command(self: &Rc<Self>, command: Command) {
@@ -120,10 +123,13 @@ impl Local {
                     data,
                 } => {
                     build_frame(&mut frame, binary, data);
+                    let shared: Option<Arc<[u8]>> =
+                        (frame.len() >= SHARED_BYTES).then(|| frame.as_slice().into());
                     for raw in handles.chunks_exact(4) {
                         let raw = u32::from_le_bytes([raw[0], raw[1], raw[2], raw[3]]);
-                        self.deliver(raw, flags, binary, data, |link| {
-                            link.append(self, &[&frame])
+                        self.deliver(raw, flags, binary, data, |link| match &shared {
+                            Some(frame) => link.share(self, frame),
+                            None => link.append(self, &[&frame]),
                         });
                         self.settle_if_much();
                     }

@@ -15,6 +15,7 @@ use super::entry::Entry;
 use super::inbox::{Inbox, Note};
 use super::local::Local;
 use super::ops;
+use super::queue::Queue;
 use crate::config::{CLOSE_WAIT_MS, MAX_FRAGMENTS, MAX_QUEUED_BYTES};
 use crate::eio::packet::{Packet, Type};
 use crate::eio::session::Socket;
@@ -48,8 +49,7 @@ pub struct Link {
     role: Cell<Socket>,
     carrier: Rc<dyn Carrier>,
     state: Cell<State>,
-    /// Written up to `.1`.
-    queue: RefCell<(Vec<u8>, usize)>,
+    queue: RefCell<Queue>,
     blocked: Cell<bool>,
     dirty: Cell<bool>,
     /// The run of operations that queued something last.
@@ -116,16 +116,28 @@ impl Link {
         if self.state.get() != State::Open {
             return;
         }
+        let bytes = pieces.iter().map(|piece| piece.len()).sum();
+        local.count_queued(bytes);
         let mut queue = self.queue.borrow_mut();
-        if queue.0.capacity() == 0 {
-            queue.0 = local.spare_buffer();
-        }
-        for piece in pieces {
-            queue.0.extend_from_slice(piece);
-            local.count_queued(piece.len());
-        }
-        let waiting = queue.0.len() - queue.1;
+        queue.push(pieces, || local.spare_buffer());
+        let waiting = queue.len();
         drop(queue);
+        self.queued(local, waiting);
+    }
+
+    /// Queues a whole frame that other connections have too.
+    pub fn share(self: &Rc<Self>, local: &Local, frame: &Arc<[u8]>) {
+        if self.state.get() != State::Open {
+            return;
+        }
+        let mut queue = self.queue.borrow_mut();
+        queue.share(frame.clone());
+        let waiting = queue.len();
+        drop(queue);
+        self.queued(local, waiting);
+    }
+
+    fn queued(self: &Rc<Self>, local: &Local, waiting: usize) {
         self.run.set(local.run());
         self.mark(local);
         // The kernel is asked first: only what it did not take counts as waiting.
@@ -141,7 +153,7 @@ impl Link {
             return true;
         }
         if flags & ops::CONTINUED == 0 {
-            let waiting = !self.queue.borrow().0.is_empty();
+            let waiting = !self.queue.borrow().is_empty();
             self.dropping
                 .set(self.blocked.get() || waiting && self.run.get() == run);
         }
@@ -193,10 +205,10 @@ impl Link {
             return;
         }
         let mut queue = self.queue.borrow_mut();
-        while queue.1 < queue.0.len() {
-            match self.carrier.write(&queue.0[queue.1..]) {
+        while !queue.is_empty() {
+            match self.carrier.write(queue.front()) {
                 Ok(n) if n > 0 => {
-                    queue.1 += n;
+                    queue.written(n, |buffer| local.recycle(buffer));
                     self.pumped(local);
                 }
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
@@ -212,8 +224,6 @@ impl Link {
                 }
             }
         }
-        local.recycle(std::mem::take(&mut queue.0));
-        queue.1 = 0;
     }
 
     /// Has JavaScript woken for what it is to do with a stream that it pumps.
@@ -236,21 +246,14 @@ impl Link {
     /// The waiting half of [`Link::flush`]; ready when everything is written.
     fn poll_flush(&self, cx: &mut Context<'_>, local: &Local) -> Poll<io::Result<()>> {
         let mut queue = self.queue.borrow_mut();
-        while queue.1 < queue.0.len() {
-            let n = std::task::ready!(self.carrier.poll_write(cx, &queue.0[queue.1..]))?;
+        while !queue.is_empty() {
+            let n = std::task::ready!(self.carrier.poll_write(cx, queue.front()))?;
             if n == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            queue.1 += n;
+            queue.written(n, |buffer| local.recycle(buffer));
             self.pumped(local);
-            // Give back what was written once it is most of the buffer: linear over all.
-            if queue.1 > queue.0.len() / 2 {
-                let at = std::mem::take(&mut queue.1);
-                queue.0.drain(..at);
-            }
         }
-        local.recycle(std::mem::take(&mut queue.0));
-        queue.1 = 0;
         Poll::Ready(Ok(()))
     }
 
@@ -292,7 +295,7 @@ impl Link {
         loop {
             match self.state.get() {
                 State::Dead => return Poll::Ready(()),
-                State::Ending if self.queue.borrow().0.is_empty() => {
+                State::Ending if self.queue.borrow().is_empty() => {
                     if !self.carrier.shutdown() {
                         return Poll::Ready(());
                     }
@@ -366,7 +369,7 @@ impl Link {
             _ if self.state.get() != State::Open => {}
             Message::Ping(data) => {
                 let queue = self.queue.borrow();
-                let room = queue.0.len() - queue.1 < PONG_ROOM;
+                let room = queue.len() < PONG_ROOM;
                 drop(queue);
                 if room {
                     self.frame(local, Opcode::Pong, &[], data);

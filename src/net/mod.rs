@@ -10,6 +10,7 @@ pub mod link;
 pub mod local;
 pub mod ops;
 pub mod peer;
+mod queue;
 pub mod runtime;
 pub mod worker;
 

@@ -43,14 +43,16 @@ async function serve() {
   });
 
   obey({
-    /** The first packet with "spam" throws in its listener, the next ones take their time. */
+    /** The first packet with "spam" throws in its listener, with more behind it; the next ones take their time. */
     throwOnSpam() {
       survive();
       io.engine.on("connection", (conn) =>
         conn.on("message", (data) => {
           if (!String(data).includes("spam")) return;
-          if (++seen.spam === 1) throw new Error("a listener threw");
-          if (seen.spam < 60) busy(10);
+          if (++seen.spam > 1) return seen.spam < 60 && busy(10);
+          tell("throwing");
+          busy(300);
+          throw new Error("a listener threw");
         }),
       );
       tell("ready");
