@@ -247,6 +247,8 @@ for (const [name, way] of Object.entries(WAYS)) {
     const [next] = await again;
     await until(() => next.conn.transport.name === way.ends, `the server is on ${way.ends}`);
     const left = once(next, "disconnect");
+    // before it has heard that it is connected, the client leaves without a word
+    await page.waitForFunction(() => window.socket.connected);
     await page.evaluate(() => void window.socket.disconnect());
     // on polling the browser gives up its requests, and its last packet may go with them
     const reasons = [
