@@ -29,7 +29,7 @@ const SPARE_BUFFERS: usize = 64;
 const SPARE_BUFFER_BYTES: usize = 64 << 10;
 
 /// Bytes queued in a row, over all connections, after which they are written.
-const UNSETTLED_BYTES: usize = 1 << 20;
+const UNSETTLED_BYTES: usize = 16 << 20;
 
 /// The part of an I/O thread that only it sees.
 pub struct Local {
