@@ -167,7 +167,7 @@ impl Runtime {
     /// A poll arrived.
     pub fn poll(&self, handle: Handle) -> (Poll, Option<String>) {
         self.with(handle, |session, _, _, out| session.poll(out))
-            .map_or((Poll::Moved, None), |(poll, answer)| (poll, answer))
+            .unwrap_or((Poll::Moved, None))
     }
 
     /// A pending poll's connection was lost.
