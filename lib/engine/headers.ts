@@ -13,3 +13,8 @@ export function checkHeaders(headers: Record<string, any>): void {
     for (const one of [value].flat()) validateHeaderValue(name, String(one));
   }
 }
+
+/** The lines of headers, without line ends; one for each value of those that have several. */
+export function headerLines(headers: Iterable<[name: string, value: any]>): string[] {
+  return [...headers].flatMap(([name, value]) => [value].flat().map((one) => `${name}: ${one}`));
+}

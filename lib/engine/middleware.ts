@@ -2,7 +2,7 @@
 import { EventEmitter } from "node:events";
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import { checkHeaders } from "./headers";
+import { checkHeaders, headerLines } from "./headers";
 
 export type Next = (error?: any) => void;
 export type Middleware = (req: any, res: any, next: Next) => void;
@@ -82,8 +82,6 @@ export class UpgradeResponse extends EventEmitter {
 
   /** The header lines for the 101. */
   lines(): string[] {
-    return [...this.fields.values()].flatMap(([name, value]) =>
-      [value].flat().map((one) => `${name}: ${one}`),
-    );
+    return headerLines(this.fields.values());
   }
 }

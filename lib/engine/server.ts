@@ -7,7 +7,7 @@ import cookie = require("cookie");
 import createDebug = require("debug");
 
 import { ErrorCode, errorMessages, type Refusal, refuse } from "./errors";
-import { checkHeaders } from "./headers";
+import { checkHeaders, headerLines } from "./headers";
 import { respond, serveSession } from "./http";
 import { register } from "./inbox";
 import { type Middleware, runMiddlewares, UpgradeResponse } from "./middleware";
@@ -382,10 +382,7 @@ export class Server extends EventEmitter {
       this.refuseUpgrade(upgrade, refuse(ErrorCode.BAD_REQUEST, context));
       return null;
     }
-    const added = Object.entries(headers).flatMap(([name, value]) =>
-      [value].flat().map((one) => `${name}: ${one}`),
-    );
-    return [...lines, ...added];
+    return [...lines, ...headerLines(Object.entries(headers))];
   }
 
   private addSession(req: EngineRequest, id: string, handle: number, websocket: boolean): Socket {
