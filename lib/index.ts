@@ -4,18 +4,19 @@
  * The CommonJS export is a function that creates a server, with the classes as properties.
  */
 import { EventEmitter } from "node:events";
-import { createServer } from "node:http";
+import { createServer, type Server as HttpServer } from "node:http";
 import cors from "cors";
 import debugModule from "debug";
 import type { Room, SocketId } from "socket.io-adapter";
 import * as defaultParser from "socket.io-parser";
 import type { BroadcastOperator, RemoteSocket } from "./broadcast-operator";
 import { Client } from "./client";
-import { attachClientFiles, type RequestMiddleware } from "./client-files";
+import { attachClientFiles, clientFiles, type RequestMiddleware } from "./client-files";
 import {
   attach as attachEngine,
   type Server as Engine,
   type Socket as EngineSocket,
+  preparePort,
 } from "./engine";
 import { type ExtendedError, Namespace, type ServerReservedEventsMap } from "./namespace";
 import { ParentNamespace } from "./parent-namespace";
@@ -204,10 +205,12 @@ export class Server<
         res.writeHead(404);
         res.end();
       });
+      const port = preparePort(server as HttpServer);
       server.listen(srv);
+      this.initEngine(server, opts);
+      port?.serve(this.eio, this._serveClient ? clientFiles(() => this._path) : null);
+      return this;
     }
-    Object.assign(opts, this.opts);
-    opts.path = option(opts, "path") || this._path;
     this.initEngine(server, opts);
     return this;
   }
@@ -225,6 +228,8 @@ export class Server<
   }
 
   private initEngine(srv: TServerInstance, opts: Partial<ServerOptions>): void {
+    Object.assign(opts, this.opts);
+    opts.path = option(opts, "path") || this._path;
     if (debug.enabled) debug("creating engine.io instance with opts %j", opts);
     // Every kind of server has the events of an HTTP/1 one.
     this.eio = attachEngine(srv as any, opts as any);

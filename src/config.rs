@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use crate::net::sids::Sids;
+
 /// Delay before each server ping, in ms, unless the application says otherwise.
 pub const PING_INTERVAL_MS: u64 = 25_000;
 /// Time allowed for the pong, in ms.
@@ -45,6 +47,7 @@ pub struct EngineConfig {
     ping_timeout_ms: AtomicU64,
     upgrade_timeout_ms: AtomicU64,
     max_message: AtomicU64,
+    sids: Sids,
 }
 
 impl Default for EngineConfig {
@@ -54,6 +57,7 @@ impl Default for EngineConfig {
             ping_timeout_ms: AtomicU64::new(PING_TIMEOUT_MS),
             upgrade_timeout_ms: AtomicU64::new(UPGRADE_TIMEOUT_MS),
             max_message: AtomicU64::new(MAX_HTTP_BUFFER_SIZE),
+            sids: Sids::default(),
         }
     }
 }
@@ -80,6 +84,11 @@ impl EngineConfig {
     /// Longest duration of an upgrade, in ms.
     pub fn upgrade_timeout(&self) -> u64 {
         self.upgrade_timeout_ms.load(Relaxed)
+    }
+
+    /// The engine's sessions by their id.
+    pub fn sids(&self) -> &Sids {
+        &self.sids
     }
 
     /// Largest WebSocket message, in bytes; 0 is unlimited.

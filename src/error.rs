@@ -50,6 +50,10 @@ impl Closure {
 pub const POLL_OVERLAP: Closure = Closure::transport("overlap from client");
 /// A poll that the client abandoned.
 pub const POLL_ABORTED: Closure = Closure::transport("poll connection closed prematurely");
+/// A second post while one is being received.
+pub const POST_OVERLAP: Closure = Closure::transport("data request overlap from client");
+/// A post that the client abandoned.
+pub const POST_ABORTED: Closure = Closure::transport("data request connection closed prematurely");
 /// A ping from a client whose protocol has the server send them, or a pong the other way.
 pub const HEARTBEAT_DIRECTION: Closure = Closure::transport("invalid heartbeat direction");
 /// More bytes waiting for a reader than [`crate::config::MAX_QUEUED_BYTES`].

@@ -396,6 +396,8 @@ async fn a_stream_that_javascript_pumps() {
         head: head.into(),
         response: RESPONSE.into(),
         first: vec![],
+        #[cfg(unix)]
+        open: None,
     });
     let feed = |bytes: &[u8]| runtime().send_all(|| Command::Feed(stream, bytes.into()));
     let written = |n| runtime().send_all(|| Command::Written(stream, n));

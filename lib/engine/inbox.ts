@@ -21,6 +21,23 @@ export interface Recipient {
   _onnote(note: number): void;
 }
 
+/** What a native listener tells. */
+export interface ListenerEvents {
+  /** A session was opened; its request comes packed, in two parts. */
+  opened(
+    handle: number,
+    websocket: boolean,
+    id: string,
+    address: string,
+    shared: string,
+    own: string,
+  ): void;
+  /** A connection that is not for the listener, with what was read of it. */
+  handover(fd: number, bytes: Buffer): void;
+  /** The last connection has ended after the listener was stopped. */
+  drained(): void;
+}
+
 /** What the engine tells of the streams that are pumped here. */
 export interface StreamEvents {
   /** Bytes to be written. */
@@ -39,6 +56,7 @@ export const Note = {
   Drained: 3,
   UpgradeLost: 4,
   Pinged: 5,
+  Offered: 6,
 } as const;
 
 /** Codes of records, as in `src/bridge/batch.rs`. */
@@ -54,6 +72,9 @@ const NOTE = 8;
 const STREAM_WRITE = 9;
 const STREAM_END = 10;
 const STREAM_TAKEN = 11;
+const OPENED = 12;
+const HANDOVER = 13;
+const LISTENER_DRAINED = 14;
 
 /** Socket.IO packet types. */
 const TYPE_EVENT = 2;
@@ -89,6 +110,13 @@ function recipientOf(handle: number): Recipient | undefined {
 /** Has the events of a stream handed to `events`, until its end. */
 export function registerStream(stream: number, events: StreamEvents): void {
   streams.set(stream, events);
+}
+
+const listeners = new Map<number, ListenerEvents>();
+
+/** Has the news of a native listener handed to `events`. */
+export function registerListener(listener: number, events: ListenerEvents): void {
+  listeners.set(listener, events);
 }
 
 /** The stream was not taken. */
@@ -197,6 +225,7 @@ function payload(item: any): any {
 // The cursor moves before anything is called, so that an exception never repeats a record.
 function dispatch(code: number): void {
   const name: number = items[at + 1];
+  if (code >= OPENED) return dispatchListener(code, name);
   if (code >= STREAM_WRITE) return dispatchStream(code, name);
   const first = items[at + 2];
   const to = recipientOf(name);
@@ -268,6 +297,25 @@ function dispatchPacket(
   const plain =
     type === TYPE_BINARY_EVENT ? TYPE_EVENT : type === TYPE_BINARY_ACK ? TYPE_ACK : type;
   to._onpacket(plain, nsp, id === null ? undefined : Number(id), data);
+}
+
+function dispatchListener(code: number, listener: number): void {
+  const events = listeners.get(listener) as ListenerEvents;
+  if (code === OPENED) {
+    const [, , handle, websocket, id, address, shared, own] = items.slice(at, at + 8);
+    at += 8;
+    events.opened(handle, websocket === 1, id, address, shared, own);
+  } else if (code === HANDOVER) {
+    const [, , fd, bytes] = items.slice(at, at + 4);
+    at += 4;
+    events.handover(fd, values[bytes] as Buffer);
+  } else if (code === LISTENER_DRAINED) {
+    at += 2;
+    events.drained();
+  } else {
+    at = items.length;
+    throw new Error(`unknown record ${code}`);
+  }
 }
 
 function dispatchStream(code: number, stream: number): void {

@@ -3,6 +3,7 @@ import type { Server as HttpServer } from "node:http";
 import type { AttachOptions, ServerOptions } from "./options";
 import { Server } from "./server";
 
+export { PortListener, preparePort } from "./listener";
 export type { AttachOptions, ServerOptions, TransportName } from "./options";
 export { Server } from "./server";
 export { Socket } from "./socket";

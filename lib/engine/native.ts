@@ -43,6 +43,9 @@ export const engine: Engine = new binding.Engine(() => onwake());
 export const calls = {} as Calls;
 engine.defineCalls(calls);
 
+/** The native listener, where there is one. */
+export const listener = "NativeListener" in binding ? binding : null;
+
 export type { Connection };
 export type NativeOptions = EngineOptions;
 export const NativeOptions = binding.EngineOptions;

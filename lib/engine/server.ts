@@ -9,7 +9,7 @@ import createDebug = require("debug");
 import { ErrorCode, errorMessages, type Refusal, refuse } from "./errors";
 import { checkHeaders, headerLines } from "./headers";
 import { respond, serveSession } from "./http";
-import { register } from "./inbox";
+import { drain, register } from "./inbox";
 import { type Middleware, runMiddlewares, UpgradeResponse } from "./middleware";
 import { engine, hold, NativeOptions } from "./native";
 import {
@@ -19,8 +19,15 @@ import {
   type ServerOptions,
 } from "./options";
 import { reach } from "./outbox";
-import { type EngineRequest, packRequest, parseQuery, pinEnds, share } from "./request";
-import { Socket } from "./socket";
+import {
+  type EngineRequest,
+  type PackedRequest,
+  packRequest,
+  parseQuery,
+  pinEnds,
+  share,
+} from "./request";
+import { Socket, type SocketInit } from "./socket";
 import { acceptUpgrade, isAdoptable, refuseUpgrade, type UpgradeRequest } from "./upgrade";
 
 const debug = createDebug("engine");
@@ -53,7 +60,12 @@ export class Server extends EventEmitter {
   httpServer?: HttpServer;
   /** Somebody listens to what is sent. */
   _watched = false;
-  private readonly native = new NativeOptions();
+  /** The options that live sessions read. */
+  readonly _options = new NativeOptions();
+  /** Prefix of the requests on the server attached to last. */
+  _path = "";
+  /** Called when what may be answered natively may have changed. */
+  _onchange: (() => void) | null = null;
   private ownMiddlewares = 0;
   private closed = false;
 
@@ -72,6 +84,7 @@ export class Server extends EventEmitter {
   /** Adds a middleware, called with every request and upgrade request of this engine. */
   use(fn: Middleware): void {
     this.middlewares.push(fn);
+    this._onchange?.();
   }
 
   /** The id of a new session; may be replaced, also by a function that returns a promise. */
@@ -90,6 +103,7 @@ export class Server extends EventEmitter {
   /** Serves the requests of `server` whose URL begins with the path. */
   attach(server: HttpServer, options: AttachOptions = {}): void {
     const path = this.pathOf(options);
+    this._path = path;
     const destroyTimeout = options.destroyUpgradeTimeout || 1000;
     const isOurs = (req: IncomingMessage) => req.url?.startsWith(path) === true;
     const others = server.listeners("request").slice() as RequestListener[];
@@ -97,6 +111,7 @@ export class Server extends EventEmitter {
     server.on("close", () => this.close());
     server.on("listening", () => {
       this.closed = false;
+      this._onchange?.();
     });
     server.on("request", (req, res) => {
       if (isOurs(req)) return this.handleRequest(req as EngineRequest, res);
@@ -181,6 +196,8 @@ export class Server extends EventEmitter {
     }
     const protocol = EIO === "4" ? 4 : 3;
     if (sid) {
+      // A native listener may have opened it just now.
+      if (!Object.hasOwn(this.clients, sid) && this._onchange !== null) drain();
       if (!Object.hasOwn(this.clients, sid)) return refuse(ErrorCode.UNKNOWN_SID, { sid });
       return this.verifySession(this.clients[sid], transport, protocol, upgrade);
     }
@@ -269,11 +286,17 @@ export class Server extends EventEmitter {
     }
   }
 
-  private openRequest(sid: string, transport: "polling" | "websocket") {
+  /** Has sessions read the options as they are now. */
+  _syncOptions(): void {
     const { pingInterval, pingTimeout, upgradeTimeout, maxHttpBufferSize: max } = this.opts;
     // A limit that is no limit for a WebSocket: none, or more than 32 bits hold.
     const maxMessage = Number.isFinite(max) && max < 2 ** 31 ? max : 0;
-    this.native.set(pingInterval, pingTimeout, upgradeTimeout, maxMessage);
+    this._options.set(pingInterval, pingTimeout, upgradeTimeout, maxMessage);
+  }
+
+  private openRequest(sid: string, transport: "polling" | "websocket") {
+    const { pingInterval, pingTimeout, maxHttpBufferSize: max } = this.opts;
+    this._syncOptions();
     return {
       sid,
       protocol: 4,
@@ -291,7 +314,7 @@ export class Server extends EventEmitter {
     const initial: Record<string, any> = this.opts.cookie
       ? { "Set-Cookie": this.cookieFor(id) }
       : {};
-    const { handle, body } = engine.openPolling(this.native, this.openRequest(id, "polling"));
+    const { handle, body } = engine.openPolling(this._options, this.openRequest(id, "polling"));
     const conn = this.addSession(req, id, handle, false);
     this.announceOpen("flush", conn, body);
     try {
@@ -355,7 +378,7 @@ export class Server extends EventEmitter {
     acceptUpgrade(upgrade, this.closed, () => this.upgradeHeaders(granted, true), {
       attach: (connection) => {
         const request = this.openRequest(id, "websocket");
-        handle = engine.openWebSocket(this.native, request, connection);
+        handle = engine.openWebSocket(this._options, request, connection);
       },
       attached: () => {
         const conn = this.addSession(req, id, handle, true);
@@ -390,7 +413,7 @@ export class Server extends EventEmitter {
     const pumped = !isAdoptable(req.socket);
     const seen = pumped || this.isRequestSeen();
     if (seen && websocket && !pumped) pinEnds(req.socket);
-    const conn = new Socket({
+    return this.keep({
       server: this,
       id,
       handle,
@@ -399,12 +422,70 @@ export class Server extends EventEmitter {
       remoteAddress: share(req.socket.remoteAddress ?? "") || undefined,
       request: seen ? req : null,
       packed: seen ? null : packRequest(req),
+      unseen: false,
     });
-    this.clients[id] = conn;
+  }
+
+  private keep(init: SocketInit): Socket {
+    const conn = new Socket(init);
+    this.clients[conn.id] = conn;
     this.clientsCount++;
     register(conn);
     hold();
     return conn;
+  }
+
+  /** The native engine, for its listeners. */
+  get _engine(): typeof engine {
+    return engine;
+  }
+
+  /** What may be answered without this thread: whatever no function of the application sees. */
+  _mayServe() {
+    const { opts } = this;
+    const has = (event: string) => this.listenerCount(event) > 0;
+    const offers = (transport: string) => opts.transports.indexOf(transport as "polling") !== -1;
+    const plain = this.middlewares.length === this.ownMiddlewares && !has("headers");
+    const polling = plain && offers("polling") && !this._watched && isPlain(opts.httpCompression);
+    const websocket = plain && offers("websocket") && !opts.wsEngine && !this.closed;
+    const newcomers =
+      !opts.allowRequest &&
+      !has("initial_headers") &&
+      this.generateId === Server.prototype.generateId &&
+      isMessage(opts.initialPacket);
+    return {
+      handshakes: polling && newcomers,
+      polls: polling,
+      websockets: websocket && newcomers,
+      upgrades: websocket,
+    };
+  }
+
+  /** A native listener has opened a session. */
+  _onOpened(
+    handle: number,
+    websocket: boolean,
+    id: string,
+    address: string,
+    request: PackedRequest,
+  ): void {
+    const conn = this.keep({
+      server: this,
+      id,
+      handle,
+      protocol: 4,
+      websocket,
+      remoteAddress: share(address),
+      request: null,
+      packed: { shared: share(request.shared), own: request.own },
+      unseen: true,
+    });
+    // It came in while the engine was being closed.
+    if (this.closed) return conn.close(true);
+    this.announceOpen("flush", conn, "");
+    this.announceOpen("drain", conn, "");
+    this.emit("connection", conn);
+    this.settleDecoding(conn);
   }
 
   /** Whether the application may have put something on the request object. */
@@ -432,10 +513,12 @@ export class Server extends EventEmitter {
   close(): this {
     for (const id of Object.keys(this.clients)) this.clients[id].close(true);
     this.closed = true;
+    this._onchange?.();
     return this;
   }
 
   private noteListener(event: string | symbol): void {
+    queueMicrotask(() => this._onchange?.());
     if (event !== "flush" && event !== "drain") return;
     this._watched = true;
     reach.value++;
@@ -454,6 +537,16 @@ export class Server extends EventEmitter {
     this.noteListener(event);
     return super.prependListener(event, listener);
   }
+}
+
+/** Whether the compression is one that the native side does: the defaults, and a threshold. */
+function isPlain(compression: any): boolean {
+  return typeof compression !== "object" || Object.keys(compression).join() === "threshold";
+}
+
+/** Whether a first message can be sent as it is. */
+function isMessage(packet: any): boolean {
+  return !packet || typeof packet === "string" || Buffer.isBuffer(packet);
 }
 
 function middlewareFailure(): Refusal {

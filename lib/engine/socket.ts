@@ -29,6 +29,8 @@ export interface SocketInit {
   /** Node's request if somebody has seen it, else what is kept of it. */
   request: EngineRequest | null;
   packed: PackedRequest | null;
+  /** Its polls are answered natively, unless somebody watches. */
+  unseen: boolean;
 }
 
 /** Listeners that need the packets themselves, and not just what they mean. */
@@ -94,6 +96,8 @@ export class Socket extends LeanEmitter implements Recipient {
   /** The tick of the last send, and whether it came behind another one. */
   private _sentAt = -1;
   private _waits = false;
+  /** See {@link SocketInit.unseen}. */
+  _unseen: boolean;
   private _packed: PackedRequest | null;
   private _request: EngineRequest | null;
 
@@ -107,6 +111,7 @@ export class Socket extends LeanEmitter implements Recipient {
     this._websocket = init.websocket;
     this._request = init.request;
     this._packed = init.packed;
+    this._unseen = init.unseen;
     // The open packet was just written.
     if (init.websocket) {
       this._sentAt = currentTick();
@@ -137,6 +142,7 @@ export class Socket extends LeanEmitter implements Recipient {
 
   /** Packets that wait for a poll. */
   get writeBuffer(): SentPacket[] {
+    this._watchPolls();
     return this._watch?.buffer ?? [];
   }
 
@@ -226,18 +232,29 @@ export class Socket extends LeanEmitter implements Recipient {
 
   private _sendPolling(packet: SentPacket): void {
     const data = normalize(packet.data);
-    const waiting = (this._transport as Polling | null)?.poll != null;
+    const { compress } = packet.options;
+    const unseen = this._unseen && engine.isPollPending(this._handle);
+    const waiting = unseen || (this._transport as Polling | null)?.poll != null;
     if (waiting) this._announceFlush([packet]);
-    const answer = engine.sendPolling(this._handle, data as string | Buffer);
+    else if (!compress || this._watch !== null || this.server._watched) this._watchPolls();
+    const answer = engine.sendPolling(this._handle, data as string | Buffer, compress);
     if (answer === null) {
       // It has moved to a WebSocket and the news is on its way: the same place, the other road.
       this._sendSocket(data);
-    } else if (answer === "") {
-      this._keep(packet);
+    } else if (answer === "" && !unseen) {
+      if (!this._unseen) this._keep(packet);
     } else {
-      answerPoll(this, answer, packet.options.compress);
+      if (answer !== "") answerPoll(this, answer, compress);
       this._announceDrain();
+      if (unseen) this._settle();
     }
+  }
+
+  /** Has the polls come here, from the next one on: somebody wants to know of them. */
+  private _watchPolls(): void {
+    if (!this._unseen || this._websocket) return;
+    this._unseen = false;
+    engine.watchPolls(this._handle);
   }
 
   /** Sends the parts of one Socket.IO packet. See `lib/native-conn.ts`. */
@@ -252,13 +269,18 @@ export class Socket extends LeanEmitter implements Recipient {
     gather(this._handle, encoded, options.volatile === true ? VOLATILE : 0);
   }
 
+  /** Whether a poll waits that is answered natively. */
+  _isPollPending(): boolean {
+    return this._unseen && engine.isPollPending(this._handle);
+  }
+
   /** Whether what is sent goes straight to the native engine, so that it may be sent in bulk. */
   get _plain(): boolean {
     return this._websocket && !this._watch?.announced && !this.server._watched;
   }
 
   _isWritable(): boolean {
-    if (!this._websocket) return this._transport?.writable === true;
+    if (!this._websocket) return this.transport.writable;
     return !this._blocked && this._sentAt !== currentTick();
   }
 
@@ -347,6 +369,7 @@ export class Socket extends LeanEmitter implements Recipient {
   }
 
   private _announceSends(): void {
+    this._watchPolls();
     this.watch().announced = true;
     reach.value++;
     // The server's pings are sends too: only a session that is watched tells of them.
@@ -455,6 +478,9 @@ export class Socket extends LeanEmitter implements Recipient {
         break;
       case Note.UpgradeLost:
         this.upgrading = false;
+        break;
+      case Note.Offered:
+        this.upgrading = true;
         break;
       case Note.Pinged:
         this.emit("packetCreate", { type: "ping", options: { compress: true } });

@@ -67,7 +67,7 @@ export class Polling extends Transport {
   post: PendingPoll | null = null;
 
   get writable(): boolean {
-    return this.poll !== null;
+    return this.poll !== null || this.conn._isPollPending();
   }
 
   get req(): IncomingMessage | null {

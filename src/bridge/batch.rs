@@ -11,7 +11,7 @@ use crate::config::{BATCH_BYTES, BATCH_VALUE_BYTES, INLINE_PAYLOAD_BYTES};
 use crate::eio::packet::Packet as EnginePacket;
 use crate::error::Closure;
 use crate::net::handle::Handle;
-use crate::net::inbox::Note;
+use crate::net::inbox::{Note, Opened};
 use crate::sio::{Kind, Packet};
 
 /// `handle, payload`: an event of the main namespace.
@@ -38,6 +38,14 @@ pub const STREAM_WRITE: u8 = 9;
 pub const STREAM_END: u8 = 10;
 /// `stream`: its input has been taken.
 pub const STREAM_TAKEN: u8 = 11;
+
+/// `listener, handle, whether it is a WebSocket, id, address, request, request`: a session was
+/// opened. The request is in two parts.
+pub const OPENED: u8 = 12;
+/// `listener, descriptor, value`: a connection with what was read of it.
+pub const HANDOVER: u8 = 13;
+/// `listener`: its last connection has ended.
+pub const LISTENER_DRAINED: u8 = 14;
 
 /// A value that travels beside the text.
 #[derive(Debug, PartialEq, Eq)]
@@ -184,6 +192,29 @@ impl Batch {
     pub fn note(&mut self, handle: Handle, note: Note) {
         self.record(NOTE, handle.raw());
         self.number(note as u8);
+    }
+
+    /// Appends a session that a listener has opened.
+    pub fn opened(&mut self, listener: u32, handle: Handle, opened: &Opened<'_>) {
+        self.record(OPENED, listener);
+        self.number(handle.raw());
+        self.number(u8::from(opened.websocket));
+        self.string(opened.sid);
+        self.string(&opened.remote.to_string());
+        self.string(opened.request.0);
+        self.string(opened.request.1);
+    }
+
+    /// Appends a connection. Whoever takes the batch owns the descriptor.
+    pub fn handover(&mut self, listener: u32, descriptor: i32, bytes: Vec<u8>) {
+        self.record(HANDOVER, listener);
+        self.number(descriptor);
+        self.value(Value::Bytes(bytes));
+    }
+
+    /// Appends that the last connection of a listener has ended.
+    pub fn listener_drained(&mut self, listener: u32) {
+        self.record(LISTENER_DRAINED, listener);
     }
 
     /// Appends the end of a session.

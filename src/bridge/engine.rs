@@ -32,7 +32,7 @@ fn failure(what: impl std::fmt::Display) -> Error {
 
 /// The options of one engine that live sessions read.
 #[napi]
-pub struct EngineOptions(Arc<EngineConfig>);
+pub struct EngineOptions(pub(super) Arc<EngineConfig>);
 
 #[napi]
 impl EngineOptions {
@@ -100,7 +100,7 @@ impl OpenRequest {
     }
 }
 
-fn message(data: &Either<String, Buffer>) -> Packet<'_> {
+pub(super) fn message(data: &Either<String, Buffer>) -> Packet<'_> {
     match data {
         Either::A(text) => Packet::Text(Type::Message, text),
         Either::B(bytes) => Packet::Binary(bytes.as_ref().into()),
@@ -174,6 +174,8 @@ impl Connection {
             head: self.head.to_vec(),
             response: self.response.into_bytes(),
             first,
+            #[cfg(unix)]
+            open: None,
         });
     }
 }
@@ -203,7 +205,7 @@ pub struct Stats {
 /// One environment's engine.
 #[napi]
 pub struct Engine {
-    hub: Arc<Hub>,
+    pub(super) hub: Arc<Hub>,
     boundary: *mut Boundary,
 }
 
@@ -314,7 +316,13 @@ impl Engine {
     ) -> Result<Arc<Peer>> {
         let protocol = if request.protocol == 3 { 3 } else { 4 };
         runtime()
-            .open(self.hub.clone(), options.0.clone(), protocol, websocket)
+            .open(
+                self.hub.clone(),
+                options.0.clone(),
+                protocol,
+                websocket,
+                &request.sid,
+            )
             .ok_or_else(|| failure("too many sessions"))
     }
 
@@ -433,13 +441,31 @@ impl Engine {
     /// Sends a message on a session that polls: null if it does not any more, the body for its
     /// pending poll, or an empty string if the message waits for the next.
     #[napi]
-    pub fn send_polling(&self, handle: u32, data: Either<String, Buffer>) -> Option<String> {
-        let sent = runtime().send_polling(Handle::from_raw(handle), message(&data));
+    pub fn send_polling(
+        &self,
+        handle: u32,
+        data: Either<String, Buffer>,
+        compress: bool,
+    ) -> Option<String> {
+        let handle = Handle::from_raw(handle);
+        let sent = runtime().send_polling(handle, message(&data), compress);
         if self.hub.needs_ring() {
             // Too much was waiting, and the session has ended.
             self.hub.ring();
         }
         sent.map(Option::unwrap_or_default)
+    }
+
+    /// Whether a poll of the session waits for packets.
+    #[napi]
+    pub fn is_poll_pending(&self, handle: u32) -> bool {
+        runtime().is_poll_pending(Handle::from_raw(handle))
+    }
+
+    /// Has the polls of the session come to JavaScript, from the next one on.
+    #[napi]
+    pub fn watch_polls(&self, handle: u32) {
+        runtime().watch_polls(Handle::from_raw(handle));
     }
 
     /// Closes a session that polls. State 0: it has ended; 1: a poll is awaited first.

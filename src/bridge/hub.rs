@@ -13,7 +13,7 @@ use crate::config::MAX_INBOX_BYTES;
 use crate::eio::packet::Packet as EnginePacket;
 use crate::error::Closure;
 use crate::net::handle::Handle;
-use crate::net::inbox::{Inbox, Note};
+use crate::net::inbox::{Inbox, Note, Opened};
 use crate::net::lock;
 use crate::net::runtime::runtime;
 use crate::net::worker::Command;
@@ -135,6 +135,21 @@ impl Inbox for Hub {
 
     fn stream_taken(&self, stream: u32) {
         self.append(|batch| batch.stream_taken(stream));
+    }
+
+    fn opened(&self, listener: u32, handle: Handle, opened: &Opened<'_>) {
+        self.append(|batch| batch.opened(listener, handle, opened));
+    }
+
+    #[cfg(unix)]
+    fn handover(&self, listener: u32, socket: std::os::fd::OwnedFd, bytes: Vec<u8>) {
+        use std::os::fd::IntoRawFd as _;
+        // If nobody takes it any more, the socket is dropped here.
+        self.append(|batch| batch.handover(listener, socket.into_raw_fd(), bytes));
+    }
+
+    fn listener_drained(&self, listener: u32) {
+        self.append(|batch| batch.listener_drained(listener));
     }
 
     fn is_full(&self) -> bool {

@@ -6,3 +6,5 @@ pub mod batch;
 pub mod calls;
 pub mod engine;
 pub mod hub;
+#[cfg(unix)]
+pub mod listener;

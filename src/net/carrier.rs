@@ -232,7 +232,7 @@ pub(super) mod tests {
     use std::task::Wake;
 
     use super::super::handle::Handle;
-    use super::super::inbox::Note;
+    use super::super::inbox::{Note, Opened};
     use super::super::lock;
     use super::*;
     use crate::eio;
@@ -256,6 +256,10 @@ pub(super) mod tests {
         }
         fn stream_end(&self, _: u32, _: bool) {}
         fn stream_taken(&self, _: u32) {}
+        fn opened(&self, _: u32, _: Handle, _: &Opened<'_>) {}
+        #[cfg(unix)]
+        fn handover(&self, _: u32, _: std::os::fd::OwnedFd, _: Vec<u8>) {}
+        fn listener_drained(&self, _: u32) {}
         fn is_full(&self) -> bool {
             false
         }

@@ -64,6 +64,12 @@ impl Local {
                 }
             }
             Command::Forget(handle) => self.forget(handle),
+            #[cfg(unix)]
+            Command::Accept(listener) => {
+                tokio::task::spawn_local(listener.accept(self.clone()));
+            }
+            #[cfg(unix)]
+            Command::Accepted(stream, open) => self.accepted(stream, open),
             Command::Resume => self.resume(),
             Command::Leave(inbox) => self.leave(&inbox),
         }

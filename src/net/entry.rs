@@ -8,7 +8,7 @@ use super::inbox::Note;
 use super::link::Link;
 use super::local::Local;
 use super::lock;
-use super::peer::{Messages, Peer};
+use super::peer::{Messages, Peer, Waiter};
 use super::runtime::runtime;
 use crate::config::EngineConfig;
 use crate::eio::packet::Packet;
@@ -64,6 +64,7 @@ impl Entry {
             local,
             entry: self,
             messages: &mut inner.messages,
+            waiter: &mut inner.waiter,
         };
         let result = f(
             &mut inner.session,
@@ -93,6 +94,7 @@ pub struct Effects<'a> {
     local: &'a Rc<Local>,
     pub(super) entry: &'a Rc<Entry>,
     messages: &'a mut Messages,
+    waiter: &'a mut Option<Waiter>,
 }
 
 impl Output for Effects<'_> {
@@ -115,8 +117,14 @@ impl Output for Effects<'_> {
     }
 
     fn answer(&mut self, payload: String) {
-        let peer = &self.entry.peer;
-        peer.inbox.answer(peer.handle, payload);
+        match self.waiter.take() {
+            // If the poll's connection is lost, the session hears of that.
+            Some(waiter) => drop(waiter.send((payload, true))),
+            None => {
+                let peer = &self.entry.peer;
+                peer.inbox.answer(peer.handle, payload);
+            }
+        }
     }
 
     fn pinging(&mut self) {
@@ -148,7 +156,7 @@ impl Output for Effects<'_> {
 
     fn closed(&mut self, closure: Closure) {
         let peer = &self.entry.peer;
-        runtime().table().remove(peer.handle);
+        peer.forget();
         self.local.forget(peer.handle);
         peer.inbox.closed(peer.handle, &closure);
     }

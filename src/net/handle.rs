@@ -107,21 +107,19 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::carrier::tests::Recorder;
-    use super::super::peer::{Inner, Messages};
+    use super::super::peer::Inner;
     use super::*;
     use crate::config::EngineConfig;
     use crate::eio::session::Session;
 
     fn peer(handle: Handle) -> Arc<Peer> {
         let config = Arc::new(EngineConfig::default());
-        let inner = Inner {
-            session: Session::new(4, true, &config, 0),
-            messages: Messages::default(),
-        };
+        let inner = Inner::new(Session::new(4, true, &config, 0));
         Arc::new(Peer {
             handle,
             inbox: Arc::new(Recorder::default()),
             config,
+            sid: None,
             inner: Mutex::new(inner),
         })
     }

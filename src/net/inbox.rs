@@ -1,5 +1,7 @@
 //! The way in: what I/O threads tell an environment's JavaScript thread.
 
+use std::net::IpAddr;
+
 use super::handle::Handle;
 use crate::eio::packet::Packet;
 use crate::error::Closure;
@@ -19,8 +21,23 @@ pub enum Note {
     Drained = 3,
     /// An upgrade was given up.
     UpgradeLost = 4,
+    /// A WebSocket was offered for an upgrade.
+    Offered = 6,
     /// A ping was sent; told only of sessions whose packets are decoded in JavaScript.
     Pinged = 5,
+}
+
+/// A session that a listener has opened.
+#[derive(Clone, Copy, Debug)]
+pub struct Opened<'a> {
+    /// Its id.
+    pub sid: &'a str,
+    /// It is carried by a WebSocket.
+    pub websocket: bool,
+    /// The client's address.
+    pub remote: IpAddr,
+    /// The request, as `lib/engine/request.ts` packs it: what many have in common, and the rest.
+    pub request: (&'a str, &'a str),
 }
 
 /// Receives what happens on connections, in the order in which it happened. Calls only append;
@@ -46,6 +63,14 @@ pub trait Inbox: Send + Sync {
     fn stream_end(&self, stream: u32, abort: bool);
     /// All input of a pumped stream has been taken: JavaScript may read on.
     fn stream_taken(&self, stream: u32);
+
+    /// A listener has opened a session.
+    fn opened(&self, listener: u32, handle: Handle, opened: &Opened<'_>);
+    /// A connection that a listener does not serve itself, with what was read of it.
+    #[cfg(unix)]
+    fn handover(&self, listener: u32, socket: std::os::fd::OwnedFd, bytes: Vec<u8>);
+    /// The last connection of a listener that was stopped has ended.
+    fn listener_drained(&self, listener: u32);
 
     /// Whether so much waits for JavaScript that nothing more should be read.
     fn is_full(&self) -> bool;

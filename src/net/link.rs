@@ -16,6 +16,7 @@ use super::inbox::{Inbox, Note};
 use super::local::Local;
 use super::ops;
 use super::queue::Queue;
+use super::worker::NO_STREAM;
 use crate::config::{CLOSE_WAIT_MS, MAX_FRAGMENTS, MAX_QUEUED_BYTES};
 use crate::eio::packet::{Packet, Type};
 use crate::eio::session::Socket;
@@ -431,8 +432,10 @@ impl Drop for End<'_> {
             self.link.lost(self.local, closure);
         }
         self.local.forget_stream(self.link.stream);
-        let abort = matches!(was, State::Dead | State::Closing);
-        self.link.inbox.stream_end(self.link.stream, abort);
+        if self.link.stream != NO_STREAM {
+            let abort = matches!(was, State::Dead | State::Closing);
+            self.link.inbox.stream_end(self.link.stream, abort);
+        }
         self.local.ring_later(&self.link.inbox);
         self.local.settle();
     }

@@ -17,7 +17,7 @@ use super::link::Link;
 use super::lock;
 use super::peer::Peer;
 use super::runtime::runtime;
-use super::worker::{Attach, Shared, Source};
+use super::worker::{Attach, NO_STREAM, Shared, Source};
 use crate::config::READ_BUFFER_BYTES;
 use crate::eio::session::Socket;
 use crate::eio::wheel::Wheel;
@@ -157,6 +157,16 @@ impl Local {
         }
     }
 
+    /// Has JavaScript woken, as [`Local::ring_later`] does, and waits until that has happened: who
+    /// gets an answer now may expect the application to have heard of the question.
+    pub async fn ring_first(&self, inbox: &Arc<dyn Inbox>) {
+        self.ring_later(inbox);
+        // The bell waits once around, too.
+        for _ in 0..2 {
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// Writes what was queued, and ends the connections for which too much is.
     pub fn settle(self: &Rc<Self>) {
         self.unsettled.set(0);
@@ -231,6 +241,8 @@ impl Local {
             head,
             response,
             first,
+            #[cfg(unix)]
+            open,
         } = attach;
         let carrier: Rc<dyn Carrier> = match source {
             #[cfg(unix)]
@@ -245,7 +257,9 @@ impl Local {
                             Socket::Probe => session.probe_lost(out),
                         });
                     }
-                    inbox.stream_end(stream, true);
+                    if stream != NO_STREAM {
+                        inbox.stream_end(stream, true);
+                    }
                     return self.ring_later(&inbox);
                 }
             },
@@ -272,7 +286,12 @@ impl Local {
             }
             None => link.close(self, &[]),
         }
-        tokio::task::spawn_local(link.serve(self.clone(), head));
+        let serving = link.serve(self.clone(), head);
+        tokio::task::spawn_local(async move {
+            serving.await;
+            #[cfg(unix)]
+            drop(open);
+        });
     }
 
     /// Looks after the sessions that are due; returns when to do so next.

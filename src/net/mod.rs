@@ -7,11 +7,15 @@ pub mod entry;
 pub mod handle;
 pub mod inbox;
 pub mod link;
+#[cfg(unix)]
+pub mod listener;
 pub mod local;
 pub mod ops;
 pub mod peer;
+pub mod polls;
 mod queue;
 pub mod runtime;
+pub mod sids;
 pub mod worker;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

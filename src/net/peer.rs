@@ -3,8 +3,12 @@
 
 use std::sync::{Arc, Mutex};
 
+use tokio::sync::oneshot;
+
 use super::handle::Handle;
 use super::inbox::Inbox;
+use super::runtime::runtime;
+use super::sids::Sid;
 use crate::config::{EngineConfig, MAX_ATTACHMENTS};
 use crate::eio::packet::{Packet, Type};
 use crate::eio::session::Session;
@@ -18,9 +22,24 @@ pub struct Peer {
     pub inbox: Arc<dyn Inbox>,
     /// The options of its engine.
     pub config: Arc<EngineConfig>,
+    /// Its id, if listeners look it up.
+    pub sid: Option<Sid>,
     /// Everything that changes.
     pub inner: Mutex<Inner>,
 }
+
+impl Peer {
+    /// The session has ended: its handle and its id are dead.
+    pub(super) fn forget(&self) {
+        runtime().table().remove(self.handle);
+        if let Some(sid) = &self.sid {
+            self.config.sids().remove(sid);
+        }
+    }
+}
+
+/// Where a poll that waits on an I/O thread gets its payload, and whether that may be compressed.
+pub type Waiter = oneshot::Sender<(String, bool)>;
 
 /// The part of a [`Peer`] behind the lock.
 pub struct Inner {
@@ -28,6 +47,25 @@ pub struct Inner {
     pub session: Session,
     /// The Socket.IO side.
     pub messages: Messages,
+    /// The pending poll, if it waits on an I/O thread.
+    pub waiter: Option<Waiter>,
+    /// The post being received by an I/O thread; dropping it ends that.
+    pub post: Option<oneshot::Sender<()>>,
+    /// JavaScript wants to see the polls.
+    pub watched: bool,
+}
+
+impl Inner {
+    /// Of a new session.
+    pub fn new(session: Session) -> Self {
+        Self {
+            session,
+            messages: Messages::default(),
+            waiter: None,
+            post: None,
+            watched: false,
+        }
+    }
 }
 
 /// Where received messages go.

@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::handle::{Handle, Table};
 use super::inbox::{Inbox, Note};
 use super::lock;
-use super::peer::{Inner, Messages, Peer};
+use super::peer::{Inner, Messages, Peer, Waiter};
 use super::worker::{self, Attach, Command, Shared};
 use crate::config::EngineConfig;
 use crate::eio::packet::Packet;
@@ -126,20 +126,37 @@ impl Runtime {
         config: Arc<EngineConfig>,
         protocol: u8,
         websocket: bool,
+        sid: &str,
+    ) -> Option<Arc<Peer>> {
+        self.open_telling(inbox, config, protocol, websocket, sid, |_| {})
+    }
+
+    /// The same; `tell` is called before anything can happen to the session.
+    pub fn open_telling(
+        &self,
+        inbox: Arc<dyn Inbox>,
+        config: Arc<EngineConfig>,
+        protocol: u8,
+        websocket: bool,
+        sid: &str,
+        tell: impl FnOnce(Handle),
     ) -> Option<Arc<Peer>> {
         let session = Session::new(protocol, websocket, &config, self.now());
         let peer = self.table.insert(|handle| {
-            let inner = Mutex::new(Inner {
-                session,
-                messages: Messages::default(),
-            });
+            // Listeners speak protocol 4 only.
+            let sid = match protocol {
+                4 => config.sids().insert(sid, handle),
+                _ => None,
+            };
             Arc::new(Peer {
                 handle,
                 inbox,
                 config,
-                inner,
+                sid,
+                inner: Mutex::new(Inner::new(session)),
             })
         })?;
+        tell(peer.handle);
         if !websocket {
             self.send_to(peer.handle, Command::Open(peer.clone()));
         }
@@ -193,9 +210,15 @@ impl Runtime {
     }
 
     /// Sends on a session that polls. `None`: it does not, or not any more. Else the answer to
-    /// its pending poll, if there was one.
-    pub fn send_polling(&self, handle: Handle, packet: Packet<'_>) -> Option<Option<String>> {
+    /// its pending poll, if there was one. `compress`: the answer may be compressed.
+    pub fn send_polling(
+        &self,
+        handle: Handle,
+        packet: Packet<'_>,
+        compress: bool,
+    ) -> Option<Option<String>> {
         let (sent, answer) = self.with(handle, |session, _, _, out| {
+            out.compress = compress;
             let polls = !session.is_websocket() && !session.is_closed();
             if polls {
                 session.send(packet, out);
@@ -214,6 +237,19 @@ impl Runtime {
         closed.unwrap_or((true, None))
     }
 
+    /// Whether a poll of the session waits for packets.
+    pub fn is_poll_pending(&self, handle: Handle) -> bool {
+        let peer = self.table.get(handle);
+        peer.is_some_and(|peer| lock(&peer.inner).session.is_poll_pending())
+    }
+
+    /// JavaScript wants to see the polls of the session from the next one on.
+    pub fn watch_polls(&self, handle: Handle) {
+        if let Some(peer) = self.table.get(handle) {
+            lock(&peer.inner).watched = true;
+        }
+    }
+
     /// See [`super::ops::Op::Raw`]; at once.
     pub fn set_raw(&self, handle: Handle, raw: bool) {
         if let Some(peer) = self.table.get(handle) {
@@ -221,7 +257,7 @@ impl Runtime {
         }
     }
 
-    fn with<R>(
+    pub(super) fn with<R>(
         &self,
         handle: Handle,
         f: impl FnOnce(&mut Session, &EngineConfig, u64, &mut Caller<'_>) -> R,
@@ -233,6 +269,9 @@ impl Runtime {
             runtime: self,
             peer: &peer,
             messages: &mut inner.messages,
+            waiter: &mut inner.waiter,
+            is_here: false,
+            compress: true,
             answer: None,
         };
         let before = inner.session.deadline();
@@ -244,12 +283,17 @@ impl Runtime {
     }
 }
 
-/// Carries out what a session asks, on the JavaScript thread: an answer is returned, and what
+/// Carries out what a session asks, anywhere but on the thread of its WebSockets: an answer is returned, and what
 /// concerns WebSockets goes to the thread that owns them.
-struct Caller<'a> {
+pub(super) struct Caller<'a> {
     runtime: &'a Runtime,
     peer: &'a Arc<Peer>,
     messages: &'a mut Messages,
+    pub(super) waiter: &'a mut Option<Waiter>,
+    /// On an I/O thread: JavaScript is told, not returned to.
+    pub(super) is_here: bool,
+    /// Whether an answer may be compressed.
+    compress: bool,
     answer: Option<String>,
 }
 
@@ -276,7 +320,12 @@ impl Output for Caller<'_> {
     }
 
     fn answer(&mut self, payload: String) {
-        self.answer = Some(payload);
+        match self.waiter.take() {
+            // If the poll's connection is lost, the session hears of that.
+            Some(waiter) => drop(waiter.send((payload, self.compress))),
+            None if self.is_here => self.peer.inbox.answer(self.peer.handle, payload),
+            None => self.answer = Some(payload),
+        }
     }
 
     fn pinging(&mut self) {
@@ -297,7 +346,7 @@ impl Output for Caller<'_> {
 
     fn closed(&mut self, closure: Closure) {
         let handle = self.peer.handle;
-        self.runtime.table.remove(handle);
+        self.peer.forget();
         self.peer.inbox.closed(handle, &closure);
         self.runtime.send_to(handle, Command::Forget(handle));
     }

@@ -9,6 +9,8 @@ use tokio::sync::Notify;
 
 use super::handle::Handle;
 use super::inbox::Inbox;
+#[cfg(unix)]
+use super::listener::{Listener, Open};
 use super::local::Local;
 use super::lock;
 use super::peer::Peer;
@@ -23,6 +25,9 @@ pub enum Source {
     /// A stream that JavaScript reads and writes.
     Stream,
 }
+
+/// For a connection that JavaScript does not know.
+pub const NO_STREAM: u32 = u32::MAX;
 
 /// A WebSocket for an I/O thread to serve.
 pub struct Attach {
@@ -42,6 +47,9 @@ pub struct Attach {
     pub response: Vec<u8>,
     /// The first packets.
     pub first: Vec<Outgoing>,
+    /// Counts it as a connection of its listener.
+    #[cfg(unix)]
+    pub open: Option<Open>,
 }
 
 /// What an I/O thread is asked to do.
@@ -66,6 +74,12 @@ pub enum Command {
     Rearm(Handle),
     /// A session ended.
     Forget(Handle),
+    /// Accept a listener's connections.
+    #[cfg(unix)]
+    Accept(Arc<Listener>),
+    /// Serve a connection that a listener has accepted.
+    #[cfg(unix)]
+    Accepted(std::net::TcpStream, Open),
     /// JavaScript has caught up: read on.
     Resume,
     /// An environment is gone: drop its sessions.

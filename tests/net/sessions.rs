@@ -173,6 +173,8 @@ async fn a_websocket_that_cannot_be_served_is_lost() {
             head: Vec::new(),
             response: Vec::new(),
             first: Vec::new(),
+            #[cfg(unix)]
+            open: None,
         });
         let lost = match role {
             Socket::Main => Event::Closed(handle, LEFT),

@@ -52,7 +52,7 @@ pub async fn pair() -> (OwnedFd, TcpStream) {
 pub fn open(env: &Arc<Environment>, config: EngineConfig, websocket: bool) -> Arc<Peer> {
     start().expect("threads");
     runtime()
-        .open(env.clone(), Arc::new(config), 4, websocket)
+        .open(env.clone(), Arc::new(config), 4, websocket, "")
         .expect("a free slot")
 }
 
@@ -77,6 +77,8 @@ pub async fn attach(
         head: Vec::new(),
         response: RESPONSE.into(),
         first,
+        #[cfg(unix)]
+        open: None,
     });
     (client, stream)
 }

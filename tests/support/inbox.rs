@@ -9,7 +9,7 @@ use socket_io_native::eio::packet::Packet as EnginePacket;
 use socket_io_native::eio::payload;
 use socket_io_native::error::Closure;
 use socket_io_native::net::handle::Handle;
-use socket_io_native::net::inbox::{Inbox, Note};
+use socket_io_native::net::inbox::{Inbox, Note, Opened};
 use socket_io_native::sio::Packet;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -169,6 +169,13 @@ impl Inbox for Environment {
     }
 
     fn stream_taken(&self, _: u32) {}
+
+    fn opened(&self, _: u32, _: Handle, _: &Opened<'_>) {}
+
+    #[cfg(unix)]
+    fn handover(&self, _: u32, _: std::os::fd::OwnedFd, _: Vec<u8>) {}
+
+    fn listener_drained(&self, _: u32) {}
 
     fn stream_end(&self, stream: u32, _: bool) {
         self.append(Event::Ended(stream));

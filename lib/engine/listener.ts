@@ -1,0 +1,359 @@
+/**
+ * The native listener of `new Server(port)`: connections are accepted and requests of the engine
+ * answered without this thread, as long as nobody here wants to see them. `io.httpServer` stays
+ * what it is; connections that ask for something else are given to it.
+ */
+import cluster from "node:cluster";
+
+import type { Server as HttpServer } from "node:http";
+
+import net = require("node:net");
+
+import cookie = require("cookie");
+import createDebug = require("debug");
+
+import type { ListenerSettings } from "../../binding";
+
+import { staticCors } from "./cors";
+import { registerListener } from "./inbox";
+import { hold, listener as native, release } from "./native";
+import type { Server } from "./server";
+
+const debug = createDebug("engine");
+
+/** Set to `off`, every request goes through Node: for comparisons. */
+const SWITCH = "SOCKET_IO_NATIVE_LISTENER";
+
+/** Client files that are served beside an engine. */
+export interface ServedFiles {
+  /** Prefix of their URLs. */
+  path(): string;
+  files: { name: string; path: string; contentType: string }[];
+  etag: string;
+}
+
+/** A TCP handle of Node. */
+interface Handle {
+  readonly fd: number;
+  getsockname(out: { port?: number }): number;
+  listen(backlog: number): number;
+  close(callback?: () => void): void;
+  ref(): void;
+  unref(): void;
+  hasRef(): boolean;
+}
+
+type CreateHandle = (
+  address: string,
+  port: number,
+  addressType: number,
+  fd?: number,
+  flags?: number,
+) => Handle | number;
+
+const createHandle: CreateHandle | undefined = (net as any)._createServerHandle;
+
+/** What Node calls a timeout that never comes, in ms: a day has to do. */
+const NEVER = 86_400_000;
+/** Stands for the session id in a serialized cookie. */
+const ID = "00000000000000000000";
+
+/**
+ * Lets a server that will listen on a port do so natively.
+ *
+ * @returns `null` where that cannot be: the server then listens as ever
+ */
+export function preparePort(server: HttpServer): PortListener | null {
+  if (native === null || createHandle === undefined || cluster.isWorker) return null;
+  return process.env[SWITCH] === "off" ? null : new PortListener(server);
+}
+
+/** See the module. */
+export class PortListener {
+  private engine: Server | null = null;
+  private files: ServedFiles | null = null;
+  private accepting: InstanceType<NonNullable<typeof native>["NativeListener"]> | null = null;
+  /** The listening socket. */
+  private handle: Handle | null = null;
+  private held = false;
+  private referenced = true;
+  /** One connection of the server stands for those that outlive its listening. */
+  private waiting = false;
+  /** The engine's own listeners on the server. */
+  private own: Record<string, unknown[]> = {};
+
+  constructor(private readonly server: HttpServer) {
+    const { _listen2: listen } = server as any;
+    (server as any)._listen2 = (
+      address: string | null,
+      port: number,
+      type: number,
+      ...rest: [number, number | undefined, number | undefined]
+    ) => {
+      const { server } = this as any;
+      if (!server._handle) server._handle = this.bind(address, port, type, rest[1], rest[2]);
+      listen.call(server, address, port, type, ...rest);
+    };
+  }
+
+  /** A bound handle that listens natively; `null`: Node is to bind, and to tell what is wrong. */
+  private bind(address: string | null, port: number, type: number, fd?: number, flags?: number) {
+    if (port < 0 || (fd !== undefined && fd >= 0) || flags) return null;
+    let handle: Handle | number;
+    if (address) {
+      handle = (createHandle as CreateHandle)(address, port, type, fd, flags);
+    } else {
+      // As Node does: any address of either family.
+      handle = (createHandle as CreateHandle)("::", port, 6, fd, flags);
+      if (typeof handle === "number") {
+        handle = (createHandle as CreateHandle)("0.0.0.0", port, 4, fd, flags);
+      }
+    }
+    if (typeof handle === "number") return null;
+    // A port in use is only told when the handle listens.
+    const name: { port?: number } = {};
+    if (handle.getsockname(name) !== 0 || (port !== 0 && name.port !== port)) {
+      handle.close();
+      return null;
+    }
+    return this.adopt(handle);
+  }
+
+  private adopt(handle: Handle): Handle {
+    const close = handle.close;
+    handle.listen = (backlog) => {
+      const error = (native as NonNullable<typeof native>).listenOn(handle.fd, backlog);
+      if (error === 0) this.start(handle);
+      return error;
+    };
+    handle.close = (callback) => {
+      this.stop();
+      close.call(handle, callback);
+    };
+    handle.ref = () => this.reference(true);
+    handle.unref = () => this.reference(false);
+    handle.hasRef = () => this.referenced;
+    return handle;
+  }
+
+  private start(handle: Handle): void {
+    this.handle = handle;
+    this.reference(true);
+    if (this.waiting) this.drained();
+    if (this.accepting === null) return;
+    this.configure();
+    this.accepting.accept(handle.fd);
+  }
+
+  private stop(): void {
+    if (this.handle === null) return;
+    this.handle = null;
+    this.reference(false);
+    if (this.accepting?.stop()) {
+      this.waiting = true;
+      hold();
+      (this.server as any)._connections++;
+    }
+  }
+
+  /** Listening keeps the process alive, unless it is told not to. */
+  private reference(on: boolean): void {
+    this.referenced = on;
+    const held = on && this.handle !== null;
+    if (held === this.held) return;
+    this.held = held;
+    if (held) hold();
+    else release();
+  }
+
+  private drained(): void {
+    if (!this.waiting) return;
+    this.waiting = false;
+    release();
+    (this.server as any)._connections--;
+    (this.server as any)._emitCloseIfDrained();
+  }
+
+  /** Begins to serve `engine`, which is attached to the server. */
+  serve(engine: Server, files: ServedFiles | null): void {
+    this.engine = engine;
+    this.files = files;
+    const { NativeListener } = native as NonNullable<typeof native>;
+    const accepting = new NativeListener(engine._engine, engine._options);
+    this.accepting = accepting;
+    registerListener(accepting.id, {
+      opened: (handle, websocket, id, address, shared, own) =>
+        engine._onOpened(handle, websocket, id, address, { shared, own }),
+      handover: (fd, bytes) => this.takeOver(fd, bytes),
+      drained: () => this.drained(),
+    });
+    this.extendServer(accepting);
+    for (const event of WATCHED) this.own[event] = this.server.listeners(event);
+    this.server.on("newListener", (event) => {
+      if (WATCHED.includes(event as string)) this.configure(event as string);
+    });
+    this.server.on("removeListener", () => this.configure());
+    engine._onchange = () => this.configure();
+    this.watchEngine(engine);
+    if (this.handle !== null) this.start(this.handle);
+  }
+
+  /** Has the server's own methods know of the connections that it does not see. */
+  private extendServer(accepting: NonNullable<typeof this.accepting>): void {
+    const { server } = this;
+    const { getConnections, closeIdleConnections, closeAllConnections } = server;
+    server.getConnections = (callback) =>
+      getConnections.call(server, (error, count) => {
+        const unseen = this.waiting ? accepting.connections - 1 : accepting.connections;
+        callback(error, count + unseen);
+      });
+    server.closeIdleConnections = () => {
+      closeIdleConnections.call(server);
+      accepting.endConnections(false);
+    };
+    server.closeAllConnections = () => {
+      closeAllConnections.call(server);
+      accepting.endConnections(true);
+    };
+  }
+
+  /** Options may be changed at any time, and `generateId` replaced. */
+  private watchEngine(engine: Server): void {
+    const changed = <T>(done: T): T => {
+      this.configure();
+      return done;
+    };
+    const opts = new Proxy(engine.opts, {
+      set: (target, key, value) => changed(Reflect.set(target, key, value)),
+      deleteProperty: (target, key) => changed(Reflect.deleteProperty(target, key)),
+      defineProperty: (target, key, value) => changed(Reflect.defineProperty(target, key, value)),
+    });
+    Object.defineProperty(engine, "opts", { value: opts });
+    let { generateId } = engine;
+    Object.defineProperty(engine, "generateId", {
+      get: () => generateId,
+      set: (value) => {
+        generateId = value;
+        this.configure();
+      },
+      configurable: true,
+      enumerable: true,
+    });
+  }
+
+  /** A connection whose next request is not for the listener. */
+  private takeOver(fd: number, bytes: Buffer): void {
+    const { server } = this as any;
+    const socket: any = new net.Socket({ fd, allowHalfOpen: true, readable: true, writable: true });
+    if (!server.listening) {
+      socket.destroy();
+      return;
+    }
+    server._connections++;
+    socket.server = server;
+    socket._server = server;
+    server.emit("connection", socket);
+    if (bytes.length > 0) socket.unshift(bytes);
+  }
+
+  /** Whether nobody but the engine listens to an event of the server. */
+  private isOwn(event: string, added: string | undefined): boolean {
+    const own = this.own[event];
+    const now = this.server.listeners(event);
+    return event !== added && now.length === own.length && now.every((one, i) => one === own[i]);
+  }
+
+  /** Tells the native side what it may answer. `added`: a listener is being added for it. */
+  private configure(added?: string): void {
+    const { accepting, engine } = this;
+    if (accepting === null || engine === null) return;
+    try {
+      engine._syncOptions();
+      accepting.configure(this.settings(engine, added));
+    } catch (error) {
+      // An option that makes no sense: whoever meets it first tells so.
+      debug("not served natively: %s", error);
+      accepting.configure(NOTHING);
+    }
+  }
+
+  private settings(engine: Server, added?: string): ListenerSettings {
+    const { server } = this;
+    const { opts } = engine;
+    const cors = staticCors(opts.cors);
+    const served = cors !== null && this.isOwn("connection", added) && !server.maxConnections;
+    const requests = served && this.isOwn("request", added);
+    const upgrades = served && this.isOwn("upgrade", added);
+    const may = engine._mayServe();
+    const numbers = [opts.pingInterval, opts.pingTimeout, opts.maxHttpBufferSize];
+    const plain = numbers.every((n) => Number.isFinite(n) && n >= 0);
+    const template = cookieTemplate(opts.cookie);
+    return {
+      path: engine._path,
+      filesPath: this.files?.path(),
+      handshakes: requests && may.handshakes && plain && template !== null,
+      polls: requests && may.polls && plain,
+      websockets: upgrades && may.websockets && plain,
+      upgrades: upgrades && may.upgrades && plain,
+      upgradeList: JSON.stringify(engine.upgrades("polling")),
+      pingInterval: opts.pingInterval,
+      pingTimeout: opts.pingTimeout,
+      maxPayload: opts.maxHttpBufferSize,
+      maxBody: opts.maxHttpBufferSize,
+      initialPacket: opts.initialPacket || undefined,
+      compressFrom: compressFrom(opts.httpCompression),
+      cookieBefore: template?.[0],
+      cookieAfter: template?.[1],
+      cors: toLines(cors?.others ?? []),
+      corsOrigins: Object.entries(cors?.origins ?? {}).map(([origin, lines]) => ({
+        origin,
+        lines: toLines(lines),
+      })),
+      keepAlive: server.keepAliveTimeout || NEVER,
+      headTimeout: Math.min(server.headersTimeout || NEVER, server.requestTimeout || NEVER),
+      requestTimeout: server.requestTimeout || NEVER,
+      files: requests ? (this.files?.files ?? []) : [],
+      etag: this.files?.etag ?? "",
+    };
+  }
+}
+
+/** Everything goes through Node. */
+const NOTHING: ListenerSettings = {
+  path: "",
+  handshakes: false,
+  polls: false,
+  websockets: false,
+  upgrades: false,
+  upgradeList: "[]",
+  pingInterval: 0,
+  pingTimeout: 0,
+  maxBody: 0,
+  cors: [],
+  corsOrigins: [],
+  keepAlive: NEVER,
+  headTimeout: NEVER,
+  requestTimeout: NEVER,
+  files: [],
+  etag: "",
+};
+
+/** Events of the server by whose listeners requests are seen. */
+const WATCHED = ["request", "upgrade", "connection"];
+
+const toLines = (lines: [name: string, value: string][]) =>
+  lines.map(([name, value]) => ({ name, value }));
+
+/** A cookie around the session id; undefined: there is none, null: each is another. */
+function cookieTemplate(options: any): [string, string] | undefined | null {
+  if (!options) return undefined;
+  const { name, ...rest } = options;
+  if (typeof rest.encode === "function") return null;
+  const parts = cookie.serialize(name, ID, rest).split(`=${ID}`);
+  return parts.length === 2 ? [`${parts[0]}=`, parts[1]] : null;
+}
+
+function compressFrom(options: any): number | undefined {
+  if (!options) return undefined;
+  return typeof options === "object" ? (options.threshold ?? 0) : 0;
+}

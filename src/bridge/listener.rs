@@ -1,0 +1,204 @@
+//! The native listener as JavaScript drives it.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+
+use hyper::header::{HeaderName, HeaderValue};
+use napi::bindgen_prelude::{Buffer, Either};
+use napi::{Error, Result, Status};
+use napi_derive::napi;
+
+use super::engine::{Engine, EngineOptions, message};
+use crate::net::listener::{ClientFile, Cookie, Cors, Listener, Settings};
+
+/// A header line.
+#[napi(object)]
+pub struct Line {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+}
+
+/// The header lines for requests of an origin.
+#[napi(object)]
+pub struct OriginLines {
+    /// The origin.
+    pub origin: String,
+    /// The lines.
+    pub lines: Vec<Line>,
+}
+
+/// A file served beside the engine.
+#[napi(object)]
+pub struct FileEntry {
+    /// Its name in URLs.
+    pub name: String,
+    /// Where it is on disk.
+    pub path: String,
+    /// `Content-Type`.
+    pub content_type: String,
+}
+
+/// What a listener may answer without JavaScript, and how.
+#[allow(
+    missing_docs,
+    reason = "the fields of `Settings`, which documents them"
+)]
+#[napi(object)]
+pub struct ListenerSettings {
+    pub path: String,
+    pub files_path: Option<String>,
+    pub handshakes: bool,
+    pub polls: bool,
+    pub websockets: bool,
+    pub upgrades: bool,
+    pub upgrade_list: String,
+    pub ping_interval: f64,
+    pub ping_timeout: f64,
+    pub max_payload: Option<f64>,
+    pub max_body: f64,
+    pub initial_packet: Option<Either<String, Buffer>>,
+    pub compress_from: Option<f64>,
+    pub cookie_before: Option<String>,
+    pub cookie_after: Option<String>,
+    pub cors: Vec<Line>,
+    pub cors_origins: Vec<OriginLines>,
+    pub keep_alive: f64,
+    pub head_timeout: f64,
+    pub request_timeout: f64,
+    pub files: Vec<FileEntry>,
+    pub etag: String,
+}
+
+fn lines(lines: Vec<Line>) -> Result<Vec<(HeaderName, HeaderValue)>> {
+    let line = |Line { name, value }: Line| {
+        let name = HeaderName::try_from(name).map_err(invalid)?;
+        Ok((name, HeaderValue::try_from(value).map_err(invalid)?))
+    };
+    lines.into_iter().map(line).collect()
+}
+
+fn invalid(error: impl std::fmt::Display) -> Error {
+    Error::new(Status::InvalidArg, error.to_string())
+}
+
+impl ListenerSettings {
+    fn resolve(self) -> Result<Settings> {
+        let cookie = self.cookie_before.zip(self.cookie_after);
+        let by_origin = |entry: OriginLines| Ok((entry.origin, lines(entry.lines)?));
+        let origins: Result<HashMap<_, _>> = self.cors_origins.into_iter().map(by_origin).collect();
+        let file = |entry: FileEntry| {
+            Ok(ClientFile {
+                name: entry.name,
+                path: entry.path,
+                content_type: HeaderValue::try_from(entry.content_type).map_err(invalid)?,
+                cache: Mutex::default(),
+            })
+        };
+        let files: Result<Vec<_>> = self.files.into_iter().map(file).collect();
+        // A float out of range saturates, NaN is 0.
+        Ok(Settings {
+            path: self.path,
+            files_path: self.files_path,
+            handshakes: self.handshakes,
+            polls: self.polls,
+            websockets: self.websockets,
+            upgrades: self.upgrades,
+            upgrade_list: self.upgrade_list,
+            ping_interval: self.ping_interval as u64,
+            ping_timeout: self.ping_timeout as u64,
+            max_payload: self.max_payload.map(|n| n as u64),
+            max_body: self.max_body as u64,
+            initial: self
+                .initial_packet
+                .as_ref()
+                .map(|packet| message(packet).into()),
+            compress_from: self.compress_from.map(|n| n as usize),
+            cookie: cookie.map(|(before, after)| Cookie { before, after }),
+            cors: Cors {
+                origins: origins?,
+                others: lines(self.cors)?,
+            },
+            keep_alive_ms: self.keep_alive as u64,
+            head_ms: self.head_timeout as u64,
+            request_ms: self.request_timeout as u64,
+            files: files?.into(),
+            etag: self.etag,
+        })
+    }
+}
+
+/// Has a bound socket listen. Returns 0, or the negative number of the system's error.
+#[napi]
+pub fn listen_on(fd: i32, backlog: i32) -> i32 {
+    // SAFETY: JavaScript read the descriptor from a handle that is open during this call.
+    let socket = unsafe { crate::net::carrier::adopt(fd) };
+    match socket.and_then(|socket| crate::net::listener::listen(&socket, backlog)) {
+        Ok(()) => 0,
+        Err(error) => -error.raw_os_error().unwrap_or(1),
+    }
+}
+
+/// Serves a port without the JavaScript thread.
+#[napi]
+pub struct NativeListener {
+    id: u32,
+    listener: Arc<Listener>,
+}
+
+#[napi]
+impl NativeListener {
+    /// For an engine with these options. Its number is unlike that of any other in the process.
+    #[napi(constructor)]
+    pub fn new(engine: &Engine, options: &EngineOptions) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        options.0.sids().keep();
+        Self {
+            id,
+            listener: Listener::new(id, engine.hub.clone(), options.0.clone()),
+        }
+    }
+
+    /// The number by which its news are told.
+    #[napi(getter)]
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// What may be answered without JavaScript, from now on.
+    #[napi]
+    pub fn configure(&self, settings: ListenerSettings) -> Result<()> {
+        self.listener.configure(settings.resolve()?);
+        Ok(())
+    }
+
+    /// Accepts the connections of a listening socket, of which it keeps a duplicate.
+    #[napi]
+    pub fn accept(&self, fd: i32) -> Result<()> {
+        // SAFETY: JavaScript read the descriptor from a handle that is open during this call.
+        let socket = unsafe { crate::net::carrier::adopt(fd) }.map_err(invalid)?;
+        self.listener.start(socket);
+        Ok(())
+    }
+
+    /// Stops listening. Returns whether connections go on; the news of the last one's end follows.
+    #[napi]
+    pub fn stop(&self) -> bool {
+        self.listener.stop()
+    }
+
+    /// Ends the connections that are no WebSockets: those that are idle, or all.
+    #[napi]
+    pub fn end_connections(&self, all: bool) {
+        self.listener.end_connections(all);
+    }
+
+    /// How many connections there are, WebSockets among them.
+    #[napi(getter)]
+    pub fn connections(&self) -> u32 {
+        u32::try_from(self.listener.open()).unwrap_or(u32::MAX)
+    }
+}

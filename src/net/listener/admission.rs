@@ -1,0 +1,141 @@
+//! Whether a request is answered here, given what JavaScript permits and the sessions there are.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::encoding::{Accepted, Encoding};
+use super::head::{Request, Wanted};
+use super::pack::{Packed, pack};
+use super::settings::Settings;
+use crate::net::handle::Handle;
+use crate::net::lock;
+use crate::net::peer::Peer;
+use crate::net::runtime::runtime;
+use crate::net::sids::Sids;
+use crate::ws::handshake;
+
+/// A request to be answered, apart from the bytes it came in.
+pub struct Admitted {
+    pub ask: Ask,
+    /// Lengths of its head and its body, in bytes.
+    pub head: usize,
+    pub body: usize,
+    /// The client closes the connection after the answer.
+    pub closes: bool,
+    pub accepts: Accepted,
+    pub origin: Option<String>,
+}
+
+/// What an admitted request asks for.
+pub enum Ask {
+    Handshake(Packed),
+    Poll(Handle),
+    Push(Handle),
+    /// The 101 without further headers' lines, for a session that there is, or a new one.
+    WebSocket(Greeting, Result<Arc<Peer>, Packed>),
+    /// A client file by its place; `true`: the client has it.
+    File(usize, bool),
+}
+
+/// What the 101 says.
+pub struct Greeting {
+    pub accept: String,
+    pub protocol: Option<String>,
+}
+
+/// The ends of a connection.
+#[derive(Clone, Copy)]
+pub struct Ends {
+    pub remote: SocketAddr,
+    pub local: Option<SocketAddr>,
+}
+
+/// `None`: it is for Node.
+pub fn admit(
+    request: &Request<'_>,
+    settings: &Settings,
+    sids: &Sids,
+    ends: Ends,
+) -> Option<Admitted> {
+    let packed = || pack(request, ends.remote, ends.local);
+    let ask = match request.wanted {
+        Wanted::Handshake if settings.handshakes => Ask::Handshake(packed()),
+        Wanted::Poll(sid) if settings.polls => Ask::Poll(polling(sid, sids)?.handle),
+        Wanted::Push(sid) if settings.polls => {
+            let small = request.body as u64 <= settings.max_body;
+            small.then_some(Ask::Push(polling(sid, sids)?.handle))?
+        }
+        Wanted::WebSocket(None) if settings.websockets => {
+            Ask::WebSocket(greeting(request)?, Err(packed()))
+        }
+        Wanted::WebSocket(Some(sid)) if settings.upgrades => {
+            Ask::WebSocket(greeting(request)?, Ok(session(sid, sids)?))
+        }
+        Wanted::File(name, tag) => {
+            if request.accepts.best(&FILE_ENCODINGS) == Some(Encoding::Brotli) {
+                return None;
+            }
+            let place = settings.files.iter().position(|file| file.name == name)?;
+            let known =
+                tag.is_some_and(|tag| tag.strip_prefix("W/").unwrap_or(tag) == settings.etag);
+            Ask::File(place, known)
+        }
+        _ => return None,
+    };
+    Some(Admitted {
+        ask,
+        head: request.head,
+        body: request.body,
+        closes: request.closes,
+        accepts: request.accepts,
+        origin: header(request, "origin"),
+    })
+}
+
+/// What client files may be compressed with, the server's favourite first.
+pub const FILE_ENCODINGS: [Encoding; 3] = [Encoding::Brotli, Encoding::Gzip, Encoding::Deflate];
+
+fn session(sid: &str, sids: &Sids) -> Option<Arc<Peer>> {
+    runtime().table().get(sids.get(sid)?)
+}
+
+/// A session that polls, unless JavaScript wants to see its polls.
+fn polling(sid: &str, sids: &Sids) -> Option<Arc<Peer>> {
+    let peer = session(sid, sids)?;
+    let inner = lock(&peer.inner);
+    let ours = !inner.session.is_websocket() && !inner.watched;
+    drop(inner);
+    ours.then_some(peer)
+}
+
+fn greeting(request: &Request<'_>) -> Option<Greeting> {
+    let [upgrade, key, version, protocol] = [
+        "upgrade",
+        "sec-websocket-key",
+        "sec-websocket-version",
+        "sec-websocket-protocol",
+    ]
+    .map(|name| header(request, name));
+    let check = handshake::Request {
+        upgrade: upgrade.as_deref(),
+        key: key.as_deref(),
+        version: version.as_deref(),
+        protocol: protocol.as_deref(),
+    };
+    let accepted = handshake::check(&check).ok()?;
+    Some(Greeting {
+        accept: accepted.accept,
+        protocol: accepted.protocol.map(Into::into),
+    })
+}
+
+/// The values of a header, joined as Node does.
+fn header(request: &Request<'_>, name: &str) -> Option<String> {
+    let mut values = request
+        .headers
+        .iter()
+        .filter(|(n, _)| n.eq_ignore_ascii_case(name))
+        .map(|(_, value)| *value);
+    let first = values.next()?.to_owned();
+    Some(values.fold(first, |all, value| all + ", " + value))
+}

@@ -1,0 +1,314 @@
+//! One accepted connection, from boundary to boundary, until it becomes a WebSocket, leaves for
+//! Node or ends.
+
+use std::cell::Cell;
+use std::future::{Future as _, poll_fn};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use tokio::net::TcpStream;
+use tokio::sync::futures::Notified;
+use tokio::time::{Instant, sleep};
+
+use super::admission::{Admitted, Ask, Ends, Greeting, admit};
+use super::head::{Inspected, inspect};
+use super::http::{Current, Http};
+use super::pack::Packed;
+use super::settings::Settings;
+use super::wire::{HttpIo, Wire};
+use super::{Listener, Open};
+use crate::eio::session::Socket;
+use crate::net::inbox::Note;
+use crate::net::local::Local;
+use crate::net::peer::Peer;
+use crate::net::runtime::runtime;
+use crate::net::worker::{Attach, NO_STREAM, Source};
+use crate::ws::handshake::response_head;
+
+/// What a connection does next.
+enum Next {
+    /// It has ended.
+    Gone,
+    /// A head was not sent in time.
+    Late,
+    /// Node goes on with it.
+    Foreign,
+    /// A request to be answered here.
+    Ours(Box<Admitted>, Arc<Settings>),
+}
+
+/// Node's last words to a client whose request does not come.
+const TIMEOUT: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n";
+
+/// Serves a connection.
+pub async fn serve(stream: TcpStream, open: Open, local: Rc<Local>) {
+    let Ok(remote) = stream.peer_addr() else {
+        return;
+    };
+    let ends = Ends {
+        remote,
+        local: stream.local_addr().ok(),
+    };
+    let _fault = CountFault(local.clone());
+    let listener = open.listener.clone();
+    let wire = Wire::new(stream, local.clone());
+    let http = Rc::new(Http {
+        listener: listener.clone(),
+        local: local.clone(),
+        current: Default::default(),
+    });
+    let mut first = true;
+    let mut serving = None;
+    let mut ending = Ending::of(&listener);
+    loop {
+        let boundary = Boundary {
+            wire: &wire,
+            open: &open,
+            ends,
+            local: &local,
+            first,
+        };
+        let (admitted, settings) = match boundary.next(&mut ending).await {
+            Next::Gone => return,
+            Next::Late => return wire.say(TIMEOUT),
+            Next::Foreign => {
+                drop((serving, http));
+                if let Some((stream, bytes)) = wire.into_parts()
+                    && let Ok(stream) = stream.into_std()
+                {
+                    listener.inbox.handover(listener.id, stream.into(), bytes);
+                    local.ring_later(&listener.inbox);
+                }
+                return;
+            }
+            Next::Ours(admitted, settings) => (*admitted, settings),
+        };
+        first = false;
+        if let Ask::WebSocket(greeting, session) = admitted.ask {
+            drop((serving, http));
+            wire.consume(admitted.head);
+            let lines = settings.cors.lines(admitted.origin.as_deref());
+            let lines = lines.iter().filter_map(|(name, value)| {
+                Some(format!(
+                    "{}: {}",
+                    title_case(name.as_str()),
+                    value.to_str().ok()?
+                ))
+            });
+            let Greeting { accept, protocol } = greeting;
+            if let Ok(response) = response_head(&accept, protocol.as_deref(), lines) {
+                become_websocket(
+                    wire,
+                    open,
+                    &local,
+                    &settings,
+                    session,
+                    response.into_bytes(),
+                )
+                .await;
+            }
+            return;
+        }
+        let answering = wire.release(admitted.head + admitted.body);
+        let current = Current {
+            admitted,
+            settings,
+            answering,
+        };
+        *http.current.borrow_mut() = Some(current);
+        let connection = serving.get_or_insert_with(|| {
+            let http = http.clone();
+            let service = service_fn(move |request| {
+                let http = http.clone();
+                async move { http.answer(request).await }
+            });
+            let connection = http1::Builder::new()
+                .title_case_headers(true)
+                .header_read_timeout(None)
+                .serve_connection(HttpIo(wire.clone()), service);
+            Box::pin(connection)
+        });
+        let ended = poll_fn(|cx| {
+            ending.poll(cx);
+            match connection.as_mut().poll(cx) {
+                Poll::Ready(_) => Poll::Ready(true),
+                Poll::Pending if open.has_to_end(false) => Poll::Ready(true),
+                Poll::Pending if wire.is_between_requests() => Poll::Ready(false),
+                Poll::Pending => Poll::Pending,
+            }
+        });
+        if ended.await {
+            return;
+        }
+    }
+}
+
+/// Wakes a connection when its listener wants connections to end.
+struct Ending<'a> {
+    listener: &'a Listener,
+    notified: Pin<Box<Notified<'a>>>,
+}
+
+impl<'a> Ending<'a> {
+    fn of(listener: &'a Listener) -> Self {
+        let mut notified = Box::pin(listener.ending.notified());
+        notified.as_mut().enable();
+        Self { listener, notified }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) {
+        while self.notified.as_mut().poll(cx).is_ready() {
+            self.notified.set(self.listener.ending.notified());
+        }
+    }
+}
+
+/// A connection between two requests.
+struct Boundary<'a> {
+    wire: &'a Rc<Wire>,
+    open: &'a Open,
+    ends: Ends,
+    local: &'a Rc<Local>,
+    /// No request has come yet.
+    first: bool,
+}
+
+impl Boundary<'_> {
+    /// Waits for a request.
+    async fn next(&self, ending: &mut Ending<'_>) -> Next {
+        let settings = self.open.listener.settings();
+        let patience = if self.first {
+            settings.head_ms
+        } else {
+            settings.keep_alive_ms
+        };
+        let mut timer = pin!(sleep(Duration::from_millis(patience)));
+        // Of a request that has begun, the head may take as long as that of a first one.
+        let mut begun = self.first;
+        let parked = Cell::new(0);
+        poll_fn(|cx| {
+            ending.poll(cx);
+            loop {
+                if self.open.has_to_end(self.wire.peek(<[u8]>::is_empty)) {
+                    return Poll::Ready(Next::Gone);
+                }
+                if self.open.listener.inbox.is_full() {
+                    self.local.park(cx.waker(), &parked);
+                    return Poll::Pending;
+                }
+                if let Some(next) = self.look() {
+                    return Poll::Ready(next);
+                }
+                let idle = self.wire.peek(<[u8]>::is_empty);
+                if !idle && !begun {
+                    begun = true;
+                    let patience = Duration::from_millis(settings.head_ms);
+                    timer.as_mut().reset(Instant::now() + patience);
+                }
+                if timer.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(if begun { Next::Late } else { Next::Gone });
+                }
+                match ready!(self.wire.poll_more(cx)) {
+                    Ok(0) | Err(_) => return Poll::Ready(Next::Gone),
+                    Ok(_) => {}
+                }
+            }
+        })
+        .await
+    }
+
+    /// What the bytes that have been read mean; `None`: more are needed.
+    fn look(&self) -> Option<Next> {
+        let listener = &self.open.listener;
+        self.wire.peek(|bytes| {
+            if bytes.is_empty() {
+                return None;
+            }
+            // Asked again for each request: JavaScript may have changed its mind.
+            let settings = listener.settings();
+            let is_file = |name: &str| settings.files.iter().any(|file| file.name == name);
+            match inspect(bytes, settings.paths(), is_file) {
+                Inspected::Partial => None,
+                Inspected::Foreign => Some(Next::Foreign),
+                Inspected::Ours(request) => {
+                    let sids = listener.config.sids();
+                    let admitted = admit(&request, &settings, sids, self.ends);
+                    Some(match admitted {
+                        Some(admitted) => Next::Ours(Box::new(admitted), settings),
+                        None => Next::Foreign,
+                    })
+                }
+            }
+        })
+    }
+}
+
+/// Hands the connection to the thread of its session, or opens one.
+async fn become_websocket(
+    wire: Rc<Wire>,
+    open: Open,
+    local: &Rc<Local>,
+    settings: &Settings,
+    session: Result<Arc<Peer>, Packed>,
+    response: Vec<u8>,
+) {
+    let Some((stream, head)) = wire.into_parts() else {
+        return;
+    };
+    let Ok(stream) = stream.into_std() else {
+        return;
+    };
+    let listener = open.listener.clone();
+    let (peer, role, first) = match session {
+        Ok(peer) => {
+            let granted = runtime().upgrade(&peer);
+            if granted {
+                peer.inbox.note(peer.handle, Note::Offered);
+            }
+            (granted.then_some(peer), Socket::Probe, Vec::new())
+        }
+        Err(packed) => match listener.open_session(settings, packed, true) {
+            Some((peer, _, packets)) => (Some(peer), Socket::Main, packets),
+            None => return,
+        },
+    };
+    local.ring_first(&listener.inbox).await;
+    runtime().attach(Attach {
+        peer,
+        role,
+        source: Source::Socket(stream.into()),
+        stream: NO_STREAM,
+        inbox: listener.inbox.clone(),
+        head,
+        response,
+        first,
+        open: Some(open),
+    });
+}
+
+/// A name as Node's applications spell it: `Access-Control-Allow-Origin`.
+fn title_case(name: &str) -> String {
+    let mut begins = true;
+    name.chars()
+        .map(|c| {
+            let upper = std::mem::replace(&mut begins, c == '-');
+            if upper { c.to_ascii_uppercase() } else { c }
+        })
+        .collect()
+}
+
+/// Counts a fault of ours, which costs one connection.
+struct CountFault(Rc<Local>);
+
+impl Drop for CountFault {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.count_panic();
+        }
+    }
+}

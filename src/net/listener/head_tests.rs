@@ -1,0 +1,175 @@
+use super::*;
+
+const PATHS: Paths<'static> = Paths {
+    engine: "/socket.io/",
+    files: Some("/socket.io"),
+};
+
+fn look(text: &str) -> Inspected<'_> {
+    inspect(text.as_bytes(), PATHS, |name| name == "socket.io.js")
+}
+
+fn wanted<'a>(text: &'a str) -> Option<Wanted<'a>> {
+    match look(text) {
+        Inspected::Ours(request) => {
+            assert_eq!(request.head, text.len());
+            Some(request.wanted)
+        }
+        _ => None,
+    }
+}
+
+/// A request with the usual headers and those of `more`.
+fn request(line: &str, more: &str) -> String {
+    format!("{line} HTTP/1.1\r\nHost: a\r\n{more}\r\n")
+}
+
+fn get(query: &str) -> String {
+    request(&format!("GET /socket.io/?{query}"), "")
+}
+
+const UPGRADE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\n";
+
+#[test]
+fn what_clients_ask_for() {
+    let handshake = get("EIO=4&transport=polling&t=abc");
+    assert_eq!(wanted(&handshake), Some(Wanted::Handshake));
+    let poll = get("EIO=4&transport=polling&sid=xyz");
+    assert_eq!(wanted(&poll), Some(Wanted::Poll("xyz")));
+    let empty = get("EIO=4&transport=polling&sid=");
+    assert_eq!(wanted(&empty), Some(Wanted::Handshake));
+    let push = request(
+        "POST /socket.io/?EIO=4&transport=polling&sid=xyz",
+        "Content-Length: 3\r\nContent-type: text/plain;charset=UTF-8\r\n",
+    );
+    assert_eq!(wanted(&push), Some(Wanted::Push("xyz")));
+    let line = "GET /socket.io/?EIO=4&transport=websocket";
+    let websocket = request(line, UPGRADE);
+    assert_eq!(wanted(&websocket), Some(Wanted::WebSocket(None)));
+    let upgrade = request(&format!("{line}&sid=xyz"), UPGRADE);
+    assert_eq!(wanted(&upgrade), Some(Wanted::WebSocket(Some("xyz"))));
+    let file = request(
+        "GET /socket.io/socket.io.js?v=1",
+        "If-None-Match: \"1\"\r\n",
+    );
+    assert_eq!(
+        wanted(&file),
+        Some(Wanted::File("socket.io.js", Some("\"1\"")))
+    );
+    let file = request("GET /socket.ioXsocket.io.js", "");
+    assert_eq!(wanted(&file), Some(Wanted::File("socket.io.js", None)));
+}
+
+#[test]
+fn the_last_of_repeated_parameters_counts() {
+    let text = get("sid=a&EIO=3&transport=x&sid=b&EIO=4&transport=polling&__proto__=1&x=%20+");
+    assert_eq!(wanted(&text), Some(Wanted::Poll("b")));
+}
+
+#[test]
+fn what_else_the_request_says() {
+    let text = request(
+        "POST /socket.io/?EIO=4&transport=polling&sid=x",
+        "content-length: 7\r\nConnection: close\r\nAccept-Encoding: gzip\r\n",
+    );
+    let Inspected::Ours(request) = look(&text) else {
+        panic!("not ours");
+    };
+    assert_eq!((request.body, request.closes), (7, true));
+    assert_eq!(request.target, "/socket.io/?EIO=4&transport=polling&sid=x");
+    assert_eq!(request.headers[0], ("Host", "a"));
+    assert_eq!(request.headers.len(), 4);
+}
+
+#[test]
+fn what_is_unusual_is_left_to_node() {
+    const HANDSHAKE: &str = "GET /socket.io/?EIO=4&transport=polling";
+    for query in [
+        "EIO=3&transport=polling",
+        "transport=polling",
+        "EIO=4",
+        "EIO=4&transport=webtransport",
+        "EIO=4&transport=websocket",
+        "EIO=4&transport=polling&j=0",
+        "EIO=4&transport=poll%69ng",
+        "EIO=4&transport=polling&s%69d=x",
+        "EIO=4&transport=polling#x",
+    ] {
+        assert_eq!(look(&get(query)), Inspected::Foreign, "{query}");
+    }
+    for line in [
+        "GET /",
+        "GET /socket.io?EIO=4&transport=polling",
+        "GET http://a/socket.io/?EIO=4&transport=polling",
+        "HEAD /socket.io/?EIO=4&transport=polling",
+        "OPTIONS /socket.io/?EIO=4&transport=polling&sid=x",
+        "POST /socket.io/?EIO=4&transport=polling&sid=x",
+        "POST /socket.io/?EIO=4&transport=polling",
+        "HEAD /socket.io/socket.io.js",
+    ] {
+        assert_eq!(look(&request(line, "")), Inspected::Foreign, "{line}");
+    }
+    for header in [
+        "Expect: 100-continue",
+        "Transfer-Encoding: chunked",
+        "Content-Length: 1",
+        "Content-Length: 0\r\nContent-Length: 0",
+        "Content-Length: +0",
+        "Content-Length: 99999999999999999999999",
+        "Host: b",
+        "Connection: TE",
+        "User-Agent: Mozilla/5.0 Trident/7.0",
+        "X-Name: \u{e9}",
+        "Upgrade: h2c",
+        "Connection: Upgrade\r\nUpgrade: websocket",
+    ] {
+        let text = request(HANDSHAKE, &format!("{header}\r\n"));
+        assert_eq!(look(&text), Inspected::Foreign, "{header}");
+    }
+    for text in [
+        "GET /socket.io/?EIO=4&transport=polling HTTP/1.0\r\nHost: a\r\n\r\n",
+        "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\n\r\n",
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        "\u{16}\u{3}\u{1}",
+    ] {
+        assert_eq!(look(text), Inspected::Foreign, "{text:?}");
+    }
+    let octets = request(
+        "POST /socket.io/?EIO=4&transport=polling&sid=x",
+        "Content-Length: 1\r\nContent-Type: application/octet-stream\r\n",
+    );
+    assert_eq!(look(&octets), Inspected::Foreign);
+}
+
+#[test]
+fn a_head_is_awaited_whole_but_not_for_ever() {
+    let text = get("EIO=4&transport=polling");
+    for end in 0..text.len() {
+        assert_eq!(look(&text[..end]), Inspected::Partial, "{end}");
+    }
+    let with_more = format!("{text}GET / HTTP/1.1\r\n");
+    let Inspected::Ours(request) = look(&with_more) else {
+        panic!("not ours");
+    };
+    assert_eq!(request.head, text.len());
+    let long = format!(
+        "GET /socket.io/?EIO=4&x={} HTTP/1.1\r\n",
+        "a".repeat(MAX_HEAD)
+    );
+    assert_eq!(look(&long), Inspected::Foreign);
+    let many = self::request(
+        "GET /socket.io/?EIO=4&transport=polling",
+        &"A: b\r\n".repeat(MAX_HEADERS),
+    );
+    assert_eq!(look(&many), Inspected::Foreign);
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_bytes_panic(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..400)) {
+        let _ = inspect(&bytes, PATHS, |_| true);
+        let mut text = b"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: a\r\n".to_vec();
+        text.extend(bytes);
+        let _ = inspect(&text, PATHS, |_| true);
+    }
+}

@@ -1,0 +1,411 @@
+//! The engine over HTTP (Engine.IO protocol 4, "HTTP long-polling"), and the client files.
+
+use std::cell::RefCell;
+use std::future::{Future as _, poll_fn};
+use std::io::{self, Write as _};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use flate2::Compression;
+use flate2::write::{GzEncoder, ZlibEncoder};
+use hyper::body::{Body as _, Bytes, Incoming};
+use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::{Request, Response, StatusCode};
+
+use super::Listener;
+use super::admission::{Admitted, Ask, FILE_ENCODINGS};
+use super::answer::{Answers, Spelling, Whole};
+use super::encoding::{Accepted, Encoding};
+use super::pack::Packed;
+use super::settings::Settings;
+use super::wire::Answering;
+use crate::eio::handshake::Handshake;
+use crate::eio::packet::Type;
+use crate::eio::session::Outgoing;
+use crate::eio::{id, payload};
+use crate::error::{POST_ABORTED, POST_OVERLAP};
+use crate::net::handle::Handle;
+use crate::net::inbox::Opened;
+use crate::net::local::Local;
+use crate::net::peer::Peer;
+use crate::net::polls::Polled;
+use crate::net::runtime::runtime;
+
+/// Bodies from this length on are compressed on a thread of their own, in bytes.
+const LONG: usize = 64 << 10;
+
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=UTF-8");
+const HTML: HeaderValue = HeaderValue::from_static("text/html");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+/// What answers a connection's requests.
+pub struct Http {
+    pub listener: Arc<Listener>,
+    pub local: Rc<Local>,
+    /// The request being answered.
+    pub current: RefCell<Option<Current>>,
+}
+
+/// See [`Http::current`].
+pub struct Current {
+    pub admitted: Admitted,
+    pub settings: Arc<Settings>,
+    pub answering: Answering,
+}
+
+thread_local! {
+    /// Header names of polling answers that are not Spelled-Like-This.
+    static POLLING_SPELLING: Spelling = Spelling::of(&["cache-control"]);
+    /// The same of client files.
+    static FILE_SPELLING: Spelling = Spelling::of(&["ETag", "content-encoding"]);
+}
+
+/// The connection is to be closed without an answer.
+fn silence() -> io::Error {
+    io::ErrorKind::ConnectionAborted.into()
+}
+
+impl Http {
+    /// Answers the current request.
+    pub async fn answer(&self, request: Request<Incoming>) -> io::Result<Response<Whole>> {
+        let current = self.current.take().ok_or_else(silence)?;
+        let Current {
+            admitted,
+            settings,
+            answering,
+        } = current;
+        let is_file = matches!(admitted.ask, Ask::File(..));
+        let spelling = if is_file {
+            &FILE_SPELLING
+        } else {
+            &POLLING_SPELLING
+        };
+        let answers = Answers {
+            spelling: &spelling.with(Clone::clone),
+            closes: admitted.closes,
+            keep_alive: settings.keep_alive_ms / 1000,
+            cors: settings.cors.lines(admitted.origin.as_deref()),
+        };
+        let reply = Reply {
+            answers,
+            settings: &settings,
+            accepts: admitted.accepts,
+            answering,
+        };
+        match admitted.ask {
+            Ask::Handshake(packed) => self.handshake(packed, reply).await,
+            Ask::Poll(handle) => self.poll(handle, reply).await,
+            Ask::Push(handle) => {
+                let body = request.into_body();
+                self.push(handle, body, admitted.body, reply).await
+            }
+            Ask::File(place, known) => reply.file(place, known).await,
+            Ask::WebSocket(..) => Err(silence()),
+        }
+    }
+
+    async fn handshake(&self, packed: Packed, reply: Reply<'_>) -> io::Result<Response<Whole>> {
+        let settings = reply.settings;
+        let (_, sid, packets) = self
+            .listener
+            .open_session(settings, packed, false)
+            .ok_or_else(silence)?;
+        self.local.ring_first(&self.listener.inbox).await;
+        let packets: Vec<_> = packets.iter().map(Outgoing::as_packet).collect();
+        let cookie = settings.cookie.as_ref().and_then(|cookie| {
+            let value = format!("{}{sid}{}", cookie.before, cookie.after);
+            HeaderValue::try_from(value).ok()
+        });
+        let more = cookie.map(|value| (header::SET_COOKIE, value));
+        reply.payload(payload::encode(&packets), true, more).await
+    }
+
+    async fn poll(&self, handle: Handle, reply: Reply<'_>) -> io::Result<Response<Whole>> {
+        let polled = runtime().poll_here(handle);
+        // A poll may end a session.
+        self.tell();
+        match polled {
+            Polled::Payload(payload) => reply.payload(payload, true, None).await,
+            Polled::Pending(answer) => {
+                let mut waiting = WaitingPoll {
+                    handle,
+                    http: self,
+                    answered: false,
+                };
+                let (payload, compress) = answer.await.map_err(|_| silence())?;
+                waiting.answered = true;
+                reply.payload(payload, compress, None).await
+            }
+            Polled::Refused => Ok(reply.empty(StatusCode::BAD_REQUEST)),
+        }
+    }
+
+    async fn push(
+        &self,
+        handle: Handle,
+        body: Incoming,
+        length: usize,
+        reply: Reply<'_>,
+    ) -> io::Result<Response<Whole>> {
+        let Some(overlapped) = runtime().begin_post(handle) else {
+            runtime().fail_here(handle, POST_OVERLAP);
+            self.tell();
+            return Ok(reply.empty(StatusCode::BAD_REQUEST));
+        };
+        let mut post = Post {
+            handle,
+            http: self,
+            complete: false,
+        };
+        let patience = Duration::from_millis(reply.settings.request_ms);
+        let mut overlapped = pin!(overlapped);
+        let mut reading = pin!(tokio::time::timeout(patience, read(body, length)));
+        let body = poll_fn(|cx| {
+            if overlapped.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Err(silence()));
+            }
+            reading.as_mut().poll(cx).map(|read| read?)
+        })
+        .await?;
+        post.complete = true;
+        drop(post);
+        runtime().push_here(handle, &body);
+        self.local.ring_first(&self.listener.inbox).await;
+        Ok(reply.ok())
+    }
+
+    /// Has JavaScript woken for what was appended.
+    fn tell(&self) {
+        self.local.ring_later(&self.listener.inbox);
+    }
+}
+
+/// Reads a body of that length.
+async fn read(mut body: Incoming, length: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(length.min(LONG));
+    while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+        let frame = frame.map_err(io::Error::other)?;
+        if let Some(data) = frame.data_ref() {
+            bytes.extend_from_slice(data);
+        }
+    }
+    Ok(bytes)
+}
+
+/// Tells the session if the client goes away while its poll waits.
+struct WaitingPoll<'a> {
+    handle: Handle,
+    http: &'a Http,
+    answered: bool,
+}
+
+impl Drop for WaitingPoll<'_> {
+    fn drop(&mut self) {
+        if !self.answered {
+            runtime().poll_lost(self.handle);
+            self.http.tell();
+        }
+    }
+}
+
+/// Tells the session if a post ends before its body.
+struct Post<'a> {
+    handle: Handle,
+    http: &'a Http,
+    complete: bool,
+}
+
+impl Drop for Post<'_> {
+    fn drop(&mut self) {
+        runtime().end_post(self.handle);
+        if !self.complete {
+            runtime().fail_here(self.handle, POST_ABORTED);
+            self.http.tell();
+        }
+    }
+}
+
+/// How the current request is answered.
+struct Reply<'a> {
+    answers: Answers<'a>,
+    settings: &'a Settings,
+    accepts: Accepted,
+    answering: Answering,
+}
+
+impl Reply<'_> {
+    fn empty(self, status: StatusCode) -> Response<Whole> {
+        self.answers.empty(status, self.answering)
+    }
+
+    fn ok(self) -> Response<Whole> {
+        let headers = [
+            (header::CONTENT_TYPE, HTML),
+            (header::CONTENT_LENGTH, HeaderValue::from_static("2")),
+            (header::CACHE_CONTROL, NO_STORE),
+        ];
+        let bytes = Bytes::from_static(b"ok");
+        self.answers
+            .full(StatusCode::OK, headers, bytes, true, self.answering)
+    }
+
+    /// Answers with a payload, compressed if that is wanted.
+    async fn payload(
+        self,
+        payload: String,
+        compress: bool,
+        more: Option<(HeaderName, HeaderValue)>,
+    ) -> io::Result<Response<Whole>> {
+        let long = self
+            .settings
+            .compress_from
+            .is_some_and(|n| payload.len() >= n);
+        let encoding = (compress && long)
+            .then(|| self.accepts.best(&[Encoding::Gzip, Encoding::Deflate]))
+            .flatten();
+        let (size, bytes) = match encoding {
+            Some(encoding) => {
+                let name = HeaderValue::from_static(encoding.name());
+                let bytes = compressed(payload.into_bytes(), encoding).await?;
+                ((header::CONTENT_ENCODING, name), bytes)
+            }
+            None => {
+                let length = HeaderValue::from(payload.len());
+                ((header::CONTENT_LENGTH, length), payload.into())
+            }
+        };
+        let headers = [
+            (header::CONTENT_TYPE, TEXT),
+            size,
+            (header::CACHE_CONTROL, NO_STORE),
+        ];
+        let headers = headers.into_iter().chain(more);
+        let sized = encoding.is_none();
+        Ok(self
+            .answers
+            .full(StatusCode::OK, headers, bytes, sized, self.answering))
+    }
+
+    /// Answers with a client file, which is kept as it is sent.
+    async fn file(self, place: usize, known: bool) -> io::Result<Response<Whole>> {
+        if known {
+            let answers = &self.answers;
+            let status = StatusCode::NOT_MODIFIED;
+            return Ok(answers.full(status, [], Bytes::new(), true, self.answering));
+        }
+        let files = self.settings.files.clone();
+        let encoding = self.accepts.best(&FILE_ENCODINGS);
+        let reading = tokio::task::spawn_blocking(move || {
+            let file = files.get(place).ok_or(io::ErrorKind::NotFound)?;
+            let mut cache = crate::net::lock(&file.cache);
+            if let Some(bytes) = cache.get(&encoding) {
+                return Ok(bytes.clone());
+            }
+            let mut bytes = std::fs::read(&file.path)?;
+            if let Some(encoding) = encoding {
+                bytes = compress(&bytes, encoding)?;
+            }
+            let bytes = Bytes::from(bytes);
+            cache.insert(encoding, bytes.clone());
+            io::Result::Ok(bytes)
+        });
+        let Ok(Ok(bytes)) = reading.await else {
+            return Ok(self.empty(StatusCode::NOT_FOUND));
+        };
+        let content_type = self
+            .settings
+            .files
+            .get(place)
+            .map(|file| file.content_type.clone());
+        let headers = [
+            (
+                header::CACHE_CONTROL,
+                Some(HeaderValue::from_static("public, max-age=0")),
+            ),
+            (header::CONTENT_TYPE, content_type),
+            (
+                header::ETAG,
+                HeaderValue::try_from(self.settings.etag.as_str()).ok(),
+            ),
+            (
+                header::CONTENT_ENCODING,
+                encoding.map(|e| HeaderValue::from_static(e.name())),
+            ),
+        ];
+        let headers = headers
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)));
+        Ok(self
+            .answers
+            .full(StatusCode::OK, headers, bytes, false, self.answering))
+    }
+}
+
+async fn compressed(bytes: Vec<u8>, encoding: Encoding) -> io::Result<Bytes> {
+    if bytes.len() < LONG {
+        return compress(&bytes, encoding).map(Bytes::from);
+    }
+    let compressing = tokio::task::spawn_blocking(move || compress(&bytes, encoding));
+    compressing
+        .await
+        .map_err(io::Error::other)?
+        .map(Bytes::from)
+}
+
+fn compress(bytes: &[u8], encoding: Encoding) -> io::Result<Vec<u8>> {
+    let level = Compression::default();
+    match encoding {
+        Encoding::Gzip => {
+            let mut encoder = GzEncoder::new(Vec::new(), level);
+            encoder.write_all(bytes)?;
+            encoder.finish()
+        }
+        Encoding::Deflate => {
+            let mut encoder = ZlibEncoder::new(Vec::new(), level);
+            encoder.write_all(bytes)?;
+            encoder.finish()
+        }
+        Encoding::Brotli => Err(io::ErrorKind::Unsupported.into()),
+    }
+}
+
+impl Listener {
+    /// Opens a session, and tells JavaScript. Returns it with its id and its first packets; `None`
+    /// if there are too many.
+    pub(super) fn open_session(
+        &self,
+        settings: &Settings,
+        packed: Packed,
+        websocket: bool,
+    ) -> Option<(Arc<Peer>, String, Vec<Outgoing>)> {
+        let sid = id::generate().ok()?;
+        let open = Handshake {
+            sid: &sid,
+            upgrades: if websocket {
+                "[]"
+            } else {
+                &settings.upgrade_list
+            },
+            ping_interval: settings.ping_interval,
+            ping_timeout: settings.ping_timeout,
+            max_payload: settings.max_payload,
+        };
+        let mut packets = vec![Outgoing::Text(Type::Open, open.to_json().into())];
+        packets.extend(settings.initial.clone());
+        let (inbox, config) = (self.inbox.clone(), self.config.clone());
+        let tell = |handle| {
+            let opened = Opened {
+                sid: &sid,
+                websocket,
+                remote: packed.remote,
+                request: (&packed.shared, &packed.own),
+            };
+            inbox.opened(self.id, handle, &opened);
+        };
+        let peer = runtime().open_telling(inbox.clone(), config, 4, websocket, &sid, tell)?;
+        Some((peer, sid, packets))
+    }
+}

@@ -1,0 +1,258 @@
+//! The native listener: `new Server(port)` without the JavaScript thread. It accepts connections,
+//! answers the engine's requests with hyper and makes its WebSockets. A connection that asks for
+//! anything else is handed to Node's HTTP server, with what was read of it.
+//!
+//! It decides nothing that an application could see differently: what may be answered here is
+//! told by JavaScript ([`Settings`]), which takes a permission back when a listener, a middleware
+//! or an option wants to see the requests themselves.
+
+mod admission;
+mod answer;
+mod connection;
+mod encoding;
+mod head;
+mod http;
+mod pack;
+mod settings;
+mod wire;
+
+use std::future::{Future as _, poll_fn};
+use std::io;
+use std::net::TcpStream;
+use std::os::fd::OwnedFd;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+pub use self::settings::{ClientFile, Cookie, Cors, Settings};
+use super::inbox::Inbox;
+use super::local::Local;
+use super::lock;
+use super::runtime::runtime;
+use super::worker::Command;
+use crate::config::EngineConfig;
+
+/// How long accepting rests when the system has no descriptor left.
+const ACCEPT_REST: Duration = Duration::from_millis(100);
+
+/// See the module.
+pub struct Listener {
+    /// The number JavaScript knows it by.
+    id: u32,
+    inbox: Arc<dyn Inbox>,
+    config: Arc<EngineConfig>,
+    settings: Mutex<Arc<Settings>>,
+    socket: Mutex<Socket>,
+    stopped: Notify,
+    /// Connections are numbered from 1.
+    born: AtomicU64,
+    open: AtomicUsize,
+    /// Nobody is accepted, and JavaScript waits for the last connection to end.
+    draining: AtomicBool,
+    /// Connections up to this number end, as soon as they are idle or at once.
+    end_idle: AtomicU64,
+    end_all: AtomicU64,
+    ending: Notify,
+}
+
+enum Socket {
+    None,
+    Given(std::net::TcpListener),
+    Accepting(tokio::net::TcpListener),
+}
+
+impl Listener {
+    /// Serves sessions with the options of `config`, for the environment of `inbox`.
+    pub fn new(id: u32, inbox: Arc<dyn Inbox>, config: Arc<EngineConfig>) -> Arc<Self> {
+        Arc::new(Self {
+            id,
+            inbox,
+            config,
+            settings: Mutex::default(),
+            socket: Mutex::new(Socket::None),
+            stopped: Notify::new(),
+            born: AtomicU64::new(0),
+            open: AtomicUsize::new(0),
+            draining: AtomicBool::new(false),
+            end_idle: AtomicU64::new(0),
+            end_all: AtomicU64::new(0),
+            ending: Notify::new(),
+        })
+    }
+
+    /// What may be answered here, from now on.
+    pub fn configure(&self, mut settings: Settings) {
+        let mut current = lock(&self.settings);
+        // What was read of the files stays read.
+        if current.has_files_of(&settings) {
+            settings.files = current.files.clone();
+        }
+        *current = Arc::new(settings);
+    }
+
+    fn settings(&self) -> Arc<Settings> {
+        lock(&self.settings).clone()
+    }
+
+    /// Accepts the connections of a listening socket from now on.
+    pub fn start(self: &Arc<Self>, socket: OwnedFd) {
+        *lock(&self.socket) = Socket::Given(std::net::TcpListener::from(socket));
+        self.draining.store(false, Ordering::SeqCst);
+        runtime().send(0, Command::Accept(self.clone()));
+    }
+
+    /// Stops listening; the port is free when this returns. Idle connections end. Returns whether
+    /// others go on: [`Inbox::listener_drained`] tells of the last one's end.
+    pub fn stop(&self) -> bool {
+        *lock(&self.socket) = Socket::None;
+        self.stopped.notify_waiters();
+        self.end_connections(false);
+        self.draining.store(true, Ordering::SeqCst);
+        // Either this or the last one's end takes the flag.
+        let waits = self.open.load(Ordering::SeqCst) > 0;
+        if !waits {
+            self.draining.store(false, Ordering::SeqCst);
+        }
+        waits
+    }
+
+    /// Ends the connections that are open now, once they are idle or (`all`) at once. WebSockets
+    /// go on.
+    pub fn end_connections(&self, all: bool) {
+        let last = self.born.load(Ordering::SeqCst);
+        self.end_idle.fetch_max(last, Ordering::SeqCst);
+        if all {
+            self.end_all.fetch_max(last, Ordering::SeqCst);
+        }
+        self.ending.notify_waiters();
+    }
+
+    /// How many connections there are, WebSockets among them.
+    pub fn open(&self) -> usize {
+        self.open.load(Ordering::SeqCst)
+    }
+
+    /// Accepts connections until [`Listener::stop`].
+    pub(super) async fn accept(self: Arc<Self>, local: Rc<Local>) {
+        {
+            let mut socket = lock(&self.socket);
+            if let Socket::Given(given) = std::mem::replace(&mut *socket, Socket::None) {
+                match tokio::net::TcpListener::from_std(given) {
+                    Ok(accepting) => *socket = Socket::Accepting(accepting),
+                    Err(_) => return,
+                }
+            }
+        }
+        loop {
+            let mut stopped = pin!(self.stopped.notified());
+            stopped.as_mut().enable();
+            let accepted = poll_fn(|cx| {
+                if stopped.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(None);
+                }
+                match &*lock(&self.socket) {
+                    Socket::Accepting(socket) => socket.poll_accept(cx).map(Some),
+                    _ => Poll::Ready(None),
+                }
+            });
+            match accepted.await {
+                None => return,
+                Some(Ok((stream, _))) => self.distribute(stream, &local),
+                Some(Err(error)) if is_passing(&error) => {}
+                Some(Err(_)) => tokio::time::sleep(ACCEPT_REST).await,
+            }
+        }
+    }
+
+    fn distribute(self: &Arc<Self>, stream: tokio::net::TcpStream, local: &Rc<Local>) {
+        let open = Open::new(self);
+        let threads = runtime().threads();
+        if threads == 1 {
+            return local.serve_http(stream, open);
+        }
+        let thread = open.number as usize % threads;
+        if let Ok(stream) = stream.into_std() {
+            runtime().send(thread, Command::Accepted(stream, open));
+        }
+    }
+
+    fn tell(&self) {
+        if self.inbox.needs_ring() {
+            self.inbox.ring();
+        }
+    }
+}
+
+/// Has a bound socket listen.
+///
+/// # Errors
+/// The system's: another socket may have begun to listen there.
+pub fn listen(socket: &OwnedFd, backlog: i32) -> io::Result<()> {
+    socket2::SockRef::from(socket).listen(backlog)
+}
+
+/// Whether only the connection that was to be accepted is lost.
+fn is_passing(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionReset | Interrupted
+    )
+}
+
+/// A connection of a listener, counted as long as it exists.
+pub struct Open {
+    listener: Arc<Listener>,
+    number: u64,
+}
+
+impl Open {
+    fn new(listener: &Arc<Listener>) -> Self {
+        listener.open.fetch_add(1, Ordering::SeqCst);
+        Self {
+            listener: listener.clone(),
+            number: listener.born.fetch_add(1, Ordering::SeqCst) + 1,
+        }
+    }
+
+    /// Whether the connection has to end, given whether it is idle.
+    fn has_to_end(&self, idle: bool) -> bool {
+        let Listener {
+            end_idle, end_all, ..
+        } = &*self.listener;
+        self.number <= end_all.load(Ordering::SeqCst)
+            || idle && self.number <= end_idle.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        let listener = &self.listener;
+        if listener.open.fetch_sub(1, Ordering::SeqCst) == 1
+            && listener.draining.swap(false, Ordering::SeqCst)
+        {
+            listener.inbox.listener_drained(listener.id);
+            listener.tell();
+        }
+    }
+}
+
+impl Local {
+    /// A listener has accepted a connection.
+    pub(super) fn accepted(self: &Rc<Self>, stream: TcpStream, open: Open) {
+        if let Ok(stream) = tokio::net::TcpStream::from_std(stream) {
+            self.serve_http(stream, open);
+        }
+    }
+
+    fn serve_http(self: &Rc<Self>, stream: tokio::net::TcpStream, open: Open) {
+        // As Node's HTTP server does: answers are written whole.
+        let _ = stream.set_nodelay(true);
+        tokio::task::spawn_local(connection::serve(stream, open, self.clone()));
+    }
+}

@@ -1,0 +1,117 @@
+//! What JavaScript lets a listener do, and how answers look.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use hyper::body::Bytes;
+use hyper::header::{HeaderName, HeaderValue};
+
+use super::encoding::Encoding;
+use super::head::Paths;
+use crate::eio::session::Outgoing;
+
+/// See the module. By default nothing is answered here.
+#[derive(Default)]
+pub struct Settings {
+    /// URLs of the engine begin with it.
+    pub path: String,
+    /// URLs of client files begin with it, if they are served.
+    pub files_path: Option<String>,
+    /// New sessions over polling may be opened here.
+    pub handshakes: bool,
+    /// Polls and posts may be answered here.
+    pub polls: bool,
+    /// New sessions over a WebSocket may be opened here.
+    pub websockets: bool,
+    /// Sessions may be upgraded here.
+    pub upgrades: bool,
+    /// The transports that a session on polling may upgrade to, as a JSON array.
+    pub upgrade_list: String,
+    /// For the handshake, in ms.
+    pub ping_interval: u64,
+    /// For the handshake, in ms.
+    pub ping_timeout: u64,
+    /// For the handshake, in bytes.
+    pub max_payload: Option<u64>,
+    /// Largest body of a post, in bytes.
+    pub max_body: u64,
+    /// Sent right after the open packet.
+    pub initial: Option<Outgoing>,
+    /// Payloads from so many bytes on are compressed for clients that accept it.
+    pub compress_from: Option<usize>,
+    /// Set by the handshake of a polling session.
+    pub cookie: Option<Cookie>,
+    /// Headers for other origins.
+    pub cors: Cors,
+    /// How long a connection may be idle between requests, in ms.
+    pub keep_alive_ms: u64,
+    /// How long the head of a request may take, in ms.
+    pub head_ms: u64,
+    /// How long a whole request may take, in ms.
+    pub request_ms: u64,
+    /// The client files.
+    pub files: Arc<[ClientFile]>,
+    /// Their entity tag.
+    pub etag: String,
+}
+
+impl Settings {
+    /// Whether the files are the same.
+    pub(super) fn has_files_of(&self, other: &Self) -> bool {
+        let names = |settings: &Self| -> Vec<_> {
+            let file = |file: &ClientFile| (file.name.clone(), file.path.clone());
+            settings.files.iter().map(file).collect()
+        };
+        names(self) == names(other)
+    }
+
+    /// What is ours.
+    pub(super) fn paths(&self) -> Paths<'_> {
+        Paths {
+            engine: &self.path,
+            files: self.files_path.as_deref(),
+        }
+    }
+}
+
+/// A cookie: what stands before and after the session id.
+pub struct Cookie {
+    /// Up to the value.
+    pub before: String,
+    /// The attributes.
+    pub after: String,
+}
+
+/// The headers by which CORS answers, for those configurations where they depend on nothing but
+/// the request's origin.
+#[derive(Default)]
+pub struct Cors {
+    /// By origin.
+    pub origins: HashMap<String, Lines>,
+    /// For all others, and requests without one.
+    pub others: Lines,
+}
+
+/// Header lines.
+pub type Lines = Vec<(HeaderName, HeaderValue)>;
+
+impl Cors {
+    /// The lines for a request.
+    pub(super) fn lines(&self, origin: Option<&str>) -> &Lines {
+        origin
+            .and_then(|origin| self.origins.get(origin))
+            .unwrap_or(&self.others)
+    }
+}
+
+/// A file served beside the engine.
+pub struct ClientFile {
+    /// Its name in URLs.
+    pub name: String,
+    /// Where it is on disk.
+    pub path: String,
+    /// `Content-Type`.
+    pub content_type: HeaderValue,
+    /// What has been read and compressed.
+    pub cache: Mutex<HashMap<Option<Encoding>, Bytes>>,
+}
