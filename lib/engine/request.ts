@@ -148,9 +148,10 @@ function portOf(text: string): number | undefined {
 /** The query of a URL: the last of repeated keys wins, and any key is an own property. */
 export function parseQuery(url: string): Record<string, string> {
   const query: Record<string, string> = {};
-  const mark = url.indexOf("?");
+  const [target] = url.split("#", 1); // a fragment has no business here, but is no part of the query
+  const mark = target.indexOf("?");
   if (mark === -1) return query;
-  for (const [name, value] of new URLSearchParams(url.slice(mark + 1))) {
+  for (const [name, value] of new URLSearchParams(target.slice(mark + 1))) {
     if (name === "__proto__") {
       Object.defineProperty(query, name, {
         value,
