@@ -63,7 +63,8 @@ export function packRequest(req: IncomingMessage): PackedRequest {
   const encrypted = (socket as any).encrypted === true ? "1" : "";
   const shared = [encrypted, method, httpVersion, remoteFamily, localAddress, localPort];
   const own = [url, socket.remotePort];
-  for (let i = 0; i < rawHeaders.length; i += 2) {
+  const end = Math.min(rawHeaders.length, 2 * maxHeaders((socket as any).server));
+  for (let i = 0; i < end; i += 2) {
     shared.push(rawHeaders[i]);
     if (SHARED_HEADERS.has(rawHeaders[i].toLowerCase())) {
       shared.push(rawHeaders[i + 1]);
@@ -73,6 +74,11 @@ export function packRequest(req: IncomingMessage): PackedRequest {
     }
   }
   return { shared: share(shared.join(SEPARATOR)), own: own.join(SEPARATOR) };
+}
+
+/** How many headers of a request count, by its server; Node's parser leaves out the others. */
+function maxHeaders(server?: { maxHeadersCount?: number | null }): number {
+  return (server?.maxHeadersCount ?? 1000) || Number.POSITIVE_INFINITY;
 }
 
 /** The URL of a packed request. */
