@@ -74,3 +74,8 @@ export function statuses(bytes) {
 export function headOf(bytes) {
   return bare(bytes).split("\r\n\r\n", 1)[0].split("\r\n");
 }
+
+/** What is said to who attaches an application instead of its server. */
+export const HANDLER_ERROR =
+  "You are trying to attach socket.io to an express request handler function. " +
+  "Please pass a http.Server instance.";
