@@ -14,7 +14,7 @@ import {
 import { closeHttp, listen } from "../support/server.mjs";
 import { io as callable, Server } from "../support/subject.mjs";
 import { defer } from "../support/wait.mjs";
-import { ask, HANDSHAKE, upgrade } from "./requests.mjs";
+import { ask, HANDSHAKE, upgrade } from "./requests/text.mjs";
 import { answering, exercise, listening, statuses } from "./support.mjs";
 
 const app = (req, res) => {

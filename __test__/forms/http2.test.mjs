@@ -16,7 +16,7 @@ import { Server } from "../support/subject.mjs";
 import { frame } from "../support/tcp.mjs";
 import { defer, once, until, within } from "../support/wait.mjs";
 import { nextText } from "../support/wire.mjs";
-import { HANDSHAKE, upgrade } from "./requests.mjs";
+import { HANDSHAKE, upgrade } from "./requests/text.mjs";
 import { answering, exercise } from "./support.mjs";
 
 const notFound = (_req, res) => res.writeHead(404).end();

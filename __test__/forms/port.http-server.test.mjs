@@ -7,7 +7,7 @@ import { client, join } from "../support/clients.mjs";
 import { Polling, request, Ws } from "../support/raw.mjs";
 import { exchange, opening, Tcp } from "../support/tcp.mjs";
 import { once, until } from "../support/wait.mjs";
-import { ask, HANDSHAKE, upgrade } from "./requests.mjs";
+import { ask, HANDSHAKE, upgrade } from "./requests/text.mjs";
 import { answering, exercise, servePort, statuses } from "./support.mjs";
 
 /** A raw connection, and the answers it gets: `await next(text)` is the head and body of one. */

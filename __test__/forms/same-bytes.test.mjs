@@ -5,13 +5,13 @@ import { brotliDecompressSync, gunzipSync, inflateSync } from "node:zlib";
 import { Polling } from "../support/raw.mjs";
 import { Tcp } from "../support/tcp.mjs";
 import { until } from "../support/wait.mjs";
-import { CASES, CUT } from "./requests.mjs";
+import { CASES, CUT } from "./requests/index.mjs";
 import { FORMS, normalised, statuses } from "./support.mjs";
 
 const DECODERS = { br: brotliDecompressSync, gzip: gunzipSync, deflate: inflateSync };
 
 /** Sends what a case says to a server of its own in this form, and keeps all that comes back. */
-async function transcript(t, form, { options, prepare, parts, file }) {
+async function transcript(t, form, { options, prepare, parts, coded }) {
   const { io, port } = await FORMS[form](t, options);
   const variables = { sid: "none", port };
   if (prepare) {
@@ -24,7 +24,7 @@ async function transcript(t, form, { options, prepare, parts, file }) {
     port,
     parts.map((part) => filled(part, variables)),
   );
-  return normalised(file ? decoded(answer) : answer);
+  return normalised(coded ? decoded(answer) : answer);
 }
 
 /** Writes the parts, each once the answer to the one before has begun; null is the end. */
@@ -42,13 +42,13 @@ async function talk(t, port, parts) {
   return tcp.rest();
 }
 
-/** An answer with a file: how it is cut into chunks, and packed, is nobody's business. */
+/** An answer: how its body is cut into chunks, and packed, is nobody's business. */
 function decoded(answer) {
   const end = answer.indexOf("\r\n\r\n") + 4;
   const head = answer.slice(0, end);
   const body = Buffer.from(answer.slice(end), "latin1");
   const whole = /^Transfer-Encoding: chunked\r$/m.test(head) ? joined(body) : body;
-  const coding = /^content-encoding: (\w+)\r$/m.exec(head)?.[1];
+  const coding = /^content-encoding: (\w+)\r$/im.exec(head)?.[1];
   return head + (coding ? DECODERS[coding](whole) : whole).toString("latin1");
 }
 

@@ -8,7 +8,7 @@ import { closeHttp, listen } from "../support/server.mjs";
 import { Server } from "../support/subject.mjs";
 import { exchange } from "../support/tcp.mjs";
 import { defer, once } from "../support/wait.mjs";
-import { ask, upgrade } from "./requests.mjs";
+import { ask, upgrade } from "./requests/text.mjs";
 import { answering, exercise, statuses } from "./support.mjs";
 
 const PATHS = ["/one", "/two", "/one/below", "/socket.io"];

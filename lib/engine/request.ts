@@ -157,7 +157,7 @@ export function parseQuery(url: string): Record<string, string> {
   const [target] = url.split("#", 1); // a fragment has no business here, but is no part of the query
   const mark = target.indexOf("?");
   if (mark === -1) return query;
-  for (const [name, value] of new URLSearchParams(target.slice(mark + 1))) {
+  for (const [name, value] of new URLSearchParams(target.slice(mark))) {
     if (name === "__proto__") {
       Object.defineProperty(query, name, {
         value,

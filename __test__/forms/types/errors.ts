@@ -1,5 +1,5 @@
 // What must not compile: each directive fails the compilation if its line has no error.
-import { Server, type Socket } from "socket.io-native";
+import { Server } from "socket.io-native";
 
 interface ClientToServer {
   hello: (name: string) => void;
