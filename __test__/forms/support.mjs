@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { connected } from "../support/clients.mjs";
 import { closeServer, serve } from "../support/server.mjs";
 import { Server } from "../support/subject.mjs";
-import { bare } from "../support/tcp.mjs";
 import { defer, once, within } from "../support/wait.mjs";
 import { settled } from "../support/ways.mjs";
 
@@ -68,11 +67,6 @@ export function statuses(bytes) {
   return [...bytes.matchAll(/(?:^|\r\n|[^\r\n])HTTP\/1\.1 (\d{3}) /g)].map((found) =>
     Number(found[1]),
   );
-}
-
-/** The lines of the head of the first answer that Node does not add, without its body. */
-export function headOf(bytes) {
-  return bare(bytes).split("\r\n\r\n", 1)[0].split("\r\n");
 }
 
 /** What is said to who attaches an application instead of its server. */

@@ -78,7 +78,8 @@ export function packRequest(req: IncomingMessage): PackedRequest {
 
 /** How many headers of a request count, by its server; Node's parser leaves out the others. */
 function maxHeaders(server?: { maxHeadersCount?: number | null }): number {
-  return (server?.maxHeadersCount ?? 1000) || Number.POSITIVE_INFINITY;
+  const count = server?.maxHeadersCount ?? 1000;
+  return count > 0 ? count : Number.POSITIVE_INFINITY;
 }
 
 /** The URL of a packed request. */
