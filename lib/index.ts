@@ -243,7 +243,7 @@ export class Server<
   /** Takes the connections of an engine. */
   bind(engine: Engine): this {
     this.engine = engine;
-    engine.on("connection", (conn: EngineSocket) => this.onconnection(conn));
+    this.engine.on("connection", (conn: EngineSocket) => this.onconnection(conn));
     return this;
   }
 

@@ -63,7 +63,8 @@ export function packRequest(req: IncomingMessage): PackedRequest {
   const encrypted = (socket as any).encrypted === true ? "1" : "";
   const shared = [encrypted, method, httpVersion, remoteFamily, localAddress, localPort];
   const own = [url, socket.remotePort];
-  for (let i = 0; i < rawHeaders.length; i += 2) {
+  const end = Math.min(rawHeaders.length, 2 * maxHeaders((socket as any).server));
+  for (let i = 0; i < end; i += 2) {
     shared.push(rawHeaders[i]);
     if (SHARED_HEADERS.has(rawHeaders[i].toLowerCase())) {
       shared.push(rawHeaders[i + 1]);
@@ -73,6 +74,12 @@ export function packRequest(req: IncomingMessage): PackedRequest {
     }
   }
   return { shared: share(shared.join(SEPARATOR)), own: own.join(SEPARATOR) };
+}
+
+/** How many headers of a request count, by its server; Node's parser leaves out the others. */
+function maxHeaders(server?: { maxHeadersCount?: number | null }): number {
+  const count = server?.maxHeadersCount ?? 1000;
+  return count > 0 ? count : Number.POSITIVE_INFINITY;
 }
 
 /** The URL of a packed request. */
@@ -148,9 +155,10 @@ function portOf(text: string): number | undefined {
 /** The query of a URL: the last of repeated keys wins, and any key is an own property. */
 export function parseQuery(url: string): Record<string, string> {
   const query: Record<string, string> = {};
-  const mark = url.indexOf("?");
+  const [target] = url.split("#", 1); // a fragment has no business here, but is no part of the query
+  const mark = target.indexOf("?");
   if (mark === -1) return query;
-  for (const [name, value] of new URLSearchParams(url.slice(mark + 1))) {
+  for (const [name, value] of new URLSearchParams(target.slice(mark))) {
     if (name === "__proto__") {
       Object.defineProperty(query, name, {
         value,
