@@ -1,18 +1,17 @@
 // One server of a cluster. Arguments: its name, the name of its adapter, the port of Redis, and when
-// the adapter is set: "option" (of the constructor) or "later" (by io.adapter(), over namespaces).
+// the adapter is set: "option" (of the constructor, for a port) or "later" (by io.adapter(), over
+// namespaces, on an HTTP server).
+import { startServer } from "../../support/arena.mjs";
 import { obey, tell } from "../../support/parent.mjs";
 import { until } from "../../support/wait.mjs";
 import { ADAPTERS } from "./adapters.mjs";
 
-const [name, kind, port, when] = process.argv.slice(2);
-const { Server } = await import("../../support/subject.mjs");
-const { createServer } = await import("node:http");
-
-const { adapter, settle } = await ADAPTERS[kind](Number(port));
-const httpServer = createServer();
-const io = new Server(httpServer, when === "option" ? { adapter } : {});
+const [name, kind, redis, when] = process.argv.slice(2);
+const { adapter, settle } = await ADAPTERS[kind](Number(redis));
+const atOnce = when === "option";
+const io = await startServer(atOnce ? "port" : "attached", atOnce ? { adapter } : {});
 const prepared = new Map();
-if (when === "later") {
+if (!atOnce) {
   prepare("/");
   prepare("/early");
   io.adapter(adapter);
@@ -82,4 +81,4 @@ obey({
     }
   },
 });
-httpServer.listen(0, "127.0.0.1", () => tell("listening", { port: httpServer.address().port }));
+tell("listening", { port: io.httpServer.address().port });
