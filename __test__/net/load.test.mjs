@@ -1,12 +1,12 @@
 // The same load over every way bytes arrive: nothing lost, nothing reordered, input in bounds.
 import assert from "node:assert/strict";
 import { connected } from "../support/clients.mjs";
-import { LINES } from "../support/lines.mjs";
 import { secureTest, secureWire, serveSecure } from "../support/secure.mjs";
 import { frame } from "../support/tcp.mjs";
 import { deferred, until } from "../support/wait.mjs";
 import { WAYS } from "../support/ways.mjs";
 import { joinByHand } from "../support/wire.mjs";
+import { ENTRANCES } from "./entrances.mjs";
 
 const CLIENTS = 100;
 const MESSAGES = 200;
@@ -15,47 +15,61 @@ const NUMBERS = Array.from({ length: MESSAGES }, (_, n) => n);
 /** Every tenth message carries binary, so that both kinds of frames keep their common order. */
 const extra = (n) => (n % 10 ? `text ${n}` : Buffer.from([n]));
 
-/** Numbers that arrived, each checked against what it came with. */
+/** Every fourth message asks for an answer: half of the binary ones do. */
+const isAsked = (n) => n % 4 === 0;
+const ASKED = NUMBERS.filter(isAsked);
+
+/** One end of a connection: the numbers that arrived, and the numbers that were answered. */
 function ledger(emitter) {
-  const seen = [];
-  emitter.on("n", (n, given) => {
+  const book = { emitter, seen: [], answered: [] };
+  emitter.on("n", (n, given, answer) => {
     assert.deepEqual(given, extra(n));
-    seen.push(n);
+    book.seen.push(n);
+    answer?.(n, given);
   });
-  return seen;
+  return book;
 }
 
 /** Sends all numbers, in bursts with a turn of the loop between them. */
-async function sendAll(emitter) {
+async function sendAll({ emitter, answered }) {
   for (const n of NUMBERS) {
-    emitter.emit("n", n, extra(n));
+    const answer = (again, given) => {
+      assert.deepEqual([again, given], [n, extra(n)]);
+      answered.push(n);
+    };
+    emitter.emit("n", n, extra(n), ...(isAsked(n) ? [answer] : []));
     if (n % 20 === 19) await new Promise(setImmediate);
   }
 }
 
-for (const [line, { test, serve, client }] of Object.entries(LINES)) {
+for (const [entrance, { test, serve, client }] of Object.entries(ENTRANCES)) {
   for (const way of ["websocket", "default"]) {
-    const title = `${CLIENTS} clients × ${MESSAGES} messages each way, ${line}`;
+    const title = `${CLIENTS} clients × ${MESSAGES} messages each way, ${entrance}`;
     test(`${title} [${way}]`, async (t) => {
-      const { io, port } = await serve(t);
+      const served = await serve(t);
       const there = [];
-      io.on("connection", (socket) => {
-        there.push(ledger(socket));
-        sendAll(socket);
+      served.io.on("connection", (socket) => {
+        const book = ledger(socket);
+        there.push(book);
+        sendAll(book);
       });
       const here = await Promise.all(
         Array.from({ length: CLIENTS }, async () => {
-          const one = client(t, port, WAYS[way]);
-          const seen = ledger(one);
+          const one = client(t, served, WAYS[way]);
+          const book = ledger(one);
           await connected(one);
-          sendAll(one);
-          return seen;
+          sendAll(book);
+          return book;
         }),
       );
-      const all = () => [...here, ...there];
-      await until(() => all().every((seen) => seen.length >= MESSAGES), "every message arrives");
+      const full = ({ seen, answered }) =>
+        seen.length >= MESSAGES && answered.length >= ASKED.length;
+      await until(() => [...here, ...there].every(full), "every message and answer arrives");
       assert.equal(there.length, CLIENTS);
-      for (const seen of all()) assert.deepEqual(seen, NUMBERS);
+      for (const { seen, answered } of [...here, ...there]) {
+        assert.deepEqual(seen, NUMBERS);
+        assert.deepEqual(answered, ASKED);
+      }
     });
   }
 }

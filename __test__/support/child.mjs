@@ -5,12 +5,13 @@ import { fileURLToPath } from "node:url";
 import { defer, within } from "./wait.mjs";
 
 /**
- * Starts `children/<file>` of the folder `folder` (robust by default).
+ * Starts `children/<file>` of the folder `folder` (robust by default); `options` are those of fork.
  * Both sides send objects with a `type`; `message(type)` waits for one, `exit()` for the exit code.
  */
-export function spawnChild(t, file, args = [], folder = "robust") {
+export function spawnChild(t, file, args = [], folder = "robust", options = {}) {
   const path = fileURLToPath(new URL(`../${folder}/children/${file}`, import.meta.url));
-  const child = fork(path, args, { execArgv: [], stdio: ["ignore", "inherit", "inherit", "ipc"] });
+  const stdio = ["ignore", "inherit", "inherit", "ipc"];
+  const child = fork(path, args, { execArgv: [], stdio, ...options });
   defer(t, () => child.kill("SIGKILL"));
   const inbox = [];
   const waiting = [];

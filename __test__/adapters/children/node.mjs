@@ -1,0 +1,84 @@
+// One server of a cluster. Arguments: its name, the name of its adapter, the port of Redis, and when
+// the adapter is set: "option" (of the constructor, for a port) or "later" (by io.adapter(), over
+// namespaces, on an HTTP server).
+import { startServer } from "../../support/arena.mjs";
+import { obey, tell } from "../../support/parent.mjs";
+import { until } from "../../support/wait.mjs";
+import { ADAPTERS } from "./adapters.mjs";
+
+const [name, kind, redis, when] = process.argv.slice(2);
+const { adapter, settle } = await ADAPTERS[kind](Number(redis));
+const atOnce = when === "option";
+const io = await startServer(atOnce ? "port" : "attached", atOnce ? { adapter } : {});
+const prepared = new Map();
+if (!atOnce) {
+  prepare("/");
+  prepare("/early");
+  io.adapter(adapter);
+}
+
+/** Creates a namespace whose sockets carry the name of their client. */
+function prepare(nsp) {
+  if (prepared.has(nsp)) return;
+  const namespace = io.of(nsp);
+  const heard = [];
+  prepared.set(nsp, heard);
+  namespace.on("told", (...args) => heard.push(args));
+  namespace.on("asked", (...args) => args.pop()(name, ...args));
+  namespace.on("connection", (socket) => {
+    socket.data.name = socket.handshake.auth.name;
+    socket.on("say", (room, what, said) => {
+      socket.to(room).emit("said", what);
+      said();
+    });
+  });
+}
+
+/** Follows a chain of `[member, arguments]`; a member without arguments is a property. */
+const follow = (target, chain) =>
+  chain.reduce(
+    (object, [member, args]) => (args ? object[member](...args) : object[member]),
+    target,
+  );
+
+/** What can be sent to the test: sockets as their details, nothing of the server itself. */
+function plain(value) {
+  if (Array.isArray(value)) return value.map(plain);
+  if (value?.handshake) {
+    const { id, rooms, data, handshake } = value;
+    return { id, rooms: [...rooms].sort(), data: { ...data }, auth: handshake.auth };
+  }
+  const known = value instanceof Set || value instanceof Uint8Array || typeof value !== "object";
+  return known ? value : undefined;
+}
+
+const ACTIONS = {
+  prepare: ({ nsp }) => prepare(nsp),
+  /** Calls on a namespace, the server, or one of its sockets. */
+  call: async ({ nsp, id, chain }) => {
+    const target = nsp === undefined ? io : id ? io.of(nsp).sockets.get(id) : io.of(nsp);
+    return plain(await follow(target, chain));
+  },
+  /** Every subscription is known to Redis, and every client can be written to. */
+  settle: async ({ nsp }) => {
+    await settle([...io._nsps.values()]);
+    const sockets = [...io.of(nsp).sockets.values()];
+    await until(
+      () => sockets.every(({ conn }) => conn.transport.writable),
+      "all can be written to",
+    );
+  },
+  /** What other servers have told this one. */
+  heard: ({ nsp }) => prepared.get(nsp).splice(0),
+};
+
+obey({
+  async act({ action, turn, ...rest }) {
+    try {
+      tell(`turn ${turn}`, { value: await ACTIONS[action](rest) });
+    } catch (error) {
+      tell(`turn ${turn}`, { error });
+    }
+  },
+});
+tell("listening", { port: io.httpServer.address().port });
