@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { arena, FORMS } from "../support/arena.mjs";
 import { frame, upgradeRequest } from "../support/hostile.mjs";
+import { until } from "../support/wait.mjs";
 
 for (const form of FORMS) {
   const advisory = (name, attack, settings) =>
@@ -85,6 +86,7 @@ for (const form of FORMS) {
     tcp.destroy();
     assert.equal(a.accounts.get(id).reason, undefined, "the session stays open");
     await session.post('42["still"]');
+    await until(() => a.accounts.get(id).events.length > 0, "the event arrives");
     assert.deepEqual(a.accounts.get(id).events, [["still"]]);
   });
 

@@ -168,14 +168,31 @@ export function drain(): void {
 
 let goingOn = false;
 
-/** Has what is left worked off in the next turn of the loop; if nothing is, the engine wakes. */
+/** Length of a batch that is small, in characters. */
+const SMALL = 8 * 1024;
+/** So many small batches are worked off in one turn of the loop. */
+const MANY = 8;
+/** Length of the last batch, and how many small ones there were in this turn. */
+let length = 0;
+let small = 0;
+
+/**
+ * Has what is left worked off: at once if it is little, for other things that have happened since
+ * may depend on it, else in the next turn of the loop. If nothing is left, the engine wakes.
+ */
 function goOn(): void {
   if (!calls.rest() || goingOn) return;
   goingOn = true;
-  setImmediate(() => {
+  const go = () => {
     goingOn = false;
     wakeSafely();
-  });
+  };
+  if (length < SMALL && ++small < MANY) {
+    process.nextTick(go);
+  } else {
+    small = 0;
+    setImmediate(go);
+  }
 }
 
 /**
@@ -208,6 +225,7 @@ function next(): boolean {
     items = [];
     return false;
   }
+  length = (typeof batch === "string" ? batch : batch[0]).length;
   if (typeof batch === "string") {
     items = JSON.parse(batch);
   } else {

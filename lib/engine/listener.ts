@@ -188,6 +188,7 @@ export class PortListener {
       drained: () => this.drained(),
     });
     this.extendServer(accepting);
+    for (const name of SETTINGS) this.watch(this.server, name);
     for (const event of WATCHED) this.own[event] = this.server.listeners(event);
     this.server.on("newListener", (event) => {
       if (WATCHED.includes(event as string)) this.configure(event as string);
@@ -229,11 +230,16 @@ export class PortListener {
       defineProperty: (target, key, value) => changed(Reflect.defineProperty(target, key, value)),
     });
     Object.defineProperty(engine, "opts", { value: opts });
-    let { generateId } = engine;
-    Object.defineProperty(engine, "generateId", {
-      get: () => generateId,
-      set: (value) => {
-        generateId = value;
+    this.watch(engine, "generateId");
+  }
+
+  /** Has a new value of a property looked at. */
+  private watch(object: any, name: string): void {
+    let value = object[name];
+    Object.defineProperty(object, name, {
+      get: () => value,
+      set: (other) => {
+        value = other;
         this.configure();
       },
       configurable: true,
@@ -247,6 +253,14 @@ export class PortListener {
     const socket: any = new net.Socket({ fd, allowHalfOpen: true, readable: true, writable: true });
     if (!server.listening) {
       socket.destroy();
+      return;
+    }
+    if (server.maxConnections && server._connections >= server.maxConnections) {
+      const { localAddress, localPort, localFamily } = socket;
+      const { remoteAddress, remotePort, remoteFamily } = socket;
+      socket.destroy();
+      const local = { localAddress, localPort, localFamily };
+      server.emit("drop", { ...local, remoteAddress, remotePort, remoteFamily });
       return;
     }
     server._connections++;
@@ -281,7 +295,9 @@ export class PortListener {
     const { server } = this;
     const { opts } = engine;
     const cors = staticCors(opts.cors);
-    const served = cors !== null && this.isOwn("connection", added) && !server.maxConnections;
+    const counted = server.maxConnections || server.timeout || server.maxRequestsPerSocket;
+    const handsOver = !!counted || !this.isOwn("connection", added);
+    const served = cors !== null && !handsOver && server.maxHeadersCount === null;
     const requests = served && this.isOwn("request", added);
     const upgrades = served && this.isOwn("upgrade", added);
     const may = engine._mayServe();
@@ -291,6 +307,7 @@ export class PortListener {
     return {
       path: engine._path,
       filesPath: this.files?.path(),
+      handsOver,
       handshakes: requests && may.handshakes && plain && template !== null,
       polls: requests && may.polls && plain,
       websockets: upgrades && may.websockets && plain,
@@ -309,7 +326,7 @@ export class PortListener {
         origin,
         lines: toLines(lines),
       })),
-      keepAlive: server.keepAliveTimeout || NEVER,
+      keepAlive: server.keepAliveTimeout || undefined,
       headTimeout: Math.min(server.headersTimeout || NEVER, server.requestTimeout || NEVER),
       requestTimeout: server.requestTimeout || NEVER,
       files: requests ? (this.files?.files ?? []) : [],
@@ -321,6 +338,7 @@ export class PortListener {
 /** Everything goes through Node. */
 const NOTHING: ListenerSettings = {
   path: "",
+  handsOver: true,
   handshakes: false,
   polls: false,
   websockets: false,
@@ -331,12 +349,22 @@ const NOTHING: ListenerSettings = {
   maxBody: 0,
   cors: [],
   corsOrigins: [],
-  keepAlive: NEVER,
   headTimeout: NEVER,
   requestTimeout: NEVER,
   files: [],
   etag: "",
 };
+
+/** Properties of the server that say how its connections are served. */
+const SETTINGS = [
+  "headersTimeout",
+  "keepAliveTimeout",
+  "maxConnections",
+  "maxHeadersCount",
+  "maxRequestsPerSocket",
+  "requestTimeout",
+  "timeout",
+];
 
 /** Events of the server by whose listeners requests are seen. */
 const WATCHED = ["request", "upgrade", "connection"];

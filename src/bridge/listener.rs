@@ -50,6 +50,7 @@ pub struct FileEntry {
 pub struct ListenerSettings {
     pub path: String,
     pub files_path: Option<String>,
+    pub hands_over: bool,
     pub handshakes: bool,
     pub polls: bool,
     pub websockets: bool,
@@ -65,7 +66,7 @@ pub struct ListenerSettings {
     pub cookie_after: Option<String>,
     pub cors: Vec<Line>,
     pub cors_origins: Vec<OriginLines>,
-    pub keep_alive: f64,
+    pub keep_alive: Option<f64>,
     pub head_timeout: f64,
     pub request_timeout: f64,
     pub files: Vec<FileEntry>,
@@ -102,6 +103,7 @@ impl ListenerSettings {
         Ok(Settings {
             path: self.path,
             files_path: self.files_path,
+            hands_over: self.hands_over,
             handshakes: self.handshakes,
             polls: self.polls,
             websockets: self.websockets,
@@ -121,7 +123,7 @@ impl ListenerSettings {
                 origins: origins?,
                 others: lines(self.cors)?,
             },
-            keep_alive_ms: self.keep_alive as u64,
+            keep_alive_ms: self.keep_alive.map(|n| n as u64),
             head_ms: self.head_timeout as u64,
             request_ms: self.request_timeout as u64,
             files: files?.into(),

@@ -5,6 +5,7 @@ use std::future::Future as _;
 use std::io;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
+use std::time::SystemTime;
 
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use hyper::header::{self, HeaderName, HeaderValue};
@@ -54,8 +55,8 @@ pub struct Answers<'a> {
     pub spelling: &'a Spelling,
     /// The connection is closed after the answer.
     pub closes: bool,
-    /// For `Keep-Alive`, in seconds.
-    pub keep_alive: u64,
+    /// For `Keep-Alive`, in seconds, if there is a limit.
+    pub keep_alive: Option<u64>,
     /// Lines of CORS, put before all others.
     pub cors: &'a [(HeaderName, HeaderValue)],
 }
@@ -81,11 +82,17 @@ impl Answers<'_> {
         for (name, value) in self.cors.iter().cloned().chain(headers) {
             fields.append(name, value);
         }
+        if let Ok(date) = HeaderValue::try_from(httpdate::fmt_http_date(SystemTime::now())) {
+            fields.insert(header::DATE, date);
+        }
         if self.closes {
             fields.insert(header::CONNECTION, HeaderValue::from_static("close"));
         } else {
             fields.insert(header::CONNECTION, HeaderValue::from_static("keep-alive"));
-            if let Ok(value) = HeaderValue::try_from(format!("timeout={}", self.keep_alive)) {
+            let value = self
+                .keep_alive
+                .map(|s| HeaderValue::try_from(format!("timeout={s}")));
+            if let Some(Ok(value)) = value {
                 fields.insert(KEEP_ALIVE, value);
             }
         }

@@ -42,6 +42,9 @@ enum Next {
     Ours(Box<Admitted>, Arc<Settings>),
 }
 
+/// What stands for no limit, in ms: longer than anybody waits.
+const NEVER_MS: u64 = 365 * 86_400_000;
+
 /// Node's last words to a client whose request does not come.
 const TIMEOUT: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n";
 
@@ -185,7 +188,7 @@ impl Boundary<'_> {
         let patience = if self.first {
             settings.head_ms
         } else {
-            settings.keep_alive_ms
+            settings.keep_alive_ms.unwrap_or(NEVER_MS)
         };
         let mut timer = pin!(sleep(Duration::from_millis(patience)));
         // Of a request that has begun, the head may take as long as that of a first one.
@@ -200,6 +203,9 @@ impl Boundary<'_> {
                 if self.open.listener.inbox.is_full() {
                     self.local.park(cx.waker(), &parked);
                     return Poll::Pending;
+                }
+                if self.first && self.open.listener.settings().hands_over {
+                    return Poll::Ready(Next::Foreign);
                 }
                 if let Some(next) = self.look() {
                     return Poll::Ready(next);

@@ -86,7 +86,7 @@ impl Http {
         let answers = Answers {
             spelling: &spelling.with(Clone::clone),
             closes: admitted.closes,
-            keep_alive: settings.keep_alive_ms / 1000,
+            keep_alive: settings.keep_alive_ms.map(|ms| ms / 1000),
             cors: settings.cors.lines(admitted.origin.as_deref()),
         };
         let reply = Reply {

@@ -24,7 +24,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -148,6 +148,7 @@ impl Listener {
                 }
             }
         }
+        let mut spare = spare_descriptor();
         loop {
             let mut stopped = pin!(self.stopped.notified());
             stopped.as_mut().enable();
@@ -164,7 +165,23 @@ impl Listener {
                 None => return,
                 Some(Ok((stream, _))) => self.distribute(stream, &local),
                 Some(Err(error)) if is_passing(&error) => {}
-                Some(Err(_)) => tokio::time::sleep(ACCEPT_REST).await,
+                Some(Err(_)) => {
+                    drop(spare.take());
+                    self.turn_away();
+                    spare = spare_descriptor();
+                    tokio::time::sleep(ACCEPT_REST).await;
+                }
+            }
+        }
+    }
+
+    /// Closes the connections that wait to be accepted, one at a time: there is a descriptor for no
+    /// more, and who is not told would wait for ever.
+    fn turn_away(&self) {
+        let mut cx = Context::from_waker(Waker::noop());
+        while let Socket::Accepting(socket) = &*lock(&self.socket) {
+            if !matches!(socket.poll_accept(&mut cx), Poll::Ready(Ok(_))) {
+                return;
             }
         }
     }
@@ -194,6 +211,11 @@ impl Listener {
 /// The system's: another socket may have begun to listen there.
 pub fn listen(socket: &OwnedFd, backlog: i32) -> io::Result<()> {
     socket2::SockRef::from(socket).listen(backlog)
+}
+
+/// A descriptor to be given up when there is no other.
+fn spare_descriptor() -> Option<std::fs::File> {
+    std::fs::File::open("/dev/null").ok()
 }
 
 /// Whether only the connection that was to be accepted is lost.

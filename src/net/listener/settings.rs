@@ -17,6 +17,8 @@ pub struct Settings {
     pub path: String,
     /// URLs of client files begin with it, if they are served.
     pub files_path: Option<String>,
+    /// Node gets every connection as soon as it is accepted.
+    pub hands_over: bool,
     /// New sessions over polling may be opened here.
     pub handshakes: bool,
     /// Polls and posts may be answered here.
@@ -43,8 +45,8 @@ pub struct Settings {
     pub cookie: Option<Cookie>,
     /// Headers for other origins.
     pub cors: Cors,
-    /// How long a connection may be idle between requests, in ms.
-    pub keep_alive_ms: u64,
+    /// How long a connection may be idle between requests, in ms; for ever if it is not said.
+    pub keep_alive_ms: Option<u64>,
     /// How long the head of a request may take, in ms.
     pub head_ms: u64,
     /// How long a whole request may take, in ms.
