@@ -12,6 +12,7 @@ use super::peer::{Messages, Peer};
 use super::runtime::runtime;
 use crate::config::EngineConfig;
 use crate::eio::packet::Packet;
+use crate::eio::payload::Payload;
 use crate::eio::session::{Output, Session, Socket};
 use crate::error::Closure;
 
@@ -114,7 +115,7 @@ impl Output for Effects<'_> {
         }
     }
 
-    fn answer(&mut self, payload: String) {
+    fn answer(&mut self, payload: Payload) {
         let peer = &self.entry.peer;
         peer.inbox.answer(peer.handle, payload);
     }

@@ -110,12 +110,13 @@ mod tests {
     use super::super::peer::{Inner, Messages};
     use super::*;
     use crate::config::EngineConfig;
+    use crate::eio::form::Form;
     use crate::eio::session::Session;
 
     fn peer(handle: Handle) -> Arc<Peer> {
         let config = Arc::new(EngineConfig::default());
         let inner = Inner {
-            session: Session::new(4, true, &config, 0),
+            session: Session::new(Form::V4, true, &config, 0),
             messages: Messages::default(),
         };
         Arc::new(Peer {

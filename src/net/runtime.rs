@@ -11,8 +11,9 @@ use super::lock;
 use super::peer::{Inner, Messages, Peer};
 use super::worker::{self, Attach, Command, Shared};
 use crate::config::EngineConfig;
+use crate::eio::form::Form;
 use crate::eio::packet::Packet;
-use crate::eio::payload;
+use crate::eio::payload::{self, Payload};
 use crate::eio::session::{Output, Poll, Session, Socket};
 use crate::error::Closure;
 
@@ -124,10 +125,10 @@ impl Runtime {
         &self,
         inbox: Arc<dyn Inbox>,
         config: Arc<EngineConfig>,
-        protocol: u8,
+        form: Form,
         websocket: bool,
     ) -> Option<Arc<Peer>> {
-        let session = Session::new(protocol, websocket, &config, self.now());
+        let session = Session::new(form, websocket, &config, self.now());
         let peer = self.table.insert(|handle| {
             let inner = Mutex::new(Inner {
                 session,
@@ -165,7 +166,7 @@ impl Runtime {
     }
 
     /// A poll arrived.
-    pub fn poll(&self, handle: Handle) -> (Poll, Option<String>) {
+    pub fn poll(&self, handle: Handle) -> (Poll, Option<Payload>) {
         self.with(handle, |session, _, _, out| session.poll(out))
             .unwrap_or((Poll::Moved, None))
     }
@@ -176,7 +177,7 @@ impl Runtime {
     }
 
     /// A POST broke: the session ends. Returns the answer to the pending poll.
-    pub fn fail(&self, handle: Handle, closure: Closure) -> Option<String> {
+    pub fn fail(&self, handle: Handle, closure: Closure) -> Option<Payload> {
         self.with(handle, |session, _, _, out| {
             session.request_failed(closure, out)
         })?
@@ -184,7 +185,7 @@ impl Runtime {
     }
 
     /// A POST's body arrived. Returns the answer to the pending poll, if it is due now.
-    pub fn push(&self, handle: Handle, body: &[u8]) -> Option<String> {
+    pub fn push(&self, handle: Handle, body: &[u8]) -> Option<Payload> {
         let body = payload::decode_body(body);
         self.with(handle, |session, config, now, out| {
             session.push(&body, config, now, out)
@@ -192,9 +193,17 @@ impl Runtime {
         .1
     }
 
+    /// The same, of a body whose content is binary (protocol 3).
+    pub fn push_binary(&self, handle: Handle, body: &[u8]) -> Option<Payload> {
+        self.with(handle, |session, config, now, out| {
+            session.push_binary(body, config, now, out)
+        })?
+        .1
+    }
+
     /// Sends on a session that polls. `None`: it does not, or not any more. Else the answer to
     /// its pending poll, if there was one.
-    pub fn send_polling(&self, handle: Handle, packet: Packet<'_>) -> Option<Option<String>> {
+    pub fn send_polling(&self, handle: Handle, packet: Packet<'_>) -> Option<Option<Payload>> {
         let (sent, answer) = self.with(handle, |session, _, _, out| {
             let polls = !session.is_websocket() && !session.is_closed();
             if polls {
@@ -206,7 +215,7 @@ impl Runtime {
     }
 
     /// Closes a session. Returns whether it has ended, and the answer to its pending poll.
-    pub fn close(&self, handle: Handle, discard: bool) -> (bool, Option<String>) {
+    pub fn close(&self, handle: Handle, discard: bool) -> (bool, Option<Payload>) {
         let closed = self.with(handle, |session, _, now, out| {
             session.close(discard, now, out);
             session.is_closed()
@@ -225,7 +234,7 @@ impl Runtime {
         &self,
         handle: Handle,
         f: impl FnOnce(&mut Session, &EngineConfig, u64, &mut Caller<'_>) -> R,
-    ) -> Option<(R, Option<String>)> {
+    ) -> Option<(R, Option<Payload>)> {
         let peer = self.table.get(handle)?;
         let mut inner = lock(&peer.inner);
         let inner = &mut *inner;
@@ -250,7 +259,7 @@ struct Caller<'a> {
     runtime: &'a Runtime,
     peer: &'a Arc<Peer>,
     messages: &'a mut Messages,
-    answer: Option<String>,
+    answer: Option<Payload>,
 }
 
 impl Output for Caller<'_> {
@@ -275,7 +284,7 @@ impl Output for Caller<'_> {
             .send_to(handle, Command::CloseSocket(handle, socket));
     }
 
-    fn answer(&mut self, payload: String) {
+    fn answer(&mut self, payload: Payload) {
         self.answer = Some(payload);
     }
 

@@ -3,6 +3,8 @@
 
 use futures_util::StreamExt as _;
 use socket_io_native::config::EngineConfig;
+use socket_io_native::eio::form::Form;
+use socket_io_native::eio::payload::Payload;
 use socket_io_native::eio::session::{Poll, Socket};
 use socket_io_native::error::INTERNAL;
 use socket_io_native::net::handle::Handle;
@@ -58,8 +60,10 @@ async fn a_broadcast_reaches_who_is_there() {
         assert_eq!(client.binary().await, [1, 2]);
     }
     // The first packet answers the pending poll alone.
-    events.expect(Event::Answer(polled, "42[1]".into())).await;
-    let rest = Poll::Payload("bAQI=".into());
+    events
+        .expect(Event::Answer(polled, Payload::Text("42[1]".into())))
+        .await;
+    let rest = Poll::Payload(Payload::Text("bAQI=".into()));
     assert_eq!(runtime().poll(polled), (rest, None));
 }
 
@@ -108,7 +112,10 @@ async fn an_upgrade() {
     client.send("2probe").await;
     assert_eq!(client.text().await, "3probe");
     assert_eq!(events.next().await, Event::Note(handle, Note::Upgrading));
-    assert_eq!(events.next().await, Event::Answer(handle, "6".into()));
+    assert_eq!(
+        events.next().await,
+        Event::Answer(handle, Payload::Text("6".into()))
+    );
     run(|w| text(w, handle, 0, "2[1]"));
     // One at a time.
     assert!(!runtime().upgrade(&peer));
@@ -167,6 +174,7 @@ async fn a_websocket_that_cannot_be_served_is_lost() {
         runtime().attach(Attach {
             peer: Some(peer),
             role,
+            form: Form::V4,
             source: Source::Socket(file.expect("a file").into()),
             stream,
             inbox: env.clone(),
