@@ -19,7 +19,7 @@ import {
   type ServerOptions,
 } from "./options";
 import { reach } from "./outbox";
-import { type EngineRequest, packRequest, parseQuery, pinEnds, share } from "./request";
+import { type EngineRequest, packetForm, packRequest, parseQuery, pinEnds, share } from "./request";
 import { Socket } from "./socket";
 import { acceptUpgrade, isAdoptable, refuseUpgrade, type UpgradeRequest } from "./upgrade";
 
@@ -167,7 +167,7 @@ export class Server extends EventEmitter {
 
   /** Checks a request; the order is that of upstream and visible in its answers. */
   verify(req: EngineRequest, upgrade: boolean): Refusal | null {
-    const { transport, sid, EIO } = req._query;
+    const { transport, sid } = req._query;
     if (
       this.opts.transports.indexOf(transport as "polling") === -1 ||
       transport === "webtransport"
@@ -179,9 +179,9 @@ export class Server extends EventEmitter {
       delete req.headers.origin;
       return refuse(ErrorCode.BAD_REQUEST, { name: "INVALID_ORIGIN", origin });
     }
-    const protocol = EIO === "4" ? 4 : 3;
     if (sid) {
       if (!Object.hasOwn(this.clients, sid)) return refuse(ErrorCode.UNKNOWN_SID, { sid });
+      const { protocol } = packetForm(req);
       return this.verifySession(this.clients[sid], transport, protocol, upgrade);
     }
     if (req.method !== "GET") {
@@ -230,8 +230,9 @@ export class Server extends EventEmitter {
   }
 
   private verifyProtocol(req: EngineRequest): Refusal | null {
-    if (req._query.EIO === "4") return null;
-    return refuse(ErrorCode.UNSUPPORTED_PROTOCOL_VERSION, { protocol: 3 });
+    const { protocol } = packetForm(req);
+    if (protocol === 4 || this.opts.allowEIO3) return null;
+    return refuse(ErrorCode.UNSUPPORTED_PROTOCOL_VERSION, { protocol });
   }
 
   private report(req: EngineRequest, { code, context }: Refusal): void {
@@ -269,14 +270,17 @@ export class Server extends EventEmitter {
     }
   }
 
-  private openRequest(sid: string, transport: "polling" | "websocket") {
+  private openRequest(req: EngineRequest, sid: string, transport: "polling" | "websocket") {
     const { pingInterval, pingTimeout, upgradeTimeout, maxHttpBufferSize: max } = this.opts;
     // A limit that is no limit for a WebSocket: none, or more than 32 bits hold.
     const maxMessage = Number.isFinite(max) && max < 2 ** 31 ? max : 0;
     this.native.set(pingInterval, pingTimeout, upgradeTimeout, maxMessage);
+    const form = packetForm(req);
+    // A script can hold text only.
+    if (transport === "polling" && req._query.j !== undefined) form.base64 = true;
     return {
       sid,
-      protocol: 4,
+      form,
       upgrades: JSON.stringify(this.upgrades(transport)),
       pingInterval,
       pingTimeout,
@@ -291,7 +295,7 @@ export class Server extends EventEmitter {
     const initial: Record<string, any> = this.opts.cookie
       ? { "Set-Cookie": this.cookieFor(id) }
       : {};
-    const { handle, body } = engine.openPolling(this.native, this.openRequest(id, "polling"));
+    const { handle, body } = engine.openPolling(this.native, this.openRequest(req, id, "polling"));
     const conn = this.addSession(req, id, handle, false);
     this.announceOpen("flush", conn, body);
     try {
@@ -308,7 +312,7 @@ export class Server extends EventEmitter {
   }
 
   /** Tells those who watch what is sent of the open packet. */
-  private announceOpen(event: "flush" | "drain", conn: Socket, data: string): void {
+  private announceOpen(event: "flush" | "drain", conn: Socket, data: string | Buffer): void {
     if (!this._watched) return;
     const packet = { type: "open", data, options: { compress: true } };
     this.emit(event, conn, [packet]);
@@ -354,7 +358,7 @@ export class Server extends EventEmitter {
     let handle = 0;
     acceptUpgrade(upgrade, this.closed, () => this.upgradeHeaders(granted, true), {
       attach: (connection) => {
-        const request = this.openRequest(id, "websocket");
+        const request = this.openRequest(req, id, "websocket");
         handle = engine.openWebSocket(this.native, request, connection);
       },
       attached: () => {
@@ -394,8 +398,9 @@ export class Server extends EventEmitter {
       server: this,
       id,
       handle,
-      protocol: 4,
+      protocol: packetForm(req).protocol,
       websocket,
+      jsonp: websocket ? undefined : req._query.j,
       remoteAddress: share(req.socket.remoteAddress ?? "") || undefined,
       request: seen ? req : null,
       packed: seen ? null : packRequest(req),
