@@ -63,6 +63,16 @@ pub async fn attach(
     peer: Option<Arc<Peer>>,
     role: Socket,
 ) -> (TcpStream, u32) {
+    attach_as(env, peer, role, Form::V4).await
+}
+
+/// The same for a client whose packets have another form.
+pub async fn attach_as(
+    env: &Arc<Environment>,
+    peer: Option<Arc<Peer>>,
+    role: Socket,
+    form: Form,
+) -> (TcpStream, u32) {
     let (fd, client) = pair().await;
     let stream = next_stream();
     let first = match role {
@@ -72,7 +82,7 @@ pub async fn attach(
     runtime().attach(Attach {
         peer,
         role,
-        form: Form::V4,
+        form,
         source: Source::Socket(fd),
         stream,
         inbox: env.clone(),
