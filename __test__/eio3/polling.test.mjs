@@ -339,7 +339,7 @@ test("a polite close delivers first, then says goodbye", async (t) => {
 });
 
 test("who stops pinging is given up after interval and timeout", async (t) => {
-  const server = { pingInterval: 100, pingTimeout: 100 };
+  const server = { pingInterval: 300, pingTimeout: 700 };
   const { session, conn } = await rawConn(t, { server });
   const closed = once(conn, "close");
   const beats = [];

@@ -102,7 +102,7 @@ for (const [message, end] of [
 }
 
 test("who stops pinging is given up after interval and timeout", async (t) => {
-  const server = { pingInterval: 100, pingTimeout: 100 };
+  const server = { pingInterval: 300, pingTimeout: 700 };
   const { session, conn } = await rawConn(t, { server });
   const closed = once(conn, "close");
   await session.send("2");
@@ -113,12 +113,12 @@ test("who stops pinging is given up after interval and timeout", async (t) => {
 });
 
 test("pings keep the session alive", async (t) => {
-  const server = { pingInterval: 200, pingTimeout: 200 };
+  const server = { pingInterval: 300, pingTimeout: 700 };
   const { session, conn } = await rawConn(t, { server });
   for (let n = 0; n < 10; n++) {
     await session.send("2");
     assert.equal(await session.next(), "3");
-    await new Promise((resolve) => setTimeout(resolve, 80)); // in all, longer than is allowed
+    await new Promise((resolve) => setTimeout(resolve, 150)); // in all, longer than is allowed
   }
   assert.equal(conn.readyState, "open");
 });
