@@ -12,6 +12,7 @@ use std::sync::atomic::Ordering;
 
 use futures_util::StreamExt as _;
 use socket_io_native::config::{EngineConfig, MAX_QUEUED_BYTES};
+use socket_io_native::eio::form::Form;
 use socket_io_native::eio::session::Socket;
 use socket_io_native::error::{Closure, HEARTBEAT_DIRECTION, QUEUE_FULL, Reason};
 use socket_io_native::net::inbox::Note;
@@ -390,6 +391,7 @@ async fn a_stream_that_javascript_pumps() {
     runtime().attach(Attach {
         peer: Some(peer),
         role: Socket::Main,
+        form: Form::V4,
         source: Source::Stream,
         stream,
         inbox: env.clone(),

@@ -104,9 +104,10 @@ export class Ws extends Session {
   waiting = [];
 
   /** Opens the connection; with a handshake (no `sid` in the query) the open packet is read too. */
-  static async open(t, port, { query = "", path = "/socket.io/", protocols, ...options } = {}) {
+  static async open(t, port, settings = {}) {
+    const { eio = 4, query = "", path = "/socket.io/", protocols, ...options } = settings;
     const session = new Ws();
-    const url = `ws://127.0.0.1:${port}${path}?EIO=4&transport=websocket${query}`;
+    const url = `ws://127.0.0.1:${port}${path}?EIO=${eio}&transport=websocket${query}`;
     const ws = new WebSocket(url, protocols, { perMessageDeflate: false, ...options });
     session.ws = ws;
     defer(t, () => ws.terminate());

@@ -1,4 +1,4 @@
-/** Polling over Node's requests and responses (Engine.IO protocol 4, "HTTP long-polling"). */
+/** Polling over Node's requests and responses (Engine.IO protocols 3 and 4, "HTTP long-polling"). */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createDeflate, createGzip } from "node:zlib";
 
@@ -12,6 +12,10 @@ import type { PendingPoll, Polling } from "./transports";
 
 /** Browsers that would take a payload for a page. */
 const SNIFFING_AGENT = /;MSIE|Trident\//;
+
+/** Content types of payloads. */
+const TEXT_TYPE = "text/plain; charset=UTF-8";
+const BINARY_TYPE = "application/octet-stream";
 
 /** A request of a session that polls. */
 export function serveSession(conn: Socket, req: IncomingMessage, res: ServerResponse): void {
@@ -48,7 +52,7 @@ function servePoll(conn: Socket, req: IncomingMessage, res: ServerResponse): voi
 }
 
 /** Answers the poll that waits. If its client has gone away meanwhile, its loss is noticed. */
-export function answerPoll(conn: Socket, payload: string, compress = true): void {
+export function answerPoll(conn: Socket, payload: string | Buffer, compress = true): void {
   const transport = conn.transport as Polling;
   const poll = transport.poll;
   if (poll == null) return;
@@ -67,7 +71,8 @@ function servePost(conn: Socket, req: IncomingMessage, res: ServerResponse): voi
     other.req.destroy();
     return;
   }
-  if (req.headers["content-type"] === "application/octet-stream") {
+  const isBinary = req.headers["content-type"] === BINARY_TYPE;
+  if (isBinary && conn.protocol !== 3) {
     answerEmpty(res, 400);
     return fail(conn, "invalid content");
   }
@@ -93,7 +98,7 @@ function servePost(conn: Socket, req: IncomingMessage, res: ServerResponse): voi
   };
   const onend = () => {
     done();
-    const answer = engine.push(conn._handle, Buffer.concat(chunks, length));
+    const answer = transport.push(Buffer.concat(chunks, length), isBinary);
     if (answer !== null) answerPoll(conn, answer);
     // What the body said reaches the application before the client hears that it arrived.
     drain();
@@ -122,7 +127,11 @@ export function answerEmpty(res: ServerResponse, status: number): void {
   res.end();
 }
 
-function baseHeaders(req: IncomingMessage, type: string, body: string): Record<string, any> {
+function baseHeaders(
+  req: IncomingMessage,
+  type: string,
+  body: string | Buffer,
+): Record<string, any> {
   const headers: Record<string, any> = { "Content-Type": type };
   headers["Content-Length"] = Buffer.byteLength(body);
   const agent = req.headers["user-agent"];
@@ -144,17 +153,18 @@ export function respond(
   conn: Socket,
   req: IncomingMessage,
   res: ServerResponse,
-  payload: string,
+  payload: string | Buffer,
   { initial, compress }: Answer,
 ): void {
-  const headers = baseHeaders(req, "text/plain; charset=UTF-8", payload);
+  const body = (conn.transport as Polling).wrap(payload);
+  const headers = baseHeaders(req, typeof body === "string" ? TEXT_TYPE : BINARY_TYPE, body);
   if (initial !== undefined) {
     Object.assign(headers, initial);
     conn.server.emit("initial_headers", headers, req);
   }
   const encoding = compress ? encodingFor(conn, req, headers["Content-Length"]) : null;
-  if (encoding === null) finish(conn, req, res, headers, payload);
-  else finishCompressed(conn, req, res, headers, payload, encoding);
+  if (encoding === null) finish(conn, req, res, headers, body);
+  else finishCompressed(conn, req, res, headers, body, encoding);
 }
 
 function finish(
@@ -162,7 +172,7 @@ function finish(
   req: IncomingMessage,
   res: ServerResponse,
   headers: Record<string, any>,
-  body: string,
+  body: string | Buffer,
 ): void {
   conn.server.emit("headers", headers, req);
   checkHeaders(headers);
@@ -188,7 +198,7 @@ function finishCompressed(
   req: IncomingMessage,
   res: ServerResponse,
   headers: Record<string, any>,
-  body: string,
+  body: string | Buffer,
   encoding: "gzip" | "deflate",
 ): void {
   const { "Content-Type": type, "Content-Length": _, ...rest } = headers;

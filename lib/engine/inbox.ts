@@ -14,7 +14,7 @@ export interface Recipient {
   /** The session has ended. */
   _onclosed(reason: number, message: string | null): void;
   /** The body that answers the pending poll. */
-  _onanswer(payload: string): void;
+  _onanswer(payload: string | Buffer): void;
   /** An Engine.IO packet, of a session whose packets are decoded here; type -1: binary message. */
   _onraw(type: number, data: string | Buffer): void;
   /** See {@link Note}. */
@@ -277,7 +277,7 @@ function dispatch(code: number): void {
     }
     case ANSWER:
       at += 3;
-      to?._onanswer(values[first] as string);
+      to?._onanswer(values[first]);
       break;
     case ENGINE_PACKET: {
       const data = values[items[at + 3]];

@@ -4,6 +4,7 @@
  */
 import { IncomingMessage } from "node:http";
 import { Socket as NetSocket } from "node:net";
+import type { PacketForm } from "../../binding";
 
 /** A request of the engine: its query is parsed once. */
 export type EngineRequest = IncomingMessage & {
@@ -12,6 +13,11 @@ export type EngineRequest = IncomingMessage & {
   websocket?: unknown;
   res?: unknown;
 };
+
+/** What a request says about the form of its client's packets. */
+export function packetForm({ _query: { EIO, b64 } }: EngineRequest): PacketForm {
+  return { protocol: EIO === "4" ? 4 : 3, base64: Boolean(b64) };
+}
 
 /** What is kept of a request. */
 export interface PackedRequest {

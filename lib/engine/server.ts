@@ -22,6 +22,7 @@ import { reach } from "./outbox";
 import {
   type EngineRequest,
   type PackedRequest,
+  packetForm,
   packRequest,
   parseQuery,
   pinEnds,
@@ -182,7 +183,7 @@ export class Server extends EventEmitter {
 
   /** Checks a request; the order is that of upstream and visible in its answers. */
   verify(req: EngineRequest, upgrade: boolean): Refusal | null {
-    const { transport, sid, EIO } = req._query;
+    const { transport, sid } = req._query;
     if (
       this.opts.transports.indexOf(transport as "polling") === -1 ||
       transport === "webtransport"
@@ -194,11 +195,11 @@ export class Server extends EventEmitter {
       delete req.headers.origin;
       return refuse(ErrorCode.BAD_REQUEST, { name: "INVALID_ORIGIN", origin });
     }
-    const protocol = EIO === "4" ? 4 : 3;
     if (sid) {
       // A native listener may have opened it just now.
       if (!Object.hasOwn(this.clients, sid) && this._onchange !== null) drain();
       if (!Object.hasOwn(this.clients, sid)) return refuse(ErrorCode.UNKNOWN_SID, { sid });
+      const { protocol } = packetForm(req);
       return this.verifySession(this.clients[sid], transport, protocol, upgrade);
     }
     if (req.method !== "GET") {
@@ -247,8 +248,9 @@ export class Server extends EventEmitter {
   }
 
   private verifyProtocol(req: EngineRequest): Refusal | null {
-    if (req._query.EIO === "4") return null;
-    return refuse(ErrorCode.UNSUPPORTED_PROTOCOL_VERSION, { protocol: 3 });
+    const { protocol } = packetForm(req);
+    if (protocol === 4 || this.opts.allowEIO3) return null;
+    return refuse(ErrorCode.UNSUPPORTED_PROTOCOL_VERSION, { protocol });
   }
 
   private report(req: EngineRequest, { code, context }: Refusal): void {
@@ -294,12 +296,15 @@ export class Server extends EventEmitter {
     this._options.set(pingInterval, pingTimeout, upgradeTimeout, maxMessage);
   }
 
-  private openRequest(sid: string, transport: "polling" | "websocket") {
+  private openRequest(req: EngineRequest, sid: string, transport: "polling" | "websocket") {
     const { pingInterval, pingTimeout, maxHttpBufferSize: max } = this.opts;
     this._syncOptions();
+    const form = packetForm(req);
+    // A script can hold text only.
+    if (transport === "polling" && req._query.j !== undefined) form.base64 = true;
     return {
       sid,
-      protocol: 4,
+      form,
       upgrades: JSON.stringify(this.upgrades(transport)),
       pingInterval,
       pingTimeout,
@@ -314,7 +319,8 @@ export class Server extends EventEmitter {
     const initial: Record<string, any> = this.opts.cookie
       ? { "Set-Cookie": this.cookieFor(id) }
       : {};
-    const { handle, body } = engine.openPolling(this._options, this.openRequest(id, "polling"));
+    const request = this.openRequest(req, id, "polling");
+    const { handle, body } = engine.openPolling(this._options, request);
     const conn = this.addSession(req, id, handle, false);
     this.announceOpen("flush", conn, body);
     try {
@@ -331,7 +337,7 @@ export class Server extends EventEmitter {
   }
 
   /** Tells those who watch what is sent of the open packet. */
-  private announceOpen(event: "flush" | "drain", conn: Socket, data: string): void {
+  private announceOpen(event: "flush" | "drain", conn: Socket, data: string | Buffer): void {
     if (!this._watched) return;
     const packet = { type: "open", data, options: { compress: true } };
     this.emit(event, conn, [packet]);
@@ -377,7 +383,7 @@ export class Server extends EventEmitter {
     let handle = 0;
     acceptUpgrade(upgrade, this.closed, () => this.upgradeHeaders(granted, true), {
       attach: (connection) => {
-        const request = this.openRequest(id, "websocket");
+        const request = this.openRequest(req, id, "websocket");
         handle = engine.openWebSocket(this._options, request, connection);
       },
       attached: () => {
@@ -417,8 +423,9 @@ export class Server extends EventEmitter {
       server: this,
       id,
       handle,
-      protocol: 4,
+      protocol: packetForm(req).protocol,
       websocket,
+      jsonp: websocket ? undefined : req._query.j,
       remoteAddress: share(req.socket.remoteAddress ?? "") || undefined,
       request: seen ? req : null,
       packed: seen ? null : packRequest(req),

@@ -5,6 +5,7 @@ import { LeanEmitter } from "./emitter";
 import { closeReasons, TRANSPORT_CLOSE } from "./errors";
 import { answerPoll } from "./http";
 import { Note, type Recipient, unregister } from "./inbox";
+import { Jsonp } from "./jsonp";
 import { currentTick, DISCARD, engine, release, scheduleFlush, VOLATILE } from "./native";
 import { closeSession, gather, normalize, reach, sendBinary, sendText, setRaw } from "./outbox";
 import {
@@ -25,6 +26,8 @@ export interface SocketInit {
   handle: number;
   protocol: number;
   websocket: boolean;
+  /** Query parameter of a session that polls by script tags. */
+  jsonp: string | undefined;
   remoteAddress: string | undefined;
   /** Node's request if somebody has seen it, else what is kept of it. */
   request: EngineRequest | null;
@@ -112,6 +115,7 @@ export class Socket extends LeanEmitter implements Recipient {
     this._request = init.request;
     this._packed = init.packed;
     this._unseen = init.unseen;
+    if (init.jsonp !== undefined) this._transport = new Jsonp(this, init.jsonp);
     // The open packet was just written.
     if (init.websocket) {
       this._sentAt = currentTick();
@@ -418,6 +422,11 @@ export class Socket extends LeanEmitter implements Recipient {
   /** Shows a packet to those who listen for packets; the sink is the first to get a message. */
   private _show(type: string, data: string | Buffer, deliver: () => void): void {
     this.emit("packet", type === "message" || data !== "" ? { type, data } : { type });
+    if (type === "ping") {
+      // Only clients of protocol 3 ping, and have been answered.
+      this.emit("packetCreate", { type: "pong", options: { compress: true } });
+      this.emit("heartbeat");
+    }
     if (type === "pong") this.emit("heartbeat");
     if (type !== "message") return;
     deliver();
@@ -454,7 +463,7 @@ export class Socket extends LeanEmitter implements Recipient {
     if (this.readyState === "open" && !this._watch?.deaf) this._sink?.onerror(message);
   }
 
-  _onanswer(payload: string): void {
+  _onanswer(payload: string | Buffer): void {
     answerPoll(this, payload);
   }
 

@@ -1,6 +1,7 @@
 /** The transport of a session as applications see it: `socket.conn.transport`. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { LeanEmitter } from "./emitter";
+import { engine } from "./native";
 import type { Socket } from "./socket";
 
 /** A request that waits for packets. */
@@ -68,6 +69,17 @@ export class Polling extends Transport {
 
   get writable(): boolean {
     return this.poll !== null || this.conn._isPollPending();
+  }
+
+  /** A payload as it stands in an answer. */
+  wrap(payload: string | Buffer): string | Buffer {
+    return payload;
+  }
+
+  /** Takes the body of a post. Returns the payload that answers the pending poll, if it is due. */
+  push(body: Buffer, isBinary: boolean): string | Buffer | null {
+    const { _handle } = this.conn;
+    return isBinary ? engine.pushBinary(_handle, body) : engine.push(_handle, body);
   }
 
   get req(): IncomingMessage | null {

@@ -3,7 +3,7 @@ import { type Server as NetServer, Socket as NetSocket } from "node:net";
 import type { Duplex } from "node:stream";
 import { forgetStream, registerStream, setAdoptedEnd } from "./inbox";
 import { type Connection, engine, hold } from "./native";
-import type { EngineRequest } from "./request";
+import { type EngineRequest, packetForm } from "./request";
 
 /** An upgrade request as Node gives it. */
 export interface UpgradeRequest {
@@ -90,7 +90,8 @@ function handOver(upgrade: UpgradeRequest, response: string, acceptor: Acceptor)
   if (fd === null) return pump(upgrade, response, acceptor);
   // The one that accepted it, which counts it; `server` may name another.
   const server: NetServer | undefined = (socket as any)._server ?? undefined;
-  const connection = { stream: ownerNumber(server), fd, head: pending(upgrade), response };
+  const form = packetForm(upgrade.req);
+  const connection = { stream: ownerNumber(server), fd, head: pending(upgrade), response, form };
   if (!attach(acceptor, connection)) {
     socket.destroy();
     return;
@@ -187,7 +188,8 @@ function pump(upgrade: UpgradeRequest, response: string, acceptor: Acceptor): vo
     },
   });
   const finish = () => engine.feed(stream, Buffer.alloc(0));
-  if (!attach(acceptor, { stream, head: pending(upgrade), response })) {
+  const form = packetForm(upgrade.req);
+  if (!attach(acceptor, { stream, head: pending(upgrade), response, form })) {
     forgetStream(stream);
     socket.destroy();
     return;

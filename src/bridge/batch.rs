@@ -9,6 +9,7 @@ use std::io::Write as _;
 
 use crate::config::{BATCH_BYTES, BATCH_VALUE_BYTES, INLINE_PAYLOAD_BYTES};
 use crate::eio::packet::Packet as EnginePacket;
+use crate::eio::payload::Payload;
 use crate::error::Closure;
 use crate::net::handle::Handle;
 use crate::net::inbox::{Note, Opened};
@@ -183,9 +184,12 @@ impl Batch {
     }
 
     /// Appends the answer to a poll.
-    pub fn answer(&mut self, handle: Handle, payload: String) {
+    pub fn answer(&mut self, handle: Handle, payload: Payload) {
         self.record(ANSWER, handle.raw());
-        self.value(Value::Text(payload));
+        self.value(match payload {
+            Payload::Text(text) => Value::Text(text),
+            Payload::Binary(bytes) => Value::Bytes(bytes),
+        });
     }
 
     /// Appends a note.

@@ -11,9 +11,11 @@ use napi_derive::napi;
 use super::calls::{self, Boundary};
 use super::hub::Hub;
 use crate::config::EngineConfig;
+use crate::eio::form::Form;
 use crate::eio::handshake::Handshake;
 use crate::eio::id;
 use crate::eio::packet::{Packet, Type};
+use crate::eio::payload::Payload;
 use crate::eio::session::{Outgoing, Poll, Socket};
 use crate::error::Closure;
 use crate::net::handle::Handle;
@@ -62,13 +64,29 @@ impl EngineOptions {
     }
 }
 
+/// What a request says about the form of its client's packets.
+#[napi(object)]
+#[derive(Clone, Copy)]
+pub struct PacketForm {
+    /// 3 or 4.
+    pub protocol: u32,
+    /// Binary messages are sent as base64.
+    pub base64: bool,
+}
+
+impl From<PacketForm> for Form {
+    fn from(form: PacketForm) -> Self {
+        Self::new(form.protocol, form.base64)
+    }
+}
+
 /// A session to be opened.
 #[napi(object)]
 pub struct OpenRequest {
     /// The session id.
     pub sid: String,
-    /// 3 or 4.
-    pub protocol: u32,
+    /// The form of its polling payloads.
+    pub form: PacketForm,
     /// JSON array of the transports to upgrade to.
     pub upgrades: String,
     /// In ms.
@@ -107,20 +125,30 @@ pub(super) fn message(data: &Either<String, Buffer>) -> Packet<'_> {
     }
 }
 
+/// The body of an answer.
+type Body = Either<String, Buffer>;
+
+fn body(payload: Payload) -> Body {
+    match payload {
+        Payload::Text(text) => Either::A(text),
+        Payload::Binary(bytes) => Either::B(bytes.into()),
+    }
+}
+
 /// A session just opened over polling.
 #[napi(object)]
 pub struct Opened {
     /// Its handle.
     pub handle: u32,
     /// The body that answers the handshake.
-    pub body: String,
+    pub body: Body,
 }
 
 /// The answer to a poll.
 #[napi(object)]
 pub struct PollAnswer {
     /// The body to answer with now.
-    pub payload: Option<String>,
+    pub payload: Option<Body>,
     /// 0: answered or pending; 1: a poll was pending already, and `payload` answers that one;
     /// 2: the session is not on polling any more.
     pub state: u32,
@@ -137,6 +165,8 @@ pub struct Connection {
     pub head: Buffer,
     /// The 101 response.
     pub response: String,
+    /// The form of its packets.
+    pub form: PacketForm,
 }
 
 impl Connection {
@@ -168,6 +198,7 @@ impl Connection {
         runtime().attach(Attach {
             peer,
             role,
+            form: self.form.into(),
             source,
             stream: self.stream,
             inbox,
@@ -288,7 +319,7 @@ impl Engine {
         let packets: Vec<_> = packets.iter().map(Outgoing::as_packet).collect();
         Ok(Opened {
             handle: peer.handle.raw(),
-            body: crate::eio::payload::encode(&packets),
+            body: body(Form::from(request.form).payload(&packets)),
         })
     }
 
@@ -314,12 +345,11 @@ impl Engine {
         request: &OpenRequest,
         websocket: bool,
     ) -> Result<Arc<Peer>> {
-        let protocol = if request.protocol == 3 { 3 } else { 4 };
         runtime()
             .open(
                 self.hub.clone(),
                 options.0.clone(),
-                protocol,
+                request.form.into(),
                 websocket,
                 &request.sid,
             )
@@ -400,7 +430,7 @@ impl Engine {
         let (poll, answer) = runtime().poll(Handle::from_raw(handle));
         match poll {
             Poll::Payload(payload) => PollAnswer {
-                payload: Some(payload),
+                payload: Some(body(payload)),
                 state: 0,
             },
             Poll::Pending => PollAnswer {
@@ -408,7 +438,7 @@ impl Engine {
                 state: 0,
             },
             Poll::Overlap => PollAnswer {
-                payload: answer,
+                payload: answer.map(body),
                 state: 1,
             },
             Poll::Moved => PollAnswer {
@@ -426,16 +456,24 @@ impl Engine {
 
     /// A post's body arrived; returns the answer to the pending poll.
     #[napi]
-    pub fn push(&self, handle: u32, body: Buffer) -> Option<String> {
-        runtime().push(Handle::from_raw(handle), &body)
+    pub fn push(&self, handle: u32, bytes: Buffer) -> Option<Body> {
+        runtime().push(Handle::from_raw(handle), &bytes).map(body)
+    }
+
+    /// The same, of a body whose content is binary (protocol 3).
+    #[napi]
+    pub fn push_binary(&self, handle: u32, bytes: Buffer) -> Option<Body> {
+        runtime()
+            .push_binary(Handle::from_raw(handle), &bytes)
+            .map(body)
     }
 
     /// Ends a session with a transport error; returns the answer to the pending poll.
     #[napi]
-    pub fn fail(&self, handle: u32, message: String) -> Option<String> {
+    pub fn fail(&self, handle: u32, message: String) -> Option<Body> {
         let mut closure = Closure::transport("");
         closure.detail = Some(message.into());
-        runtime().fail(Handle::from_raw(handle), closure)
+        runtime().fail(Handle::from_raw(handle), closure).map(body)
     }
 
     /// Sends a message on a session that polls: null if it does not any more, the body for its
@@ -446,14 +484,14 @@ impl Engine {
         handle: u32,
         data: Either<String, Buffer>,
         compress: bool,
-    ) -> Option<String> {
+    ) -> Option<Body> {
         let handle = Handle::from_raw(handle);
         let sent = runtime().send_polling(handle, message(&data), compress);
         if self.hub.needs_ring() {
             // Too much was waiting, and the session has ended.
             self.hub.ring();
         }
-        sent.map(Option::unwrap_or_default)
+        sent.map(|answer| answer.map_or_else(|| Either::A(String::new()), body))
     }
 
     /// Whether a poll of the session waits for packets.
@@ -475,7 +513,7 @@ impl Engine {
         self.flush();
         let (closed, payload) = runtime().close(Handle::from_raw(handle), discard);
         PollAnswer {
-            payload,
+            payload: payload.map(body),
             state: u32::from(!closed),
         }
     }

@@ -11,6 +11,7 @@ use napi::sys;
 use super::batch::Batch;
 use crate::config::MAX_INBOX_BYTES;
 use crate::eio::packet::Packet as EnginePacket;
+use crate::eio::payload::Payload;
 use crate::error::Closure;
 use crate::net::handle::Handle;
 use crate::net::inbox::{Inbox, Note, Opened};
@@ -113,7 +114,7 @@ impl Inbox for Hub {
         self.append(|batch| batch.refused(handle, message));
     }
 
-    fn answer(&self, handle: Handle, payload: String) {
+    fn answer(&self, handle: Handle, payload: Payload) {
         self.append(|batch| batch.answer(handle, payload));
     }
 

@@ -1,9 +1,12 @@
-//! Engine.IO, protocol 4: packets, payloads, session ids and the session's state machine. Pure:
+//! Engine.IO, protocols 3 and 4: packets, payloads, session ids and the session's state machine. Pure:
 //! this layer knows neither sockets nor threads nor JavaScript; time comes in as milliseconds.
 
+pub mod form;
 pub mod handshake;
 pub mod id;
 pub mod packet;
+pub mod packet_v3;
 pub mod payload;
+pub mod payload_v3;
 pub mod session;
 pub mod wheel;

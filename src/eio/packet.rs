@@ -106,7 +106,7 @@ impl<'a> Packet<'a> {
 
 /// Decodes base64 as leniently as Node's `Buffer.from(text, 'base64')`: either alphabet, padding
 /// optional, other characters skipped, everything after the first `=` ignored.
-fn decode_base64(text: &str) -> Vec<u8> {
+pub(super) fn decode_base64(text: &str) -> Vec<u8> {
     // Well-formed input, which is nearly all of it, takes the library's fast path.
     STANDARD
         .decode(text)

@@ -1,7 +1,7 @@
 //! Polling payloads, protocol 4: packets in text form, joined by the record separator.
 //!
-//! A payload of protocol 3 is framed by lengths instead and has a binary form besides; its
-//! framing belongs in a module of its own beside this one and shares nothing but the packets.
+//! A payload of protocol 3 is framed by lengths instead and has a binary form besides
+//! (`payload_v3.rs`); it shares nothing but the packets.
 
 use std::borrow::Cow;
 
@@ -9,6 +9,15 @@ use super::packet::{Packet, ParseError};
 
 /// Between two packets of one payload. A packet's data must not contain it.
 pub const SEPARATOR: char = '\u{1e}';
+
+/// The body of the answer to a poll.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Payload {
+    /// Text, in UTF-8.
+    Text(String),
+    /// Bytes: protocol 3, with a binary message among the packets.
+    Binary(Vec<u8>),
+}
 
 /// Turns a request body into text: invalid UTF-8 becomes U+FFFD, never an error.
 pub fn decode_body(body: &[u8]) -> Cow<'_, str> {

@@ -1,11 +1,14 @@
 //! The state machine of one session: which transport it is on, its heartbeat, its upgrade and its
 //! end. It owns no socket and no timer: packets and times come in as arguments, and what has to be
-//! done goes out through [`Output`]. Engine.IO protocol 4, "Transports", "Upgrade", "Heartbeat".
+//! done goes out through [`Output`]. Engine.IO protocols 3 and 4, "Transports", "Upgrade",
+//! "Heartbeat".
 
 use std::borrow::Cow;
 
-use super::packet::{Packet, Type};
-use super::payload;
+use super::form::{Form, Protocol};
+use super::packet::{Packet, ParseError, Type};
+use super::payload::{self, Payload};
+use super::payload_v3;
 use crate::config::{CLOSE_WAIT_MS, EngineConfig, MAX_QUEUED_BYTES, UPGRADE_FLUSH_MS};
 use crate::error::{Closure, HEARTBEAT_DIRECTION, POLL_ABORTED, POLL_OVERLAP, QUEUE_FULL, Reason};
 
@@ -65,7 +68,7 @@ pub trait Output {
     /// Closes a WebSocket with an empty close frame, after what was sent before.
     fn close_socket(&mut self, socket: Socket);
     /// Answers the pending poll.
-    fn answer(&mut self, payload: String);
+    fn answer(&mut self, payload: Payload);
     /// A ping is being sent.
     fn pinging(&mut self);
     /// A probe was answered: an upgrade is under way.
@@ -82,7 +85,7 @@ pub trait Output {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Poll {
     /// Packets were waiting: this is the body.
-    Payload(String),
+    Payload(Payload),
     /// Nothing to send yet; [`Output::answer`] follows.
     Pending,
     /// A poll was pending already; the session is closed.
@@ -112,7 +115,7 @@ enum Upgrade {
 /// See the module.
 #[derive(Debug)]
 pub struct Session {
-    protocol: u8,
+    form: Form,
     state: State,
     websocket: bool,
     upgrade: Upgrade,
@@ -136,26 +139,33 @@ const PACKET_OVERHEAD: usize = 64;
 
 impl Session {
     /// A session that has just shaken hands over a WebSocket (`websocket`) or a poll.
-    pub fn new(protocol: u8, websocket: bool, config: &EngineConfig, now: u64) -> Self {
+    pub fn new(form: Form, websocket: bool, config: &EngineConfig, now: u64) -> Self {
         let interval = config.ping_interval();
         let heartbeat_by = now
             .saturating_add(interval)
             .saturating_add(config.ping_timeout());
         Self {
-            protocol,
+            form,
             state: State::Open,
             websocket,
             upgrade: Upgrade::None,
             poll_pending: false,
             extended: false,
             ping_at: now.saturating_add(interval),
-            pong_by: if protocol == 3 { heartbeat_by } else { 0 },
+            pong_by: match form.protocol {
+                Protocol::V3 => heartbeat_by,
+                Protocol::V4 => 0,
+            },
             upgrade_by: 0,
             flush_at: 0,
             close_by: 0,
             buffer: Vec::new(),
             buffered: 0,
         }
+    }
+
+    fn is_v3(&self) -> bool {
+        self.form.protocol == Protocol::V3
     }
 
     /// Whether a WebSocket carries the session.
@@ -190,10 +200,10 @@ impl Session {
             return;
         }
         match packet {
-            Packet::Text(Type::Ping, _) if self.protocol != 3 => {
+            Packet::Text(Type::Ping, _) if !self.is_v3() => {
                 return self.end(HEARTBEAT_DIRECTION, out);
             }
-            Packet::Text(Type::Pong, _) if self.protocol == 3 => {
+            Packet::Text(Type::Pong, _) if self.is_v3() => {
                 return self.end(HEARTBEAT_DIRECTION, out);
             }
             Packet::Text(Type::Ping, _) => {
@@ -207,7 +217,7 @@ impl Session {
                 self.ping_at = now.saturating_add(config.ping_interval());
             }
             // Anything else shows that the client lives, but only once for each ping.
-            _ if self.pong_by != 0 && self.protocol != 3 && !self.extended => {
+            _ if self.pong_by != 0 && !self.is_v3() && !self.extended => {
                 self.pong_by = now.saturating_add(config.ping_timeout());
                 self.extended = true;
             }
@@ -230,7 +240,7 @@ impl Session {
             out.frame(Socket::Main, packet);
         } else if self.poll_pending {
             self.poll_pending = false;
-            out.answer(payload::encode(&[packet]));
+            out.answer(self.form.payload(&[packet]));
         } else {
             let packet = Outgoing::from(packet);
             self.buffered += PACKET_OVERHEAD + packet.len();
@@ -254,12 +264,12 @@ impl Session {
             let buffer = std::mem::take(&mut self.buffer);
             self.buffered = 0;
             let packets: Vec<_> = buffer.iter().map(Outgoing::as_packet).collect();
-            return Poll::Payload(payload::encode(&packets));
+            return Poll::Payload(self.form.payload(&packets));
         }
         if self.state == State::Closing {
             self.finish(Closure::plain(Reason::ForcedClose), out);
             let goodbye = [Packet::Text(Type::Noop, ""), Packet::Text(Type::Close, "")];
-            return Poll::Payload(payload::encode(&goodbye));
+            return Poll::Payload(self.form.payload(&goodbye));
         }
         self.poll_pending = true;
         Poll::Pending
@@ -283,7 +293,34 @@ impl Session {
 
     /// The body of a POST arrived, already turned into text.
     pub fn push(&mut self, body: &str, config: &EngineConfig, now: u64, out: &mut impl Output) {
-        for piece in payload::decode(body) {
+        match self.form.protocol {
+            Protocol::V4 => self.take(payload::decode(body), config, now, out),
+            Protocol::V3 => self.take(payload_v3::decode(body), config, now, out),
+        }
+    }
+
+    /// The body of a POST arrived whose content is binary: protocol 3 only.
+    pub fn push_binary(
+        &mut self,
+        body: &[u8],
+        config: &EngineConfig,
+        now: u64,
+        out: &mut impl Output,
+    ) {
+        match payload_v3::decode_binary(body) {
+            Ok(packets) if self.is_v3() => self.take(packets, config, now, out),
+            _ => self.receive_undecodable(out),
+        }
+    }
+
+    fn take<'a>(
+        &mut self,
+        packets: impl Iterator<Item = Result<Packet<'a>, ParseError>>,
+        config: &EngineConfig,
+        now: u64,
+        out: &mut impl Output,
+    ) {
+        for piece in packets {
             match piece {
                 _ if self.state == State::Closed => return,
                 Ok(Packet::Text(Type::Close, _)) => return self.client_closed(out),
@@ -296,7 +333,7 @@ impl Session {
     /// The client said goodbye on polling: its pending poll is answered with a `noop`.
     fn client_closed(&mut self, out: &mut impl Output) {
         if std::mem::take(&mut self.poll_pending) {
-            out.answer(payload::encode(&[Packet::Text(Type::Noop, "")]));
+            out.answer(self.form.payload(&[Packet::Text(Type::Noop, "")]));
         }
         self.end(Closure::plain(Reason::TransportClose), out);
     }
@@ -315,7 +352,7 @@ impl Session {
             out.close_socket(Socket::Main);
         }
         if std::mem::take(&mut self.poll_pending) {
-            out.answer(payload::encode(&[Packet::Text(Type::Close, "")]));
+            out.answer(self.form.payload(&[Packet::Text(Type::Close, "")]));
         }
         self.finish(closure, out);
     }
@@ -384,7 +421,7 @@ impl Session {
 
     fn switch(&mut self, config: &EngineConfig, now: u64, out: &mut impl Output) {
         if std::mem::take(&mut self.poll_pending) {
-            out.answer(payload::encode(&[Packet::Text(Type::Close, "")]));
+            out.answer(self.form.payload(&[Packet::Text(Type::Close, "")]));
         }
         if self.websocket {
             out.close_socket(Socket::Main);
@@ -392,7 +429,7 @@ impl Session {
         self.upgrade = Upgrade::Done;
         self.upgrade_by = 0;
         self.websocket = true;
-        if self.protocol != 3 && self.pong_by != 0 {
+        if !self.is_v3() && self.pong_by != 0 {
             // The ping may have gone down with the old transport: ask again in an interval.
             self.pong_by = 0;
             self.ping_at = now.saturating_add(config.ping_interval());
@@ -420,13 +457,10 @@ impl Session {
         if self.upgrade == Upgrade::Probed && self.flush_at <= now {
             self.flush_at = now + UPGRADE_FLUSH_MS;
             if std::mem::take(&mut self.poll_pending) {
-                out.answer(payload::encode(&[Packet::Text(Type::Noop, "")]));
+                out.answer(self.form.payload(&[Packet::Text(Type::Noop, "")]));
             }
         }
-        if self.protocol != 3
-            && self.pong_by == 0
-            && self.ping_at <= now
-            && self.state != State::Closed
+        if !self.is_v3() && self.pong_by == 0 && self.ping_at <= now && self.state != State::Closed
         {
             self.pong_by = now.saturating_add(config.ping_timeout());
             self.extended = false;

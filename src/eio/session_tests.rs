@@ -8,13 +8,15 @@ mod upgrade;
 
 use super::{Output, Poll, Session, Socket};
 use crate::config::{CLOSE_WAIT_MS, EngineConfig, MAX_QUEUED_BYTES};
+use crate::eio::form::Form;
 use crate::eio::packet::Packet;
-use crate::eio::payload::{self, SEPARATOR};
+use crate::eio::payload::{self, Payload, SEPARATOR};
 use crate::error::{Closure, POLL_ABORTED, POLL_OVERLAP, QUEUE_FULL, Reason};
 
 const INTERVAL: u64 = 300;
 const TIMEOUT: u64 = 200;
 const UPGRADE: u64 = 1_000;
+const V3: Form = Form::new(3, false);
 /// When every session here begins.
 const START: u64 = 5_000;
 
@@ -24,6 +26,14 @@ fn text(packet: &Packet<'_>) -> String {
 
 fn packet(text: &str) -> Packet<'_> {
     Packet::decode(text).expect("a packet")
+}
+
+/// A text payload as it is, a binary one as a list of its bytes.
+fn shown(payload: Payload) -> String {
+    match payload {
+        Payload::Text(text) => text,
+        Payload::Binary(bytes) => format!("{bytes:?}"),
+    }
 }
 
 fn name(socket: Socket) -> &'static str {
@@ -52,8 +62,8 @@ impl Output for Log {
     fn close_socket(&mut self, socket: Socket) {
         self.0.push(format!("close {}", name(socket)));
     }
-    fn answer(&mut self, payload: String) {
-        self.0.push(format!("answer {payload}"));
+    fn answer(&mut self, payload: Payload) {
+        self.0.push(format!("answer {}", shown(payload)));
     }
     fn pinging(&mut self) {
         self.0.push("pinging".into());
@@ -81,10 +91,10 @@ struct Case {
 }
 
 impl Case {
-    fn new(protocol: u8, websocket: bool) -> Self {
+    fn new(form: Form, websocket: bool) -> Self {
         let config = EngineConfig::default();
         config.set(INTERVAL, TIMEOUT, UPGRADE, 0);
-        let session = Session::new(protocol, websocket, &config, START);
+        let session = Session::new(form, websocket, &config, START);
         Self {
             session,
             config,
@@ -94,11 +104,11 @@ impl Case {
     }
 
     fn websocket() -> Self {
-        Self::new(4, true)
+        Self::new(Form::V4, true)
     }
 
     fn polling() -> Self {
-        Self::new(4, false)
+        Self::new(Form::V4, false)
     }
 
     /// A polling session whose client polls.
@@ -147,7 +157,7 @@ impl Case {
     /// The body, or the other outcome's name; what it caused stays in the log.
     fn poll(&mut self) -> String {
         match self.session.poll(&mut self.out) {
-            Poll::Payload(payload) => payload,
+            Poll::Payload(payload) => shown(payload),
             Poll::Pending => "pending".into(),
             Poll::Overlap => "overlap".into(),
             Poll::Moved => "moved".into(),
@@ -157,6 +167,12 @@ impl Case {
     fn push(&mut self, body: &str) -> Vec<String> {
         self.session
             .push(body, &self.config, self.now, &mut self.out);
+        self.did()
+    }
+
+    fn push_binary(&mut self, body: &[u8]) -> Vec<String> {
+        self.session
+            .push_binary(body, &self.config, self.now, &mut self.out);
         self.did()
     }
 
@@ -279,7 +295,7 @@ fn the_pong_waits_while_nothing_is_read() {
 
 #[test]
 fn the_clients_of_protocol_3_send_the_pings() {
-    let mut case = Case::new(3, true);
+    let mut case = Case::new(V3, true);
     assert_eq!(case.due(), Some(500));
     assert_eq!(case.at(499), NOTHING);
     // The data of the ping is not echoed.
@@ -293,16 +309,57 @@ fn the_clients_of_protocol_3_send_the_pings() {
 
 #[test]
 fn a_heartbeat_in_the_wrong_direction_ends_the_session() {
-    for (protocol, packet) in [(4, "2"), (3, "3")] {
-        let mut case = Case::new(protocol, true);
+    for (form, packet, alone, among, answer) in [
+        (Form::V4, "2", "2", "4a\u{1e}2\u{1e}4b", "answer 1"),
+        (V3, "3", "1:3", "2:4a1:32:4b", "answer 1:1"),
+    ] {
+        let mut case = Case::new(form, true);
         assert_eq!(case.receive(packet), ["close main", DIRECTION]);
-        let mut case = Case::new(protocol, false);
-        let body = format!("4a\u{1e}{packet}\u{1e}4b");
-        assert_eq!(case.push(&body), ["received 4a", DIRECTION]);
-        let mut case = Case::new(protocol, false);
+        let mut case = Case::new(form, false);
+        assert_eq!(case.push(among), ["received 4a", DIRECTION]);
+        let mut case = Case::new(form, false);
         case.poll();
-        assert_eq!(case.push(packet), ["answer 1", DIRECTION]);
+        assert_eq!(case.push(alone), [answer, DIRECTION]);
     }
+}
+
+#[test]
+fn payloads_of_protocol_3() {
+    let mut case = Case::new(V3, false);
+    case.send("4\u{20ac}");
+    case.send("4b");
+    assert_eq!(case.poll(), "2:4\u{20ac}2:4b");
+    case.send("4a");
+    case.send("bAQI=");
+    assert_eq!(case.poll(), "[0, 2, 255, 52, 97, 1, 3, 255, 4, 1, 2]");
+    assert_eq!(case.poll(), "pending");
+    assert_eq!(
+        case.push("6:2probe2:4a"),
+        ["answer 1:3", "received 2probe", "received 4a"]
+    );
+    assert_eq!(
+        case.push_binary(b"\x00\x02\xff4a\x01\x02\xff\x04\x01"),
+        ["received 4a", "received bAQ=="]
+    );
+    assert_eq!(
+        case.push_binary(b"\x00\x02\xff4a\x01"),
+        ["closed ParseError -"]
+    );
+    assert_eq!(Case::polling().push_binary(b""), ["closed ParseError -"]);
+
+    let mut case = Case::new(Form::new(3, true), false);
+    case.send("bAQI=");
+    assert_eq!(case.poll(), "6:b4AQI=");
+    assert_eq!(case.push("0:6:b4AQI="), ["received bAQI="]);
+    assert_eq!(case.poll(), "pending");
+    assert_eq!(
+        case.push("1:12:4a"),
+        ["answer 1:6", "closed TransportClose -"]
+    );
+
+    let mut case = Case::new(V3, false);
+    case.close(false);
+    assert_eq!(case.poll(), "1:61:1");
 }
 
 #[test]
@@ -418,7 +475,7 @@ fn a_polite_close_waits_for_a_poll() {
 fn a_closing_session_does_not_wait_for_ever() {
     let mut case = Case::polling();
     case.config.set(CLOSE_WAIT_MS * 2, TIMEOUT, UPGRADE, 0);
-    case.session = Session::new(4, false, &case.config, START);
+    case.session = Session::new(Form::V4, false, &case.config, START);
     case.close(false);
     assert_eq!(case.due(), Some(CLOSE_WAIT_MS));
     assert_eq!(case.at(CLOSE_WAIT_MS - 1), NOTHING);

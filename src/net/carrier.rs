@@ -247,7 +247,7 @@ pub(super) mod tests {
         fn packet(&self, _: Handle, _: &sio::Packet<'_>, _: Vec<Vec<u8>>) {}
         fn engine_packet(&self, _: Handle, _: eio::packet::Packet<'_>) {}
         fn refused(&self, _: Handle, _: &str) {}
-        fn answer(&self, _: Handle, _: String) {}
+        fn answer(&self, _: Handle, _: eio::payload::Payload) {}
         fn note(&self, _: Handle, _: Note) {}
         fn closed(&self, _: Handle, _: &Closure) {}
         fn stream_write(&self, stream: u32, bytes: &[u8]) {

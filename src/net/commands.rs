@@ -134,6 +134,7 @@ impl Local {
                     for raw in handles.chunks_exact(4) {
                         let raw = u32::from_le_bytes([raw[0], raw[1], raw[2], raw[3]]);
                         self.deliver(raw, flags, binary, data, |link| match &shared {
+                            _ if binary && !link.sends_plain_binary() => link.binary(self, data),
                             Some(frame) => link.share(self, frame),
                             None => link.append(self, &[&frame]),
                         });
@@ -158,7 +159,7 @@ impl Local {
     fn send(self: &Rc<Self>, handle: u32, flags: u8, binary: bool, data: &[u8]) {
         self.deliver(handle, flags, binary, data, |link| {
             if binary {
-                link.frame(self, Opcode::Binary, &[], data);
+                link.binary(self, data);
             } else {
                 link.frame(self, Opcode::Text, b"4", data);
             }

@@ -12,6 +12,7 @@ use super::peer::{Messages, Peer, Waiter};
 use super::runtime::runtime;
 use crate::config::EngineConfig;
 use crate::eio::packet::Packet;
+use crate::eio::payload::Payload;
 use crate::eio::session::{Output, Session, Socket};
 use crate::error::Closure;
 
@@ -116,7 +117,7 @@ impl Output for Effects<'_> {
         }
     }
 
-    fn answer(&mut self, payload: String) {
+    fn answer(&mut self, payload: Payload) {
         match self.waiter.take() {
             // If the poll's connection is lost, the session hears of that.
             Some(waiter) => drop(waiter.send((payload, true))),

@@ -110,11 +110,12 @@ mod tests {
     use super::super::peer::Inner;
     use super::*;
     use crate::config::EngineConfig;
+    use crate::eio::form::Form;
     use crate::eio::session::Session;
 
     fn peer(handle: Handle) -> Arc<Peer> {
         let config = Arc::new(EngineConfig::default());
-        let inner = Inner::new(Session::new(4, true, &config, 0));
+        let inner = Inner::new(Session::new(Form::V4, true, &config, 0));
         Arc::new(Peer {
             handle,
             inbox: Arc::new(Recorder::default()),

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::handle::Handle;
 use crate::eio::packet::Packet;
+use crate::eio::payload::Payload;
 use crate::error::Closure;
 use crate::sio;
 
@@ -50,7 +51,7 @@ pub trait Inbox: Send + Sync {
     /// A Socket.IO packet that cannot be decoded; no more follow from this session.
     fn refused(&self, handle: Handle, message: &str);
     /// The body that answers the session's pending poll.
-    fn answer(&self, handle: Handle, payload: String);
+    fn answer(&self, handle: Handle, payload: Payload);
     /// See [`Note`].
     fn note(&self, handle: Handle, note: Note);
     /// The session has ended.

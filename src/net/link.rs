@@ -18,6 +18,7 @@ use super::ops;
 use super::queue::Queue;
 use super::worker::NO_STREAM;
 use crate::config::{CLOSE_WAIT_MS, MAX_FRAGMENTS, MAX_QUEUED_BYTES};
+use crate::eio::form::Form;
 use crate::eio::packet::{Packet, Type};
 use crate::eio::session::Socket;
 use crate::error::{Closure, INTERNAL, Reason};
@@ -48,6 +49,7 @@ pub struct Link {
     /// The session; none if the WebSocket was taken only to be closed.
     entry: Option<Rc<Entry>>,
     role: Cell<Socket>,
+    form: Form,
     carrier: Rc<dyn Carrier>,
     state: Cell<State>,
     queue: RefCell<Queue>,
@@ -69,6 +71,7 @@ impl Link {
         inbox: Arc<dyn Inbox>,
         entry: Option<Rc<Entry>>,
         role: Socket,
+        form: Form,
         carrier: Rc<dyn Carrier>,
     ) -> Rc<Self> {
         Rc::new(Self {
@@ -76,6 +79,7 @@ impl Link {
             inbox,
             entry,
             role: Cell::new(role),
+            form,
             carrier,
             state: Cell::new(State::Open),
             queue: RefCell::default(),
@@ -108,8 +112,24 @@ impl Link {
             Packet::Text(kind, text) => {
                 self.frame(local, Opcode::Text, &[kind.digit() as u8], text.as_bytes());
             }
-            Packet::Binary(bytes) => self.frame(local, Opcode::Binary, &[], &bytes),
+            Packet::Binary(bytes) => self.binary(local, &bytes),
         }
+    }
+
+    /// Queues a binary message in the form that its client takes.
+    pub fn binary(self: &Rc<Self>, local: &Local, data: &[u8]) {
+        let (prefix, data, is_text) = self.form.binary_message(data);
+        let opcode = if is_text {
+            Opcode::Text
+        } else {
+            Opcode::Binary
+        };
+        self.frame(local, opcode, prefix, &data);
+    }
+
+    /// Whether the frame of a binary message is the one that most connections get.
+    pub fn sends_plain_binary(&self) -> bool {
+        self.form.sends_plain_binary()
     }
 
     /// Queues bytes that are whole frames already.
@@ -377,8 +397,8 @@ impl Link {
                 }
             }
             Message::Pong(_) => {}
-            Message::Text(text) => self.receive(local, Packet::decode(text).ok()),
-            Message::Binary(bytes) => self.receive(local, Some(Packet::Binary(bytes.into()))),
+            Message::Text(text) => self.receive(local, self.form.decode(text).ok()),
+            Message::Binary(bytes) => self.receive(local, Some(self.form.decode_binary(bytes))),
         }
         ControlFlow::Continue(())
     }

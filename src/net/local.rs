@@ -235,6 +235,7 @@ impl Local {
         let Attach {
             peer,
             role,
+            form,
             source,
             stream,
             inbox,
@@ -273,7 +274,7 @@ impl Local {
         let entry = peer
             .map(|peer| self.open(peer))
             .filter(|entry| !lock(&entry.peer.inner).session.is_closed());
-        let link = Link::new(stream, inbox, entry.clone(), role, carrier);
+        let link = Link::new(stream, inbox, entry.clone(), role, form, carrier);
         // A write of its own: some clients lose a frame that comes with the response.
         link.append(self, &[&response]);
         link.flush(self);

@@ -11,6 +11,7 @@ use super::runtime::runtime;
 use super::sids::Sid;
 use crate::config::{EngineConfig, MAX_ATTACHMENTS};
 use crate::eio::packet::{Packet, Type};
+use crate::eio::payload::Payload;
 use crate::eio::session::Session;
 use crate::sio;
 
@@ -39,7 +40,7 @@ impl Peer {
 }
 
 /// Where a poll that waits on an I/O thread gets its payload, and whether that may be compressed.
-pub type Waiter = oneshot::Sender<(String, bool)>;
+pub type Waiter = oneshot::Sender<(Payload, bool)>;
 
 /// The part of a [`Peer`] behind the lock.
 pub struct Inner {

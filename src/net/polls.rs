@@ -7,16 +7,16 @@ use super::handle::Handle;
 use super::lock;
 use super::runtime::{Caller, Runtime};
 use crate::config::EngineConfig;
-use crate::eio::payload;
+use crate::eio::payload::{self, Payload};
 use crate::eio::session::{Poll, Session};
 use crate::error::Closure;
 
 /// What becomes of a poll.
 pub enum Polled {
     /// Packets were waiting: this is the body.
-    Payload(String),
+    Payload(Payload),
     /// The body comes later, and whether it may be compressed. Never, if the session is dropped.
-    Pending(oneshot::Receiver<(String, bool)>),
+    Pending(oneshot::Receiver<(Payload, bool)>),
     /// The session is not on polling any more, or a poll was pending already.
     Refused,
 }

@@ -11,8 +11,9 @@ use super::lock;
 use super::peer::{Inner, Messages, Peer, Waiter};
 use super::worker::{self, Attach, Command, Shared};
 use crate::config::EngineConfig;
+use crate::eio::form::{Form, Protocol};
 use crate::eio::packet::Packet;
-use crate::eio::payload;
+use crate::eio::payload::{self, Payload};
 use crate::eio::session::{Output, Poll, Session, Socket};
 use crate::error::Closure;
 
@@ -124,11 +125,11 @@ impl Runtime {
         &self,
         inbox: Arc<dyn Inbox>,
         config: Arc<EngineConfig>,
-        protocol: u8,
+        form: Form,
         websocket: bool,
         sid: &str,
     ) -> Option<Arc<Peer>> {
-        self.open_telling(inbox, config, protocol, websocket, sid, |_| {})
+        self.open_telling(inbox, config, form, websocket, sid, |_| {})
     }
 
     /// The same; `tell` is called before anything can happen to the session.
@@ -136,18 +137,16 @@ impl Runtime {
         &self,
         inbox: Arc<dyn Inbox>,
         config: Arc<EngineConfig>,
-        protocol: u8,
+        form: Form,
         websocket: bool,
         sid: &str,
         tell: impl FnOnce(Handle),
     ) -> Option<Arc<Peer>> {
-        let session = Session::new(protocol, websocket, &config, self.now());
+        let session = Session::new(form, websocket, &config, self.now());
         let peer = self.table.insert(|handle| {
             // Listeners speak protocol 4 only.
-            let sid = match protocol {
-                4 => config.sids().insert(sid, handle),
-                _ => None,
-            };
+            let known = form.protocol == Protocol::V4;
+            let sid = known.then(|| config.sids().insert(sid, handle)).flatten();
             Arc::new(Peer {
                 handle,
                 inbox,
@@ -182,7 +181,7 @@ impl Runtime {
     }
 
     /// A poll arrived.
-    pub fn poll(&self, handle: Handle) -> (Poll, Option<String>) {
+    pub fn poll(&self, handle: Handle) -> (Poll, Option<Payload>) {
         self.with(handle, |session, _, _, out| session.poll(out))
             .unwrap_or((Poll::Moved, None))
     }
@@ -193,7 +192,7 @@ impl Runtime {
     }
 
     /// A POST broke: the session ends. Returns the answer to the pending poll.
-    pub fn fail(&self, handle: Handle, closure: Closure) -> Option<String> {
+    pub fn fail(&self, handle: Handle, closure: Closure) -> Option<Payload> {
         self.with(handle, |session, _, _, out| {
             session.request_failed(closure, out)
         })?
@@ -201,10 +200,18 @@ impl Runtime {
     }
 
     /// A POST's body arrived. Returns the answer to the pending poll, if it is due now.
-    pub fn push(&self, handle: Handle, body: &[u8]) -> Option<String> {
+    pub fn push(&self, handle: Handle, body: &[u8]) -> Option<Payload> {
         let body = payload::decode_body(body);
         self.with(handle, |session, config, now, out| {
             session.push(&body, config, now, out)
+        })?
+        .1
+    }
+
+    /// The same, of a body whose content is binary (protocol 3).
+    pub fn push_binary(&self, handle: Handle, body: &[u8]) -> Option<Payload> {
+        self.with(handle, |session, config, now, out| {
+            session.push_binary(body, config, now, out)
         })?
         .1
     }
@@ -216,7 +223,7 @@ impl Runtime {
         handle: Handle,
         packet: Packet<'_>,
         compress: bool,
-    ) -> Option<Option<String>> {
+    ) -> Option<Option<Payload>> {
         let (sent, answer) = self.with(handle, |session, _, _, out| {
             out.compress = compress;
             let polls = !session.is_websocket() && !session.is_closed();
@@ -229,7 +236,7 @@ impl Runtime {
     }
 
     /// Closes a session. Returns whether it has ended, and the answer to its pending poll.
-    pub fn close(&self, handle: Handle, discard: bool) -> (bool, Option<String>) {
+    pub fn close(&self, handle: Handle, discard: bool) -> (bool, Option<Payload>) {
         let closed = self.with(handle, |session, _, now, out| {
             session.close(discard, now, out);
             session.is_closed()
@@ -261,7 +268,7 @@ impl Runtime {
         &self,
         handle: Handle,
         f: impl FnOnce(&mut Session, &EngineConfig, u64, &mut Caller<'_>) -> R,
-    ) -> Option<(R, Option<String>)> {
+    ) -> Option<(R, Option<Payload>)> {
         let peer = self.table.get(handle)?;
         let mut inner = lock(&peer.inner);
         let inner = &mut *inner;
@@ -294,7 +301,7 @@ pub(super) struct Caller<'a> {
     pub(super) is_here: bool,
     /// Whether an answer may be compressed.
     compress: bool,
-    answer: Option<String>,
+    answer: Option<Payload>,
 }
 
 impl Output for Caller<'_> {
@@ -319,7 +326,7 @@ impl Output for Caller<'_> {
             .send_to(handle, Command::CloseSocket(handle, socket));
     }
 
-    fn answer(&mut self, payload: String) {
+    fn answer(&mut self, payload: Payload) {
         match self.waiter.take() {
             // If the poll's connection is lost, the session hears of that.
             Some(waiter) => drop(waiter.send((payload, self.compress))),

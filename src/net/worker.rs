@@ -15,6 +15,7 @@ use super::local::Local;
 use super::lock;
 use super::peer::Peer;
 use super::runtime::runtime;
+use crate::eio::form::Form;
 use crate::eio::session::{Outgoing, Socket};
 
 /// Where the bytes of a new WebSocket come from.
@@ -35,6 +36,8 @@ pub struct Attach {
     pub peer: Option<Arc<Peer>>,
     /// The part it plays in the session.
     pub role: Socket,
+    /// The form of its packets, by its own request.
+    pub form: Form,
     /// Where its bytes come from.
     pub source: Source,
     /// The number JavaScript knows it by.

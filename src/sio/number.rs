@@ -75,7 +75,7 @@ pub(super) fn is_space(c: char) -> bool {
 }
 
 /// `Number(text)`. Linear in the length of the text.
-pub(super) fn number(text: &str) -> f64 {
+pub fn number(text: &str) -> f64 {
     let text = text.trim_matches(is_space);
     match text.as_bytes() {
         [] => 0.0,

@@ -1,8 +1,14 @@
 //! Several sessions at once: what belongs to which, how one moves to a WebSocket, and whom an end
 //! concerns.
 
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use futures_util::StreamExt as _;
 use socket_io_native::config::EngineConfig;
+use socket_io_native::eio::form::Form;
+use socket_io_native::eio::payload::Payload;
 use socket_io_native::eio::session::{Poll, Socket};
 use socket_io_native::error::INTERNAL;
 use socket_io_native::net::handle::Handle;
@@ -12,7 +18,7 @@ use socket_io_native::net::runtime::runtime;
 use socket_io_native::net::worker::{Attach, Command, Source};
 use tokio_tungstenite::tungstenite::Message;
 
-use super::support::client::{Client, OPEN, attach, next_stream, open, websocket};
+use super::support::client::{Client, OPEN, attach, attach_as, next_stream, open, websocket};
 use super::support::inbox::{Event, PANIC, environment};
 use super::support::{broadcast, raw, run, soon, text};
 use super::{FORCED, LEFT};
@@ -58,9 +64,54 @@ async fn a_broadcast_reaches_who_is_there() {
         assert_eq!(client.binary().await, [1, 2]);
     }
     // The first packet answers the pending poll alone.
-    events.expect(Event::Answer(polled, "42[1]".into())).await;
-    let rest = Poll::Payload("bAQI=".into());
+    events
+        .expect(Event::Answer(polled, Payload::Text("42[1]".into())))
+        .await;
+    let rest = Poll::Payload(Payload::Text("bAQI=".into()));
     assert_eq!(runtime().poll(polled), (rest, None));
+}
+
+#[tokio::test]
+async fn binary_takes_the_form_of_each_client() {
+    let (env, mut events) = environment();
+    let mut plain = Client::connect(&env).await;
+    let mut others = Vec::new();
+    for form in [Form::new(3, false), Form::new(3, true), Form::new(4, true)] {
+        let config = Arc::new(EngineConfig::default());
+        let peer = runtime().open(env.clone(), config, form, true, "");
+        let peer = peer.expect("a free slot");
+        let handle = peer.handle;
+        let (tcp, stream) = attach_as(&env, Some(peer), Socket::Main, form).await;
+        let ws = websocket(tcp).await;
+        let mut client = Client { ws, handle, stream };
+        assert_eq!(client.text().await, format!("0{OPEN}"));
+        others.push(client);
+    }
+    let [typed, base64, current] = others.as_mut_slice() else {
+        unreachable!("three were opened");
+    };
+    let all = [plain.handle, typed.handle, base64.handle, current.handle];
+    // A long frame is shared by those who get the same one.
+    for data in [&[1, 2, 3][..], &[7; 30_000]] {
+        run(|w| {
+            w.broadcast_binary(&raw(&all), 0, data);
+            all.iter().for_each(|to| w.binary(to.raw(), 0, data));
+        });
+        let text = STANDARD.encode(data);
+        for _ in 0..2 {
+            assert_eq!(plain.binary().await, data);
+            assert_eq!(typed.binary().await, [&[4], data].concat());
+            assert_eq!(base64.text().await, format!("b4{text}"));
+            assert_eq!(current.text().await, format!("b{text}"));
+        }
+    }
+    let attachment = "51-[\"x\",{\"_placeholder\":true,\"num\":0}]";
+    typed.send(&format!("4{attachment}")).await;
+    typed.message(Message::binary(vec![4, 9])).await;
+    let packet = |event: &Event| matches!(event, Event::Packet(.., all) if *all == [vec![9]]);
+    events.find(packet).await;
+    typed.send("2").await;
+    assert_eq!(typed.text().await, "3");
 }
 
 #[tokio::test]
@@ -108,7 +159,10 @@ async fn an_upgrade() {
     client.send("2probe").await;
     assert_eq!(client.text().await, "3probe");
     assert_eq!(events.next().await, Event::Note(handle, Note::Upgrading));
-    assert_eq!(events.next().await, Event::Answer(handle, "6".into()));
+    assert_eq!(
+        events.next().await,
+        Event::Answer(handle, Payload::Text("6".into()))
+    );
     run(|w| text(w, handle, 0, "2[1]"));
     // One at a time.
     assert!(!runtime().upgrade(&peer));
@@ -167,6 +221,7 @@ async fn a_websocket_that_cannot_be_served_is_lost() {
         runtime().attach(Attach {
             peer: Some(peer),
             role,
+            form: Form::V4,
             source: Source::Socket(file.expect("a file").into()),
             stream,
             inbox: env.clone(),

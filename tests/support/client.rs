@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use socket_io_native::config::EngineConfig;
+use socket_io_native::eio::form::Form;
 use socket_io_native::eio::packet::Type;
 use socket_io_native::eio::session::{Outgoing, Socket};
 use socket_io_native::net::handle::Handle;
@@ -52,7 +53,7 @@ pub async fn pair() -> (OwnedFd, TcpStream) {
 pub fn open(env: &Arc<Environment>, config: EngineConfig, websocket: bool) -> Arc<Peer> {
     start().expect("threads");
     runtime()
-        .open(env.clone(), Arc::new(config), 4, websocket, "")
+        .open(env.clone(), Arc::new(config), Form::V4, websocket, "")
         .expect("a free slot")
 }
 
@@ -61,6 +62,16 @@ pub async fn attach(
     env: &Arc<Environment>,
     peer: Option<Arc<Peer>>,
     role: Socket,
+) -> (TcpStream, u32) {
+    attach_as(env, peer, role, Form::V4).await
+}
+
+/// The same for a client whose packets have another form.
+pub async fn attach_as(
+    env: &Arc<Environment>,
+    peer: Option<Arc<Peer>>,
+    role: Socket,
+    form: Form,
 ) -> (TcpStream, u32) {
     let (fd, client) = pair().await;
     let stream = next_stream();
@@ -71,6 +82,7 @@ pub async fn attach(
     runtime().attach(Attach {
         peer,
         role,
+        form,
         source: Source::Socket(fd),
         stream,
         inbox: env.clone(),

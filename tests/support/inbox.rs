@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use socket_io_native::eio::packet::Packet as EnginePacket;
-use socket_io_native::eio::payload;
+use socket_io_native::eio::payload::{self, Payload};
 use socket_io_native::error::Closure;
 use socket_io_native::net::handle::Handle;
 use socket_io_native::net::inbox::{Inbox, Note, Opened};
@@ -23,7 +23,7 @@ pub enum Event {
     /// An Engine.IO packet in its text form.
     Engine(Handle, String),
     Refused(Handle, String),
-    Answer(Handle, String),
+    Answer(Handle, Payload),
     Note(Handle, Note),
     Closed(Handle, Closure),
     Written(u32, Vec<u8>),
@@ -152,7 +152,7 @@ impl Inbox for Environment {
         self.append(Event::Refused(handle, message.into()));
     }
 
-    fn answer(&self, handle: Handle, payload: String) {
+    fn answer(&self, handle: Handle, payload: Payload) {
         self.append(Event::Answer(handle, payload));
     }
 

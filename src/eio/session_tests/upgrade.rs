@@ -1,6 +1,6 @@
 //! The move from polling to a WebSocket, and what can come of it.
 
-use super::{Case, FORCED, INTERVAL, NOTHING, START, UPGRADE};
+use super::{Case, FORCED, INTERVAL, NOTHING, START, UPGRADE, V3};
 use crate::eio::session::Session;
 
 #[test]
@@ -76,9 +76,9 @@ fn a_failed_upgrade_leaves_the_session_where_it_is() {
     }
     // Nothing in time, with and without the probe.
     for probed in [false, true] {
-        let mut case = Case::new(3, false);
+        let mut case = Case::new(V3, false);
         case.config.set(INTERVAL, 10_000, UPGRADE, 0);
-        case.session = Session::new(3, false, &case.config, START);
+        case.session = Session::new(V3, false, &case.config, START);
         assert!(case.upgrade());
         if probed {
             case.probe("2probe");

@@ -22,6 +22,7 @@ use super::pack::Packed;
 use super::settings::Settings;
 use super::wire::{HttpIo, Wire};
 use super::{Listener, Open};
+use crate::eio::form::Form;
 use crate::eio::session::Socket;
 use crate::net::inbox::Note;
 use crate::net::local::Local;
@@ -287,6 +288,7 @@ async fn become_websocket(
     runtime().attach(Attach {
         peer,
         role,
+        form: Form::V4,
         source: Source::Socket(stream.into()),
         stream: NO_STREAM,
         inbox: listener.inbox.clone(),

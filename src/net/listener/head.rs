@@ -211,7 +211,7 @@ impl<'a> Fields<'a> {
     }
 
     fn wanted(&self, method: &str, query: Query<'a>) -> Option<Wanted<'a>> {
-        if query.protocol != Some("4") || query.jsonp {
+        if query.protocol != Some("4") || query.encodes {
             return None;
         }
         let sid = query.sid.filter(|sid| !sid.is_empty());
@@ -238,7 +238,8 @@ struct Query<'a> {
     protocol: Option<&'a str>,
     transport: Option<&'a str>,
     sid: Option<&'a str>,
-    jsonp: bool,
+    /// The client takes scripts or base64 only.
+    encodes: bool,
 }
 
 impl<'a> Query<'a> {
@@ -254,8 +255,8 @@ impl<'a> Query<'a> {
                 "EIO" => &mut query.protocol,
                 "transport" => &mut query.transport,
                 "sid" => &mut query.sid,
-                "j" => {
-                    query.jsonp = true;
+                "j" | "b64" => {
+                    query.encodes = true;
                     continue;
                 }
                 name if encoded(name) => return None,

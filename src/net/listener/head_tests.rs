@@ -91,6 +91,7 @@ fn what_is_unusual_is_left_to_node() {
         "EIO=4&transport=webtransport",
         "EIO=4&transport=websocket",
         "EIO=4&transport=polling&j=0",
+        "EIO=4&transport=polling&b64=1",
         "EIO=4&transport=poll%69ng",
         "EIO=4&transport=polling&s%69d=x",
         "EIO=4&transport=polling#x",

@@ -22,10 +22,12 @@ use super::encoding::{Accepted, Encoding};
 use super::pack::Packed;
 use super::settings::Settings;
 use super::wire::Answering;
+use crate::eio::form::Form;
 use crate::eio::handshake::Handshake;
+use crate::eio::id;
 use crate::eio::packet::Type;
+use crate::eio::payload::Payload;
 use crate::eio::session::Outgoing;
-use crate::eio::{id, payload};
 use crate::error::{POST_ABORTED, POST_OVERLAP};
 use crate::net::handle::Handle;
 use crate::net::inbox::Opened;
@@ -120,7 +122,7 @@ impl Http {
             HeaderValue::try_from(value).ok()
         });
         let more = cookie.map(|value| (header::SET_COOKIE, value));
-        reply.payload(payload::encode(&packets), true, more).await
+        reply.payload(Form::V4.payload(&packets), true, more).await
     }
 
     async fn poll(&self, handle: Handle, reply: Reply<'_>) -> io::Result<Response<Whole>> {
@@ -255,10 +257,15 @@ impl Reply<'_> {
     /// Answers with a payload, compressed if that is wanted.
     async fn payload(
         self,
-        payload: String,
+        payload: Payload,
         compress: bool,
         more: Option<(HeaderName, HeaderValue)>,
     ) -> io::Result<Response<Whole>> {
+        // Protocol 4, which alone is answered here, has no other.
+        let payload = match payload {
+            Payload::Text(text) => Bytes::from(text),
+            Payload::Binary(bytes) => Bytes::from(bytes),
+        };
         let long = self
             .settings
             .compress_from
@@ -269,12 +276,12 @@ impl Reply<'_> {
         let (size, bytes) = match encoding {
             Some(encoding) => {
                 let name = HeaderValue::from_static(encoding.name());
-                let bytes = compressed(payload.into_bytes(), encoding).await?;
+                let bytes = compressed(payload, encoding).await?;
                 ((header::CONTENT_ENCODING, name), bytes)
             }
             None => {
                 let length = HeaderValue::from(payload.len());
-                ((header::CONTENT_LENGTH, length), payload.into())
+                ((header::CONTENT_LENGTH, length), payload)
             }
         };
         let headers = [
@@ -344,7 +351,7 @@ impl Reply<'_> {
     }
 }
 
-async fn compressed(bytes: Vec<u8>, encoding: Encoding) -> io::Result<Bytes> {
+async fn compressed(bytes: Bytes, encoding: Encoding) -> io::Result<Bytes> {
     if bytes.len() < LONG {
         return compress(&bytes, encoding).map(Bytes::from);
     }
@@ -405,7 +412,8 @@ impl Listener {
             };
             inbox.opened(self.id, handle, &opened);
         };
-        let peer = runtime().open_telling(inbox.clone(), config, 4, websocket, &sid, tell)?;
+        let peer =
+            runtime().open_telling(inbox.clone(), config, Form::V4, websocket, &sid, tell)?;
         Some((peer, sid, packets))
     }
 }
