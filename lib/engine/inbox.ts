@@ -17,6 +17,8 @@ export interface Recipient {
   _onanswer(payload: string): void;
   /** An Engine.IO packet, of a session whose packets are decoded here; type -1: binary message. */
   _onraw(type: number, data: string | Buffer): void;
+  /** A message for the WebSocket of another engine: the one in use, or the probing one. */
+  _onframe(probe: boolean, message: string | Buffer): void;
   /** See {@link Note}. */
   _onnote(note: number): void;
 }
@@ -54,6 +56,7 @@ const NOTE = 8;
 const STREAM_WRITE = 9;
 const STREAM_END = 10;
 const STREAM_TAKEN = 11;
+const FRAME = 12;
 
 /** Socket.IO packet types. */
 const TYPE_EVENT = 2;
@@ -197,7 +200,7 @@ function payload(item: any): any {
 // The cursor moves before anything is called, so that an exception never repeats a record.
 function dispatch(code: number): void {
   const name: number = items[at + 1];
-  if (code >= STREAM_WRITE) return dispatchStream(code, name);
+  if (code >= STREAM_WRITE && code <= STREAM_TAKEN) return dispatchStream(code, name);
   const first = items[at + 2];
   const to = recipientOf(name);
   switch (code) {
@@ -236,6 +239,12 @@ function dispatch(code: number): void {
       const data = values[items[at + 3]];
       at += 4;
       to?._onraw(first, data);
+      break;
+    }
+    case FRAME: {
+      const message = values[items[at + 3]];
+      at += 4;
+      to?._onframe(first === 1, message);
       break;
     }
     case NOTE:

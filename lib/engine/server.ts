@@ -22,6 +22,13 @@ import { reach } from "./outbox";
 import { type EngineRequest, packRequest, parseQuery, pinEnds, share } from "./request";
 import { Socket } from "./socket";
 import { acceptUpgrade, isAdoptable, refuseUpgrade, type UpgradeRequest } from "./upgrade";
+import {
+  adoptExternal,
+  type ExternalServer,
+  externalOptions,
+  handOverExternal,
+  turnAwayExternal,
+} from "./ws-engine";
 
 const debug = createDebug("engine");
 
@@ -49,6 +56,8 @@ export class Server extends EventEmitter {
   clientsCount = 0;
   readonly opts: ResolvedOptions;
   middlewares: Middleware[] = [];
+  /** The WebSocket server of the option `wsEngine`; without it, the native engine serves. */
+  ws?: ExternalServer;
   /** Set by the stand-alone `listen()`. */
   httpServer?: HttpServer;
   /** Somebody listens to what is sent. */
@@ -67,6 +76,16 @@ export class Server extends EventEmitter {
     // Wrong values are told here, and not by the first request.
     void this.opts.transports.indexOf("websocket");
     if (this.opts.cookie) this.cookieFor("check");
+    this.init();
+  }
+
+  /** Opens for WebSockets, again if need be. */
+  private init(): void {
+    this.closed = false;
+    const { opts } = this;
+    if (!Object.hasOwn(opts, "wsEngine") || opts.transports.indexOf("websocket") === -1) return;
+    this.ws?.close();
+    this.ws = adoptExternal(new this.opts.wsEngine(externalOptions(opts)));
   }
 
   /** Adds a middleware, called with every request and upgrade request of this engine. */
@@ -95,9 +114,7 @@ export class Server extends EventEmitter {
     const others = server.listeners("request").slice() as RequestListener[];
     server.removeAllListeners("request");
     server.on("close", () => this.close());
-    server.on("listening", () => {
-      this.closed = false;
-    });
+    server.on("listening", () => this.init());
     server.on("request", (req, res) => {
       if (isOurs(req)) return this.handleRequest(req as EngineRequest, res);
       for (const other of others) other.call(server, req, res);
@@ -282,6 +299,7 @@ export class Server extends EventEmitter {
       pingTimeout,
       maxPayload: Number.isFinite(max) ? max : undefined,
       initialPacket: this.opts.initialPacket || undefined,
+      external: this.ws !== undefined,
     };
   }
 
@@ -323,6 +341,7 @@ export class Server extends EventEmitter {
     const { req } = granted.upgrade;
     const session = this.clients[req._query.sid];
     if (session !== undefined) {
+      if (this.ws !== undefined) return this.handOver(this.ws, granted, session);
       return acceptUpgrade(
         granted.upgrade,
         this.closed,
@@ -341,9 +360,41 @@ export class Server extends EventEmitter {
     });
   }
 
+  /** Has the application's WebSocket server take an upgrade request; `id` of a new session. */
+  private handOver(server: ExternalServer, granted: Granted, to: Socket | string | null): void {
+    const { upgrade } = granted;
+    const { req } = upgrade;
+    const headers = () => this.upgradeHeaders(granted, typeof to === "string");
+    handOverExternal(server, upgrade, this.closed, headers, (ws) => {
+      if (typeof to === "string") {
+        const request = this.openRequest(to, "websocket");
+        const { handle, messages } = engine.openExternal(this.native, request);
+        const conn = this.addSession(req, to, handle, true);
+        conn._takeExternal(ws, false);
+        for (const message of messages) conn._onframe(false, message);
+        this.announceSession(conn);
+      } else if (req._query.transport === "websocket" && to && engine.upgradeExternal(to._handle)) {
+        to.upgrading = true;
+        to._takeExternal(ws, true);
+      } else {
+        turnAwayExternal(ws);
+      }
+    });
+  }
+
+  private announceSession(conn: Socket): void {
+    this.announceOpen("flush", conn, "");
+    this.announceOpen("drain", conn, "");
+    this.emit("connection", conn);
+    this.settleDecoding(conn);
+  }
+
   private async openWebSocket(granted: Granted): Promise<void> {
     const { upgrade } = granted;
     const { req } = upgrade;
+    if (this.ws !== undefined && req._query.transport !== "websocket") {
+      return this.handOver(this.ws, granted, null);
+    }
     if (req._query.transport !== "websocket") {
       return acceptUpgrade(upgrade, this.closed, () => this.upgradeHeaders(granted, false), {
         attach: (connection) => engine.turnAway(connection),
@@ -351,6 +402,7 @@ export class Server extends EventEmitter {
     }
     const id = await this.newId(req);
     if (typeof id !== "string") return this.refuseUpgrade(upgrade, id);
+    if (this.ws !== undefined) return this.handOver(this.ws, granted, id);
     let handle = 0;
     acceptUpgrade(upgrade, this.closed, () => this.upgradeHeaders(granted, true), {
       attach: (connection) => {
@@ -358,11 +410,7 @@ export class Server extends EventEmitter {
         handle = engine.openWebSocket(this.native, request, connection);
       },
       attached: () => {
-        const conn = this.addSession(req, id, handle, true);
-        this.announceOpen("flush", conn, "");
-        this.announceOpen("drain", conn, "");
-        this.emit("connection", conn);
-        this.settleDecoding(conn);
+        this.announceSession(this.addSession(req, id, handle, true));
       },
     });
   }
@@ -387,7 +435,7 @@ export class Server extends EventEmitter {
 
   private addSession(req: EngineRequest, id: string, handle: number, websocket: boolean): Socket {
     // A socket that is pumped lives on in JavaScript, and can be asked (for certificates, say).
-    const pumped = !isAdoptable(req.socket);
+    const pumped = this.ws !== undefined || !isAdoptable(req.socket);
     const seen = pumped || this.isRequestSeen();
     if (seen && websocket && !pumped) pinEnds(req.socket);
     const conn = new Socket({
@@ -432,6 +480,7 @@ export class Server extends EventEmitter {
   close(): this {
     for (const id of Object.keys(this.clients)) this.clients[id].close(true);
     this.closed = true;
+    this.ws?.close();
     return this;
   }
 

@@ -9,6 +9,7 @@ use std::io::Write as _;
 
 use crate::config::{BATCH_BYTES, BATCH_VALUE_BYTES, INLINE_PAYLOAD_BYTES};
 use crate::eio::packet::Packet as EnginePacket;
+use crate::eio::session::Socket;
 use crate::error::Closure;
 use crate::net::handle::Handle;
 use crate::net::inbox::Note;
@@ -38,6 +39,10 @@ pub const STREAM_WRITE: u8 = 9;
 pub const STREAM_END: u8 = 10;
 /// `stream`: its input has been taken.
 pub const STREAM_TAKEN: u8 = 11;
+
+/// `handle, whether for the probing one, value`: a message for a WebSocket served in JavaScript,
+/// as it is sent.
+pub const FRAME: u8 = 12;
 
 /// A value that travels beside the text.
 #[derive(Debug, PartialEq, Eq)]
@@ -166,6 +171,20 @@ impl Batch {
                 self.value(Value::Bytes(bytes.into_owned()));
             }
         }
+    }
+
+    /// Appends a message for a WebSocket that JavaScript serves.
+    pub fn frame(&mut self, handle: Handle, socket: Socket, packet: EnginePacket<'_>) {
+        self.record(FRAME, handle.raw());
+        self.number(u8::from(socket == Socket::Probe));
+        self.value(match packet {
+            EnginePacket::Text(..) => {
+                let mut text = String::new();
+                packet.encode(&mut text);
+                Value::Text(text)
+            }
+            EnginePacket::Binary(bytes) => Value::Bytes(bytes.into_owned()),
+        });
     }
 
     /// Appends a refusal.

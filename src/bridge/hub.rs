@@ -11,6 +11,7 @@ use napi::sys;
 use super::batch::Batch;
 use crate::config::MAX_INBOX_BYTES;
 use crate::eio::packet::Packet as EnginePacket;
+use crate::eio::session::Socket;
 use crate::error::Closure;
 use crate::net::handle::Handle;
 use crate::net::inbox::{Inbox, Note};
@@ -115,6 +116,10 @@ impl Inbox for Hub {
 
     fn answer(&self, handle: Handle, payload: String) {
         self.append(|batch| batch.answer(handle, payload));
+    }
+
+    fn frame(&self, handle: Handle, socket: Socket, packet: EnginePacket<'_>) {
+        self.append(|batch| batch.frame(handle, socket, packet));
     }
 
     fn note(&self, handle: Handle, note: Note) {

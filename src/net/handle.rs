@@ -122,6 +122,7 @@ mod tests {
             handle,
             inbox: Arc::new(Recorder::default()),
             config,
+            external: false,
             inner: Mutex::new(inner),
         })
     }

@@ -18,6 +18,8 @@ pub struct Peer {
     pub inbox: Arc<dyn Inbox>,
     /// The options of its engine.
     pub config: Arc<EngineConfig>,
+    /// Its WebSockets are served in JavaScript, by the engine that the application has chosen.
+    pub external: bool,
     /// Everything that changes.
     pub inner: Mutex<Inner>,
 }

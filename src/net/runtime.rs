@@ -126,6 +126,7 @@ impl Runtime {
         config: Arc<EngineConfig>,
         protocol: u8,
         websocket: bool,
+        external: bool,
     ) -> Option<Arc<Peer>> {
         let session = Session::new(protocol, websocket, &config, self.now());
         let peer = self.table.insert(|handle| {
@@ -137,10 +138,11 @@ impl Runtime {
                 handle,
                 inbox,
                 config,
+                external,
                 inner,
             })
         })?;
-        if !websocket {
+        if !websocket || external {
             self.send_to(peer.handle, Command::Open(peer.clone()));
         }
         Some(peer)
@@ -190,6 +192,27 @@ impl Runtime {
             session.push(&body, config, now, out)
         })?
         .1
+    }
+
+    /// A message arrived on a WebSocket that JavaScript serves; `None` if it cannot be decoded.
+    /// Returns the answer to the pending poll.
+    pub fn receive(
+        &self,
+        handle: Handle,
+        socket: Socket,
+        packet: Option<Packet<'_>>,
+    ) -> Option<String> {
+        self.with(handle, |session, config, now, out| {
+            session.receive_on(socket, packet, config, now, out);
+        })?
+        .1
+    }
+
+    /// A WebSocket that JavaScript serves has ended.
+    pub fn lost(&self, handle: Handle, socket: Socket, closure: Closure) {
+        self.with(handle, |session, _, _, out| {
+            session.lost(socket, closure, out)
+        });
     }
 
     /// Sends on a session that polls. `None`: it does not, or not any more. Else the answer to
@@ -265,6 +288,9 @@ impl Output for Caller<'_> {
 
     fn frame(&mut self, socket: Socket, packet: Packet<'_>) {
         let handle = self.peer.handle;
+        if self.peer.external {
+            return self.peer.inbox.frame(handle, socket, packet);
+        }
         self.runtime
             .send_to(handle, Command::Frame(handle, socket, packet.into()));
     }
