@@ -1,9 +1,9 @@
 // WebSocket engines that an application may choose: option wsEngine.
 import { EventEmitter } from "node:events";
-import { Server as WsServer } from "ws";
+import { createRequire } from "node:module";
 
-/** The server class of the package `ws`; a named property, as its users write it. */
-export { WsServer };
+/** The server class of the package `ws`, as those who pass it write it. */
+export const WsServer = createRequire(import.meta.url)("ws").Server;
 
 /** A subclass that sees the requests and the WebSockets go by. */
 export class Overriding extends WsServer {
@@ -70,6 +70,8 @@ export function plainEngine(behaviour = {}) {
         PlainEngine.sockets.push(ws);
         return ws;
       };
+      // Nobody reads from it, but its end has to be seen.
+      socket.on("end", () => socket.destroy()).resume();
       if (behaviour.upgrade) behaviour.upgrade({ req, socket, head, callback }, make);
       else callback(make());
     }

@@ -114,7 +114,15 @@ export class Server extends EventEmitter {
     const others = server.listeners("request").slice() as RequestListener[];
     server.removeAllListeners("request");
     server.on("close", () => this.close());
-    server.on("listening", () => this.init());
+    server.on("listening", () => {
+      try {
+        this.init();
+      } catch (error) {
+        // Nobody could catch it here: upgrades are refused.
+        this.closed = true;
+        process.emitWarning(error as Error);
+      }
+    });
     server.on("request", (req, res) => {
       if (isOurs(req)) return this.handleRequest(req as EngineRequest, res);
       for (const other of others) other.call(server, req, res);

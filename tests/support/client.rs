@@ -52,7 +52,7 @@ pub async fn pair() -> (OwnedFd, TcpStream) {
 pub fn open(env: &Arc<Environment>, config: EngineConfig, websocket: bool) -> Arc<Peer> {
     start().expect("threads");
     runtime()
-        .open(env.clone(), Arc::new(config), 4, websocket)
+        .open(env.clone(), Arc::new(config), 4, websocket, false)
         .expect("a free slot")
 }
 
