@@ -110,7 +110,11 @@ export class Server extends EventEmitter {
   attach(server: HttpServer, options: AttachOptions = {}): void {
     const path = this.pathOf(options);
     const destroyTimeout = options.destroyUpgradeTimeout || 1000;
-    const isOurs = (req: IncomingMessage) => req.url?.startsWith(path) === true;
+    const isOurs = (req: IncomingMessage): req is EngineRequest => {
+      const ours = req.url?.startsWith(path) === true;
+      if (ours) (req as EngineRequest)._own = true;
+      return ours;
+    };
     const others = server.listeners("request").slice() as RequestListener[];
     server.removeAllListeners("request");
     server.on("close", () => this.close());
@@ -124,12 +128,12 @@ export class Server extends EventEmitter {
       }
     });
     server.on("request", (req, res) => {
-      if (isOurs(req)) return this.handleRequest(req as EngineRequest, res);
+      if (isOurs(req)) return this.handleRequest(req, res);
       for (const other of others) other.call(server, req, res);
     });
     if (this.opts.transports.indexOf("websocket") === -1) return;
     server.on("upgrade", (req: IncomingMessage, socket: Duplex, head: Buffer) => {
-      if (isOurs(req)) return this.handleUpgrade(req as EngineRequest, socket, head);
+      if (isOurs(req)) return this.handleUpgrade(req, socket, head);
       if (options.destroyUpgrade !== false) endLater(socket, destroyTimeout);
     });
   }
@@ -284,11 +288,9 @@ export class Server extends EventEmitter {
   private async newId(req: EngineRequest): Promise<string | Refusal> {
     try {
       const id = await this.generateId(req);
-      if (!Object.hasOwn(this.clients, id)) return id;
-      return refuse(ErrorCode.BAD_REQUEST, {
-        name: "ID_GENERATION_ERROR",
-        error: new Error("the id is in use"),
-      });
+      if (id === undefined || id === null || id === "") throw new Error("there is no id");
+      if (Object.hasOwn(this.clients, id)) throw new Error("the id is in use");
+      return String(id);
     } catch (error) {
       return refuse(ErrorCode.BAD_REQUEST, { name: "ID_GENERATION_ERROR", error });
     }
@@ -444,7 +446,7 @@ export class Server extends EventEmitter {
   private addSession(req: EngineRequest, id: string, handle: number, websocket: boolean): Socket {
     // A socket that is pumped lives on in JavaScript, and can be asked (for certificates, say).
     const pumped = this.ws !== undefined || !isAdoptable(req.socket);
-    const seen = pumped || this.isRequestSeen();
+    const seen = pumped || !req._own || this.isRequestSeen();
     if (seen && websocket && !pumped) pinEnds(req.socket);
     const conn = new Socket({
       server: this,
@@ -466,6 +468,8 @@ export class Server extends EventEmitter {
   /** Whether the application may have put something on the request object. */
   private isRequestSeen(): boolean {
     return (
+      Object.hasOwn(this, "handleRequest") ||
+      Object.hasOwn(this, "handleUpgrade") ||
       this.middlewares.length > this.ownMiddlewares ||
       this.opts.allowRequest !== undefined ||
       this.listenerCount("initial_headers") + this.listenerCount("headers") > 0
