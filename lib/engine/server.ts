@@ -458,6 +458,8 @@ export class Server extends EventEmitter {
       request: seen ? req : null,
       packed: seen ? null : packRequest(req),
     });
+    // Ids that were generated at the same time may be the same: the later one has it.
+    if (Object.hasOwn(this.clients, id)) this.clients[id].close(true);
     this.clients[id] = conn;
     this.clientsCount++;
     register(conn);
