@@ -17,6 +17,8 @@ export interface Recipient {
   _onanswer(payload: string | Buffer): void;
   /** An Engine.IO packet, of a session whose packets are decoded here; type -1: binary message. */
   _onraw(type: number, data: string | Buffer): void;
+  /** A message for the WebSocket of another engine: the one in use, or the probing one. */
+  _onframe(probe: boolean, message: string | Buffer): void;
   /** See {@link Note}. */
   _onnote(note: number): void;
 }
@@ -75,6 +77,7 @@ const STREAM_TAKEN = 11;
 const OPENED = 12;
 const HANDOVER = 13;
 const LISTENER_DRAINED = 14;
+const FRAME = 15;
 
 /** Socket.IO packet types. */
 const TYPE_EVENT = 2;
@@ -243,8 +246,8 @@ function payload(item: any): any {
 // The cursor moves before anything is called, so that an exception never repeats a record.
 function dispatch(code: number): void {
   const name: number = items[at + 1];
-  if (code >= OPENED) return dispatchListener(code, name);
-  if (code >= STREAM_WRITE) return dispatchStream(code, name);
+  if (code >= OPENED && code <= LISTENER_DRAINED) return dispatchListener(code, name);
+  if (code >= STREAM_WRITE && code <= STREAM_TAKEN) return dispatchStream(code, name);
   const first = items[at + 2];
   const to = recipientOf(name);
   switch (code) {
@@ -283,6 +286,12 @@ function dispatch(code: number): void {
       const data = values[items[at + 3]];
       at += 4;
       to?._onraw(first, data);
+      break;
+    }
+    case FRAME: {
+      const message = values[items[at + 3]];
+      at += 4;
+      to?._onframe(first === 1, message);
       break;
     }
     case NOTE:

@@ -29,7 +29,10 @@ export interface ServerOptions {
   perMessageDeflate?: boolean | object;
   /** Compression of polling answers. @default { threshold: 1024 } */
   httpCompression?: boolean | object;
-  /** A WebSocket server class to use instead of the native one. */
+  /**
+   * A WebSocket server class to use instead of the native engine: `ws`'s, or one like it. Made with
+   * `{ noServer, clientTracking, perMessageDeflate, maxPayload }`; needs `handleUpgrade` and `close`.
+   */
   wsEngine?: any;
   /** A message sent right after the open packet. */
   initialPacket?: any;

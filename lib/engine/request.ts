@@ -9,6 +9,8 @@ import type { PacketForm } from "../../binding";
 /** A request of the engine: its query is parsed once. */
 export type EngineRequest = IncomingMessage & {
   _query: Record<string, string>;
+  /** Came from a server that the engine is attached to: nobody else was given it. */
+  _own?: boolean;
   /** Set for a WebSocket handshake. */
   websocket?: unknown;
   res?: unknown;

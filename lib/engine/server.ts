@@ -30,6 +30,13 @@ import {
 } from "./request";
 import { Socket, type SocketInit } from "./socket";
 import { acceptUpgrade, isAdoptable, refuseUpgrade, type UpgradeRequest } from "./upgrade";
+import {
+  adoptExternal,
+  type ExternalServer,
+  externalOptions,
+  handOverExternal,
+  turnAwayExternal,
+} from "./ws-engine";
 
 const debug = createDebug("engine");
 
@@ -57,6 +64,8 @@ export class Server extends EventEmitter {
   clientsCount = 0;
   readonly opts: ResolvedOptions;
   middlewares: Middleware[] = [];
+  /** The WebSocket server of the option `wsEngine`; without it, the native engine serves. */
+  ws?: ExternalServer;
   /** Set by the stand-alone `listen()`. */
   httpServer?: HttpServer;
   /** Somebody listens to what is sent. */
@@ -80,6 +89,16 @@ export class Server extends EventEmitter {
     // Wrong values are told here, and not by the first request.
     void this.opts.transports.indexOf("websocket");
     if (this.opts.cookie) this.cookieFor("check");
+    this.init();
+  }
+
+  /** Opens for WebSockets, again if need be. */
+  private init(): void {
+    this.closed = false;
+    const { opts } = this;
+    if (!Object.hasOwn(opts, "wsEngine") || opts.transports.indexOf("websocket") === -1) return;
+    this.ws?.close();
+    this.ws = adoptExternal(new this.opts.wsEngine(externalOptions(opts)));
   }
 
   /** Adds a middleware, called with every request and upgrade request of this engine. */
@@ -106,21 +125,31 @@ export class Server extends EventEmitter {
     const path = this.pathOf(options);
     this._path = path;
     const destroyTimeout = options.destroyUpgradeTimeout || 1000;
-    const isOurs = (req: IncomingMessage) => req.url?.startsWith(path) === true;
+    const isOurs = (req: IncomingMessage): req is EngineRequest => {
+      const ours = req.url?.startsWith(path) === true;
+      if (ours) (req as EngineRequest)._own = true;
+      return ours;
+    };
     const others = server.listeners("request").slice() as RequestListener[];
     server.removeAllListeners("request");
     server.on("close", () => this.close());
     server.on("listening", () => {
-      this.closed = false;
+      try {
+        this.init();
+      } catch (error) {
+        // Nobody could catch it here: upgrades are refused.
+        this.closed = true;
+        process.emitWarning(error as Error);
+      }
       this._onchange?.();
     });
     server.on("request", (req, res) => {
-      if (isOurs(req)) return this.handleRequest(req as EngineRequest, res);
+      if (isOurs(req)) return this.handleRequest(req, res);
       for (const other of others) other.call(server, req, res);
     });
     if (this.opts.transports.indexOf("websocket") === -1) return;
     server.on("upgrade", (req: IncomingMessage, socket: Duplex, head: Buffer) => {
-      if (isOurs(req)) return this.handleUpgrade(req as EngineRequest, socket, head);
+      if (isOurs(req)) return this.handleUpgrade(req, socket, head);
       if (options.destroyUpgrade !== false) endLater(socket, destroyTimeout);
     });
   }
@@ -278,11 +307,9 @@ export class Server extends EventEmitter {
   private async newId(req: EngineRequest): Promise<string | Refusal> {
     try {
       const id = await this.generateId(req);
-      if (!Object.hasOwn(this.clients, id)) return id;
-      return refuse(ErrorCode.BAD_REQUEST, {
-        name: "ID_GENERATION_ERROR",
-        error: new Error("the id is in use"),
-      });
+      if (id === undefined || id === null || id === "") throw new Error("there is no id");
+      if (Object.hasOwn(this.clients, id)) throw new Error("the id is in use");
+      return String(id);
     } catch (error) {
       return refuse(ErrorCode.BAD_REQUEST, { name: "ID_GENERATION_ERROR", error });
     }
@@ -310,6 +337,7 @@ export class Server extends EventEmitter {
       pingTimeout,
       maxPayload: Number.isFinite(max) ? max : undefined,
       initialPacket: this.opts.initialPacket || undefined,
+      external: this.ws !== undefined,
     };
   }
 
@@ -352,6 +380,7 @@ export class Server extends EventEmitter {
     const { req } = granted.upgrade;
     const session = this.clients[req._query.sid];
     if (session !== undefined) {
+      if (this.ws !== undefined) return this.handOver(this.ws, granted, session);
       return acceptUpgrade(
         granted.upgrade,
         this.closed,
@@ -370,9 +399,41 @@ export class Server extends EventEmitter {
     });
   }
 
+  /** Has the application's WebSocket server take an upgrade request; `id` of a new session. */
+  private handOver(server: ExternalServer, granted: Granted, to: Socket | string | null): void {
+    const { upgrade } = granted;
+    const { req } = upgrade;
+    const headers = () => this.upgradeHeaders(granted, typeof to === "string");
+    handOverExternal(server, upgrade, this.closed, headers, (ws) => {
+      if (typeof to === "string") {
+        const request = this.openRequest(to, "websocket");
+        const { handle, messages } = engine.openExternal(this.native, request);
+        const conn = this.addSession(req, to, handle, true);
+        conn._takeExternal(ws, false);
+        for (const message of messages) conn._onframe(false, message);
+        this.announceSession(conn);
+      } else if (req._query.transport === "websocket" && to && engine.upgradeExternal(to._handle)) {
+        to.upgrading = true;
+        to._takeExternal(ws, true);
+      } else {
+        turnAwayExternal(ws);
+      }
+    });
+  }
+
+  private announceSession(conn: Socket): void {
+    this.announceOpen("flush", conn, "");
+    this.announceOpen("drain", conn, "");
+    this.emit("connection", conn);
+    this.settleDecoding(conn);
+  }
+
   private async openWebSocket(granted: Granted): Promise<void> {
     const { upgrade } = granted;
     const { req } = upgrade;
+    if (this.ws !== undefined && req._query.transport !== "websocket") {
+      return this.handOver(this.ws, granted, null);
+    }
     if (req._query.transport !== "websocket") {
       return acceptUpgrade(upgrade, this.closed, () => this.upgradeHeaders(granted, false), {
         attach: (connection) => engine.turnAway(connection),
@@ -380,6 +441,7 @@ export class Server extends EventEmitter {
     }
     const id = await this.newId(req);
     if (typeof id !== "string") return this.refuseUpgrade(upgrade, id);
+    if (this.ws !== undefined) return this.handOver(this.ws, granted, id);
     let handle = 0;
     acceptUpgrade(upgrade, this.closed, () => this.upgradeHeaders(granted, true), {
       attach: (connection) => {
@@ -387,11 +449,7 @@ export class Server extends EventEmitter {
         handle = engine.openWebSocket(this._options, request, connection);
       },
       attached: () => {
-        const conn = this.addSession(req, id, handle, true);
-        this.announceOpen("flush", conn, "");
-        this.announceOpen("drain", conn, "");
-        this.emit("connection", conn);
-        this.settleDecoding(conn);
+        this.announceSession(this.addSession(req, id, handle, true));
       },
     });
   }
@@ -416,8 +474,8 @@ export class Server extends EventEmitter {
 
   private addSession(req: EngineRequest, id: string, handle: number, websocket: boolean): Socket {
     // A socket that is pumped lives on in JavaScript, and can be asked (for certificates, say).
-    const pumped = !isAdoptable(req.socket);
-    const seen = pumped || this.isRequestSeen();
+    const pumped = this.ws !== undefined || !isAdoptable(req.socket);
+    const seen = pumped || !req._own || this.isRequestSeen();
     if (seen && websocket && !pumped) pinEnds(req.socket);
     return this.keep({
       server: this,
@@ -435,6 +493,8 @@ export class Server extends EventEmitter {
 
   private keep(init: SocketInit): Socket {
     const conn = new Socket(init);
+    // Ids that were generated at the same time may be the same: the later one has it.
+    if (Object.hasOwn(this.clients, conn.id)) this.clients[conn.id].close(true);
     this.clients[conn.id] = conn;
     this.clientsCount++;
     register(conn);
@@ -485,19 +545,19 @@ export class Server extends EventEmitter {
       remoteAddress: share(address),
       request: null,
       packed: { shared: share(request.shared), own: request.own },
+      jsonp: undefined,
       unseen: true,
     });
     // It came in while the engine was being closed.
-    if (this.closed) return conn.close(true);
-    this.announceOpen("flush", conn, "");
-    this.announceOpen("drain", conn, "");
-    this.emit("connection", conn);
-    this.settleDecoding(conn);
+    if (this.closed) conn.close(true);
+    else this.announceSession(conn);
   }
 
   /** Whether the application may have put something on the request object. */
   private isRequestSeen(): boolean {
     return (
+      Object.hasOwn(this, "handleRequest") ||
+      Object.hasOwn(this, "handleUpgrade") ||
       this.middlewares.length > this.ownMiddlewares ||
       this.opts.allowRequest !== undefined ||
       this.listenerCount("initial_headers") + this.listenerCount("headers") > 0
@@ -520,6 +580,7 @@ export class Server extends EventEmitter {
   close(): this {
     for (const id of Object.keys(this.clients)) this.clients[id].close(true);
     this.closed = true;
+    this.ws?.close();
     this._onchange?.();
     return this;
   }

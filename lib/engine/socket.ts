@@ -18,6 +18,7 @@ import {
 } from "./request";
 import type { Server } from "./server";
 import { Polling, type Transport, WebSocket } from "./transports";
+import { ExternalLinks, type ExternalWebSocket } from "./ws-engine";
 
 /** How a session came to be. */
 export interface SocketInit {
@@ -95,6 +96,8 @@ export class Socket extends LeanEmitter implements Recipient {
   private _sink: PacketSink | null = null;
   private _websocket: boolean;
   private _blocked = false;
+  /** Its WebSockets, if they are served by the engine that the application has chosen. */
+  _external: ExternalLinks | null = null;
   private _watch: Watch | null = null;
   /** The tick of the last send, and whether it came behind another one. */
   private _sentAt = -1;
@@ -230,6 +233,11 @@ export class Socket extends LeanEmitter implements Recipient {
 
   private _sendSocket(data: string | Uint8Array): void {
     this._noteSend();
+    if (this._external !== null) {
+      // The tick ends with a flush.
+      scheduleFlush();
+      return this._external.send(data);
+    }
     if (typeof data === "string") sendText(this._handle, 0, data);
     else sendBinary(this._handle, 0, data);
   }
@@ -280,7 +288,9 @@ export class Socket extends LeanEmitter implements Recipient {
 
   /** Whether what is sent goes straight to the native engine, so that it may be sent in bulk. */
   get _plain(): boolean {
-    return this._websocket && !this._watch?.announced && !this.server._watched;
+    return (
+      this._websocket && this._external === null && !this._watch?.announced && !this.server._watched
+    );
   }
 
   _isWritable(): boolean {
@@ -477,6 +487,16 @@ export class Socket extends LeanEmitter implements Recipient {
     setImmediate(() => this._onclose(closeReasons[reason], description));
   }
 
+  /** Gives the session a WebSocket of another engine; `probe`: one that an upgrade tries. */
+  _takeExternal(ws: ExternalWebSocket, probe: boolean): void {
+    this._external ??= new ExternalLinks(this);
+    this._external.take(ws, probe);
+  }
+
+  _onframe(probe: boolean, message: string | Buffer): void {
+    this._external?.write(probe, message);
+  }
+
   _onnote(note: number): void {
     switch (note) {
       case Note.Upgrading:
@@ -487,6 +507,7 @@ export class Socket extends LeanEmitter implements Recipient {
         break;
       case Note.UpgradeLost:
         this.upgrading = false;
+        this._external?.dropProbe();
         break;
       case Note.Offered:
         this.upgrading = true;
@@ -511,6 +532,7 @@ export class Socket extends LeanEmitter implements Recipient {
     this.upgraded = true;
     this._blocked = false;
     reach.value++;
+    this._external?.promote();
     this.emit("upgrade", this.transport);
     this._ondelivery();
     this._ondelivered();
@@ -523,6 +545,7 @@ export class Socket extends LeanEmitter implements Recipient {
     release();
     this._watch?.decoder?.destroy();
     this._watch = null;
+    this._external?.end();
     this.server._onClosed(this);
     this._sink?.onclose(reason, description);
     this.emit("close", reason, description);

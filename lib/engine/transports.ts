@@ -99,13 +99,15 @@ export class WebSocket extends Transport {
     return this.conn._isWritable();
   }
 
-  /** Stands for the object of a WebSocket library. */
+  /** The object of the engine that the application has chosen, or what stands for one. */
   get socket(): {
     readonly protocol: string;
     readonly _socket: any;
     readonly bufferedAmount: number;
   } {
     const { conn } = this;
+    const external: any = conn._external?.ws;
+    if (external !== undefined) return external;
     return {
       protocol: "",
       bufferedAmount: 0,

@@ -39,6 +39,11 @@ const UNAVAILABLE =
   "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Type: text/html\r\n" +
   "Content-Length: 19\r\n\r\nService Unavailable";
 
+/** Refuses an upgrade request of an engine that is closed. */
+export function refuseUnavailable(socket: Duplex): void {
+  socket.end(UNAVAILABLE, () => socket.destroy());
+}
+
 /** Answers a request with 101 and hands its connection over; or refuses it. */
 export function acceptUpgrade(
   upgrade: UpgradeRequest,

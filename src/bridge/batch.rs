@@ -10,6 +10,7 @@ use std::io::Write as _;
 use crate::config::{BATCH_BYTES, BATCH_VALUE_BYTES, INLINE_PAYLOAD_BYTES};
 use crate::eio::packet::Packet as EnginePacket;
 use crate::eio::payload::Payload;
+use crate::eio::session::Socket;
 use crate::error::Closure;
 use crate::net::handle::Handle;
 use crate::net::inbox::{Note, Opened};
@@ -47,6 +48,9 @@ pub const OPENED: u8 = 12;
 pub const HANDOVER: u8 = 13;
 /// `listener`: its last connection has ended.
 pub const LISTENER_DRAINED: u8 = 14;
+/// `handle, whether for the probing one, value`: a message for a WebSocket served in JavaScript,
+/// as it is sent.
+pub const FRAME: u8 = 15;
 
 /// A value that travels beside the text.
 #[derive(Debug, PartialEq, Eq)]
@@ -175,6 +179,20 @@ impl Batch {
                 self.value(Value::Bytes(bytes.into_owned()));
             }
         }
+    }
+
+    /// Appends a message for a WebSocket that JavaScript serves.
+    pub fn frame(&mut self, handle: Handle, socket: Socket, packet: EnginePacket<'_>) {
+        self.record(FRAME, handle.raw());
+        self.number(u8::from(socket == Socket::Probe));
+        self.value(match packet {
+            EnginePacket::Text(..) => {
+                let mut text = String::new();
+                packet.encode(&mut text);
+                Value::Text(text)
+            }
+            EnginePacket::Binary(bytes) => Value::Bytes(bytes.into_owned()),
+        });
     }
 
     /// Appends a refusal.

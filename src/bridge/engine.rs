@@ -17,11 +17,11 @@ use crate::eio::id;
 use crate::eio::packet::{Packet, Type};
 use crate::eio::payload::Payload;
 use crate::eio::session::{Outgoing, Poll, Socket};
-use crate::error::Closure;
+use crate::error::{Closure, Reason};
 use crate::net::handle::Handle;
 use crate::net::inbox::Inbox;
 use crate::net::peer::Peer;
-use crate::net::runtime::{self, runtime};
+use crate::net::runtime::{self, Opening, runtime};
 use crate::net::worker::{Attach, Command, Source};
 use crate::ws;
 
@@ -97,6 +97,8 @@ pub struct OpenRequest {
     pub max_payload: Option<f64>,
     /// A message sent right after the open packet.
     pub initial_packet: Option<Either<String, Buffer>>,
+    /// WebSockets of this session are served in JavaScript.
+    pub external: bool,
 }
 
 impl OpenRequest {
@@ -116,6 +118,22 @@ impl OpenRequest {
         );
         packets
     }
+}
+
+/// A packet as a WebSocket message.
+fn on_the_wire(packet: Packet<'_>) -> Either<String, Buffer> {
+    match packet {
+        Packet::Text(..) => {
+            let mut text = String::new();
+            packet.encode(&mut text);
+            Either::A(text)
+        }
+        Packet::Binary(bytes) => Either::B(bytes.into_owned().into()),
+    }
+}
+
+fn socket(probe: bool) -> Socket {
+    if probe { Socket::Probe } else { Socket::Main }
 }
 
 pub(super) fn message(data: &Either<String, Buffer>) -> Packet<'_> {
@@ -142,6 +160,15 @@ pub struct Opened {
     pub handle: u32,
     /// The body that answers the handshake.
     pub body: Body,
+}
+
+/// A session just opened over a WebSocket that JavaScript serves.
+#[napi(object)]
+pub struct OpenedExternal {
+    /// Its handle.
+    pub handle: u32,
+    /// The messages to send first.
+    pub messages: Vec<Either<String, Buffer>>,
 }
 
 /// The answer to a poll.
@@ -349,11 +376,63 @@ impl Engine {
             .open(
                 self.hub.clone(),
                 options.0.clone(),
-                request.form.into(),
-                websocket,
-                &request.sid,
+                Opening {
+                    form: request.form.into(),
+                    websocket,
+                    external: request.external,
+                    sid: &request.sid,
+                },
             )
             .ok_or_else(|| failure("too many sessions"))
+    }
+
+    /// Opens a session over a WebSocket that JavaScript serves.
+    #[napi]
+    pub fn open_external(
+        &self,
+        options: &EngineOptions,
+        request: OpenRequest,
+    ) -> Result<OpenedExternal> {
+        let peer = self.open(options, &request, true)?;
+        let packets = request.packets();
+        Ok(OpenedExternal {
+            handle: peer.handle.raw(),
+            messages: packets
+                .iter()
+                .map(|packet| on_the_wire(packet.as_packet()))
+                .collect(),
+        })
+    }
+
+    /// Offers a session a WebSocket that JavaScript serves. If the session does not take it, it
+    /// has to be closed.
+    #[napi]
+    pub fn upgrade_external(&self, handle: u32) -> bool {
+        let peer = runtime().table().get(Handle::from_raw(handle));
+        peer.is_some_and(|peer| runtime().upgrade(&peer))
+    }
+
+    /// A message arrived on a WebSocket that JavaScript serves. Returns the answer to the pending
+    /// poll.
+    #[napi]
+    pub fn receive(&self, handle: u32, probe: bool, data: Either<String, Buffer>) -> Option<Body> {
+        let packet = match &data {
+            Either::A(text) => Packet::decode(text).ok(),
+            Either::B(bytes) => Some(Packet::Binary(bytes.as_ref().into())),
+        };
+        let answer = runtime().receive(Handle::from_raw(handle), socket(probe), packet);
+        answer.map(body)
+    }
+
+    /// A WebSocket that JavaScript serves has ended; with an error, if there is a message.
+    #[napi]
+    pub fn lost(&self, handle: u32, probe: bool, message: Option<String>) {
+        let mut closure = Closure::plain(Reason::TransportClose);
+        if let Some(message) = message {
+            closure.reason = Reason::TransportError;
+            closure.detail = Some(message.into());
+        }
+        runtime().lost(Handle::from_raw(handle), socket(probe), closure);
     }
 
     /// Offers a WebSocket to a session that polls. One that the session does not take is closed.

@@ -12,6 +12,7 @@ use super::batch::Batch;
 use crate::config::MAX_INBOX_BYTES;
 use crate::eio::packet::Packet as EnginePacket;
 use crate::eio::payload::Payload;
+use crate::eio::session::Socket;
 use crate::error::Closure;
 use crate::net::handle::Handle;
 use crate::net::inbox::{Inbox, Note, Opened};
@@ -116,6 +117,10 @@ impl Inbox for Hub {
 
     fn answer(&self, handle: Handle, payload: Payload) {
         self.append(|batch| batch.answer(handle, payload));
+    }
+
+    fn frame(&self, handle: Handle, socket: Socket, packet: EnginePacket<'_>) {
+        self.append(|batch| batch.frame(handle, socket, packet));
     }
 
     fn note(&self, handle: Handle, note: Note) {

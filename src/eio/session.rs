@@ -226,6 +226,24 @@ impl Session {
         out.received(packet);
     }
 
+    /// A message arrived on one of the session's WebSockets; `None` if it cannot be decoded.
+    pub fn receive_on(
+        &mut self,
+        socket: Socket,
+        packet: Option<Packet<'_>>,
+        config: &EngineConfig,
+        now: u64,
+        out: &mut impl Output,
+    ) {
+        match (socket, packet) {
+            // A close packet says nothing on a WebSocket: its close frame does.
+            (Socket::Main, Some(Packet::Text(Type::Close, _))) => {}
+            (Socket::Main, Some(packet)) => self.receive(packet, config, now, out),
+            (Socket::Main, None) => self.receive_undecodable(out),
+            (Socket::Probe, packet) => self.receive_probe(packet, config, now, out),
+        }
+    }
+
     /// A packet that cannot be decoded arrived.
     pub fn receive_undecodable(&mut self, out: &mut impl Output) {
         self.end(Closure::plain(Reason::ParseError), out);
@@ -338,6 +356,14 @@ impl Session {
         self.end(Closure::plain(Reason::TransportClose), out);
     }
 
+    /// One of the session's WebSockets ended.
+    pub fn lost(&mut self, socket: Socket, closure: Closure, out: &mut impl Output) {
+        match socket {
+            Socket::Main => self.socket_lost(closure, out),
+            Socket::Probe => self.probe_lost(out),
+        }
+    }
+
     /// The WebSocket that carries the session ended.
     pub fn socket_lost(&mut self, closure: Closure, out: &mut impl Output) {
         self.finish(closure, out);
@@ -434,10 +460,11 @@ impl Session {
             self.pong_by = 0;
             self.ping_at = now.saturating_add(config.ping_interval());
         }
-        out.upgraded();
+        // What has waited goes first, before anybody hears of the new way and sends over it.
         for packet in std::mem::take(&mut self.buffer) {
-            out.frame(Socket::Main, packet.as_packet());
+            out.frame(Socket::Probe, packet.as_packet());
         }
+        out.upgraded();
         if self.state == State::Closing {
             self.end(Closure::plain(Reason::ForcedClose), out);
         }

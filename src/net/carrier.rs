@@ -248,6 +248,7 @@ pub(super) mod tests {
         fn engine_packet(&self, _: Handle, _: eio::packet::Packet<'_>) {}
         fn refused(&self, _: Handle, _: &str) {}
         fn answer(&self, _: Handle, _: eio::payload::Payload) {}
+        fn frame(&self, _: Handle, _: eio::session::Socket, _: eio::packet::Packet<'_>) {}
         fn note(&self, _: Handle, _: Note) {}
         fn closed(&self, _: Handle, _: &Closure) {}
         fn stream_write(&self, stream: u32, bytes: &[u8]) {

@@ -106,6 +106,10 @@ impl Output for Effects<'_> {
     }
 
     fn frame(&mut self, socket: Socket, packet: Packet<'_>) {
+        let peer = &self.entry.peer;
+        if peer.external {
+            return peer.inbox.frame(peer.handle, socket, packet);
+        }
         if let Some(link) = &*self.entry.link(socket).borrow() {
             link.packet(self.local, packet);
         }

@@ -121,6 +121,7 @@ mod tests {
             inbox: Arc::new(Recorder::default()),
             config,
             sid: None,
+            external: false,
             inner: Mutex::new(inner),
         })
     }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::handle::Handle;
 use crate::eio::packet::Packet;
 use crate::eio::payload::Payload;
+use crate::eio::session::Socket;
 use crate::error::Closure;
 use crate::sio;
 
@@ -52,6 +53,8 @@ pub trait Inbox: Send + Sync {
     fn refused(&self, handle: Handle, message: &str);
     /// The body that answers the session's pending poll.
     fn answer(&self, handle: Handle, payload: Payload);
+    /// A packet for a WebSocket of the session that JavaScript serves.
+    fn frame(&self, handle: Handle, socket: Socket, packet: Packet<'_>);
     /// See [`Note`].
     fn note(&self, handle: Handle, note: Note);
     /// The session has ended.

@@ -19,7 +19,7 @@ use super::queue::Queue;
 use super::worker::NO_STREAM;
 use crate::config::{CLOSE_WAIT_MS, MAX_FRAGMENTS, MAX_QUEUED_BYTES};
 use crate::eio::form::Form;
-use crate::eio::packet::{Packet, Type};
+use crate::eio::packet::Packet;
 use crate::eio::session::Socket;
 use crate::error::{Closure, INTERNAL, Reason};
 use crate::ws::{self, frame::Opcode, reader::Message};
@@ -408,12 +408,8 @@ impl Link {
             return;
         };
         let role = self.role.get();
-        entry.with(local, |session, config, now, out| match (role, packet) {
-            // A close packet says nothing on a WebSocket: its close frame does.
-            (Socket::Main, Some(Packet::Text(Type::Close, _))) => {}
-            (Socket::Main, Some(packet)) => session.receive(packet, config, now, out),
-            (Socket::Main, None) => session.receive_undecodable(out),
-            (Socket::Probe, packet) => session.receive_probe(packet, config, now, out),
+        entry.with(local, |session, config, now, out| {
+            session.receive_on(role, packet, config, now, out);
         });
     }
 
@@ -423,10 +419,7 @@ impl Link {
             && entry.detach(self)
         {
             let role = self.role.get();
-            entry.with(local, |session, _, _, out| match role {
-                Socket::Main => session.socket_lost(closure, out),
-                Socket::Probe => session.probe_lost(out),
-            });
+            entry.with(local, |session, _, _, out| session.lost(role, closure, out));
         }
     }
 }

@@ -19,7 +19,6 @@ use super::peer::Peer;
 use super::runtime::runtime;
 use super::worker::{Attach, NO_STREAM, Shared, Source};
 use crate::config::READ_BUFFER_BYTES;
-use crate::eio::session::Socket;
 use crate::eio::wheel::Wheel;
 use crate::error::{Closure, QUEUE_FULL, Reason};
 
@@ -251,11 +250,8 @@ impl Local {
                 Ok(socket) => Rc::new(socket),
                 Err(_) => {
                     if let Some(peer) = peer {
-                        self.open(peer).with(self, |session, _, _, out| match role {
-                            Socket::Main => {
-                                session.socket_lost(Closure::plain(Reason::TransportClose), out);
-                            }
-                            Socket::Probe => session.probe_lost(out),
+                        self.open(peer).with(self, |session, _, _, out| {
+                            session.lost(role, Closure::plain(Reason::TransportClose), out);
                         });
                     }
                     if stream != NO_STREAM {

@@ -25,6 +25,8 @@ pub struct Peer {
     pub config: Arc<EngineConfig>,
     /// Its id, if listeners look it up.
     pub sid: Option<Sid>,
+    /// Its WebSockets are served in JavaScript, by the engine that the application has chosen.
+    pub external: bool,
     /// Everything that changes.
     pub inner: Mutex<Inner>,
 }

@@ -17,6 +17,19 @@ use crate::eio::payload::{self, Payload};
 use crate::eio::session::{Output, Poll, Session, Socket};
 use crate::error::Closure;
 
+/// How a session begins.
+#[derive(Clone, Copy, Debug)]
+pub struct Opening<'a> {
+    /// The form of its packets.
+    pub form: Form,
+    /// On a WebSocket.
+    pub websocket: bool,
+    /// Its WebSockets are served in JavaScript.
+    pub external: bool,
+    /// Its id.
+    pub sid: &'a str,
+}
+
 /// Names the number of I/O threads; one unless set.
 const THREADS_VARIABLE: &str = "SOCKET_IO_NATIVE_THREADS";
 
@@ -125,11 +138,9 @@ impl Runtime {
         &self,
         inbox: Arc<dyn Inbox>,
         config: Arc<EngineConfig>,
-        form: Form,
-        websocket: bool,
-        sid: &str,
+        opening: Opening<'_>,
     ) -> Option<Arc<Peer>> {
-        self.open_telling(inbox, config, form, websocket, sid, |_| {})
+        self.open_telling(inbox, config, opening, |_| {})
     }
 
     /// The same; `tell` is called before anything can happen to the session.
@@ -137,11 +148,15 @@ impl Runtime {
         &self,
         inbox: Arc<dyn Inbox>,
         config: Arc<EngineConfig>,
-        form: Form,
-        websocket: bool,
-        sid: &str,
+        opening: Opening<'_>,
         tell: impl FnOnce(Handle),
     ) -> Option<Arc<Peer>> {
+        let Opening {
+            form,
+            websocket,
+            external,
+            sid,
+        } = opening;
         let session = Session::new(form, websocket, &config, self.now());
         let peer = self.table.insert(|handle| {
             // Listeners speak protocol 4 only.
@@ -151,12 +166,13 @@ impl Runtime {
                 handle,
                 inbox,
                 config,
+                external,
                 sid,
                 inner: Mutex::new(Inner::new(session)),
             })
         })?;
         tell(peer.handle);
-        if !websocket {
+        if !websocket || external {
             self.send_to(peer.handle, Command::Open(peer.clone()));
         }
         Some(peer)
@@ -214,6 +230,27 @@ impl Runtime {
             session.push_binary(body, config, now, out)
         })?
         .1
+    }
+
+    /// A message arrived on a WebSocket that JavaScript serves; `None` if it cannot be decoded.
+    /// Returns the answer to the pending poll.
+    pub fn receive(
+        &self,
+        handle: Handle,
+        socket: Socket,
+        packet: Option<Packet<'_>>,
+    ) -> Option<Payload> {
+        self.with(handle, |session, config, now, out| {
+            session.receive_on(socket, packet, config, now, out);
+        })?
+        .1
+    }
+
+    /// A WebSocket that JavaScript serves has ended.
+    pub fn lost(&self, handle: Handle, socket: Socket, closure: Closure) {
+        self.with(handle, |session, _, _, out| {
+            session.lost(socket, closure, out)
+        });
     }
 
     /// Sends on a session that polls. `None`: it does not, or not any more. Else the answer to
@@ -316,6 +353,9 @@ impl Output for Caller<'_> {
 
     fn frame(&mut self, socket: Socket, packet: Packet<'_>) {
         let handle = self.peer.handle;
+        if self.peer.external {
+            return self.peer.inbox.frame(handle, socket, packet);
+        }
         self.runtime
             .send_to(handle, Command::Frame(handle, socket, packet.into()));
     }

@@ -8,17 +8,20 @@ use base64::engine::general_purpose::STANDARD;
 use futures_util::StreamExt as _;
 use socket_io_native::config::EngineConfig;
 use socket_io_native::eio::form::Form;
+use socket_io_native::eio::packet::Packet;
 use socket_io_native::eio::payload::Payload;
 use socket_io_native::eio::session::{Poll, Socket};
 use socket_io_native::error::INTERNAL;
 use socket_io_native::net::handle::Handle;
-use socket_io_native::net::inbox::Note;
+use socket_io_native::net::inbox::{Inbox as _, Note};
 use socket_io_native::net::ops::DISCARD;
-use socket_io_native::net::runtime::runtime;
+use socket_io_native::net::runtime::{Opening, runtime};
 use socket_io_native::net::worker::{Attach, Command, Source};
 use tokio_tungstenite::tungstenite::Message;
 
-use super::support::client::{Client, OPEN, attach, attach_as, next_stream, open, websocket};
+use super::support::client::{
+    Client, OPEN, attach, attach_as, next_stream, open, opening, websocket,
+};
 use super::support::inbox::{Event, PANIC, environment};
 use super::support::{broadcast, raw, run, soon, text};
 use super::{FORCED, LEFT};
@@ -78,7 +81,7 @@ async fn binary_takes_the_form_of_each_client() {
     let mut others = Vec::new();
     for form in [Form::new(3, false), Form::new(3, true), Form::new(4, true)] {
         let config = Arc::new(EngineConfig::default());
-        let peer = runtime().open(env.clone(), config, form, true, "");
+        let peer = runtime().open(env.clone(), config, opening(form, true));
         let peer = peer.expect("a free slot");
         let handle = peer.handle;
         let (tcp, stream) = attach_as(&env, Some(peer), Socket::Main, form).await;
@@ -196,6 +199,45 @@ async fn an_upgrade_that_fails() {
     drop(Client::of(&env, &peer, Socket::Probe).await);
     events.expect(lost).await;
     assert_eq!(runtime().poll(peer.handle), (Poll::Pending, None));
+}
+
+#[tokio::test]
+async fn websockets_that_javascript_serves() {
+    let (env, mut events) = environment();
+    let config = EngineConfig::default();
+    config.set(20, 10_000, 10_000, 0);
+    let peer = runtime()
+        .open(
+            env.clone(),
+            config.into(),
+            Opening {
+                external: true,
+                ..opening(Form::V4, false)
+            },
+        )
+        .expect("a free slot");
+    let handle = peer.handle;
+    assert!(runtime().upgrade(&peer));
+    let from = |socket, text| {
+        let answer = runtime().receive(handle, socket, Packet::decode(text).ok());
+        env.ring();
+        answer
+    };
+    assert_eq!(from(Socket::Probe, "2probe"), None);
+    let answer = Event::Frame(handle, Socket::Probe, "3probe".into());
+    events.expect(answer).await;
+    events.expect(Event::Note(handle, Note::Upgrading)).await;
+    assert_eq!(runtime().poll(handle), (Poll::Pending, None));
+    assert_eq!(from(Socket::Probe, "5"), Some(Payload::Text("1".into())));
+    events.expect(Event::Note(handle, Note::Upgraded)).await;
+    assert_eq!(from(Socket::Main, "42[1]"), None);
+    events.expect(Event::message(handle, "[1]")).await;
+    // The timers are those of an I/O thread.
+    let ping = Event::Frame(handle, Socket::Main, "2".into());
+    events.expect(ping).await;
+    runtime().lost(handle, Socket::Main, INTERNAL);
+    env.ring();
+    events.expect(Event::Closed(handle, INTERNAL)).await;
 }
 
 #[tokio::test]

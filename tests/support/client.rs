@@ -12,7 +12,7 @@ use socket_io_native::eio::packet::Type;
 use socket_io_native::eio::session::{Outgoing, Socket};
 use socket_io_native::net::handle::Handle;
 use socket_io_native::net::peer::Peer;
-use socket_io_native::net::runtime::{runtime, start};
+use socket_io_native::net::runtime::{Opening, runtime, start};
 use socket_io_native::net::worker::{Attach, Source};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -50,10 +50,20 @@ pub async fn pair() -> (OwnedFd, TcpStream) {
 }
 
 /// A new session.
+pub fn opening(form: Form, websocket: bool) -> Opening<'static> {
+    Opening {
+        form,
+        websocket,
+        external: false,
+        sid: "",
+    }
+}
+
+/// Opens it.
 pub fn open(env: &Arc<Environment>, config: EngineConfig, websocket: bool) -> Arc<Peer> {
     start().expect("threads");
     runtime()
-        .open(env.clone(), Arc::new(config), Form::V4, websocket, "")
+        .open(env.clone(), Arc::new(config), opening(Form::V4, websocket))
         .expect("a free slot")
 }
 

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use socket_io_native::eio::packet::Packet as EnginePacket;
 use socket_io_native::eio::payload::{self, Payload};
+use socket_io_native::eio::session::Socket;
 use socket_io_native::error::Closure;
 use socket_io_native::net::handle::Handle;
 use socket_io_native::net::inbox::{Inbox, Note, Opened};
@@ -22,6 +23,8 @@ pub enum Event {
     Packet(Handle, String, Option<String>, Vec<Vec<u8>>),
     /// An Engine.IO packet in its text form.
     Engine(Handle, String),
+    /// A message for a WebSocket that JavaScript serves, in its text form.
+    Frame(Handle, Socket, String),
     Refused(Handle, String),
     Answer(Handle, Payload),
     Note(Handle, Note),
@@ -142,6 +145,10 @@ impl Inbox for Environment {
             std::panic::resume_unwind(Box::new(PANIC));
         }
         self.append(Event::Packet(handle, packet.nsp.into(), json, attachments));
+    }
+
+    fn frame(&self, handle: Handle, socket: Socket, packet: EnginePacket<'_>) {
+        self.append(Event::Frame(handle, socket, payload::encode([&packet])));
     }
 
     fn engine_packet(&self, handle: Handle, packet: EnginePacket<'_>) {

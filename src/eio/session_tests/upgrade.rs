@@ -12,7 +12,7 @@ fn a_probe_then_the_upgrade() {
     assert_eq!(case.send("4a"), ["answer 4a"]);
     assert_eq!(case.send("4b"), NOTHING);
     assert_eq!(case.send("bYQ=="), NOTHING);
-    assert_eq!(case.probe("5"), ["upgraded", "main 4b", "main bYQ=="]);
+    assert_eq!(case.probe("5"), ["probe 4b", "probe bYQ==", "upgraded"]);
     assert!(case.session.is_websocket());
     assert_eq!(case.send("4c"), ["main 4c"]);
     assert_eq!(case.poll(), "moved");
@@ -142,9 +142,11 @@ fn a_closing_session_says_the_rest_on_the_new_transport() {
             case.send(packet);
         }
         case.close(false);
-        let mut expected = vec!["upgraded".to_owned()];
-        expected.extend(packets.iter().map(|packet| format!("main {packet}")));
-        expected.extend(["close main".into(), FORCED.into()]);
+        let mut expected: Vec<_> = packets
+            .iter()
+            .map(|packet| format!("probe {packet}"))
+            .collect();
+        expected.extend(["upgraded".into(), "close main".into(), FORCED.into()]);
         assert_eq!(case.probing().probe("5"), expected);
     }
 }

@@ -34,7 +34,7 @@ use crate::net::inbox::Opened;
 use crate::net::local::Local;
 use crate::net::peer::Peer;
 use crate::net::polls::Polled;
-use crate::net::runtime::runtime;
+use crate::net::runtime::{Opening, runtime};
 
 /// Bodies from this length on are compressed on a thread of their own, in bytes.
 const LONG: usize = 64 << 10;
@@ -412,8 +412,13 @@ impl Listener {
             };
             inbox.opened(self.id, handle, &opened);
         };
-        let peer =
-            runtime().open_telling(inbox.clone(), config, Form::V4, websocket, &sid, tell)?;
+        let opening = Opening {
+            form: Form::V4,
+            websocket,
+            external: false,
+            sid: &sid,
+        };
+        let peer = runtime().open_telling(inbox.clone(), config, opening, tell)?;
         Some((peer, sid, packets))
     }
 }

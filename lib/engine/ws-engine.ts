@@ -1,0 +1,293 @@
+/**
+ * WebSockets of an engine that the application has chosen (option `wsEngine`): whole messages in
+ * by the events of its objects, whole messages out by their `send`. The session they carry is the
+ * native one. Nothing that such an engine does may hurt more than its own connections.
+ */
+import type { Duplex } from "node:stream";
+
+import createDebug = require("debug");
+
+import { answerPoll } from "./http";
+import { drain, Note } from "./inbox";
+import { engine } from "./native";
+import type { ResolvedOptions } from "./options";
+import type { EngineRequest } from "./request";
+import type { Socket } from "./socket";
+import { refuseUnavailable, refuseUpgrade, type UpgradeRequest } from "./upgrade";
+
+const debug = createDebug("engine:ws");
+
+/** What is used of a WebSocket object; modelled on that of the package `ws`. */
+export interface ExternalWebSocket {
+  on(event: "message", listener: (data: any, isBinary?: boolean) => void): unknown;
+  on(event: "close", listener: (code?: number, reason?: Buffer) => void): unknown;
+  on(event: "error", listener: (error: any) => void): unknown;
+  /** The callback is called when the message has been written; it keeps the queue short. */
+  send(data: string | Uint8Array, callback: (error?: Error | null) => void): void;
+  close(): void;
+  /** Ends the connection without waiting for the peer. */
+  terminate?(): void;
+}
+
+/** What is used of a WebSocket server object. */
+export interface ExternalServer {
+  handleUpgrade(
+    req: EngineRequest,
+    socket: Duplex,
+    head: Buffer,
+    callback: (ws: ExternalWebSocket) => void,
+  ): void;
+  close(): void;
+  on?(event: "headers", listener: (lines: string[], req: EngineRequest) => void): unknown;
+}
+
+/** Bytes on their way above which a session counts as blocked: volatile packets are dropped. */
+const BLOCKED_BYTES = 64 << 10;
+/** Bytes that may wait for a peer that does not read; as `MAX_QUEUED_BYTES` in `src/config.rs`. */
+const MAX_QUEUED_BYTES = 64 << 20;
+/** How long a closing connection may wait for its peer, in ms. */
+const CLOSE_WAIT = 30_000;
+
+/** An upgrade request that the application's server is dealing with. */
+interface Handing {
+  /** More header lines for the 101; null if there is a bad one, and the request is refused. */
+  headerLines: () => string[] | null;
+  refused: boolean;
+}
+
+const handings = new WeakMap<EngineRequest, Handing>();
+
+/** What the application's WebSocket server is constructed with. */
+export function externalOptions(opts: ResolvedOptions): object {
+  const { perMessageDeflate: deflate } = opts;
+  return {
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: deflate ? { threshold: 1024, ...deflate } : deflate,
+    maxPayload: opts.maxHttpBufferSize,
+  };
+}
+
+/** Has a WebSocket server of the application send the header lines of its requests. */
+export function adoptExternal(server: ExternalServer): ExternalServer {
+  if (typeof server.on !== "function") return server;
+  server.on("headers", (lines, req) => {
+    const handing = handings.get(req);
+    if (handing === undefined || !Array.isArray(lines)) return;
+    const more = handing.headerLines();
+    if (more === null) handing.refused = true;
+    else lines.push(...more);
+  });
+  return server;
+}
+
+/** Hands an upgrade request to the application's server; `accept` gets its WebSocket, once. */
+export function handOverExternal(
+  server: ExternalServer,
+  upgrade: UpgradeRequest,
+  closed: boolean,
+  headerLines: () => string[] | null,
+  accept: (ws: ExternalWebSocket) => void,
+): void {
+  const { req, socket, head } = upgrade;
+  if (closed) return refuseUnavailable(socket);
+  const handing: Handing = { headerLines, refused: false };
+  handings.set(req, handing);
+  let taken: ExternalWebSocket | null = null;
+  const done = (ws: ExternalWebSocket) => {
+    if (ws !== null && ws === taken) return;
+    if (!isWebSocket(ws)) {
+      debug("the WebSocket engine gave no WebSocket");
+      if (taken === null) socket.destroy();
+      return;
+    }
+    ws.on("error", (error) => debug("WebSocket error: %s", error));
+    if (taken !== null || handing.refused) return end(ws);
+    taken = ws;
+    handings.delete(req);
+    accept(ws);
+  };
+  try {
+    server.handleUpgrade(req, socket, head, done);
+  } catch (error) {
+    // One of a listener, which was told of the session, remains the application's.
+    if (taken !== null) throw error;
+    debug("the WebSocket engine failed: %s", error);
+    handing.refused = true;
+    refuseUpgrade(socket, "Bad request");
+  }
+}
+
+function isWebSocket(ws: any): ws is ExternalWebSocket {
+  return ws != null && [ws.on, ws.send, ws.close].every((method) => typeof method === "function");
+}
+
+/** Closes a WebSocket, and drops it if its peer takes too long. */
+function end(ws: ExternalWebSocket): void {
+  const timer = setTimeout(() => attempt(() => ws.terminate?.()), CLOSE_WAIT).unref();
+  ws.on("close", () => clearTimeout(timer));
+  attempt(() => ws.close());
+}
+
+/** Accepts a WebSocket only to close it. */
+export { end as turnAwayExternal };
+
+function attempt(action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    debug("the WebSocket engine failed: %s", error);
+  }
+}
+
+/** The WebSockets of one session: the one that carries it, and the one that an upgrade tries. */
+export class ExternalLinks {
+  private main: Link | null = null;
+  private probe: Link | null = null;
+
+  constructor(private readonly conn: Socket) {}
+
+  /** The object of the WebSocket in use. */
+  get ws(): ExternalWebSocket | undefined {
+    return (this.main ?? this.probe)?.ws;
+  }
+
+  /** Has `ws` carry the session, or try to. */
+  take(ws: ExternalWebSocket, probe: boolean): void {
+    const link = new Link(ws, this.conn, probe);
+    if (probe) this.probe = link;
+    else this.main = link;
+    link.listen();
+  }
+
+  /** Sends a message as it is. */
+  write(probe: boolean, message: string | Uint8Array): void {
+    (probe ? this.probe : this.main)?.write(message);
+  }
+
+  /** Sends a message packet; it waits while the session is about to move here. */
+  send(data: string | Uint8Array): void {
+    const message = typeof data === "string" ? `4${data}` : data;
+    if (this.main !== null) this.main.write(message);
+    else this.probe?.held.push(message);
+  }
+
+  /** The probing WebSocket carries the session from now on. */
+  promote(): void {
+    this.main?.end();
+    this.main = this.probe;
+    this.probe = null;
+    this.main?.promote();
+  }
+
+  /** The upgrade was given up. */
+  dropProbe(): void {
+    this.probe?.end();
+    this.probe = null;
+  }
+
+  /** The session has ended. */
+  end(): void {
+    this.dropProbe();
+    this.main?.end();
+    this.main = null;
+  }
+}
+
+/** One WebSocket. */
+class Link {
+  /** What is to be sent once it carries the session. */
+  readonly held: (string | Uint8Array)[] = [];
+  private open = true;
+  /** Bytes sent and not yet written. */
+  private waiting = 0;
+  private blocked = false;
+
+  constructor(
+    readonly ws: ExternalWebSocket,
+    private readonly conn: Socket,
+    private probe: boolean,
+  ) {}
+
+  listen(): void {
+    const { ws } = this;
+    ws.on("message", (data, isBinary) => this.receive(data, isBinary === true));
+    ws.on("close", () => this.lost(null, true));
+    ws.on("error", (error) => this.lost(String(error)));
+  }
+
+  promote(): void {
+    this.probe = false;
+    for (const message of this.held.splice(0)) this.write(message);
+  }
+
+  private receive(data: any, isBinary: boolean): void {
+    if (!this.open) return;
+    let message: string | Buffer;
+    try {
+      message = isBinary ? bytesOf(data) : String(data);
+    } catch (error) {
+      return this.lost(String(error));
+    }
+    const answer = engine.receive(this.conn._handle, this.probe, message);
+    if (answer !== null) answerPoll(this.conn, answer);
+    drain();
+  }
+
+  write(message: string | Uint8Array): void {
+    if (!this.open) return;
+    const size = typeof message === "string" ? Buffer.byteLength(message) : message.length;
+    this.waiting += size;
+    let called = false;
+    const written = (error?: Error | null) => {
+      if (called) return;
+      called = true;
+      this.waiting -= size;
+      if (error) this.lost("write error");
+      else if (this.blocked && this.waiting === 0) this.setBlocked(false);
+    };
+    try {
+      this.ws.send(message, written);
+    } catch (error) {
+      debug("the WebSocket engine failed: %s", error);
+      // Not within the caller's loop over all sessions.
+      process.nextTick(written, error);
+    }
+    if (this.waiting > MAX_QUEUED_BYTES) {
+      this.lost("too many bytes are waiting for the client");
+      attempt(() => this.ws.terminate?.());
+    } else if (!this.blocked && this.waiting > BLOCKED_BYTES) {
+      this.setBlocked(true);
+    }
+  }
+
+  private setBlocked(blocked: boolean): void {
+    this.blocked = blocked;
+    if (this.open && !this.probe) this.conn._onnote(blocked ? Note.Blocked : Note.Drained);
+  }
+
+  /** The WebSocket has ended (`gone`), or broken. */
+  private lost(message: string | null, gone = false): void {
+    if (!this.open) return;
+    if (gone) this.open = false;
+    else this.end();
+    engine.lost(this.conn._handle, this.probe, message ?? undefined);
+    // Maybe called within a send, where nothing else may be dispatched.
+    process.nextTick(drain);
+  }
+
+  /** Nothing more is taken from it or sent. */
+  end(): void {
+    if (!this.open) return;
+    this.open = false;
+    end(this.ws);
+  }
+}
+
+/** A binary message as one piece of memory. */
+function bytesOf(data: any): Buffer {
+  if (Buffer.isBuffer(data)) return data;
+  if (Array.isArray(data)) return Buffer.concat(data.map(bytesOf));
+  if (ArrayBuffer.isView(data)) return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  return Buffer.from(data);
+}
