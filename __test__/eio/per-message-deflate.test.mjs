@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { connected, join, pair } from "../support/clients.mjs";
-import { answered, NAME, offer } from "../support/deflate.mjs";
+import { answered, compressed, deflated, NAME, offer } from "../support/deflate.mjs";
 import { Polling, Ws } from "../support/raw.mjs";
 import { securePair, secureTest } from "../support/secure.mjs";
 import { serve } from "../support/server.mjs";
 import { beyond } from "../support/subject.mjs";
-import { exchange, opening, Tcp } from "../support/tcp.mjs";
+import { exchange, frame, opening, Tcp } from "../support/tcp.mjs";
 import { once } from "../support/wait.mjs";
 
 const REFUSED = "Invalid or unacceptable Sec-WebSocket-Extensions header";
@@ -229,6 +229,17 @@ test("the whole refusal, which comes after the other checks", async (t) => {
   );
   assert.match(protocol, /Invalid Sec-WebSocket-Protocol header$/);
   assert.equal(io.engine.clientsCount, 0);
+});
+
+test("a WebSocket that is accepted only to be closed", async (t) => {
+  const { port } = await serve(t, { perMessageDeflate: true });
+  const tcp = await offer(t, port, P, "EIO=4&transport=polling");
+  assert.equal(answered(tcp.response), P);
+  tcp.write(compressed(1, deflated("4hello")));
+  const { opcode, payload } = await tcp.frame();
+  assert.deepEqual([opcode, payload.length], [8, 0]);
+  tcp.write(frame(8, ""));
+  assert.equal(await tcp.rest(), "");
 });
 
 test("the options as the engine shows them", async (t) => {

@@ -27,7 +27,7 @@ export interface ServerOptions {
   /** Whether clients are told that they may upgrade. @default true */
   allowUpgrades?: boolean;
   /** Compression of WebSocket messages, RFC 7692. @default false */
-  perMessageDeflate?: boolean | PerMessageDeflateOptions;
+  perMessageDeflate?: boolean | PerMessageDeflateOptions | object;
   /** Compression of polling answers. @default { threshold: 1024 } */
   httpCompression?: boolean | object;
   /** A WebSocket server class to use instead of the native one. */

@@ -429,7 +429,8 @@ proptest! {
             if plain {
                 stream.extend(frame(true, 2, &data));
             } else {
-                stream.extend(frames(2, &client.payload(&data), size));
+                let payload = client.payload(&data);
+                stream.extend(frames(2, &payload, size.max(payload.len() / 200)));
             }
             if !client_takeover {
                 client.0.reset();
