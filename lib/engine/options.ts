@@ -136,8 +136,8 @@ export function deflateOptions(given: any): DeflateOptions | null {
     serverMaxWindowBits: numberOrFalse(given.serverMaxWindowBits),
     clientMaxWindowBits: numberOrFalse(given.clientMaxWindowBits),
     threshold: threshold === undefined ? 1024 : Number(threshold),
-    level: isWithin(level, 0, 9) ? level : 6,
-    windowBits: isWithin(windowBits, 8, 15) ? windowBits : 15,
+    level: within(level, 0, 9),
+    windowBits: within(windowBits, 8, 15),
   };
 }
 
@@ -145,6 +145,6 @@ function numberOrFalse(value: unknown): number | false | undefined {
   return typeof value === "number" || value === false ? value : undefined;
 }
 
-function isWithin(value: unknown, least: number, most: number): boolean {
-  return Number.isInteger(value) && least <= (value as number) && (value as number) <= most;
+function within(value: any, least: number, most: number): number | undefined {
+  return Number.isInteger(value) && least <= value && value <= most ? value : undefined;
 }

@@ -82,10 +82,10 @@ pub struct DeflateOptions {
     pub client_max_window_bits: Option<Either<bool, f64>>,
     /// Length from which messages are compressed where no context is taken over, in bytes.
     pub threshold: f64,
-    /// 0 to 9.
-    pub level: u32,
+    /// 0 to 9; none: the engine's choice.
+    pub level: Option<u8>,
     /// An upper limit for the server's window.
-    pub window_bits: u32,
+    pub window_bits: Option<u8>,
 }
 
 impl From<DeflateOptions> for deflate::Options {
@@ -95,14 +95,15 @@ impl From<DeflateOptions> for deflate::Options {
             Some(Either::B(bits)) => Bits::Exactly(bits),
             Some(Either::A(true)) | None => Bits::Any,
         };
+        let usual = Compression::default();
         Self {
             server_no_context_takeover: options.server_no_context_takeover,
             client_no_context_takeover: options.client_no_context_takeover,
             server_max_window_bits: bits(options.server_max_window_bits),
             client_max_window_bits: bits(options.client_max_window_bits),
             compression: Compression {
-                level: u8::try_from(options.level).unwrap_or(u8::MAX),
-                window_bits: u8::try_from(options.window_bits).unwrap_or(u8::MAX),
+                level: options.level.unwrap_or(usual.level),
+                window_bits: options.window_bits.unwrap_or(usual.window_bits),
                 threshold: options.threshold,
             },
         }
