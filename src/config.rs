@@ -1,8 +1,10 @@
 //! Every option, default and limit of the native side, in one place.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::net::sids::Sids;
+use crate::ws::deflate;
 
 /// Delay before each server ping, in ms, unless the application says otherwise.
 pub const PING_INTERVAL_MS: u64 = 25_000;
@@ -48,6 +50,7 @@ pub struct EngineConfig {
     upgrade_timeout_ms: AtomicU64,
     max_message: AtomicU64,
     sids: Sids,
+    deflate: OnceLock<deflate::Options>,
 }
 
 impl Default for EngineConfig {
@@ -58,6 +61,7 @@ impl Default for EngineConfig {
             upgrade_timeout_ms: AtomicU64::new(UPGRADE_TIMEOUT_MS),
             max_message: AtomicU64::new(MAX_HTTP_BUFFER_SIZE),
             sids: Sids::default(),
+            deflate: OnceLock::new(),
         }
     }
 }
@@ -69,6 +73,16 @@ impl EngineConfig {
         self.ping_timeout_ms.store(ping_timeout, Relaxed);
         self.upgrade_timeout_ms.store(upgrade_timeout, Relaxed);
         self.max_message.store(max, Relaxed);
+    }
+
+    /// Has compression of WebSocket messages offered from now on. Only the first call counts.
+    pub fn set_deflate(&self, options: deflate::Options) {
+        let _ = self.deflate.set(options);
+    }
+
+    /// The options of compression; none: what clients offer is not looked at.
+    pub fn deflate(&self) -> Option<&deflate::Options> {
+        self.deflate.get()
     }
 
     /// Delay before a ping, in ms.

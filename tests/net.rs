@@ -397,6 +397,7 @@ async fn a_stream_that_javascript_pumps() {
         inbox: env.clone(),
         head: head.into(),
         response: RESPONSE.into(),
+        deflate: None,
         first: vec![],
         #[cfg(unix)]
         open: None,

@@ -1,5 +1,5 @@
 /** The native engine of this environment: its calls, and the tick's flush. */
-import type { Connection, Engine, EngineOptions } from "../../binding";
+import type { Connection, DeflateOptions, Engine, EngineOptions } from "../../binding";
 
 const binding: typeof import("../../binding") = require("../../binding.js");
 
@@ -46,7 +46,7 @@ engine.defineCalls(calls);
 /** The native listener, where there is one. */
 export const listener = "NativeListener" in binding ? binding : null;
 
-export type { Connection };
+export type { Connection, DeflateOptions };
 export type NativeOptions = EngineOptions;
 export const NativeOptions = binding.EngineOptions;
 

@@ -14,6 +14,7 @@ import { type Middleware, runMiddlewares, UpgradeResponse } from "./middleware";
 import { engine, hold, NativeOptions } from "./native";
 import {
   type AttachOptions,
+  deflateOptions,
   type ResolvedOptions,
   resolveOptions,
   type ServerOptions,
@@ -89,6 +90,8 @@ export class Server extends EventEmitter {
     // Wrong values are told here, and not by the first request.
     void this.opts.transports.indexOf("websocket");
     if (this.opts.cookie) this.cookieFor("check");
+    const deflate = deflateOptions(this.opts.perMessageDeflate);
+    if (deflate !== null) this._options.setDeflate(deflate);
     this.init();
   }
 
@@ -383,6 +386,7 @@ export class Server extends EventEmitter {
       if (this.ws !== undefined) return this.handOver(this.ws, granted, session);
       return acceptUpgrade(
         granted.upgrade,
+        this._options,
         this.closed,
         () => this.upgradeHeaders(granted, false),
         {
@@ -406,8 +410,8 @@ export class Server extends EventEmitter {
     const headers = () => this.upgradeHeaders(granted, typeof to === "string");
     handOverExternal(server, upgrade, this.closed, headers, (ws) => {
       if (typeof to === "string") {
-        const request = this.openRequest(to, "websocket");
-        const { handle, messages } = engine.openExternal(this.native, request);
+        const request = this.openRequest(req, to, "websocket");
+        const { handle, messages } = engine.openExternal(this._options, request);
         const conn = this.addSession(req, to, handle, true);
         conn._takeExternal(ws, false);
         for (const message of messages) conn._onframe(false, message);
@@ -435,15 +439,19 @@ export class Server extends EventEmitter {
       return this.handOver(this.ws, granted, null);
     }
     if (req._query.transport !== "websocket") {
-      return acceptUpgrade(upgrade, this.closed, () => this.upgradeHeaders(granted, false), {
-        attach: (connection) => engine.turnAway(connection),
-      });
+      return acceptUpgrade(
+        upgrade,
+        this._options,
+        this.closed,
+        () => this.upgradeHeaders(granted, false),
+        { attach: (connection) => engine.turnAway(connection) },
+      );
     }
     const id = await this.newId(req);
     if (typeof id !== "string") return this.refuseUpgrade(upgrade, id);
     if (this.ws !== undefined) return this.handOver(this.ws, granted, id);
     let handle = 0;
-    acceptUpgrade(upgrade, this.closed, () => this.upgradeHeaders(granted, true), {
+    acceptUpgrade(upgrade, this._options, this.closed, () => this.upgradeHeaders(granted, true), {
       attach: (connection) => {
         const request = this.openRequest(req, id, "websocket");
         handle = engine.openWebSocket(this._options, request, connection);

@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { LeanEmitter } from "./emitter";
 import { engine } from "./native";
+import type { ServerOptions } from "./options";
 import type { Socket } from "./socket";
 
 /** A request that waits for packets. */
@@ -97,6 +98,11 @@ export class WebSocket extends Transport {
 
   get writable(): boolean {
     return this.conn._isWritable();
+  }
+
+  /** The options of compression. */
+  get perMessageDeflate(): ServerOptions["perMessageDeflate"] {
+    return this.conn.server.opts.perMessageDeflate;
   }
 
   /** The object of the engine that the application has chosen, or what stands for one. */

@@ -21,6 +21,7 @@ use super::worker::{Attach, NO_STREAM, Shared, Source};
 use crate::config::READ_BUFFER_BYTES;
 use crate::eio::wheel::Wheel;
 use crate::error::{Closure, QUEUE_FULL, Reason};
+use crate::ws::deflate::{Deflater, Inflater, Pool};
 
 /// Buffers kept for the next connection that has something to write.
 const SPARE_BUFFERS: usize = 64;
@@ -47,6 +48,8 @@ pub struct Local {
     pub(super) bell: Notify,
     buffer: RefCell<Box<[u8]>>,
     spare: RefCell<Vec<Vec<u8>>>,
+    /// What connections with compression share.
+    deflate: Rc<Pool>,
     /// Counts runs, so that a volatile message knows what was sent in its own.
     pub(super) run: Cell<u64>,
     /// Bytes queued on connections since all was last written.
@@ -70,6 +73,7 @@ impl Local {
             bell: Notify::new(),
             buffer: RefCell::new(vec![0; READ_BUFFER_BYTES].into()),
             spare: RefCell::default(),
+            deflate: Rc::default(),
             run: Cell::new(0),
             unsettled: Cell::new(0),
         })
@@ -240,6 +244,7 @@ impl Local {
             inbox,
             head,
             response,
+            deflate,
             first,
             #[cfg(unix)]
             open,
@@ -270,7 +275,12 @@ impl Local {
         let entry = peer
             .map(|peer| self.open(peer))
             .filter(|entry| !lock(&entry.peer.inner).session.is_closed());
-        let link = Link::new(stream, inbox, entry.clone(), role, form, carrier);
+        let deflater = deflate.map(|(parameters, compression)| {
+            Deflater::new(parameters, compression, self.deflate.clone())
+        });
+        let inflater = deflate
+            .map(|(parameters, _)| Box::new(Inflater::new(parameters, self.deflate.clone())));
+        let link = Link::new(stream, inbox, entry.clone(), role, form, carrier, deflater);
         // A write of its own: some clients lose a frame that comes with the response.
         link.append(self, &[&response]);
         link.flush(self);
@@ -283,7 +293,7 @@ impl Local {
             }
             None => link.close(self, &[]),
         }
-        let serving = link.serve(self.clone(), head);
+        let serving = link.serve(self.clone(), head, inflater);
         tokio::task::spawn_local(async move {
             serving.await;
             #[cfg(unix)]

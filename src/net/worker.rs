@@ -17,6 +17,7 @@ use super::peer::Peer;
 use super::runtime::runtime;
 use crate::eio::form::Form;
 use crate::eio::session::{Outgoing, Socket};
+use crate::ws::deflate::{Compression, Parameters};
 
 /// Where the bytes of a new WebSocket come from.
 pub enum Source {
@@ -48,6 +49,8 @@ pub struct Attach {
     pub head: Vec<u8>,
     /// The 101 response.
     pub response: Vec<u8>,
+    /// What the response says about compression, and how the server compresses.
+    pub deflate: Option<(Parameters, Compression)>,
     /// The first packets.
     pub first: Vec<Outgoing>,
     /// Counts it as a connection of its listener.

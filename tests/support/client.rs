@@ -98,6 +98,7 @@ pub async fn attach_as(
         inbox: env.clone(),
         head: Vec::new(),
         response: RESPONSE.into(),
+        deflate: None,
         first,
         #[cfg(unix)]
         open: None,

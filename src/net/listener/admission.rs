@@ -7,11 +7,13 @@ use super::encoding::{Accepted, Encoding};
 use super::head::{Request, Wanted};
 use super::pack::{Packed, pack};
 use super::settings::Settings;
+use crate::config::EngineConfig;
 use crate::net::handle::Handle;
 use crate::net::lock;
 use crate::net::peer::Peer;
 use crate::net::runtime::runtime;
 use crate::net::sids::Sids;
+use crate::ws::deflate::{self, Compression, Parameters};
 use crate::ws::handshake;
 
 /// A request to be answered, apart from the bytes it came in.
@@ -41,6 +43,9 @@ pub enum Ask {
 pub struct Greeting {
     pub accept: String,
     pub protocol: Option<String>,
+    /// `Sec-WebSocket-Extensions`, and what was agreed on.
+    pub extensions: Option<String>,
+    pub deflate: Option<(Parameters, Compression)>,
 }
 
 /// The ends of a connection.
@@ -54,9 +59,10 @@ pub struct Ends {
 pub fn admit(
     request: &Request<'_>,
     settings: &Settings,
-    sids: &Sids,
+    config: &EngineConfig,
     ends: Ends,
 ) -> Option<Admitted> {
+    let sids = config.sids();
     let packed = || pack(request, ends.remote, ends.local);
     let ask = match request.wanted {
         Wanted::Handshake if settings.handshakes => Ask::Handshake(packed()),
@@ -66,10 +72,10 @@ pub fn admit(
             small.then_some(Ask::Push(polling(sid, sids)?.handle))?
         }
         Wanted::WebSocket(None) if settings.websockets => {
-            Ask::WebSocket(greeting(request)?, Err(packed()))
+            Ask::WebSocket(greeting(request, config)?, Err(packed()))
         }
         Wanted::WebSocket(Some(sid)) if settings.upgrades => {
-            Ask::WebSocket(greeting(request)?, Ok(session(sid, sids)?))
+            Ask::WebSocket(greeting(request, config)?, Ok(session(sid, sids)?))
         }
         Wanted::File(name, tag) => {
             if request.accepts.best(&FILE_ENCODINGS) == Some(Encoding::Brotli) {
@@ -108,7 +114,7 @@ fn polling(sid: &str, sids: &Sids) -> Option<Arc<Peer>> {
     ours.then_some(peer)
 }
 
-fn greeting(request: &Request<'_>) -> Option<Greeting> {
+fn greeting(request: &Request<'_>, config: &EngineConfig) -> Option<Greeting> {
     let [upgrade, key, version, protocol] = [
         "upgrade",
         "sec-websocket-key",
@@ -123,10 +129,20 @@ fn greeting(request: &Request<'_>) -> Option<Greeting> {
         protocol: protocol.as_deref(),
     };
     let accepted = handshake::check(&check).ok()?;
-    Some(Greeting {
+    let mut greeting = Greeting {
         accept: accepted.accept,
         protocol: accepted.protocol.map(Into::into),
-    })
+        extensions: None,
+        deflate: None,
+    };
+    if let Some(options) = config.deflate() {
+        let offers = header(request, "sec-websocket-extensions");
+        if let Some(agreement) = deflate::negotiate(offers.as_deref(), options).ok()? {
+            greeting.deflate = Some((agreement.parameters, options.compression));
+            greeting.extensions = Some(agreement.response);
+        }
+    }
+    Some(greeting)
 }
 
 /// The values of a header, joined as Node does.

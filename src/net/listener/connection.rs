@@ -29,6 +29,7 @@ use crate::net::local::Local;
 use crate::net::peer::Peer;
 use crate::net::runtime::runtime;
 use crate::net::worker::{Attach, NO_STREAM, Source};
+use crate::ws::deflate::{Compression, Parameters};
 use crate::ws::handshake::response_head;
 
 /// What a connection does next.
@@ -104,7 +105,14 @@ pub async fn serve(stream: TcpStream, open: Open, local: Rc<Local>) {
                     value.to_str().ok()?
                 ))
             });
-            let Greeting { accept, protocol } = greeting;
+            let Greeting {
+                accept,
+                protocol,
+                extensions,
+                deflate,
+            } = greeting;
+            let extensions = extensions.map(|value| format!("Sec-WebSocket-Extensions: {value}"));
+            let lines = extensions.into_iter().chain(lines);
             if let Ok(response) = response_head(&accept, protocol.as_deref(), lines) {
                 become_websocket(
                     wire,
@@ -113,6 +121,7 @@ pub async fn serve(stream: TcpStream, open: Open, local: Rc<Local>) {
                     &settings,
                     session,
                     response.into_bytes(),
+                    deflate,
                 )
                 .await;
             }
@@ -243,8 +252,7 @@ impl Boundary<'_> {
                 Inspected::Partial => None,
                 Inspected::Foreign => Some(Next::Foreign),
                 Inspected::Ours(request) => {
-                    let sids = listener.config.sids();
-                    let admitted = admit(&request, &settings, sids, self.ends);
+                    let admitted = admit(&request, &settings, &listener.config, self.ends);
                     Some(match admitted {
                         Some(admitted) => Next::Ours(Box::new(admitted), settings),
                         None => Next::Foreign,
@@ -263,6 +271,7 @@ async fn become_websocket(
     settings: &Settings,
     session: Result<Arc<Peer>, Packed>,
     response: Vec<u8>,
+    deflate: Option<(Parameters, Compression)>,
 ) {
     let Some((stream, head)) = wire.into_parts() else {
         return;
@@ -294,6 +303,7 @@ async fn become_websocket(
         inbox: listener.inbox.clone(),
         head,
         response,
+        deflate,
         first,
         open: Some(open),
     });
