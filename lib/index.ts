@@ -18,6 +18,7 @@ import {
   type Socket as EngineSocket,
   preparePort,
 } from "./engine";
+import { delay } from "./engine/options";
 import { type ExtendedError, Namespace, type ServerReservedEventsMap } from "./namespace";
 import { ParentNamespace } from "./parent-namespace";
 import {
@@ -120,6 +121,8 @@ export class Server<
     }
     this.path(option(opts, "path") || "/socket.io");
     this.connectTimeout(option(opts, "connectTimeout") || 45000);
+    // What is no delay at all is told here, and not by the first connection.
+    delay(this._connectTimeout);
     this.serveClient(option(opts, "serveClient") !== false);
     this._parser = option(opts, "parser") || defaultParser;
     this.encoder = new this._parser.Encoder();

@@ -282,7 +282,6 @@ export class PortListener {
     const { accepting, engine } = this;
     if (accepting === null || engine === null) return;
     try {
-      engine._syncOptions();
       accepting.configure(this.settings(engine, added));
     } catch (error) {
       // An option that makes no sense: whoever meets it first tells so.
@@ -301,23 +300,19 @@ export class PortListener {
     const requests = served && this.isOwn("request", added);
     const upgrades = served && this.isOwn("upgrade", added);
     const may = engine._mayServe();
-    const numbers = [opts.pingInterval, opts.pingTimeout, opts.maxHttpBufferSize];
-    const plain = numbers.every((n) => Number.isFinite(n) && n >= 0);
+    const told = engine._settings();
     const template = cookieTemplate(opts.cookie);
     return {
       path: engine._path,
       filesPath: this.files?.path(),
       handsOver,
-      handshakes: requests && may.handshakes && plain && template !== null,
-      polls: requests && may.polls && plain,
-      websockets: upgrades && may.websockets && plain,
-      upgrades: upgrades && may.upgrades && plain,
-      upgradeList: JSON.stringify(engine.upgrades("polling")),
-      pingInterval: opts.pingInterval,
-      pingTimeout: opts.pingTimeout,
-      maxPayload: opts.maxHttpBufferSize,
-      maxBody: opts.maxHttpBufferSize,
-      initialPacket: opts.initialPacket || undefined,
+      handshakes: requests && may.handshakes && template !== null,
+      polls: requests && may.polls,
+      websockets: upgrades && may.websockets,
+      upgrades: upgrades && may.upgrades,
+      upgradeList: engine._offer("polling"),
+      ...told,
+      maxBody: Number(opts.maxHttpBufferSize),
       compressFrom: compressFrom(opts.httpCompression),
       cookieBefore: template?.[0],
       cookieAfter: template?.[1],

@@ -3,6 +3,7 @@ import type { IncomingMessage } from "node:http";
 import type { CookieSerializeOptions } from "cookie";
 import type { CorsOptions, CorsOptionsDelegate } from "cors";
 import type { DeflateOptions } from "./native";
+import { normalize } from "./outbox";
 
 /** Names of transports. */
 export type TransportName = "polling" | "websocket" | "webtransport";
@@ -111,6 +112,10 @@ export function resolveOptions(given: ServerOptions): ResolvedOptions {
     perMessageDeflate: false,
     cors: false,
     allowEIO3: false,
+    // Own, so that a polluted Object.prototype gives none.
+    allowRequest: undefined,
+    initialPacket: undefined,
+    cookie: undefined,
     ...given,
   };
   if (options.perMessageDeflate) {
@@ -120,7 +125,7 @@ export function resolveOptions(given: ServerOptions): ResolvedOptions {
     options.cookie = {
       name: "io",
       path: "/",
-      httpOnly: options.cookie.path !== false,
+      httpOnly: true,
       sameSite: "lax",
       ...options.cookie,
     };
@@ -150,4 +155,39 @@ function numberOrFalse(value: unknown): number | false | undefined {
 
 function within(value: any, least: number, most: number): number | undefined {
   return Number.isInteger(value) && least <= value && value <= most ? value : undefined;
+}
+/** The longest delay of a timer in ms, and the largest limit of a message in bytes. */
+const INT32_MAX = 2 ** 31 - 1;
+
+/**
+ * A delay in ms as timers read it: what is no number from 1 to 2³¹−1 counts as 1.
+ *
+ * @throws TypeError for what cannot become a number
+ */
+export function delay(value: unknown): number {
+  const ms = Number(value);
+  return ms >= 1 && ms <= INT32_MAX ? ms : 1;
+}
+
+/**
+ * What a new session is told, and what it is held to, in numbers: whatever the options hold.
+ *
+ * @throws TypeError for what cannot become a number, or a text
+ */
+export function readSettings(options: ServerOptions) {
+  const { initialPacket } = options;
+  const size = Number(options.maxHttpBufferSize);
+  return {
+    /** In the handshake, or right after it. */
+    told: {
+      pingInterval: delay(options.pingInterval),
+      pingTimeout: delay(options.pingTimeout),
+      /** In bytes; `undefined`: no limit. */
+      maxPayload: Number.isFinite(size) ? size : undefined,
+      initialPacket: initialPacket ? (normalize(initialPacket) as string | Buffer) : undefined,
+    },
+    upgradeTimeout: delay(options.upgradeTimeout),
+    /** Of a WebSocket, in bytes; 0: no limit, as for what 32 bits do not hold. */
+    maxMessage: size > 0 && size <= INT32_MAX ? size : 0,
+  };
 }

@@ -6,16 +6,19 @@ import type { Duplex } from "node:stream";
 import cookie = require("cookie");
 import createDebug = require("debug");
 
+import { askApplication } from "./allow-request";
 import { ErrorCode, errorMessages, type Refusal, refuse } from "./errors";
 import { checkHeaders, headerLines } from "./headers";
-import { respond, serveSession } from "./http";
+import { checkCompression, respond, serveSession } from "./http";
 import { drain, register } from "./inbox";
 import { type Middleware, runMiddlewares, UpgradeResponse } from "./middleware";
 import { engine, hold, NativeOptions } from "./native";
 import {
   type AttachOptions,
   deflateOptions,
+  delay,
   type ResolvedOptions,
+  readSettings,
   resolveOptions,
   type ServerOptions,
 } from "./options";
@@ -87,9 +90,7 @@ export class Server extends EventEmitter {
       this.use(require("cors")(this.opts.cors));
       this.ownMiddlewares = 1;
     }
-    // Wrong values are told here, and not by the first request.
-    void this.opts.transports.indexOf("websocket");
-    if (this.opts.cookie) this.cookieFor("check");
+    this.checkOptions();
     const deflate = deflateOptions(this.opts.perMessageDeflate);
     if (deflate !== null) this._options.setDeflate(deflate);
     this.init();
@@ -99,9 +100,21 @@ export class Server extends EventEmitter {
   private init(): void {
     this.closed = false;
     const { opts } = this;
-    if (!Object.hasOwn(opts, "wsEngine") || opts.transports.indexOf("websocket") === -1) return;
+    if (!Object.hasOwn(opts, "wsEngine") || !this.isEnabled("websocket")) return;
     this.ws?.close();
     this.ws = adoptExternal(new this.opts.wsEngine(externalOptions(opts)));
+  }
+
+  /** Wrong values are told at once, and not by the first request. */
+  private checkOptions(): void {
+    const { transports, cookie, httpCompression, allowRequest } = this.opts;
+    void transports.indexOf("websocket");
+    if (cookie) this.cookieFor("check");
+    checkCompression(httpCompression);
+    if (allowRequest && typeof allowRequest !== "function") {
+      throw new TypeError("allowRequest is not a function");
+    }
+    readSettings(this.opts);
   }
 
   /** Adds a middleware, called with every request and upgrade request of this engine. */
@@ -115,19 +128,21 @@ export class Server extends EventEmitter {
     return engine.generateId();
   }
 
-  /** The transports that a session on `transport` may upgrade to. */
+  /** What sessions on `transport` can be upgraded to, whether it is enabled or not. */
   upgrades(transport: string): string[] {
     if (!this.opts.allowUpgrades || transport !== "polling") return [];
-    return ["websocket", "webtransport"].filter(
-      (name) => this.opts.transports.indexOf(name as "websocket") !== -1,
-    );
+    return ["websocket", "webtransport"];
+  }
+
+  private isEnabled(transport: string | undefined): boolean {
+    return this.opts.transports.indexOf(transport as "polling") !== -1;
   }
 
   /** Serves the requests of `server` whose URL begins with the path. */
   attach(server: HttpServer, options: AttachOptions = {}): void {
     const path = this.pathOf(options);
     this._path = path;
-    const destroyTimeout = options.destroyUpgradeTimeout || 1000;
+    const destroyTimeout = delay(options.destroyUpgradeTimeout || 1000);
     const isOurs = (req: IncomingMessage): req is EngineRequest => {
       const ours = req.url?.startsWith(path) === true;
       if (ours) (req as EngineRequest)._own = true;
@@ -150,7 +165,7 @@ export class Server extends EventEmitter {
       if (isOurs(req)) return this.handleRequest(req, res);
       for (const other of others) other.call(server, req, res);
     });
-    if (this.opts.transports.indexOf("websocket") === -1) return;
+    if (!this.isEnabled("websocket")) return;
     server.on("upgrade", (req: IncomingMessage, socket: Duplex, head: Buffer) => {
       if (isOurs(req)) return this.handleUpgrade(req, socket, head);
       if (options.destroyUpgrade !== false) endLater(socket, destroyTimeout);
@@ -216,10 +231,7 @@ export class Server extends EventEmitter {
   /** Checks a request; the order is that of upstream and visible in its answers. */
   verify(req: EngineRequest, upgrade: boolean): Refusal | null {
     const { transport, sid } = req._query;
-    if (
-      this.opts.transports.indexOf(transport as "polling") === -1 ||
-      transport === "webtransport"
-    ) {
+    if (!this.isEnabled(transport) || transport === "webtransport") {
       return refuse(ErrorCode.UNKNOWN_TRANSPORT, { transport });
     }
     const origin = req.headers.origin;
@@ -269,14 +281,8 @@ export class Server extends EventEmitter {
   ): void {
     const refusal = this.verify(req, upgrade);
     if (refusal !== null || req._query.sid) return done(refusal);
-    const { allowRequest } = this.opts;
-    if (!allowRequest) return done(this.verifyProtocol(req));
-    let called = false;
-    allowRequest(req, (message, success) => {
-      if (called) return;
-      called = true;
-      done(success ? this.verifyProtocol(req) : refuse(ErrorCode.FORBIDDEN, { message }));
-    });
+    if (!this.opts.allowRequest) return done(this.verifyProtocol(req));
+    askApplication(this.opts as any, req, (refused) => done(refused ?? this.verifyProtocol(req)));
   }
 
   private verifyProtocol(req: EngineRequest): Refusal | null {
@@ -318,28 +324,27 @@ export class Server extends EventEmitter {
     }
   }
 
-  /** Has sessions read the options as they are now. */
-  _syncOptions(): void {
-    const { pingInterval, pingTimeout, upgradeTimeout, maxHttpBufferSize: max } = this.opts;
-    // A limit that is no limit for a WebSocket: none, or more than 32 bits hold.
-    const maxMessage = Number.isFinite(max) && max < 2 ** 31 ? max : 0;
-    this._options.set(pingInterval, pingTimeout, upgradeTimeout, maxMessage);
+  /** What sessions are told and held to; those that live are held to it from now on. */
+  _settings() {
+    const { told, upgradeTimeout, maxMessage } = readSettings(this.opts);
+    this._options.set(told.pingInterval, told.pingTimeout, upgradeTimeout, maxMessage);
+    return told;
+  }
+
+  /** The transports that a handshake on `transport` offers, as JSON. */
+  _offer(transport: string): string {
+    return JSON.stringify(this.upgrades(transport).filter((name) => this.isEnabled(name)));
   }
 
   private openRequest(req: EngineRequest, sid: string, transport: "polling" | "websocket") {
-    const { pingInterval, pingTimeout, maxHttpBufferSize: max } = this.opts;
-    this._syncOptions();
     const form = packetForm(req);
     // A script can hold text only.
     if (transport === "polling" && req._query.j !== undefined) form.base64 = true;
     return {
       sid,
       form,
-      upgrades: JSON.stringify(this.upgrades(transport)),
-      pingInterval,
-      pingTimeout,
-      maxPayload: Number.isFinite(max) ? max : undefined,
-      initialPacket: this.opts.initialPacket || undefined,
+      upgrades: this._offer(transport),
+      ...this._settings(),
       external: this.ws !== undefined,
     };
   }
@@ -348,7 +353,7 @@ export class Server extends EventEmitter {
     const id = await this.newId(req);
     if (typeof id !== "string") return this.refuseRequest(req, res, id);
     const initial: Record<string, any> = this.opts.cookie
-      ? { "Set-Cookie": this.cookieFor(id) }
+      ? { "Set-Cookie": [this.cookieFor(id)] }
       : {};
     const request = this.openRequest(req, id, "polling");
     const { handle, body } = engine.openPolling(this._options, request);
@@ -519,15 +524,14 @@ export class Server extends EventEmitter {
   _mayServe() {
     const { opts } = this;
     const has = (event: string) => this.listenerCount(event) > 0;
-    const offers = (transport: string) => opts.transports.indexOf(transport as "polling") !== -1;
     const plain = this.middlewares.length === this.ownMiddlewares && !has("headers");
-    const polling = plain && offers("polling") && !this._watched && isPlain(opts.httpCompression);
-    const websocket = plain && offers("websocket") && !opts.wsEngine && !this.closed;
+    const polling =
+      plain && this.isEnabled("polling") && !this._watched && isPlain(opts.httpCompression);
+    const websocket = plain && this.isEnabled("websocket") && !opts.wsEngine && !this.closed;
     const newcomers =
       !opts.allowRequest &&
       !has("initial_headers") &&
-      this.generateId === Server.prototype.generateId &&
-      isMessage(opts.initialPacket);
+      this.generateId === Server.prototype.generateId;
     return {
       handshakes: polling && newcomers,
       polls: polling,
@@ -618,11 +622,6 @@ export class Server extends EventEmitter {
 /** Whether the compression is one that the native side does: the defaults, and a threshold. */
 function isPlain(compression: any): boolean {
   return typeof compression !== "object" || Object.keys(compression).join() === "threshold";
-}
-
-/** Whether a first message can be sent as it is. */
-function isMessage(packet: any): boolean {
-  return !packet || typeof packet === "string" || Buffer.isBuffer(packet);
 }
 
 function middlewareFailure(): Refusal {
