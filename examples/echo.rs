@@ -9,7 +9,7 @@ use std::error::Error;
 use std::net::Ipv4Addr;
 use std::ops::ControlFlow;
 use std::time::Duration;
-use std::{env, io};
+use std::{env, io, mem};
 
 use socket_io_native::ws::handshake::{self, Refusal, Request};
 use socket_io_native::ws::{Limits, Message, Opcode, Reader, close, frame};
@@ -64,8 +64,8 @@ async fn serve(mut stream: TcpStream) -> io::Result<()> {
 async fn read_head(stream: &mut TcpStream, input: &mut Vec<u8>) -> io::Result<String> {
     loop {
         if let Some(end) = input.windows(4).position(|four| four == b"\r\n\r\n") {
-            let rest = input.split_off(end);
-            let head = std::mem::replace(input, rest[4..].to_vec());
+            let rest = input.split_off(end + 4);
+            let head = mem::replace(input, rest);
             return String::from_utf8(head).map_err(io::Error::other);
         }
         if input.len() >= MAX_HEAD {
