@@ -45,6 +45,7 @@ pub struct EngineConfig {
     ping_timeout_ms: AtomicU64,
     upgrade_timeout_ms: AtomicU64,
     max_message: AtomicU64,
+    deflate: OnceLock<deflate::Options>,
 }
 
 impl Default for EngineConfig {
@@ -54,6 +55,7 @@ impl Default for EngineConfig {
             ping_timeout_ms: AtomicU64::new(PING_TIMEOUT_MS),
             upgrade_timeout_ms: AtomicU64::new(UPGRADE_TIMEOUT_MS),
             max_message: AtomicU64::new(MAX_HTTP_BUFFER_SIZE),
+            deflate: OnceLock::new(),
         }
     }
 }
@@ -65,6 +67,16 @@ impl EngineConfig {
         self.ping_timeout_ms.store(ping_timeout, Relaxed);
         self.upgrade_timeout_ms.store(upgrade_timeout, Relaxed);
         self.max_message.store(max, Relaxed);
+    }
+
+    /// Has compression of WebSocket messages offered from now on. Only the first call counts.
+    pub fn set_deflate(&self, options: deflate::Options) {
+        let _ = self.deflate.set(options);
+    }
+
+    /// The options of compression; none: what clients offer is not looked at.
+    pub fn deflate(&self) -> Option<&deflate::Options> {
+        self.deflate.get()
     }
 
     /// Delay before a ping, in ms.

@@ -1,7 +1,7 @@
 //! A message that arrives in pieces: its payload so far, grown only by bytes that are there.
 
-use super::Error;
 use super::frame::{Opcode, Progress};
+use super::{Error, Limits};
 
 /// The payload so far. Text is checked as it arrives, so a bad message is refused at its first bad
 /// byte and a good one is not read again at its end.
@@ -16,6 +16,8 @@ enum Payload {
 pub(super) struct Assembly {
     payload: Payload,
     fragments: u32,
+    /// Bytes that came so far, if they are compressed.
+    compressed: Option<u64>,
 }
 
 /// The payload of an ended message.
@@ -35,6 +37,27 @@ impl Assembly {
         Self {
             payload,
             fragments: 0,
+            compressed: None,
+        }
+    }
+
+    /// A compressed message without any frame yet.
+    pub fn compressed(opcode: Option<Opcode>) -> Self {
+        Self {
+            compressed: Some(0),
+            ..Self::new(opcode)
+        }
+    }
+
+    /// Whether what comes is to be inflated.
+    pub fn is_compressed(&self) -> bool {
+        self.compressed.is_some()
+    }
+
+    /// Counts bytes that came compressed.
+    pub fn count_compressed(&mut self, bytes: usize) {
+        if let Some(count) = &mut self.compressed {
+            *count += bytes as u64;
         }
     }
 
@@ -54,6 +77,34 @@ impl Assembly {
         }
     }
 
+    /// Adds inflated payload, within the limit of the whole.
+    pub fn push_inflated(&mut self, bytes: &[u8], limits: &Limits) -> Result<(), Error> {
+        let len = self.len() + bytes.len();
+        if limits.max_message > 0 {
+            let most = usize::try_from(limits.max_message).unwrap_or(usize::MAX);
+            if len > most {
+                return Err(Error::MessageTooBig);
+            }
+            self.grow(len, most);
+        }
+        self.push(bytes)
+    }
+
+    /// Makes room for `len` bytes in all. Doubled each time, but never beyond `most`: what is
+    /// allocated for a message is what it may be, and not more.
+    fn grow(&mut self, len: usize, most: usize) {
+        let wanted = |capacity: usize| len.max(most.min(capacity.saturating_mul(2)));
+        match &mut self.payload {
+            Payload::Text(Utf8 { whole, .. }) if len > whole.capacity() => {
+                whole.reserve_exact(wanted(whole.capacity()) - whole.len());
+            }
+            Payload::Binary(held) if len > held.capacity() => {
+                held.reserve_exact(wanted(held.capacity()) - held.len());
+            }
+            _ => {}
+        }
+    }
+
     /// Ends the message.
     pub fn finish(self) -> Result<Assembled, Error> {
         match self.payload {
@@ -64,13 +115,17 @@ impl Assembly {
 
     /// What the next header is checked against.
     pub fn progress(&self) -> Progress {
-        let bytes = match &self.payload {
+        Progress {
+            bytes: self.compressed.unwrap_or(self.len() as u64),
+            fragments: self.fragments,
+        }
+    }
+
+    /// Bytes of payload, inflated ones if it came compressed.
+    pub fn len(&self) -> usize {
+        match &self.payload {
             Payload::Text(text) => text.whole.len() + text.cut.len(),
             Payload::Binary(held) => held.len(),
-        };
-        Progress {
-            bytes: bytes as u64,
-            fragments: self.fragments,
         }
     }
 

@@ -7,7 +7,7 @@ use std::fmt;
 /// JavaScript error; [`Error::description`] gives both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Error {
-    /// RSV1 is set, the bit of a compressed message.
+    /// RSV1 is set, the bit of a compressed message, where none may begin.
     Rsv1,
     /// RSV2 or RSV3 is set, which no extension known here uses.
     Rsv2Or3,
@@ -29,6 +29,8 @@ pub enum Error {
     CloseCode(u16),
     /// Text, or a close reason, that is not UTF-8.
     Utf8,
+    /// A compressed message that cannot be inflated; zlib's word for why.
+    Inflate(&'static str),
 }
 
 impl Error {
@@ -42,7 +44,7 @@ impl Error {
             | Self::ControlLength(_)
             | Self::Unmasked
             | Self::CloseCode(_) => 1002,
-            Self::Utf8 => 1007,
+            Self::Utf8 | Self::Inflate(_) => 1007,
             Self::TooManyFragments => 1008,
             Self::LengthOverflow | Self::MessageTooBig => 1009,
         }
@@ -50,7 +52,7 @@ impl Error {
 
     /// Whether JavaScript shows it as a `RangeError`; otherwise it is an `Error`.
     pub const fn is_range_error(self) -> bool {
-        !matches!(self, Self::Utf8)
+        !matches!(self, Self::Utf8 | Self::Inflate(_))
     }
 
     /// The message of the description given to `close` listeners, e.g.
@@ -81,6 +83,7 @@ impl fmt::Display for Error {
                 f.write_str("Unsupported WebSocket frame: payload length > 2^53 - 1")
             }
             Self::MessageTooBig => f.write_str("Max payload size exceeded"),
+            Self::Inflate(reason) => f.write_str(reason),
             Self::TooManyFragments => f.write_str("Too many message fragments"),
         }
     }
@@ -134,6 +137,11 @@ mod tests {
                 Error::Utf8,
                 1007,
                 "Error: Invalid WebSocket frame: invalid UTF-8 sequence",
+            ),
+            (
+                Error::Inflate("invalid block type"),
+                1007,
+                "Error: invalid block type",
             ),
             (
                 Error::TooManyFragments,

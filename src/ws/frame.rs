@@ -49,6 +49,11 @@ pub const fn header(opcode: Opcode, len: usize) -> ([u8; 10], usize) {
     encode(FIN | opcode as u8, len as u64)
 }
 
+/// [`header`] for a compressed message: RSV1 is set, RFC 7692 §6.
+pub const fn compressed_header(opcode: Opcode, len: usize) -> ([u8; 10], usize) {
+    encode(FIN | RSV1 | opcode as u8, len as u64)
+}
+
 /// A header with the given first byte and the shortest form of the length.
 const fn encode(first: u8, len: u64) -> ([u8; 10], usize) {
     let [a, b, c, d, e, f, g, h] = len.to_be_bytes();
@@ -66,6 +71,8 @@ pub(super) struct Header {
     pub opcode: Option<Opcode>,
     /// Whether the message ends with this frame.
     pub fin: bool,
+    /// Whether a compressed message begins.
+    pub compressed: bool,
     /// Payload length in bytes.
     pub len: u64,
     /// Key of the mask.
@@ -75,7 +82,7 @@ pub(super) struct Header {
 /// What earlier frames brought of a message that has not ended.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Progress {
-    /// Payload bytes.
+    /// Payload bytes, as they came.
     pub bytes: u64,
     /// Frames; 0: there is no such message.
     pub fragments: u32,
@@ -83,12 +90,13 @@ pub(super) struct Progress {
 
 /// Reads a header from the beginning of `bytes`, with its size in bytes; `None`: more are needed.
 ///
-/// Everything is refused as soon as the bytes that show it are there, so the order of the checks
+/// `compression`: whether messages may be compressed. Everything is refused as soon as the bytes that show it are there, so the order of the checks
 /// is the order of the bytes, and a message too large is refused before any of its data.
 pub(super) fn decode(
     bytes: &[u8],
     so_far: Progress,
     limits: &Limits,
+    compression: bool,
 ) -> Result<Option<(Header, usize)>, Error> {
     let &[first, second, ref rest @ ..] = bytes else {
         return Ok(None);
@@ -96,13 +104,16 @@ pub(super) fn decode(
     if first & RSV2_AND_3 != 0 {
         return Err(Error::Rsv2Or3);
     }
-    if first & RSV1 != 0 {
+    let compressed = first & RSV1 != 0;
+    if compressed && !compression {
         return Err(Error::Rsv1);
     }
     let fin = first & FIN != 0;
     let short = second & !MASKED;
     let inside = so_far.fragments > 0;
     let opcode = match first & 0x0f {
+        // Said once for a message, with its first frame.
+        0 if compressed => return Err(Error::Rsv1),
         0 if inside => None,
         1 if !inside => Some(Opcode::Text),
         2 if !inside => Some(Opcode::Binary),
@@ -115,6 +126,9 @@ pub(super) fn decode(
     if control {
         if !fin {
             return Err(Error::FragmentedControl);
+        }
+        if compressed {
+            return Err(Error::Rsv1);
         }
         let half_a_code = opcode == Some(Opcode::Close) && short == 1;
         if usize::from(short) > MAX_CONTROL || half_a_code {
@@ -153,6 +167,7 @@ pub(super) fn decode(
         let header = Header {
             opcode,
             fin,
+            compressed,
             len,
             mask,
         };
@@ -236,7 +251,7 @@ mod tests {
     }
 
     fn decode_alone(bytes: &[u8]) -> Result<Option<(Header, usize)>, Error> {
-        decode(bytes, Progress::default(), &Limits::default())
+        decode(bytes, Progress::default(), &Limits::default(), false)
     }
 
     #[test]
@@ -257,6 +272,7 @@ mod tests {
             let header = Header {
                 opcode: Some(Opcode::Binary),
                 fin: true,
+                compressed: false,
                 len,
                 mask: [1, 2, 3, 4],
             };
@@ -276,6 +292,12 @@ mod tests {
         assert_eq!(decode_alone(&[0x09, 0x7f]), Err(Error::FragmentedControl));
         assert_eq!(decode_alone(&[0x89, 0x7f]), Err(Error::ControlLength(127)));
         assert_eq!(decode_alone(&[0x88, 0x01]), Err(Error::ControlLength(1)));
+        let compressible =
+            |bytes: &[u8]| decode(bytes, Progress::default(), &Limits::default(), true);
+        assert_eq!(compressible(&[0x43, 0x7f]), Err(Error::Opcode(3)));
+        assert_eq!(compressible(&[0x40, 0x7f]), Err(Error::Rsv1));
+        assert_eq!(compressible(&[0x49, 0x7f]), Err(Error::FragmentedControl));
+        assert_eq!(compressible(&[0xc9, 0x7f]), Err(Error::Rsv1));
         let too_long = [0x81, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
         assert_eq!(decode_alone(&too_long), Err(Error::Unmasked));
     }

@@ -40,6 +40,9 @@ pub enum Refusal {
     Version,
     /// The subprotocols are not a list of distinct tokens.
     Protocol,
+    /// The extensions, or the parameters of compression, are not as they should be. Never from
+    /// [`check`]: [`deflate::negotiate`](super::deflate::negotiate) is asked after it.
+    Extensions,
     /// The engine has been closed. Never from [`check`]: asked after it.
     Closed,
 }
@@ -60,6 +63,7 @@ impl Refusal {
             Self::Key => "Missing or invalid Sec-WebSocket-Key header",
             Self::Version => "Missing or invalid Sec-WebSocket-Version header",
             Self::Protocol => "Invalid Sec-WebSocket-Protocol header",
+            Self::Extensions => "Invalid or unacceptable Sec-WebSocket-Extensions header",
             Self::Closed => "Service Unavailable",
         }
     }
@@ -162,7 +166,7 @@ fn first_protocol(list: &str) -> Option<&str> {
 }
 
 /// Whether the byte may stand in a token, RFC 9110 §5.6.2.
-const fn is_token_byte(byte: u8) -> bool {
+pub(super) const fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(
             byte,

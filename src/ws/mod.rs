@@ -5,9 +5,20 @@
 //!
 //! Bytes in: [`handshake::check`], then [`Reader::feed`]. Bytes out: [`handshake::response_head`],
 //! [`frame::write_header`], [`close`].
+//!
+//! With compression (RFC 7692): [`deflate::negotiate`] after the check; its
+//! [`response`](deflate::Agreement::response) is the value of `Sec-WebSocket-Extensions` in the
+//! answer, its [`parameters`](deflate::Agreement::parameters) make the connection's two halves,
+//! which share the [`deflate::Pool`] of their thread:
+//!
+//! - an [`deflate::Inflater`], lent to [`Reader::feed_with`] with each chunk;
+//! - a [`deflate::Deflater`], whose [`write`](deflate::Deflater::write) appends the frame of a
+//!   text or binary message. Control frames are written as ever.
 
 pub mod close;
+pub mod deflate;
 pub mod error;
+pub mod extensions;
 pub mod frame;
 pub mod handshake;
 pub mod reader;

@@ -8,6 +8,7 @@ use std::mem;
 use std::ops::ControlFlow;
 
 use super::assembly::{Assembled, Assembly};
+use super::deflate::Inflater;
 use super::frame::{Header, MAX_CLIENT_HEADER, Opcode, Progress, decode, unmask};
 use super::{Error, close};
 use crate::config;
@@ -16,6 +17,7 @@ use crate::config;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Largest data message over all its fragments, in bytes; 0 is unlimited. Default 1,000,000.
+    /// Of a compressed message, both forms are limited.
     pub max_message: u64,
     /// Fragments of one message, empty ones included; at least 1. Default 16,384.
     pub max_fragments: u32,
@@ -97,6 +99,21 @@ impl Reader {
         &mut self,
         chunk: &mut [u8],
         limits: &Limits,
+        on: impl FnMut(Message<'_>) -> ControlFlow<()>,
+    ) -> Result<(), Error> {
+        self.feed_with(chunk, limits, None, on)
+    }
+
+    /// [`Reader::feed`] where compression may have been agreed on; then the connection's inflater
+    /// has to come with every chunk.
+    ///
+    /// # Errors
+    /// The first violation by the peer. The messages before it have been delivered.
+    pub fn feed_with(
+        &mut self,
+        chunk: &mut [u8],
+        limits: &Limits,
+        inflater: Option<&mut Inflater>,
         mut on: impl FnMut(Message<'_>) -> ControlFlow<()>,
     ) -> Result<(), Error> {
         let mut partial = match mem::replace(&mut self.state, State::Ended) {
@@ -105,7 +122,7 @@ impl Reader {
             State::Ended => return Ok(()),
         };
         // `Ended` stays unless reading is to go on.
-        if read(&mut partial, chunk, limits, &mut on)?.is_continue() {
+        if read(&mut partial, chunk, limits, inflater, &mut on)?.is_continue() {
             self.state = match partial {
                 Some(partial) if !partial.is_empty() => State::Partial(partial),
                 _ => State::Idle,
@@ -124,7 +141,8 @@ impl Reader {
         matches!(self.state, State::Ended)
     }
 
-    /// Bytes allocated for what is unfinished: a constant and at most about twice what was fed.
+    /// Bytes allocated for what is unfinished: a constant and at most about twice what was fed, or
+    /// what it was inflated to.
     pub fn allocated(&self) -> usize {
         match &self.state {
             State::Partial(partial) => partial.allocated(),
@@ -174,10 +192,11 @@ fn read(
     partial: &mut Option<Box<Partial>>,
     mut rest: &mut [u8],
     limits: &Limits,
+    mut inflater: Option<&mut Inflater>,
     on: &mut impl FnMut(Message<'_>) -> ControlFlow<()>,
 ) -> Result<ControlFlow<()>, Error> {
     while !rest.is_empty() {
-        let Some(mut frame) = next_frame(partial, &mut rest, limits)? else {
+        let Some(mut frame) = next_frame(partial, &mut rest, limits, inflater.is_some())? else {
             break;
         };
         if rest.is_empty() && frame.remaining > 0 {
@@ -188,9 +207,16 @@ fn read(
         let begins = frame.remaining == frame.header.len;
         let bytes = frame.take(&mut rest);
         let whole = begins && frame.remaining == 0 && frame.header.fin;
-        let flow = match frame.header.opcode {
-            Some(opcode) if whole => deliver(opcode, bytes, on)?,
-            _ => keep(partial.get_or_insert_default(), frame, bytes, begins, on)?,
+        let flow = match (frame.header.opcode, &mut inflater) {
+            (Some(opcode), Some(inflater)) if whole && frame.header.compressed => {
+                inflate(inflater, opcode, bytes, limits, on)?
+            }
+            (Some(opcode), _) if whole => deliver(opcode, bytes, on)?,
+            (_, inflater) => {
+                let partial = partial.get_or_insert_default();
+                let inflater = inflater.as_deref_mut();
+                keep(partial, frame, bytes, begins, limits, inflater, on)?
+            }
         };
         if flow.is_break() {
             return Ok(flow);
@@ -205,6 +231,7 @@ fn next_frame(
     partial: &mut Option<Box<Partial>>,
     rest: &mut &mut [u8],
     limits: &Limits,
+    compression: bool,
 ) -> Result<Option<Frame>, Error> {
     let mut so_far = Progress::default();
     let mut cut = None;
@@ -216,11 +243,11 @@ fn next_frame(
         cut = Some(mem::take(&mut partial.header)).filter(|held| !held.is_empty());
     }
     let (decoded, held) = match &mut cut {
-        None => (decode(rest, so_far, limits)?, 0),
+        None => (decode(rest, so_far, limits, compression)?, 0),
         Some(cut) => {
             let held = cut.len();
             cut.extend(rest.iter().take(MAX_CLIENT_HEADER - held));
-            (decode(cut, so_far, limits)?, held)
+            (decode(cut, so_far, limits, compression)?, held)
         }
     };
     if let Some((header, size)) = decoded {
@@ -237,19 +264,38 @@ fn keep(
     frame: Frame,
     bytes: &[u8],
     begins: bool,
+    limits: &Limits,
+    inflater: Option<&mut Inflater>,
     on: &mut impl FnMut(Message<'_>) -> ControlFlow<()>,
 ) -> Result<ControlFlow<()>, Error> {
-    let Header { opcode, fin, .. } = frame.header;
+    let Header {
+        opcode,
+        fin,
+        compressed,
+        ..
+    } = frame.header;
     let ends = frame.remaining == 0;
     let control = opcode.filter(|opcode| opcode.is_control());
     if control.is_some() {
         partial.control.extend_from_slice(bytes);
     } else {
-        let message = partial.message.get_or_insert_with(|| Assembly::new(opcode));
+        let new = match compressed {
+            true => Assembly::compressed,
+            false => Assembly::new,
+        };
+        let message = partial.message.get_or_insert_with(|| new(opcode));
         if begins {
             message.begin_fragment();
         }
-        message.push(bytes)?;
+        match inflater.filter(|_| message.is_compressed()) {
+            Some(inflater) => {
+                message.count_compressed(bytes.len());
+                inflater.inflate(bytes, ends && fin, |piece, _| {
+                    message.push_inflated(piece, limits)
+                })?;
+            }
+            None => message.push(bytes)?,
+        }
     }
     if !ends {
         partial.frame = Some(frame);
@@ -258,11 +304,45 @@ fn keep(
     if let Some(opcode) = control {
         return deliver(opcode, &mem::take(&mut partial.control), on);
     }
-    match partial.message.take_if(|_| fin).map(Assembly::finish) {
+    match partial.message.take_if(|_| fin) {
         None => Ok(ControlFlow::Continue(())),
-        Some(Ok(Assembled::Text(text))) => Ok(on(Message::Text(&text))),
-        Some(Ok(Assembled::Binary(bytes))) => Ok(on(Message::Binary(&bytes))),
-        Some(Err(error)) => Err(error),
+        Some(message) => finish(message, on),
+    }
+}
+
+/// Hands over a message that has ended.
+fn finish(
+    message: Assembly,
+    on: &mut impl FnMut(Message<'_>) -> ControlFlow<()>,
+) -> Result<ControlFlow<()>, Error> {
+    Ok(match message.finish()? {
+        Assembled::Text(text) => on(Message::Text(&text)),
+        Assembled::Binary(bytes) => on(Message::Binary(&bytes)),
+    })
+}
+
+/// Inflates a message that lies whole in its chunk; a short one is lent from where it was inflated
+/// to.
+fn inflate(
+    inflater: &mut Inflater,
+    opcode: Opcode,
+    bytes: &[u8],
+    limits: &Limits,
+    on: &mut impl FnMut(Message<'_>) -> ControlFlow<()>,
+) -> Result<ControlFlow<()>, Error> {
+    let mut message = Assembly::compressed(Some(opcode));
+    let mut delivered = None;
+    inflater.inflate(bytes, true, |piece, last| {
+        let short = limits.max_message == 0 || piece.len() as u64 <= limits.max_message;
+        if last && short && message.len() == 0 {
+            delivered = Some(deliver(opcode, piece, on)?);
+            return Ok(());
+        }
+        message.push_inflated(piece, limits)
+    })?;
+    match delivered {
+        Some(flow) => Ok(flow),
+        None => finish(message, on),
     }
 }
 

@@ -1,0 +1,80 @@
+//! permessage-deflate, RFC 7692, server side: what is agreed on in the handshake, and messages
+//! compressed and inflated accordingly.
+//!
+//! A context is what zlib remembers of earlier messages, some hundred KiB to compress with and
+//! some fifty to inflate. Where the peers agreed to take none over, contexts come from the
+//! [`Pool`] of the thread for the time of one message; otherwise a connection makes its own when
+//! the first message wants it.
+
+mod deflater;
+mod inflater;
+mod negotiation;
+mod pool;
+
+pub use deflater::{Deflater, Kind};
+pub use inflater::Inflater;
+pub use negotiation::{Agreement, Bits, Options, negotiate};
+pub use pool::Pool;
+
+#[cfg(test)]
+mod tests;
+
+/// What ends the compressed data of every message, and is left out of it (RFC 7692 §7.2.1).
+const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
+
+/// What both sides have agreed on. The defaults are those of an answer without parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parameters {
+    /// Whether the server's messages may refer to earlier ones.
+    pub server_takeover: bool,
+    /// Whether the client's messages may.
+    pub client_takeover: bool,
+    /// How far back the server's messages may refer, as a power of two: 8 to 15.
+    pub server_window_bits: u8,
+    /// How far the client's may.
+    pub client_window_bits: u8,
+}
+
+impl Default for Parameters {
+    fn default() -> Self {
+        Self {
+            server_takeover: true,
+            client_takeover: true,
+            server_window_bits: MAX_WINDOW_BITS,
+            client_window_bits: MAX_WINDOW_BITS,
+        }
+    }
+}
+
+/// How the server compresses; the client need not know.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Compression {
+    /// From 0 (stored) to 9 (smallest). Default 6.
+    pub level: u8,
+    /// An upper limit for the window beside the agreed one, as a power of two. Default 15.
+    pub window_bits: u8,
+    /// Shorter messages, in bytes, are sent as they are if the server takes no context over.
+    /// Not a number: so are all. Default 1024.
+    pub threshold: f64,
+}
+
+impl Default for Compression {
+    fn default() -> Self {
+        Self {
+            level: 6,
+            window_bits: MAX_WINDOW_BITS,
+            threshold: 1024.0,
+        }
+    }
+}
+
+/// The largest window, 32 KiB.
+const MAX_WINDOW_BITS: u8 = 15;
+/// The smallest window that zlib works with. Its compressor looks back at most 250 bytes in it, so
+/// that it serves a client that asked for 8 bits too.
+const MIN_WINDOW_BITS: u8 = 9;
+
+/// The window that zlib works with for an agreed one.
+fn zlib_window(bits: u8) -> u8 {
+    bits.clamp(MIN_WINDOW_BITS, MAX_WINDOW_BITS)
+}
