@@ -1,6 +1,9 @@
 //! Every option, default and limit of the native side, in one place.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use crate::ws::deflate;
 
 /// Delay before each server ping, in ms, unless the application says otherwise.
 pub const PING_INTERVAL_MS: u64 = 25_000;

@@ -395,6 +395,7 @@ async fn a_stream_that_javascript_pumps() {
         inbox: env.clone(),
         head: head.into(),
         response: RESPONSE.into(),
+        deflate: None,
         first: vec![],
     });
     let feed = |bytes: &[u8]| runtime().send_all(|| Command::Feed(stream, bytes.into()));

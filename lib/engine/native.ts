@@ -1,5 +1,5 @@
 /** The native engine of this environment: its calls, and the tick's flush. */
-import type { Connection, Engine, EngineOptions } from "../../binding";
+import type { Connection, DeflateOptions, Engine, EngineOptions } from "../../binding";
 
 const binding: typeof import("../../binding") = require("../../binding.js");
 
@@ -43,7 +43,7 @@ export const engine: Engine = new binding.Engine(() => onwake());
 export const calls = {} as Calls;
 engine.defineCalls(calls);
 
-export type { Connection };
+export type { Connection, DeflateOptions };
 export type NativeOptions = EngineOptions;
 export const NativeOptions = binding.EngineOptions;
 

@@ -2,6 +2,7 @@
 import type { IncomingMessage } from "node:http";
 import type { CookieSerializeOptions } from "cookie";
 import type { CorsOptions, CorsOptionsDelegate } from "cors";
+import type { DeflateOptions } from "./native";
 
 /** Names of transports. */
 export type TransportName = "polling" | "websocket" | "webtransport";
@@ -25,8 +26,8 @@ export interface ServerOptions {
   transports?: TransportName[];
   /** Whether clients are told that they may upgrade. @default true */
   allowUpgrades?: boolean;
-  /** Compression of WebSocket messages. @default false */
-  perMessageDeflate?: boolean | object;
+  /** Compression of WebSocket messages, RFC 7692. @default false */
+  perMessageDeflate?: boolean | PerMessageDeflateOptions;
   /** Compression of polling answers. @default { threshold: 1024 } */
   httpCompression?: boolean | object;
   /** A WebSocket server class to use instead of the native one. */
@@ -39,6 +40,31 @@ export interface ServerOptions {
   cors?: CorsOptions | CorsOptionsDelegate;
   /** Whether clients of protocol 3 are served. @default false */
   allowEIO3?: boolean;
+}
+
+/**
+ * Options of WebSocket compression; `true` stands for none of them. Messages are compressed on the
+ * engine's own threads: of the options of zlib only the level and the window matter, and
+ * `concurrencyLimit`, `chunkSize`, `memLevel`, `strategy` and `zlibInflateOptions` are taken
+ * without effect.
+ */
+export interface PerMessageDeflateOptions {
+  /** The server remembers nothing between messages: slower, and less memory for each client. */
+  serverNoContextTakeover?: boolean;
+  /** The client has to do so. */
+  clientNoContextTakeover?: boolean;
+  /** The server's window as a power of two, 8 to 15; `false` refuses clients that limit it. */
+  serverMaxWindowBits?: number | boolean;
+  /** The client's window; a number refuses clients that cannot be told, `false` tells none. */
+  clientMaxWindowBits?: number | boolean;
+  /** Shorter messages, in bytes, are not compressed; only without takeover. @default 1024 */
+  threshold?: number;
+  /** @default { level: 6, windowBits: 15 } */
+  zlibDeflateOptions?: object;
+  /** Without effect. */
+  zlibInflateOptions?: object;
+  /** Without effect. */
+  concurrencyLimit?: number;
 }
 
 /** Options of {@link Server.attach}. */
@@ -84,6 +110,9 @@ export function resolveOptions(given: ServerOptions): ResolvedOptions {
     allowEIO3: false,
     ...given,
   };
+  if (options.perMessageDeflate) {
+    options.perMessageDeflate = { threshold: 1024, ...options.perMessageDeflate };
+  }
   if (options.cookie) {
     options.cookie = {
       name: "io",
@@ -94,4 +123,28 @@ export function resolveOptions(given: ServerOptions): ResolvedOptions {
     };
   }
   return options;
+}
+
+/** What the native engine is told of `perMessageDeflate`; null if it is off. */
+export function deflateOptions(given: any): DeflateOptions | null {
+  if (!given) return null;
+  const { serverNoContextTakeover: server, threshold, zlibDeflateOptions } = given;
+  const { level, windowBits } = zlibDeflateOptions ?? {};
+  return {
+    serverNoContextTakeover: server === false ? false : server ? true : undefined,
+    clientNoContextTakeover: Boolean(given.clientNoContextTakeover),
+    serverMaxWindowBits: numberOrFalse(given.serverMaxWindowBits),
+    clientMaxWindowBits: numberOrFalse(given.clientMaxWindowBits),
+    threshold: threshold === undefined ? 1024 : Number(threshold),
+    level: isWithin(level, 0, 9) ? level : 6,
+    windowBits: isWithin(windowBits, 8, 15) ? windowBits : 15,
+  };
+}
+
+function numberOrFalse(value: unknown): number | false | undefined {
+  return typeof value === "number" || value === false ? value : undefined;
+}
+
+function isWithin(value: unknown, least: number, most: number): boolean {
+  return Number.isInteger(value) && least <= (value as number) && (value as number) <= most;
 }

@@ -14,6 +14,7 @@ import { type Middleware, runMiddlewares, UpgradeResponse } from "./middleware";
 import { engine, hold, NativeOptions } from "./native";
 import {
   type AttachOptions,
+  deflateOptions,
   type ResolvedOptions,
   resolveOptions,
   type ServerOptions,
@@ -67,6 +68,8 @@ export class Server extends EventEmitter {
     // Wrong values are told here, and not by the first request.
     void this.opts.transports.indexOf("websocket");
     if (this.opts.cookie) this.cookieFor("check");
+    const deflate = deflateOptions(this.opts.perMessageDeflate);
+    if (deflate !== null) this.native.setDeflate(deflate);
   }
 
   /** Adds a middleware, called with every request and upgrade request of this engine. */
@@ -325,6 +328,7 @@ export class Server extends EventEmitter {
     if (session !== undefined) {
       return acceptUpgrade(
         granted.upgrade,
+        this.native,
         this.closed,
         () => this.upgradeHeaders(granted, false),
         {
@@ -345,14 +349,18 @@ export class Server extends EventEmitter {
     const { upgrade } = granted;
     const { req } = upgrade;
     if (req._query.transport !== "websocket") {
-      return acceptUpgrade(upgrade, this.closed, () => this.upgradeHeaders(granted, false), {
-        attach: (connection) => engine.turnAway(connection),
-      });
+      return acceptUpgrade(
+        upgrade,
+        this.native,
+        this.closed,
+        () => this.upgradeHeaders(granted, false),
+        { attach: (connection) => engine.turnAway(connection) },
+      );
     }
     const id = await this.newId(req);
     if (typeof id !== "string") return this.refuseUpgrade(upgrade, id);
     let handle = 0;
-    acceptUpgrade(upgrade, this.closed, () => this.upgradeHeaders(granted, true), {
+    acceptUpgrade(upgrade, this.native, this.closed, () => this.upgradeHeaders(granted, true), {
       attach: (connection) => {
         const request = this.openRequest(id, "websocket");
         handle = engine.openWebSocket(this.native, request, connection);

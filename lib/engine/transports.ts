@@ -1,6 +1,7 @@
 /** The transport of a session as applications see it: `socket.conn.transport`. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { LeanEmitter } from "./emitter";
+import type { ServerOptions } from "./options";
 import type { Socket } from "./socket";
 
 /** A request that waits for packets. */
@@ -85,6 +86,11 @@ export class WebSocket extends Transport {
 
   get writable(): boolean {
     return this.conn._isWritable();
+  }
+
+  /** The options of compression. */
+  get perMessageDeflate(): ServerOptions["perMessageDeflate"] {
+    return this.conn.server.opts.perMessageDeflate;
   }
 
   /** Stands for the object of a WebSocket library. */

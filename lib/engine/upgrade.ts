@@ -2,7 +2,7 @@
 import { type Server as NetServer, Socket as NetSocket } from "node:net";
 import type { Duplex } from "node:stream";
 import { forgetStream, registerStream, setAdoptedEnd } from "./inbox";
-import { type Connection, engine, hold } from "./native";
+import { type Connection, engine, hold, type NativeOptions } from "./native";
 import type { EngineRequest } from "./request";
 
 /** An upgrade request as Node gives it. */
@@ -42,6 +42,7 @@ const UNAVAILABLE =
 /** Answers a request with 101 and hands its connection over; or refuses it. */
 export function acceptUpgrade(
   upgrade: UpgradeRequest,
+  options: NativeOptions,
   closed: boolean,
   headerLines: () => string[] | null,
   acceptor: Acceptor,
@@ -49,10 +50,12 @@ export function acceptUpgrade(
   const { req, socket } = upgrade;
   const { headers } = req;
   const checked = engine.checkUpgrade(
+    options,
     headers.upgrade,
     headers["sec-websocket-key"],
     headers["sec-websocket-version"] as string | undefined,
     headers["sec-websocket-protocol"],
+    headers["sec-websocket-extensions"],
   );
   const refusal = checked.refusal ?? (closed ? UNAVAILABLE : null);
   if (refusal !== null) {
@@ -70,6 +73,9 @@ export function acceptUpgrade(
     `Sec-WebSocket-Accept: ${checked.accept}`,
   ];
   if (checked.protocol != null) lines.push(`Sec-WebSocket-Protocol: ${checked.protocol}`);
+  if (checked.extensions != null) {
+    lines.push(`Sec-WebSocket-Extensions: ${checked.extensions}`);
+  }
   const more = headerLines();
   if (more === null) return;
   const response = `${[...lines, ...more].join("\r\n")}\r\n\r\n`;
@@ -90,7 +96,7 @@ function handOver(upgrade: UpgradeRequest, response: string, acceptor: Acceptor)
   if (fd === null) return pump(upgrade, response, acceptor);
   // The one that accepted it, which counts it; `server` may name another.
   const server: NetServer | undefined = (socket as any)._server ?? undefined;
-  const connection = { stream: ownerNumber(server), fd, head: pending(upgrade), response };
+  const connection = { stream: ownerNumber(server), fd, ...what(upgrade, response) };
   if (!attach(acceptor, connection)) {
     socket.destroy();
     return;
@@ -112,6 +118,12 @@ function attach(acceptor: Acceptor, connection: Connection): boolean {
   }
   hold();
   return true;
+}
+
+/** What the engine is told of a connection, however it gets its bytes. */
+function what(upgrade: UpgradeRequest, response: string) {
+  const extensions = upgrade.req.headers["sec-websocket-extensions"];
+  return { head: pending(upgrade), response, extensions };
 }
 
 /** What has been received and not been read: it comes with the request, or after it. */
@@ -187,7 +199,7 @@ function pump(upgrade: UpgradeRequest, response: string, acceptor: Acceptor): vo
     },
   });
   const finish = () => engine.feed(stream, Buffer.alloc(0));
-  if (!attach(acceptor, { stream, head: pending(upgrade), response })) {
+  if (!attach(acceptor, { stream, ...what(upgrade, response) })) {
     forgetStream(stream);
     socket.destroy();
     return;

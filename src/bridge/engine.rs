@@ -22,6 +22,7 @@ use crate::net::peer::Peer;
 use crate::net::runtime::{self, runtime};
 use crate::net::worker::{Attach, Command, Source};
 use crate::ws;
+use crate::ws::deflate::{self, Bits, Compression, Parameters, negotiate};
 
 /// Lower numbers are for adopted sockets: there JavaScript names the server they came from.
 const FIRST_STREAM: u32 = 1 << 16;
@@ -59,6 +60,52 @@ impl EngineOptions {
             upgrade_timeout as u64,
             max_message as u64,
         );
+    }
+
+    /// Has WebSocket messages compressed with clients that offer it. For new connections, and once.
+    #[napi]
+    pub fn set_deflate(&self, options: DeflateOptions) {
+        self.0.set_deflate(options.into());
+    }
+}
+
+/// The options of compression. Those that are absent: as the client wants.
+#[napi(object)]
+pub struct DeflateOptions {
+    /// The server takes no context over; `false`: clients may not want that.
+    pub server_no_context_takeover: Option<bool>,
+    /// The client may take none over.
+    pub client_no_context_takeover: bool,
+    /// The server's window, as a power of two; `false`: clients may not limit it.
+    pub server_max_window_bits: Option<Either<bool, f64>>,
+    /// The client's window; `false`: what it says of it is not answered.
+    pub client_max_window_bits: Option<Either<bool, f64>>,
+    /// Length from which messages are compressed where no context is taken over, in bytes.
+    pub threshold: f64,
+    /// 0 to 9.
+    pub level: u32,
+    /// An upper limit for the server's window.
+    pub window_bits: u32,
+}
+
+impl From<DeflateOptions> for deflate::Options {
+    fn from(options: DeflateOptions) -> Self {
+        let bits = |bits| match bits {
+            Some(Either::A(false)) => Bits::Unsaid,
+            Some(Either::B(bits)) => Bits::Exactly(bits),
+            Some(Either::A(true)) | None => Bits::Any,
+        };
+        Self {
+            server_no_context_takeover: options.server_no_context_takeover,
+            client_no_context_takeover: options.client_no_context_takeover,
+            server_max_window_bits: bits(options.server_max_window_bits),
+            client_max_window_bits: bits(options.client_max_window_bits),
+            compression: Compression {
+                level: u8::try_from(options.level).unwrap_or(u8::MAX),
+                window_bits: u8::try_from(options.window_bits).unwrap_or(u8::MAX),
+                threshold: options.threshold,
+            },
+        }
     }
 }
 
@@ -137,6 +184,8 @@ pub struct Connection {
     pub head: Buffer,
     /// The 101 response.
     pub response: String,
+    /// `Sec-WebSocket-Extensions` of the request.
+    pub extensions: Option<String>,
 }
 
 impl Connection {
@@ -157,6 +206,13 @@ impl Connection {
         }
     }
 
+    /// What the response says about compression.
+    fn deflate(&self, peer: Option<&Arc<Peer>>) -> Option<(Parameters, Compression)> {
+        let options = peer?.config.deflate()?;
+        let agreement = negotiate(self.extensions.as_deref(), options).ok()??;
+        Some((agreement.parameters, options.compression))
+    }
+
     fn attach(
         self,
         source: Source,
@@ -166,6 +222,7 @@ impl Connection {
         first: Vec<Outgoing>,
     ) {
         runtime().attach(Attach {
+            deflate: self.deflate(peer.as_ref()),
             peer,
             role,
             source,
@@ -187,6 +244,8 @@ pub struct UpgradeCheck {
     pub accept: Option<String>,
     /// `Sec-WebSocket-Protocol`.
     pub protocol: Option<String>,
+    /// `Sec-WebSocket-Extensions`.
+    pub extensions: Option<String>,
 }
 
 /// Counters of the process.
@@ -343,10 +402,12 @@ impl Engine {
     #[napi]
     pub fn check_upgrade(
         &self,
+        options: &EngineOptions,
         upgrade: Option<String>,
         key: Option<String>,
         version: Option<String>,
         protocol: Option<String>,
+        extensions: Option<String>,
     ) -> UpgradeCheck {
         let request = ws::handshake::Request {
             upgrade: upgrade.as_deref(),
@@ -354,16 +415,25 @@ impl Engine {
             version: version.as_deref(),
             protocol: protocol.as_deref(),
         };
-        match ws::handshake::check(&request) {
-            Ok(accepted) => UpgradeCheck {
+        let checked = ws::handshake::check(&request).and_then(|accepted| {
+            let agreement = match options.0.deflate() {
+                Some(options) => negotiate(extensions.as_deref(), options)?,
+                None => None,
+            };
+            Ok((accepted, agreement))
+        });
+        match checked {
+            Ok((accepted, agreement)) => UpgradeCheck {
                 refusal: None,
                 accept: Some(accepted.accept),
                 protocol: accepted.protocol.map(Into::into),
+                extensions: agreement.map(|agreement| agreement.response),
             },
             Err(refusal) => UpgradeCheck {
                 refusal: Some(refusal.response()),
                 accept: None,
                 protocol: None,
+                extensions: None,
             },
         }
     }

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::broadcast::Broadcast;
 use super::carrier::Carrier;
 use super::entry::Effects;
 use super::handle::Handle;
@@ -16,9 +17,6 @@ use crate::config::EngineConfig;
 use crate::eio::packet::{Packet, Type};
 use crate::eio::session::Session;
 use crate::ws::frame::Opcode;
-
-/// Frames of broadcasts from this length on are shared between connections, not copied.
-const SHARED_BYTES: usize = 16 << 10;
 
 impl Local {
     /// Does what is asked.
@@ -86,7 +84,6 @@ impl Local {
 
     fn carry_out(self: &Rc<Self>, bytes: &[u8]) {
         self.run.set(self.run.get() + 1);
-        let mut frame = Vec::new();
         for op in ops::Reader::new(bytes) {
             match op {
                 Op::Text {
@@ -122,17 +119,15 @@ impl Local {
                     binary,
                     data,
                 } => {
-                    build_frame(&mut frame, binary, data);
-                    let shared: Option<Arc<[u8]>> =
-                        (frame.len() >= SHARED_BYTES).then(|| frame.as_slice().into());
+                    let mut broadcast = Broadcast::new(binary, data);
                     for raw in handles.chunks_exact(4) {
                         let raw = u32::from_le_bytes([raw[0], raw[1], raw[2], raw[3]]);
-                        self.deliver(raw, flags, binary, data, |link| match &shared {
-                            Some(frame) => link.share(self, frame),
-                            None => link.append(self, &[&frame]),
+                        self.deliver(raw, flags, binary, data, |link| {
+                            broadcast.queue(self, link);
                         });
                         self.settle_if_much();
                     }
+                    broadcast.end(self);
                 }
             }
             self.settle_if_much();
@@ -152,9 +147,9 @@ impl Local {
     fn send(self: &Rc<Self>, handle: u32, flags: u8, binary: bool, data: &[u8]) {
         self.deliver(handle, flags, binary, data, |link| {
             if binary {
-                link.frame(self, Opcode::Binary, &[], data);
+                link.message(self, Opcode::Binary, &[], data);
             } else {
-                link.frame(self, Opcode::Text, b"4", data);
+                link.message(self, Opcode::Text, b"4", data);
             }
         });
     }
@@ -195,15 +190,4 @@ impl Local {
             }
         });
     }
-}
-
-fn build_frame(frame: &mut Vec<u8>, binary: bool, data: &[u8]) {
-    frame.clear();
-    if binary {
-        crate::ws::frame::write_header(frame, Opcode::Binary, data.len());
-    } else {
-        crate::ws::frame::write_header(frame, Opcode::Text, data.len() + 1);
-        frame.push(b'4');
-    }
-    frame.extend_from_slice(data);
 }

@@ -20,6 +20,7 @@ use crate::config::{CLOSE_WAIT_MS, MAX_FRAGMENTS, MAX_QUEUED_BYTES};
 use crate::eio::packet::{Packet, Type};
 use crate::eio::session::Socket;
 use crate::error::{Closure, INTERNAL, Reason};
+use crate::ws::deflate::{Deflater, Inflater, Kind};
 use crate::ws::{self, frame::Opcode, reader::Message};
 
 /// Bytes waiting for a peer above which its pings are not answered any more.
@@ -37,6 +38,17 @@ enum State {
     Ended,
     /// To be dropped at once.
     Dead,
+}
+
+/// How a message is to be written on a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// As it is.
+    Plain,
+    /// Compressed, with a context that belongs to the connection.
+    Own,
+    /// Compressed, and the same for all connections of this kind.
+    Shared(Kind),
 }
 
 /// See the module.
@@ -59,6 +71,8 @@ pub struct Link {
     /// See [`Local::park`].
     parked: Cell<u64>,
     waker: RefCell<Option<Waker>>,
+    /// Only if compression was agreed on.
+    deflater: Option<Box<RefCell<Deflater>>>,
 }
 
 impl Link {
@@ -69,6 +83,7 @@ impl Link {
         entry: Option<Rc<Entry>>,
         role: Socket,
         carrier: Rc<dyn Carrier>,
+        deflater: Option<Deflater>,
     ) -> Rc<Self> {
         Rc::new(Self {
             stream,
@@ -84,6 +99,7 @@ impl Link {
             dropping: Cell::new(false),
             parked: Cell::new(0),
             waker: RefCell::default(),
+            deflater: deflater.map(|deflater| Box::new(RefCell::new(deflater))),
         })
     }
 
@@ -92,7 +108,44 @@ impl Link {
         self.role.set(Socket::Main);
     }
 
-    /// Queues a frame.
+    /// How a data message of `len` bytes is to be written.
+    pub fn form(&self, len: usize) -> Form {
+        let Some(deflater) = &self.deflater else {
+            return Form::Plain;
+        };
+        let deflater = deflater.borrow();
+        match deflater.shared_kind() {
+            _ if !deflater.applies(len) => Form::Plain,
+            Some(kind) => Form::Shared(kind),
+            None => Form::Own,
+        }
+    }
+
+    /// Queues a message, compressed if it is to be.
+    pub fn message(self: &Rc<Self>, local: &Local, opcode: Opcode, prefix: &[u8], data: &[u8]) {
+        if self.form(prefix.len() + data.len()) == Form::Plain {
+            return self.frame(local, opcode, prefix, data);
+        }
+        self.compress(opcode, prefix, data, |frame| self.append(local, frame));
+    }
+
+    /// Lends the frame of a message, compressed if that was agreed on.
+    pub fn compress(
+        &self,
+        opcode: Opcode,
+        prefix: &[u8],
+        data: &[u8],
+        then: impl FnOnce(&[&[u8]]),
+    ) {
+        if let Some(deflater) = &self.deflater
+            && self.state.get() == State::Open
+        {
+            let mut deflater = deflater.borrow_mut();
+            deflater.compress(opcode, &[prefix, data], then);
+        }
+    }
+
+    /// Queues a frame as it is.
     pub fn frame(self: &Rc<Self>, local: &Local, opcode: Opcode, prefix: &[u8], data: &[u8]) {
         let (header, len) = ws::frame::header(opcode, prefix.len() + data.len());
         self.append(
@@ -105,9 +158,9 @@ impl Link {
     pub fn packet(self: &Rc<Self>, local: &Local, packet: Packet<'_>) {
         match packet {
             Packet::Text(kind, text) => {
-                self.frame(local, Opcode::Text, &[kind.digit() as u8], text.as_bytes());
+                self.message(local, Opcode::Text, &[kind.digit() as u8], text.as_bytes());
             }
-            Packet::Binary(bytes) => self.frame(local, Opcode::Binary, &[], &bytes),
+            Packet::Binary(bytes) => self.message(local, Opcode::Binary, &[], &bytes),
         }
     }
 
@@ -258,19 +311,28 @@ impl Link {
     }
 
     /// Serves the WebSocket until its connection ends. `head` came with the upgrade request.
-    pub async fn serve(self: Rc<Self>, local: Rc<Local>, mut head: Vec<u8>) {
+    /// `inflater`: only if compression was agreed on.
+    pub async fn serve(
+        self: Rc<Self>,
+        local: Rc<Local>,
+        mut head: Vec<u8>,
+        inflater: Option<Box<Inflater>>,
+    ) {
         // Runs on every way out, a panic included.
         let _end = End {
             link: &self,
             local: &local,
         };
-        let mut reader = ws::reader::Reader::default();
+        let mut reading = Reading {
+            reader: ws::reader::Reader::default(),
+            inflater,
+        };
         let mut closing: Option<Pin<Box<tokio::time::Sleep>>> = None;
-        self.take(&local, &mut reader, &mut head);
+        self.take(&local, &mut reading, &mut head);
         drop(head);
         poll_fn(|cx| {
             *self.waker.borrow_mut() = Some(cx.waker().clone());
-            self.poll(cx, &local, &mut reader, &mut closing)
+            self.poll(cx, &local, &mut reading, &mut closing)
         })
         .await;
     }
@@ -279,7 +341,7 @@ impl Link {
         self: &Rc<Self>,
         cx: &mut Context<'_>,
         local: &Rc<Local>,
-        reader: &mut ws::reader::Reader,
+        reading: &mut Reading,
         closing: &mut Option<Pin<Box<tokio::time::Sleep>>>,
     ) -> Poll<()> {
         if self.blocked.get() {
@@ -330,12 +392,12 @@ impl Link {
             let Some(bytes) = buffer.get_mut(..n) else {
                 return Poll::Ready(());
             };
-            self.take(local, reader, bytes);
+            self.take(local, reading, bytes);
         }
     }
 
     /// Takes bytes from the peer.
-    fn take(self: &Rc<Self>, local: &Rc<Local>, reader: &mut ws::reader::Reader, bytes: &mut [u8]) {
+    fn take(self: &Rc<Self>, local: &Rc<Local>, reading: &mut Reading, bytes: &mut [u8]) {
         if bytes.is_empty() {
             return;
         }
@@ -343,7 +405,10 @@ impl Link {
             max_message: (self.entry.as_ref()).map_or(1, |e| e.peer.config.max_message()),
             max_fragments: MAX_FRAGMENTS,
         };
-        let result = reader.feed(bytes, &limits, |message| self.message(local, message));
+        let Reading { reader, inflater } = reading;
+        let result = reader.feed_with(bytes, &limits, inflater.as_deref_mut(), |message| {
+            self.take_message(local, message)
+        });
         if let Err(error) = result {
             let closure = Closure {
                 reason: Reason::TransportError,
@@ -356,7 +421,7 @@ impl Link {
         local.settle();
     }
 
-    fn message(self: &Rc<Self>, local: &Rc<Local>, message: Message<'_>) -> ControlFlow<()> {
+    fn take_message(self: &Rc<Self>, local: &Rc<Local>, message: Message<'_>) -> ControlFlow<()> {
         match message {
             Message::Close(_, payload) => {
                 if self.state.get() == State::Open {
@@ -408,6 +473,12 @@ impl Link {
             });
         }
     }
+}
+
+/// The reading half of a WebSocket.
+struct Reading {
+    reader: ws::reader::Reader,
+    inflater: Option<Box<Inflater>>,
 }
 
 struct End<'a> {

@@ -22,6 +22,7 @@ use crate::config::READ_BUFFER_BYTES;
 use crate::eio::session::Socket;
 use crate::eio::wheel::Wheel;
 use crate::error::{Closure, QUEUE_FULL, Reason};
+use crate::ws::deflate::{Deflater, Inflater, Pool};
 
 /// Buffers kept for the next connection that has something to write.
 const SPARE_BUFFERS: usize = 64;
@@ -48,6 +49,8 @@ pub struct Local {
     pub(super) bell: Notify,
     buffer: RefCell<Box<[u8]>>,
     spare: RefCell<Vec<Vec<u8>>>,
+    /// What connections with compression share.
+    deflate: Rc<Pool>,
     /// Counts runs, so that a volatile message knows what was sent in its own.
     pub(super) run: Cell<u64>,
     /// Bytes queued on connections since all was last written.
@@ -71,6 +74,7 @@ impl Local {
             bell: Notify::new(),
             buffer: RefCell::new(vec![0; READ_BUFFER_BYTES].into()),
             spare: RefCell::default(),
+            deflate: Rc::default(),
             run: Cell::new(0),
             unsettled: Cell::new(0),
         })
@@ -230,6 +234,7 @@ impl Local {
             inbox,
             head,
             response,
+            deflate,
             first,
         } = attach;
         let carrier: Rc<dyn Carrier> = match source {
@@ -259,7 +264,12 @@ impl Local {
         let entry = peer
             .map(|peer| self.open(peer))
             .filter(|entry| !lock(&entry.peer.inner).session.is_closed());
-        let link = Link::new(stream, inbox, entry.clone(), role, carrier);
+        let deflater = deflate.map(|(parameters, compression)| {
+            Deflater::new(parameters, compression, self.deflate.clone())
+        });
+        let inflater = deflate
+            .map(|(parameters, _)| Box::new(Inflater::new(parameters, self.deflate.clone())));
+        let link = Link::new(stream, inbox, entry.clone(), role, carrier, deflater);
         // A write of its own: some clients lose a frame that comes with the response.
         link.append(self, &[&response]);
         link.flush(self);
@@ -272,7 +282,7 @@ impl Local {
             }
             None => link.close(self, &[]),
         }
-        tokio::task::spawn_local(link.serve(self.clone(), head));
+        tokio::task::spawn_local(link.serve(self.clone(), head, inflater));
     }
 
     /// Looks after the sessions that are due; returns when to do so next.

@@ -1,6 +1,7 @@
 //! Bytes: I/O threads, the connections they serve, and the way between them and an environment's
 //! JavaScript thread ([`inbox`] in, [`ops`] out). Knows tokio; knows nothing of Node.
 
+mod broadcast;
 pub mod carrier;
 mod commands;
 pub mod entry;

@@ -14,6 +14,7 @@ use super::lock;
 use super::peer::Peer;
 use super::runtime::runtime;
 use crate::eio::session::{Outgoing, Socket};
+use crate::ws::deflate::{Compression, Parameters};
 
 /// Where the bytes of a new WebSocket come from.
 pub enum Source {
@@ -40,6 +41,8 @@ pub struct Attach {
     pub head: Vec<u8>,
     /// The 101 response.
     pub response: Vec<u8>,
+    /// What the response says about compression, and how the server compresses.
+    pub deflate: Option<(Parameters, Compression)>,
     /// The first packets.
     pub first: Vec<Outgoing>,
 }

@@ -172,6 +172,7 @@ async fn a_websocket_that_cannot_be_served_is_lost() {
             inbox: env.clone(),
             head: Vec::new(),
             response: Vec::new(),
+            deflate: None,
             first: Vec::new(),
         });
         let lost = match role {

@@ -76,6 +76,7 @@ pub async fn attach(
         inbox: env.clone(),
         head: Vec::new(),
         response: RESPONSE.into(),
+        deflate: None,
         first,
     });
     (client, stream)
