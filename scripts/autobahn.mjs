@@ -1,6 +1,6 @@
 // Puts the WebSocket layer through Autobahn's test suite: its fuzzing client against examples/echo.rs.
 //
-//   npm run autobahn                  all cases, some minutes
+//   npm run autobahn                  all cases, about seven minutes
 //   npm run autobahn -- "7.*" 9.1.1   only these
 //
 // Needs Python 2.7 with pip (PYTHON2 names one that is not found by itself); installs the suite in
