@@ -62,10 +62,6 @@ export class Server extends EventEmitter {
   static readonly errors = ErrorCode;
   static readonly errorMessages = errorMessages;
 
-  /** Sessions by their id. */
-  readonly clients: Record<string, Socket> = {};
-  /** How many sessions there are. */
-  clientsCount = 0;
   readonly opts: ResolvedOptions;
   middlewares: Middleware[] = [];
   /** The WebSocket server of the option `wsEngine`; without it, the native engine serves. */
@@ -80,6 +76,8 @@ export class Server extends EventEmitter {
   _path = "";
   /** Called when what may be answered natively may have changed. */
   _onchange: (() => void) | null = null;
+  private readonly sessions: Record<string, Socket> = {};
+  private count = 0;
   private ownMiddlewares = 0;
   private closed = false;
 
@@ -115,6 +113,23 @@ export class Server extends EventEmitter {
       throw new TypeError("allowRequest is not a function");
     }
     readSettings(this.opts);
+  }
+
+  /** Sessions by their id. */
+  get clients(): Record<string, Socket> {
+    this.catchUp();
+    return this.sessions;
+  }
+
+  /** How many sessions there are. */
+  get clientsCount(): number {
+    this.catchUp();
+    return this.count;
+  }
+
+  /** Who looks sees the sessions, too, that a native listener has opened just now. */
+  private catchUp(): void {
+    if (this._onchange !== null) drain();
   }
 
   /** Adds a middleware, called with every request and upgrade request of this engine. */
@@ -191,7 +206,7 @@ export class Server extends EventEmitter {
       this.admit(req, false, (refusal) => {
         if (refusal !== null) return this.refuseRequest(req, res, refusal);
         const sid = req._query.sid;
-        if (sid) return serveSession(this.clients[sid], req, res);
+        if (sid) return serveSession(this.sessions[sid], req, res);
         this.openPolling(req, res).catch((error) => {
           // A listener's exception stays one; the client gets no answer from it.
           res.destroy();
@@ -240,11 +255,9 @@ export class Server extends EventEmitter {
       return refuse(ErrorCode.BAD_REQUEST, { name: "INVALID_ORIGIN", origin });
     }
     if (sid) {
-      // A native listener may have opened it just now.
-      if (!Object.hasOwn(this.clients, sid) && this._onchange !== null) drain();
       if (!Object.hasOwn(this.clients, sid)) return refuse(ErrorCode.UNKNOWN_SID, { sid });
       const { protocol } = packetForm(req);
-      return this.verifySession(this.clients[sid], transport, protocol, upgrade);
+      return this.verifySession(this.sessions[sid], transport, protocol, upgrade);
     }
     if (req.method !== "GET") {
       return refuse(ErrorCode.BAD_HANDSHAKE_METHOD, { method: req.method });
@@ -317,7 +330,7 @@ export class Server extends EventEmitter {
     try {
       const id = await this.generateId(req);
       if (id === undefined || id === null || id === "") throw new Error("there is no id");
-      if (Object.hasOwn(this.clients, id)) throw new Error("the id is in use");
+      if (Object.hasOwn(this.sessions, id)) throw new Error("the id is in use");
       return String(id);
     } catch (error) {
       return refuse(ErrorCode.BAD_REQUEST, { name: "ID_GENERATION_ERROR", error });
@@ -386,7 +399,7 @@ export class Server extends EventEmitter {
 
   private onAdmittedUpgrade(granted: Granted): void {
     const { req } = granted.upgrade;
-    const session = this.clients[req._query.sid];
+    const session = this.sessions[req._query.sid];
     if (session !== undefined) {
       if (this.ws !== undefined) return this.handOver(this.ws, granted, session);
       return acceptUpgrade(
@@ -507,9 +520,9 @@ export class Server extends EventEmitter {
   private keep(init: SocketInit): Socket {
     const conn = new Socket(init);
     // Ids that were generated at the same time may be the same: the later one has it.
-    if (Object.hasOwn(this.clients, conn.id)) this.clients[conn.id].close(true);
-    this.clients[conn.id] = conn;
-    this.clientsCount++;
+    if (Object.hasOwn(this.sessions, conn.id)) this.sessions[conn.id].close(true);
+    this.sessions[conn.id] = conn;
+    this.count++;
     register(conn);
     hold();
     return conn;
@@ -583,9 +596,9 @@ export class Server extends EventEmitter {
 
   /** A session has ended. */
   _onClosed(conn: Socket): void {
-    if (this.clients[conn.id] !== conn) return;
-    delete this.clients[conn.id];
-    this.clientsCount--;
+    if (this.sessions[conn.id] !== conn) return;
+    delete this.sessions[conn.id];
+    this.count--;
   }
 
   /** Closes all sessions; WebSockets are refused from now on. */

@@ -160,13 +160,12 @@ impl Local {
         }
     }
 
-    /// Has JavaScript woken, as [`Local::ring_later`] does, and waits until that has happened: who
-    /// gets an answer now may expect the application to have heard of the question.
-    pub async fn ring_first(&self, inbox: &Arc<dyn Inbox>) {
+    /// Has JavaScript woken at once: who gets an answer now may expect the application to have
+    /// heard of the question.
+    pub fn ring_first(&self, inbox: &Arc<dyn Inbox>) {
         self.ring_later(inbox);
-        // The bell waits once around, too.
-        for _ in 0..2 {
-            tokio::task::yield_now().await;
+        for inbox in self.bells.take() {
+            inbox.ring();
         }
     }
 

@@ -122,8 +122,7 @@ pub async fn serve(stream: TcpStream, open: Open, local: Rc<Local>) {
                     session,
                     response.into_bytes(),
                     deflate,
-                )
-                .await;
+                );
             }
             return;
         }
@@ -264,7 +263,7 @@ impl Boundary<'_> {
 }
 
 /// Hands the connection to the thread of its session, or opens one.
-async fn become_websocket(
+fn become_websocket(
     wire: Rc<Wire>,
     open: Open,
     local: &Rc<Local>,
@@ -293,7 +292,7 @@ async fn become_websocket(
             None => return,
         },
     };
-    local.ring_first(&listener.inbox).await;
+    local.ring_first(&listener.inbox);
     runtime().attach(Attach {
         peer,
         role,

@@ -115,7 +115,7 @@ impl Http {
             .listener
             .open_session(settings, packed, false)
             .ok_or_else(silence)?;
-        self.local.ring_first(&self.listener.inbox).await;
+        self.local.ring_first(&self.listener.inbox);
         let packets: Vec<_> = packets.iter().map(Outgoing::as_packet).collect();
         let cookie = settings.cookie.as_ref().and_then(|cookie| {
             let value = format!("{}{sid}{}", cookie.before, cookie.after);
@@ -175,7 +175,7 @@ impl Http {
         post.complete = true;
         drop(post);
         runtime().push_here(handle, &body);
-        self.local.ring_first(&self.listener.inbox).await;
+        self.local.ring_first(&self.listener.inbox);
         Ok(reply.ok())
     }
 
