@@ -105,8 +105,8 @@ export class Server extends EventEmitter {
 
   /** Wrong values are told at once, and not by the first request. */
   private checkOptions(): void {
-    const { transports, cookie, httpCompression, allowRequest } = this.opts;
-    void transports.indexOf("websocket");
+    void this.opts.transports.indexOf("websocket");
+    const { cookie, httpCompression, allowRequest } = this.opts;
     if (cookie) this.cookieFor("check");
     checkCompression(httpCompression);
     if (allowRequest && typeof allowRequest !== "function") {

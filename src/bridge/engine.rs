@@ -192,7 +192,8 @@ pub(super) fn message(data: &Either<String, Buffer>) -> Packet<'_> {
 }
 
 /// The body of an answer.
-type Body = Either<String, Buffer>;
+#[napi]
+pub type Body = Either<String, Buffer>;
 
 fn body(payload: Payload) -> Body {
     match payload {

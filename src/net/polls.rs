@@ -36,6 +36,19 @@ impl Runtime {
         polled.unwrap_or(Polled::Refused)
     }
 
+    /// Gives up the poll that waits here, as if it had never come. `false`: it has its answer.
+    pub fn retract_poll(&self, handle: Handle) -> bool {
+        let Some(peer) = self.table().get(handle) else {
+            return false;
+        };
+        let mut inner = lock(&peer.inner);
+        let waits = inner.waiter.take().is_some();
+        if waits {
+            inner.session.retract_poll();
+        }
+        waits
+    }
+
     /// A post begins; the returned channel closes if another one overlaps it, or the session is
     /// gone. `None`: this is the overlapping one.
     pub fn begin_post(&self, handle: Handle) -> Option<oneshot::Receiver<()>> {

@@ -44,6 +44,15 @@ enum Next {
     Ours(Box<Admitted>, Arc<Settings>),
 }
 
+/// What follows a request.
+enum Then {
+    End,
+    Next,
+    /// Requests behind a poll that waits have an effect at once in Node: it gets them, and the
+    /// poll again.
+    Again,
+}
+
 /// What stands for no limit, in ms: longer than anybody waits.
 const NEVER_MS: u64 = 365 * 86_400_000;
 
@@ -66,6 +75,8 @@ pub async fn serve(stream: TcpStream, open: Open, local: Rc<Local>) {
         listener: listener.clone(),
         local: local.clone(),
         current: Default::default(),
+        waiting: Default::default(),
+        retracted: Default::default(),
     });
     let mut first = true;
     let mut serving = None;
@@ -83,13 +94,7 @@ pub async fn serve(stream: TcpStream, open: Open, local: Rc<Local>) {
             Next::Late => return wire.say(TIMEOUT),
             Next::Foreign => {
                 drop((serving, http));
-                if let Some((stream, bytes)) = wire.into_parts()
-                    && let Ok(stream) = stream.into_std()
-                {
-                    listener.inbox.handover(listener.id, stream.into(), bytes);
-                    local.ring_later(&listener.inbox);
-                }
-                return;
+                return leave(wire, Vec::new(), &listener, &local);
             }
             Next::Ours(admitted, settings) => (*admitted, settings),
         };
@@ -126,11 +131,18 @@ pub async fn serve(stream: TcpStream, open: Open, local: Rc<Local>) {
             }
             return;
         }
+        let raw = match admitted.ask {
+            Ask::Poll(_) => {
+                wire.peek(|bytes| bytes.get(..admitted.head).unwrap_or_default().into())
+            }
+            _ => Vec::new(),
+        };
         let answering = wire.release(admitted.head + admitted.body);
         let current = Current {
             admitted,
             settings,
             answering,
+            raw,
         };
         *http.current.borrow_mut() = Some(current);
         let connection = serving.get_or_insert_with(|| {
@@ -145,17 +157,24 @@ pub async fn serve(stream: TcpStream, open: Open, local: Rc<Local>) {
                 .serve_connection(HttpIo(wire.clone()), service);
             Box::pin(connection)
         });
-        let ended = poll_fn(|cx| {
+        let then = poll_fn(|cx| {
             ending.poll(cx);
             match connection.as_mut().poll(cx) {
-                Poll::Ready(_) => Poll::Ready(true),
-                Poll::Pending if open.has_to_end(false) => Poll::Ready(true),
-                Poll::Pending if wire.is_between_requests() => Poll::Ready(false),
+                Poll::Ready(_) => Poll::Ready(Then::End),
+                Poll::Pending if open.has_to_end(false) => Poll::Ready(Then::End),
+                Poll::Pending if wire.is_between_requests() => Poll::Ready(Then::Next),
+                Poll::Pending if wire.has_more() && http.retract_poll() => Poll::Ready(Then::Again),
                 Poll::Pending => Poll::Pending,
             }
         });
-        if ended.await {
-            return;
+        match then.await {
+            Then::End => return,
+            Then::Next => {}
+            Then::Again => {
+                let raw = http.retracted.take();
+                drop((serving, http));
+                return leave(wire, raw, &listener, &local);
+            }
         }
     }
 }
@@ -229,6 +248,8 @@ impl Boundary<'_> {
                     return Poll::Ready(if begun { Next::Late } else { Next::Gone });
                 }
                 match ready!(self.wire.poll_more(cx)) {
+                    // Node tells what it thinks of half a request.
+                    Ok(0) if !idle => return Poll::Ready(Next::Foreign),
                     Ok(0) | Err(_) => return Poll::Ready(Next::Gone),
                     Ok(_) => {}
                 }
@@ -250,6 +271,12 @@ impl Boundary<'_> {
             match inspect(bytes, settings.paths(), is_file) {
                 Inspected::Partial => None,
                 Inspected::Foreign => Some(Next::Foreign),
+                // More than a last request.
+                Inspected::Ours(request)
+                    if request.closes && bytes.len() > request.head + request.body =>
+                {
+                    Some(Next::Foreign)
+                }
                 Inspected::Ours(request) => {
                     let admitted = admit(&request, &settings, &listener.config, self.ends);
                     Some(match admitted {
@@ -259,6 +286,17 @@ impl Boundary<'_> {
                 }
             }
         })
+    }
+}
+
+/// Hands the connection to Node, with what was read of it.
+fn leave(wire: Rc<Wire>, mut bytes: Vec<u8>, listener: &Listener, local: &Local) {
+    if let Some((stream, rest)) = wire.into_parts()
+        && let Ok(stream) = stream.into_std()
+    {
+        bytes.extend(rest);
+        listener.inbox.handover(listener.id, stream.into(), bytes);
+        local.ring_later(&listener.inbox);
     }
 }
 

@@ -77,11 +77,18 @@ pub fn inspect<'a>(
     let mut parsed = httparse::Request::new(&mut headers);
     match parsed.parse(bytes) {
         Ok(Status::Partial) if bytes.len() < MAX_HEAD => Inspected::Partial,
-        Ok(Status::Complete(head)) if head <= MAX_HEAD => {
+        Ok(Status::Complete(head)) if head <= MAX_HEAD && has_whole_line_ends(bytes, head) => {
             request(&parsed, head, paths, is_file).map_or(Inspected::Foreign, Inspected::Ours)
         }
         _ => Inspected::Foreign,
     }
+}
+
+/// Node refuses lines that end in a line feed alone.
+fn has_whole_line_ends(bytes: &[u8], head: usize) -> bool {
+    let head = bytes.get(..head).unwrap_or_default();
+    let ends = head.iter().filter(|&&byte| byte == b'\n').count();
+    ends == head.windows(2).filter(|pair| pair == b"\r\n").count()
 }
 
 fn request<'a>(

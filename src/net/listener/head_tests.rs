@@ -130,6 +130,8 @@ fn what_is_unusual_is_left_to_node() {
     for text in [
         "GET /socket.io/?EIO=4&transport=polling HTTP/1.0\r\nHost: a\r\n\r\n",
         "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\n\r\n",
+        "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\nHost: a\r\n\r\n",
+        "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: a\n\n",
         "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         "\u{16}\u{3}\u{1}",
     ] {

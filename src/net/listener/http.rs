@@ -49,6 +49,10 @@ pub struct Http {
     pub local: Rc<Local>,
     /// The request being answered.
     pub current: RefCell<Option<Current>>,
+    /// The poll that waits, with the bytes of its request.
+    pub waiting: RefCell<Option<(Handle, Vec<u8>)>>,
+    /// The bytes of the request of a poll that was taken back.
+    pub retracted: RefCell<Vec<u8>>,
 }
 
 /// See [`Http::current`].
@@ -56,6 +60,8 @@ pub struct Current {
     pub admitted: Admitted,
     pub settings: Arc<Settings>,
     pub answering: Answering,
+    /// The bytes of a poll's request.
+    pub raw: Vec<u8>,
 }
 
 thread_local! {
@@ -78,6 +84,7 @@ impl Http {
             admitted,
             settings,
             answering,
+            raw,
         } = current;
         let is_file = matches!(admitted.ask, Ask::File(..));
         let spelling = if is_file {
@@ -99,7 +106,7 @@ impl Http {
         };
         match admitted.ask {
             Ask::Handshake(packed) => self.handshake(packed, reply).await,
-            Ask::Poll(handle) => self.poll(handle, reply).await,
+            Ask::Poll(handle) => self.poll(handle, raw, reply).await,
             Ask::Push(handle) => {
                 let body = request.into_body();
                 self.push(handle, body, admitted.body, reply).await
@@ -125,20 +132,23 @@ impl Http {
         reply.payload(Form::V4.payload(&packets), true, more).await
     }
 
-    async fn poll(&self, handle: Handle, reply: Reply<'_>) -> io::Result<Response<Whole>> {
+    async fn poll(
+        &self,
+        handle: Handle,
+        raw: Vec<u8>,
+        reply: Reply<'_>,
+    ) -> io::Result<Response<Whole>> {
         let polled = runtime().poll_here(handle);
         // A poll may end a session.
         self.tell();
         match polled {
             Polled::Payload(payload) => reply.payload(payload, true, None).await,
             Polled::Pending(answer) => {
-                let mut waiting = WaitingPoll {
-                    handle,
-                    http: self,
-                    answered: false,
-                };
+                *self.waiting.borrow_mut() = Some((handle, raw));
+                let waiting = WaitingPoll(self);
                 let (payload, compress) = answer.await.map_err(|_| silence())?;
-                waiting.answered = true;
+                self.waiting.take();
+                drop(waiting);
                 reply.payload(payload, compress, None).await
             }
             Polled::Refused => Ok(reply.empty(StatusCode::BAD_REQUEST)),
@@ -179,6 +189,18 @@ impl Http {
         Ok(reply.ok())
     }
 
+    /// Takes back the poll that waits, if one does and has no answer yet.
+    pub fn retract_poll(&self) -> bool {
+        let mut waiting = self.waiting.borrow_mut();
+        match waiting.take_if(|(handle, _)| runtime().retract_poll(*handle)) {
+            Some((_, raw)) => {
+                self.retracted.replace(raw);
+                true
+            }
+            None => false,
+        }
+    }
+
     /// Has JavaScript woken for what was appended.
     fn tell(&self) {
         self.local.ring_later(&self.listener.inbox);
@@ -198,17 +220,13 @@ async fn read(mut body: Incoming, length: usize) -> io::Result<Vec<u8>> {
 }
 
 /// Tells the session if the client goes away while its poll waits.
-struct WaitingPoll<'a> {
-    handle: Handle,
-    http: &'a Http,
-    answered: bool,
-}
+struct WaitingPoll<'a>(&'a Http);
 
 impl Drop for WaitingPoll<'_> {
     fn drop(&mut self) {
-        if !self.answered {
-            runtime().poll_lost(self.handle);
-            self.http.tell();
+        if let Some((handle, _)) = self.0.waiting.take() {
+            runtime().poll_lost(handle);
+            self.0.tell();
         }
     }
 }

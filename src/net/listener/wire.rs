@@ -71,6 +71,11 @@ impl Wire {
         !self.answering.get() && !self.blocked.get() && self.due.get() == 0
     }
 
+    /// Whether more has been read than the request being answered.
+    pub fn has_more(&self) -> bool {
+        self.due.get() == 0 && !self.input.borrow().is_empty()
+    }
+
     /// Takes `count` bytes off the input.
     pub fn consume(&self, count: usize) {
         let mut input = self.input.borrow_mut();
