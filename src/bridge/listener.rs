@@ -204,3 +204,11 @@ impl NativeListener {
         u32::try_from(self.listener.open()).unwrap_or(u32::MAX)
     }
 }
+
+/// The environment is gone, or nobody knows the listener any more.
+impl Drop for NativeListener {
+    fn drop(&mut self) {
+        self.listener.stop();
+        self.listener.end_connections(true);
+    }
+}
