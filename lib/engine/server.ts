@@ -603,7 +603,7 @@ export class Server extends EventEmitter {
 
   /** Closes all sessions; WebSockets are refused from now on. */
   close(): this {
-    for (const id of Object.keys(this.clients)) this.clients[id].close(true);
+    for (const conn of Object.values(this.clients)) conn.close(true);
     this.closed = true;
     this.ws?.close();
     this._onchange?.();
