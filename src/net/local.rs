@@ -160,15 +160,6 @@ impl Local {
         }
     }
 
-    /// Has JavaScript woken at once: who gets an answer now may expect the application to have
-    /// heard of the question.
-    pub fn ring_first(&self, inbox: &Arc<dyn Inbox>) {
-        self.ring_later(inbox);
-        for inbox in self.bells.take() {
-            inbox.ring();
-        }
-    }
-
     /// Writes what was queued, and ends the connections for which too much is.
     pub fn settle(self: &Rc<Self>) {
         self.unsettled.set(0);

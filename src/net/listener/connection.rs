@@ -330,7 +330,7 @@ fn become_websocket(
             None => return,
         },
     };
-    local.ring_first(&listener.inbox);
+    local.ring_later(&listener.inbox);
     runtime().attach(Attach {
         peer,
         role,

@@ -122,7 +122,7 @@ impl Http {
             .listener
             .open_session(settings, packed, false)
             .ok_or_else(silence)?;
-        self.local.ring_first(&self.listener.inbox);
+        self.tell();
         let packets: Vec<_> = packets.iter().map(Outgoing::as_packet).collect();
         let cookie = settings.cookie.as_ref().and_then(|cookie| {
             let value = format!("{}{sid}{}", cookie.before, cookie.after);
@@ -185,7 +185,7 @@ impl Http {
         post.complete = true;
         drop(post);
         runtime().push_here(handle, &body);
-        self.local.ring_first(&self.listener.inbox);
+        self.tell();
         Ok(reply.ok())
     }
 
