@@ -211,7 +211,8 @@ export class Server<
       const port = preparePort(server as HttpServer);
       server.listen(srv);
       this.initEngine(server, opts);
-      port?.serve(this.eio, this._serveClient ? clientFiles(() => this._path) : null);
+      const files = this._serveClient ? clientFiles(() => this._path) : null;
+      port?.serve(this.eio, { files, raw: this._parser !== defaultParser });
       return this;
     }
     this.initEngine(server, opts);

@@ -64,6 +64,7 @@ eachServer("connectTimeout: 0 is the default", async (_t, start) => {
 eachSession("connectTimeout() is read for each connection", async (_t, start, open, transport) => {
   const { io, port } = await start();
   const patient = await open(port);
+  assert.ok(io.engine.clients[patient.sid]);
   io.connectTimeout(30);
   const hasty = await open(port);
   await closed(io, hasty, transport);

@@ -32,6 +32,13 @@ export interface ServedFiles {
   etag: string;
 }
 
+/** How an engine is served. */
+export interface Serving {
+  files: ServedFiles | null;
+  /** Packets are decoded here, by a parser of the application. */
+  raw: boolean;
+}
+
 /** A TCP handle of Node. */
 interface Handle {
   readonly fd: number;
@@ -72,6 +79,7 @@ export function preparePort(server: HttpServer): PortListener | null {
 export class PortListener {
   private engine: Server | null = null;
   private files: ServedFiles | null = null;
+  private raw = false;
   private accepting: InstanceType<NonNullable<typeof native>["NativeListener"]> | null = null;
   /** The listening socket. */
   private handle: Handle | null = null;
@@ -175,9 +183,10 @@ export class PortListener {
   }
 
   /** Begins to serve `engine`, which is attached to the server. */
-  serve(engine: Server, files: ServedFiles | null): void {
+  serve(engine: Server, { files, raw }: Serving): void {
     this.engine = engine;
     this.files = files;
+    this.raw = raw;
     const { NativeListener } = native as NonNullable<typeof native>;
     const accepting = new NativeListener(engine._engine, engine._options);
     this.accepting = accepting;
@@ -306,6 +315,7 @@ export class PortListener {
       path: engine._path,
       filesPath: this.files?.path(),
       handsOver,
+      raw: this.raw,
       handshakes: requests && may.handshakes && template !== null,
       polls: requests && may.polls,
       websockets: upgrades && may.websockets,
@@ -334,6 +344,7 @@ export class PortListener {
 const NOTHING: ListenerSettings = {
   path: "",
   handsOver: true,
+  raw: false,
   handshakes: false,
   polls: false,
   websockets: false,

@@ -32,6 +32,7 @@ use crate::error::{POST_ABORTED, POST_OVERLAP};
 use crate::net::handle::Handle;
 use crate::net::inbox::Opened;
 use crate::net::local::Local;
+use crate::net::lock;
 use crate::net::peer::Peer;
 use crate::net::polls::Polled;
 use crate::net::runtime::{Opening, runtime};
@@ -325,7 +326,7 @@ impl Reply<'_> {
         let encoding = self.accepts.best(&FILE_ENCODINGS);
         let reading = tokio::task::spawn_blocking(move || {
             let file = files.get(place).ok_or(io::ErrorKind::NotFound)?;
-            let mut cache = crate::net::lock(&file.cache);
+            let mut cache = lock(&file.cache);
             if let Some(bytes) = cache.get(&encoding) {
                 return Ok(bytes.clone());
             }
@@ -437,6 +438,7 @@ impl Listener {
             sid: &sid,
         };
         let peer = runtime().open_telling(inbox.clone(), config, opening, tell)?;
+        lock(&peer.inner).messages.set_raw(settings.raw);
         Some((peer, sid, packets))
     }
 }

@@ -19,6 +19,8 @@ pub struct Settings {
     pub files_path: Option<String>,
     /// Node gets every connection as soon as it is accepted.
     pub hands_over: bool,
+    /// Packets are decoded in JavaScript, by the application's parser.
+    pub raw: bool,
     /// New sessions over polling may be opened here.
     pub handshakes: bool,
     /// Polls and posts may be answered here.
