@@ -3,6 +3,9 @@
 #![cfg(unix)]
 
 #[cfg(test)]
+#[path = "net/listener.rs"]
+mod listener;
+#[cfg(test)]
 #[path = "net/sessions.rs"]
 mod sessions;
 #[cfg(test)]

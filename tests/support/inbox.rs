@@ -31,6 +31,11 @@ pub enum Event {
     Closed(Handle, Closure),
     Written(u32, Vec<u8>),
     Ended(u32),
+    /// A listener has opened a session with that id, over a WebSocket or not.
+    Opened(Handle, String, bool),
+    /// A listener has left a connection to Node, with what was read of it.
+    Handover(Vec<u8>),
+    Drained,
 }
 
 impl Event {
@@ -177,12 +182,17 @@ impl Inbox for Environment {
 
     fn stream_taken(&self, _: u32) {}
 
-    fn opened(&self, _: u32, _: Handle, _: &Opened<'_>) {}
+    fn opened(&self, _: u32, handle: Handle, opened: &Opened<'_>) {
+        self.append(Event::Opened(handle, opened.sid.into(), opened.websocket));
+    }
 
-    #[cfg(unix)]
-    fn handover(&self, _: u32, _: std::os::fd::OwnedFd, _: Vec<u8>) {}
+    fn handover(&self, _: u32, _: std::os::fd::OwnedFd, bytes: Vec<u8>) {
+        self.append(Event::Handover(bytes));
+    }
 
-    fn listener_drained(&self, _: u32) {}
+    fn listener_drained(&self, _: u32) {
+        self.append(Event::Drained);
+    }
 
     fn stream_end(&self, stream: u32, _: bool) {
         self.append(Event::Ended(stream));

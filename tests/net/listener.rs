@@ -1,0 +1,281 @@
+//! The listener: an HTTP client that is only bytes, and an independent WebSocket client.
+
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use futures_util::StreamExt as _;
+use socket_io_native::config::EngineConfig;
+use socket_io_native::error::{POLL_ABORTED, POLL_OVERLAP, POST_ABORTED};
+use socket_io_native::net::handle::Handle;
+use socket_io_native::net::inbox::Note;
+use socket_io_native::net::listener::{Listener, Settings, listen};
+use socket_io_native::net::runtime::{runtime, start};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+
+use super::support::inbox::{Event, Events, environment};
+use super::support::{run, soon, text};
+
+const FOREVER_MS: u64 = 1 << 40;
+
+/// A listener that answers all it can.
+async fn serve(change: impl FnOnce(&mut Settings)) -> (Arc<Listener>, SocketAddr, Events) {
+    start().expect("threads");
+    let (env, events) = environment();
+    let config = EngineConfig::default();
+    config.sids().keep();
+    let listener = Listener::new(1, env, Arc::new(config));
+    let mut settings = Settings {
+        path: "/socket.io/".into(),
+        handshakes: true,
+        polls: true,
+        websockets: true,
+        upgrades: true,
+        upgrade_list: "[]".into(),
+        max_body: 1000,
+        head_ms: FOREVER_MS,
+        request_ms: FOREVER_MS,
+        ..Settings::default()
+    };
+    change(&mut settings);
+    listener.configure(settings);
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    socket.set_nonblocking(true).expect("not blocking");
+    let address = socket.local_addr().expect("its address");
+    let socket = OwnedFd::from(socket);
+    listen(&socket, 100).expect("listening");
+    listener.start(socket);
+    (listener, address, events)
+}
+
+/// A connection and what has been read of it.
+struct Http(TcpStream);
+
+impl Http {
+    async fn connect(address: SocketAddr) -> Self {
+        Self(soon(TcpStream::connect(address)).await.expect("connected"))
+    }
+
+    async fn write(&mut self, text: &str) {
+        self.0.write_all(text.as_bytes()).await.expect("written");
+    }
+
+    async fn get(&mut self, query: &str) {
+        let line = format!("GET /socket.io/?EIO=4&transport=polling{query} HTTP/1.1");
+        self.write(&format!("{line}\r\nHost: a\r\n\r\n")).await;
+    }
+
+    async fn post(&mut self, sid: &str, length: usize, body: &str) {
+        let line = format!("POST /socket.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1");
+        let head = format!("{line}\r\nHost: a\r\nContent-Length: {length}\r\n\r\n");
+        self.write(&(head + body)).await;
+    }
+
+    /// The next answer: its status and its body, of which the length is told.
+    async fn answer(&mut self) -> (u16, String) {
+        let mut text = Vec::new();
+        while !text.ends_with(b"\r\n\r\n") {
+            text.push(soon(self.0.read_u8()).await.expect("a head"));
+        }
+        let head = String::from_utf8(text).expect("text");
+        let status = head.get(9..12).and_then(|code| code.parse().ok());
+        let length = head
+            .lines()
+            .find_map(|l| l.strip_prefix("Content-Length: "));
+        let mut body = vec![0; length.map_or(0, |n| n.parse().expect("a number"))];
+        soon(self.0.read_exact(&mut body)).await.expect("a body");
+        (
+            status.expect("a status"),
+            String::from_utf8(body).expect("text"),
+        )
+    }
+
+    async fn is_ended(&mut self) -> bool {
+        soon(self.0.read(&mut [0])).await.is_ok_and(|n| n == 0)
+    }
+}
+
+/// Opens a session over polling.
+async fn open(http: &mut Http, events: &mut Events) -> (Handle, String) {
+    http.get("").await;
+    let (status, body) = http.answer().await;
+    assert_eq!(status, 200);
+    let Event::Opened(handle, sid, false) = events.next().await else {
+        panic!("no session was opened");
+    };
+    assert!(body.starts_with(&format!("0{{\"sid\":\"{sid}\"")), "{body}");
+    (handle, sid)
+}
+
+#[tokio::test]
+async fn a_body_is_as_long_as_it_says() {
+    let (_listener, address, mut events) = serve(|_| {}).await;
+    let mut http = Http::connect(address).await;
+    let (handle, sid) = open(&mut http, &mut events).await;
+    http.post(&sid, 6, "42[\"a\"").await;
+    http.write("]").await;
+    // The announced length counts: the bracket is of another request.
+    assert_eq!(http.answer().await, (200, "ok".into()));
+    events
+        .expect(Event::Refused(handle, "invalid payload".into()))
+        .await;
+}
+
+#[tokio::test]
+async fn packets_in_both_directions() {
+    let (_listener, address, mut events) = serve(|_| {}).await;
+    let mut http = Http::connect(address).await;
+    let (handle, sid) = open(&mut http, &mut events).await;
+    let mut other = Http::connect(address).await;
+    other.post(&sid, 7, "42[\"a\"]").await;
+    assert_eq!(other.answer().await, (200, "ok".into()));
+    events.expect(Event::message(handle, "[\"a\"]")).await;
+
+    // What waits is the answer; then a poll waits.
+    run(|w| {
+        text(w, handle, 0, "2[1]");
+        text(w, handle, 0, "2[2]");
+    });
+    http.get(&format!("&sid={sid}")).await;
+    let (_, first) = http.answer().await;
+    if first == "42[1]" {
+        http.get(&format!("&sid={sid}")).await;
+        assert_eq!(http.answer().await, (200, "42[2]".into()));
+    } else {
+        assert_eq!(first, "42[1]\u{1e}42[2]");
+    }
+    http.get(&format!("&sid={sid}")).await;
+    while !runtime().is_poll_pending(handle) {
+        tokio::task::yield_now().await;
+    }
+    run(|w| text(w, handle, 0, "2[3]"));
+    assert_eq!(http.answer().await, (200, "42[3]".into()));
+}
+
+#[tokio::test]
+async fn polls_and_posts_that_break_the_rules() {
+    let (_listener, address, mut events) = serve(|_| {}).await;
+    let wait = async |handle| {
+        while !runtime().is_poll_pending(handle) {
+            tokio::task::yield_now().await;
+        }
+    };
+    let mut http = Http::connect(address).await;
+    let (handle, sid) = open(&mut http, &mut events).await;
+    http.get(&format!("&sid={sid}")).await;
+    wait(handle).await;
+    let mut second = Http::connect(address).await;
+    second.get(&format!("&sid={sid}")).await;
+    assert_eq!(second.answer().await.0, 400);
+    assert_eq!(http.answer().await, (200, "1".into()));
+    events.expect(Event::Closed(handle, POLL_OVERLAP)).await;
+
+    let (handle, sid) = open(&mut http, &mut events).await;
+    http.get(&format!("&sid={sid}")).await;
+    wait(handle).await;
+    drop(http);
+    events.expect(Event::Closed(handle, POLL_ABORTED)).await;
+
+    let mut http = Http::connect(address).await;
+    let (handle, sid) = open(&mut http, &mut events).await;
+    http.post(&sid, 100, "42").await;
+    drop(http);
+    events.expect(Event::Closed(handle, POST_ABORTED)).await;
+}
+
+#[tokio::test]
+async fn a_session_moves_to_a_websocket() {
+    let (_listener, address, mut events) = serve(|_| {}).await;
+    let mut http = Http::connect(address).await;
+    let (handle, sid) = open(&mut http, &mut events).await;
+    let stream = soon(TcpStream::connect(address)).await.expect("connected");
+    let url = format!("ws://a/socket.io/?EIO=4&transport=websocket&sid={sid}");
+    let (mut ws, _) = soon(tokio_tungstenite::client_async(url, stream))
+        .await
+        .expect("a WebSocket");
+    events.expect(Event::Note(handle, Note::Offered)).await;
+    use futures_util::SinkExt as _;
+    ws.send(Message::text("2probe")).await.expect("sent");
+    let probed = soon(ws.next())
+        .await
+        .expect("an answer")
+        .expect("a message");
+    assert_eq!(probed, Message::text("3probe"));
+    ws.send(Message::text("5")).await.expect("sent");
+    events.expect(Event::Note(handle, Note::Upgraded)).await;
+    run(|w| text(w, handle, 0, "2[1]"));
+    let message = soon(ws.next()).await.expect("one").expect("a message");
+    assert_eq!(message, Message::text("42[1]"));
+}
+
+#[tokio::test]
+async fn a_websocket_that_opens_a_session() {
+    let (listener, address, mut events) = serve(|_| {}).await;
+    let stream = soon(TcpStream::connect(address)).await.expect("connected");
+    let url = "ws://a/socket.io/?EIO=4&transport=websocket";
+    let (mut ws, _) = soon(tokio_tungstenite::client_async(url, stream))
+        .await
+        .expect("a WebSocket");
+    let Event::Opened(handle, sid, true) = events.next().await else {
+        panic!("no session was opened");
+    };
+    let open = soon(ws.next()).await.expect("one").expect("a message");
+    let open = open.into_text().expect("text");
+    assert!(open.starts_with(&format!("0{{\"sid\":\"{sid}\"")), "{open}");
+    assert_eq!(listener.open(), 1);
+    drop(ws);
+    events.closed(handle).await;
+}
+
+#[tokio::test]
+async fn what_is_for_node_leaves_with_every_byte() {
+    let (_listener, address, mut events) = serve(|_| {}).await;
+    let ours = "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: a\r\n\r\n";
+    let foreign = "GET / HTTP/1.1\r\nHost: a\r\n\r\nand more";
+    for first in ["", ours] {
+        let mut http = Http::connect(address).await;
+        http.write(&format!("{first}{foreign}")).await;
+        if !first.is_empty() {
+            assert_eq!(http.answer().await.0, 200);
+            assert!(matches!(events.next().await, Event::Opened(..)));
+        }
+        events
+            .expect(Event::Handover(foreign.as_bytes().to_vec()))
+            .await;
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_answered_without_permission() {
+    for (query, change) in [
+        ("", (|s| s.handshakes = false) as fn(&mut Settings)),
+        ("", |s| s.hands_over = true),
+    ] {
+        let (_listener, address, mut events) = serve(change).await;
+        let mut http = Http::connect(address).await;
+        http.get(query).await;
+        assert!(matches!(events.next().await, Event::Handover(_)));
+    }
+}
+
+#[tokio::test]
+async fn a_listener_that_is_stopped_tells_when_the_last_connection_has_ended() {
+    let (listener, address, mut events) = serve(|_| {}).await;
+    let mut idle = Http::connect(address).await;
+    open(&mut idle, &mut events).await;
+    let mut busy = Http::connect(address).await;
+    let (handle, sid) = open(&mut busy, &mut events).await;
+    busy.get(&format!("&sid={sid}")).await;
+    while !runtime().is_poll_pending(handle) {
+        tokio::task::yield_now().await;
+    }
+    assert!(listener.stop());
+    assert!(idle.is_ended().await);
+    assert!(soon(TcpStream::connect(address)).await.is_err());
+    run(|w| text(w, handle, 0, "2[1]"));
+    assert_eq!(busy.answer().await, (200, "42[1]".into()));
+    events.expect(Event::Drained).await;
+    assert!(!listener.stop());
+}
