@@ -53,7 +53,7 @@ export interface ServerOptions {
  * without effect.
  */
 export interface PerMessageDeflateOptions {
-  /** The server remembers nothing between messages: slower, and less memory for each client. */
+  /** The server remembers nothing between messages: more bytes, and less memory for each client. */
   serverNoContextTakeover?: boolean;
   /** The client has to do so. */
   clientNoContextTakeover?: boolean;
@@ -63,7 +63,7 @@ export interface PerMessageDeflateOptions {
   clientMaxWindowBits?: number | boolean;
   /** Shorter messages, in bytes, are not compressed; only without takeover. @default 1024 */
   threshold?: number;
-  /** @default { level: 6, windowBits: 15 } */
+  /** @default { level: 2, windowBits: 15 } */
   zlibDeflateOptions?: object;
   /** Without effect. */
   zlibInflateOptions?: object;

@@ -49,7 +49,8 @@ impl Default for Parameters {
 /// How the server compresses; the client need not know.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Compression {
-    /// From 0 (stored) to 9 (smallest). Default 6.
+    /// From 0 (stored) to 9 (smallest). Default 2: on short messages, less than half the work of
+    /// zlib's own default, 6, for some 8 % more bytes.
     pub level: u8,
     /// An upper limit for the window beside the agreed one, as a power of two. Default 15.
     pub window_bits: u8,
@@ -61,7 +62,7 @@ pub struct Compression {
 impl Default for Compression {
     fn default() -> Self {
         Self {
-            level: 6,
+            level: 2,
             window_bits: MAX_WINDOW_BITS,
             threshold: 1024.0,
         }
