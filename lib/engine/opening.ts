@@ -9,11 +9,35 @@ import { ErrorCode, type Refusal, refuse } from "./errors";
 import { checkHeaders, headerLines } from "./headers";
 import { respond } from "./http";
 import { engine } from "./native";
-import { type EngineRequest, packetForm, packRequest, pinEnds, share } from "./request";
+import {
+  type EngineRequest,
+  type PackedRequest,
+  packetForm,
+  packRequest,
+  pinEnds,
+  share,
+} from "./request";
 import type { Server } from "./server";
 import type { Socket } from "./socket";
 import { type Acceptor, acceptUpgrade, isAdoptable, type UpgradeRequest } from "./upgrade";
 import { type ExternalServer, handOverExternal, turnAwayExternal } from "./ws-engine";
+
+/** How a session came to be. */
+export interface SocketInit {
+  server: Server;
+  id: string;
+  handle: number;
+  protocol: number;
+  websocket: boolean;
+  /** Query parameter of a session that polls by script tags. */
+  jsonp: string | undefined;
+  remoteAddress: string | undefined;
+  /** Node's request if somebody has seen it, else what is kept of it. */
+  request: EngineRequest | null;
+  packed: PackedRequest | null;
+  /** Its polls are answered natively, unless somebody watches. */
+  unseen: boolean;
+}
 
 /** An upgrade request that is admitted. */
 export interface Granted {

@@ -18,7 +18,7 @@ import { checkCompression, serveSession } from "./http";
 import { drain, register } from "./inbox";
 import { type Middleware, runMiddlewares, UpgradeResponse } from "./middleware";
 import { engine, hold, NativeOptions } from "./native";
-import { acceptWebSocket, announceSession, openPolling } from "./opening";
+import { acceptWebSocket, announceSession, openPolling, type SocketInit } from "./opening";
 import {
   type AttachOptions,
   deflateOptions,
@@ -30,7 +30,7 @@ import {
 } from "./options";
 import { reach } from "./outbox";
 import { type EngineRequest, type PackedRequest, parseQuery, share } from "./request";
-import { Socket, type SocketInit } from "./socket";
+import { Socket } from "./socket";
 import type { UpgradeRequest } from "./upgrade";
 import { adoptExternal, type ExternalServer, externalOptions } from "./ws-engine";
 
