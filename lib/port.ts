@@ -1,0 +1,30 @@
+/** A port given instead of an HTTP server: the server gets one of its own. */
+import { createServer, type Server as HttpServer } from "node:http";
+import { type Server as Engine, preparePort } from "./engine";
+import type { ServedFiles } from "./engine/listener";
+
+/**
+ * Listens on a port, natively where that can be. Whatever is nobody's request is answered 404.
+ *
+ * @param attach - attaches an engine to the new HTTP server; if it throws, the port is closed
+ * @param files - the client bundles, if they are served
+ */
+export function listenOnPort(
+  port: number,
+  attach: (server: HttpServer) => Engine,
+  files: ServedFiles | null,
+): void {
+  const server = createServer((_req, res) => {
+    res.writeHead(404);
+    res.end();
+  });
+  const native = preparePort(server);
+  server.listen(port);
+  try {
+    const engine = attach(server);
+    native?.serve(engine, files);
+  } catch (error) {
+    server.close();
+    throw error;
+  }
+}
