@@ -221,12 +221,12 @@ function handOver(
       const request = openRequest(server, req, to, "websocket");
       const { handle, messages } = engine.openExternal(server._options, request);
       const conn = addSession(server, req, to, handle, true);
-      conn._takeExternal(ws, false);
+      conn._takeExternal(ws, false, request.form);
       for (const message of messages) conn._onframe(false, message);
       announceSession(server, conn);
     } else if (isForWebSocket(granted) && to && engine.upgradeExternal(to._handle)) {
       to.upgrading = true;
-      to._takeExternal(ws, true);
+      to._takeExternal(ws, true, packetForm(req));
     } else {
       turnAwayExternal(ws);
     }

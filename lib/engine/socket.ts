@@ -1,4 +1,5 @@
 /** One session as applications see it: `socket.conn`. */
+import type { PacketForm } from "../../binding";
 import type { PacketSink, WriteOptions } from "../native-conn";
 import { LeanEmitter } from "./emitter";
 import { closeReasons, TRANSPORT_CLOSE } from "./errors";
@@ -427,9 +428,9 @@ export class Socket extends LeanEmitter implements Recipient {
   }
 
   /** Gives the session a WebSocket of another engine; `probe`: one that an upgrade tries. */
-  _takeExternal(ws: ExternalWebSocket, probe: boolean): void {
+  _takeExternal(ws: ExternalWebSocket, probe: boolean, form: PacketForm): void {
     this._external ??= new ExternalLinks(this);
-    this._external.take(ws, probe);
+    this._external.take(ws, probe, form);
   }
 
   _onframe(probe: boolean, message: string | Buffer): void {

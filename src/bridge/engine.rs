@@ -168,7 +168,7 @@ impl OpenRequest {
     }
 }
 
-/// A packet as a WebSocket message.
+/// A packet as JavaScript sends it over a WebSocket: text is encoded, bytes are in no form yet.
 fn on_the_wire(packet: Packet<'_>) -> Either<String, Buffer> {
     match packet {
         Packet::Text(..) => {
@@ -473,13 +473,33 @@ impl Engine {
         peer.is_some_and(|peer| runtime().upgrade(&peer))
     }
 
-    /// A message arrived on a WebSocket that JavaScript serves. Returns the answer to the pending
-    /// poll.
+    /// A binary message in the form that its client takes.
     #[napi]
-    pub fn receive(&self, handle: u32, probe: bool, data: Either<String, Buffer>) -> Option<Body> {
+    pub fn binary_message(&self, form: PacketForm, data: Buffer) -> Either<String, Buffer> {
+        let (prefix, data, is_text) = Form::from(form).binary_message(&data);
+        let message = [prefix, &*data].concat();
+        if is_text {
+            // Base64 and its prefix are ASCII: nothing is lost.
+            Either::A(String::from_utf8_lossy(&message).into_owned())
+        } else {
+            Either::B(message.into())
+        }
+    }
+
+    /// A message arrived on a WebSocket that JavaScript serves; without `form`, of protocol 4.
+    /// Returns the answer to the pending poll.
+    #[napi]
+    pub fn receive(
+        &self,
+        handle: u32,
+        probe: bool,
+        data: Either<String, Buffer>,
+        form: Option<PacketForm>,
+    ) -> Option<Body> {
+        let form = form.map_or(Form::V4, Form::from);
         let packet = match &data {
-            Either::A(text) => Packet::decode(text).ok(),
-            Either::B(bytes) => Some(Packet::Binary(bytes.as_ref().into())),
+            Either::A(text) => form.decode(text).ok(),
+            Either::B(bytes) => Some(form.decode_binary(bytes)),
         };
         let answer = runtime().receive(Handle::from_raw(handle), socket(probe), packet);
         answer.map(body)
