@@ -3,8 +3,6 @@
  *
  * The CommonJS export is a function that creates a server, with the classes as properties.
  */
-import { EventEmitter } from "node:events";
-import { createServer, type Server as HttpServer } from "node:http";
 import cors from "cors";
 import debugModule from "debug";
 import type { Room, SocketId } from "socket.io-adapter";
@@ -16,11 +14,11 @@ import {
   attach as attachEngine,
   type Server as Engine,
   type Socket as EngineSocket,
-  preparePort,
 } from "./engine";
 import { delay } from "./engine/options";
 import { type ExtendedError, Namespace, type ServerReservedEventsMap } from "./namespace";
 import { ParentNamespace } from "./parent-namespace";
+import { listenOnPort } from "./port";
 import {
   type AdapterConstructor,
   chooseAdapter,
@@ -36,6 +34,7 @@ import {
   type DecorateAcknowledgementsWithMultipleResponses,
   type DecorateAcknowledgementsWithTimeoutAndMultipleResponses,
   type DefaultEventsMap,
+  delegateEmitter,
   type EventNames,
   type EventNamesWithAck,
   type EventParams,
@@ -201,21 +200,14 @@ export class Server<
     }
     // biome-ignore lint/suspicious/noDoubleEquals: whatever equals its number is a port, as "8080"
     if (Number(srv) == (srv as unknown)) srv = Number(srv);
-    let server = srv as TServerInstance;
     if (typeof srv === "number") {
       if (debug.enabled) debug("creating http server and binding to %d", srv);
-      server = createServer((_req, res) => {
-        res.writeHead(404);
-        res.end();
-      });
-      const port = preparePort(server as HttpServer);
-      server.listen(srv);
-      this.initEngine(server, opts);
       const files = this._serveClient ? clientFiles(() => this._path) : null;
-      port?.serve(this.eio, { files, raw: this._parser !== defaultParser });
+      const serving = { files, raw: this._parser !== defaultParser };
+      listenOnPort(srv, (server) => this.initEngine(server, opts), serving);
       return this;
     }
-    this.initEngine(server, opts);
+    this.initEngine(srv, opts);
     return this;
   }
 
@@ -231,7 +223,7 @@ export class Server<
     this.bind(attachUwsApp(app, opts, this._serveClient ? path : undefined) as Engine);
   }
 
-  private initEngine(srv: TServerInstance, opts: Partial<ServerOptions>): void {
+  private initEngine(srv: TServerInstance, opts: Partial<ServerOptions>): Engine {
     Object.assign(opts, this.opts);
     opts.path = option(opts, "path") || this._path;
     if (debug.enabled) debug("creating engine.io instance with opts %j", opts);
@@ -242,6 +234,7 @@ export class Server<
     }
     this.httpServer = srv;
     this.bind(this.eio);
+    return this.eio;
   }
 
   /** Takes the connections of an engine. */
@@ -489,12 +482,7 @@ export class Server<
 }
 
 // The server is no emitter itself: its listeners, and what it emits, are those of `io.sockets`.
-for (const name of Object.keys(EventEmitter.prototype)) {
-  if (typeof (EventEmitter.prototype as any)[name] !== "function") continue;
-  (Server.prototype as any)[name] = function (this: Server, ...args: unknown[]) {
-    return (this.sockets as any)[name](...args);
-  };
-}
+delegateEmitter(Server.prototype, (server) => server.sockets);
 
 module.exports = (srv?: any, opts?: any) => new Server(srv, opts);
 module.exports.Server = Server;

@@ -2,7 +2,7 @@
  * The typing of events: maps from event names to listener signatures, what an acknowledgement
  * becomes under `timeout()` or in a broadcast, and the emitter base class that applies them.
  *
- * Everything but {@link StrictEventEmitter} exists for the compiler only.
+ * All but {@link StrictEventEmitter} and {@link delegateEmitter} is there for the compiler only.
  */
 import { EventEmitter } from "node:events";
 
@@ -241,5 +241,15 @@ export abstract class StrictEventEmitter<
       ListenEvents,
       Ev
     >[];
+  }
+}
+
+/** Has the methods of an emitter, called on an object with this `prototype`, run on another one. */
+export function delegateEmitter<T extends object>(prototype: T, emitter: (object: T) => object) {
+  for (const name of Object.keys(EventEmitter.prototype)) {
+    if (typeof (EventEmitter.prototype as any)[name] !== "function") continue;
+    (prototype as any)[name] = function (this: T, ...args: unknown[]) {
+      return (emitter(this) as any)[name](...args);
+    };
   }
 }

@@ -2,6 +2,7 @@
 // Nothing here knows the server under test; every object is driven by bytes alone.
 import http from "node:http";
 import net from "node:net";
+import { frame as clientFrame, readFrame } from "./frames.mjs";
 import { within } from "./wait.mjs";
 
 /** A TCP connection that keeps what it has received and knows how to leave rudely. */
@@ -120,26 +121,9 @@ export function upgradeRequest(query = "EIO=4&transport=websocket", headers = {}
   return `GET ${path ?? "/socket.io/"}?${query} HTTP/1.1\r\n${lines.join("")}\r\n`;
 }
 
-/**
- * A WebSocket frame, valid unless told otherwise.
- * `length` announces another payload length than the true one; `wide` forces the 16- or 64-bit form.
- */
-export function frame(
-  payload = "",
-  { opcode = 1, fin = true, rsv = 0, mask = true, ...rest } = {},
-) {
-  const data = Buffer.from(payload);
-  const length = BigInt(rest.length ?? data.length);
-  const wide = rest.wide ?? (length > 65535n ? 64 : length > 125n ? 16 : 0);
-  const head = Buffer.alloc(2 + wide / 8);
-  head[0] = (fin ? 0x80 : 0) | (rsv << 4) | opcode;
-  head[1] = (mask ? 0x80 : 0) | (wide === 64 ? 127 : wide === 16 ? 126 : Number(length));
-  if (wide === 16) head.writeUInt16BE(Number(length), 2);
-  if (wide === 64) head.writeBigUInt64BE(length, 2);
-  if (!mask) return Buffer.concat([head, data]);
-  const key = Buffer.from([0x37, 0xfa, 0x21, 0x3d]); // fixed, so that a seed repeats every byte
-  for (let i = 0; i < data.length; i++) data[i] ^= key[i & 3];
-  return Buffer.concat([head, key, data]);
+/** A WebSocket frame, of text unless told otherwise; the options are those of `frames.mjs`. */
+export function frame(payload = "", { opcode = 1, ...options } = {}) {
+  return clientFrame(opcode, payload, options);
 }
 
 /** A close frame; no code gives an empty one. */
@@ -167,24 +151,9 @@ export class RawWebSocket extends RawTcp {
   /** The next frame of the server `{ opcode, fin, rsv, payload }`, or null at the end. */
   nextFrame() {
     return this.until((buffer) => {
-      if (buffer.length < 2) return undefined;
-      const short = buffer[1] & 0x7f;
-      const start = short === 127 ? 10 : short === 126 ? 4 : 2;
-      if (buffer.length < start) return undefined;
-      const length =
-        short === 127
-          ? Number(buffer.readBigUInt64BE(2))
-          : short === 126
-            ? buffer.readUInt16BE(2)
-            : short;
-      if (buffer.length < start + length) return undefined;
-      const [first] = this.take(start);
-      return {
-        opcode: first & 15,
-        fin: first >= 128,
-        rsv: (first >> 4) & 7,
-        payload: Buffer.from(this.take(length)),
-      };
+      const frame = readFrame(buffer);
+      if (frame !== undefined) this.take(frame.size);
+      return frame;
     }, "a frame from the server");
   }
 

@@ -1,6 +1,9 @@
 // Raw bytes over TCP: exact HTTP answers and hand-made WebSocket frames.
 import net from "node:net";
+import { readFrame } from "./frames.mjs";
 import { defer, until, within } from "./wait.mjs";
+
+export { frame } from "./frames.mjs";
 
 /** A TCP connection that keeps everything it has received. */
 export class Tcp {
@@ -43,34 +46,15 @@ export class Tcp {
     return head;
   }
 
-  /** Reads one (unmasked) frame: `{ fin, rsv, opcode, payload }`; `{ end: true }` at the end. */
+  /** Reads one (unmasked) frame as `readFrame` tells it; `{ end: true }` at the end. */
   async frame() {
     return until(() => this.#frame() ?? (this.ended ? { end: true } : false), "a frame arrives");
   }
 
   #frame() {
-    const bytes = this.received;
-    if (bytes.length < 2) return;
-    let length = bytes[1] & 0x7f;
-    let start = 2;
-    if (length === 126) {
-      if (bytes.length < 4) return;
-      length = bytes.readUInt16BE(2);
-      start = 4;
-    } else if (length === 127) {
-      if (bytes.length < 10) return;
-      length = Number(bytes.readBigUInt64BE(2));
-      start = 10;
-    }
-    if (bytes.length < start + length) return;
-    this.received = bytes.subarray(start + length);
-    return {
-      fin: bytes[0] >> 7 === 1,
-      rsv: (bytes[0] >> 4) & 7,
-      opcode: bytes[0] & 15,
-      masked: bytes[1] >> 7 === 1,
-      payload: bytes.subarray(start, start + length),
-    };
+    const frame = readFrame(this.received);
+    if (frame !== undefined) this.received = this.received.subarray(frame.size);
+    return frame;
   }
 }
 
@@ -110,28 +94,4 @@ export async function openFrames(t, port) {
   const { payload } = await tcp.frame();
   tcp.sid = JSON.parse(payload.toString().slice(1)).sid;
   return tcp;
-}
-
-/** A client frame. `opcode` 1 text, 2 binary, 0 continuation, 8 close, 9 ping, 10 pong. */
-export function frame(opcode, data = "", { fin = true, rsv = 0, mask = true, length } = {}) {
-  const payload = Buffer.from(data);
-  const claimed = length ?? payload.length;
-  const first = (fin ? 0x80 : 0) | (rsv << 4) | opcode;
-  const bit = mask ? 0x80 : 0;
-  let head;
-  if (claimed > 0xffff) {
-    head = Buffer.alloc(10);
-    head[1] = bit | 127;
-    head.writeBigUInt64BE(BigInt(claimed), 2);
-  } else if (claimed > 125) {
-    head = Buffer.alloc(4);
-    head[1] = bit | 126;
-    head.writeUInt16BE(claimed, 2);
-  } else {
-    head = Buffer.from([0, bit | claimed]);
-  }
-  head[0] = first;
-  if (!mask) return Buffer.concat([head, payload]);
-  const key = Buffer.from([0x11, 0x22, 0x33, 0x44]);
-  return Buffer.concat([head, key, payload.map((byte, i) => byte ^ key[i & 3])]);
 }

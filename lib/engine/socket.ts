@@ -1,5 +1,5 @@
 /** One session as applications see it: `socket.conn`. */
-import { Decoder } from "socket.io-parser";
+import type { PacketForm } from "../../binding";
 import type { PacketSink, WriteOptions } from "../native-conn";
 import { LeanEmitter } from "./emitter";
 import { closeReasons, TRANSPORT_CLOSE } from "./errors";
@@ -7,6 +7,7 @@ import { answerPoll } from "./http";
 import { Note, type Recipient, unregister } from "./inbox";
 import { Jsonp } from "./jsonp";
 import { currentTick, DISCARD, engine, release, scheduleFlush, VOLATILE } from "./native";
+import type { SocketInit } from "./opening";
 import { closeSession, gather, normalize, reach, sendBinary, sendText, setRaw } from "./outbox";
 import {
   type EngineRequest,
@@ -18,55 +19,17 @@ import {
 } from "./request";
 import type { Server } from "./server";
 import { Polling, type Transport, WebSocket } from "./transports";
+import {
+  encodeAgain,
+  PACKET_EVENTS,
+  packetType,
+  SEND_EVENTS,
+  type SendCallback,
+  type SentPacket,
+  showPacket,
+  Watch,
+} from "./watch";
 import { ExternalLinks, type ExternalWebSocket } from "./ws-engine";
-
-/** How a session came to be. */
-export interface SocketInit {
-  server: Server;
-  id: string;
-  handle: number;
-  protocol: number;
-  websocket: boolean;
-  /** Query parameter of a session that polls by script tags. */
-  jsonp: string | undefined;
-  remoteAddress: string | undefined;
-  /** Node's request if somebody has seen it, else what is kept of it. */
-  request: EngineRequest | null;
-  packed: PackedRequest | null;
-  /** Its polls are answered natively, unless somebody watches. */
-  unseen: boolean;
-}
-
-/** Listeners that need the packets themselves, and not just what they mean. */
-const PACKET_EVENTS = new Set<string | symbol>(["packet", "data", "message", "heartbeat"]);
-
-/** Listeners that are told of each message sent. */
-const SEND_EVENTS = new Set<string | symbol>(["packetCreate", "flush", "drain"]);
-
-/** Engine.IO packet types by their digit. */
-const TYPES = ["open", "close", "ping", "pong", "message", "upgrade", "noop"];
-
-/** A packet as listeners of `packetCreate` and `flush` see it. */
-export interface SentPacket {
-  type: string;
-  data?: any;
-  options: { compress: boolean };
-}
-
-/** What only a session has that somebody watches, or that waits. */
-class Watch {
-  /** Packets come here undecoded. */
-  raw = false;
-  /** Somebody listens to what is sent. */
-  announced = false;
-  /** The sink was taken off. */
-  deaf = false;
-  decoder: Decoder | null = null;
-  callbacks: SendCallback[] | null = null;
-  buffer: SentPacket[] | null = null;
-}
-
-type SendCallback = (transport: Transport) => void;
 
 /**
  * A session. Events: `packet`, `data`, `message`, `packetCreate`, `heartbeat`, `flush`, `drain`,
@@ -425,29 +388,13 @@ export class Socket extends LeanEmitter implements Recipient {
       if (this.readyState === "open" && !this._watch?.deaf)
         this._sink?.onpacket(type, nsp, id, data);
     };
-    if (this._watch?.raw) this._show("message", encodeAgain(type, nsp, id, data), deliver);
-    else deliver();
-  }
-
-  /** Shows a packet to those who listen for packets; the sink is the first to get a message. */
-  private _show(type: string, data: string | Buffer, deliver: () => void): void {
-    this.emit("packet", type === "message" || data !== "" ? { type, data } : { type });
-    if (type === "ping") {
-      // Only clients of protocol 3 ping, and have been answered.
-      this.emit("packetCreate", { type: "pong", options: { compress: true } });
-      this.emit("heartbeat");
-    }
-    if (type === "pong") this.emit("heartbeat");
-    if (type !== "message") return;
-    deliver();
-    this.emit("data", data);
-    this.emit("message", data);
+    if (!this._watch?.raw) return deliver();
+    showPacket(this, "message", encodeAgain(type, nsp, id, data), deliver);
   }
 
   _onraw(type: number, data: string | Buffer): void {
     if (this.readyState !== "open") return;
-    const name = type === -1 ? "message" : TYPES[type];
-    this._show(name, data, () => {
+    showPacket(this, packetType(type), data, () => {
       if (this._sink !== null && !this._watch?.deaf) this._decode(data);
     });
   }
@@ -455,15 +402,8 @@ export class Socket extends LeanEmitter implements Recipient {
   /** Decodes a message here; `readyState` may have changed in a listener. */
   private _decode(data: string | Buffer): void {
     if (this.readyState !== "open") return;
-    const watch = this.watch();
-    if (watch.decoder === null) {
-      watch.decoder = new Decoder();
-      watch.decoder.on("decoded", (packet: any) => {
-        this._sink?.onpacket(packet.type, packet.nsp, packet.id, packet.data);
-      });
-    }
     try {
-      watch.decoder.add(data);
+      this.watch().decode(data, () => this._sink);
     } catch (error) {
       this._onrefused((error as Error).message);
     }
@@ -488,9 +428,9 @@ export class Socket extends LeanEmitter implements Recipient {
   }
 
   /** Gives the session a WebSocket of another engine; `probe`: one that an upgrade tries. */
-  _takeExternal(ws: ExternalWebSocket, probe: boolean): void {
+  _takeExternal(ws: ExternalWebSocket, probe: boolean, form: PacketForm): void {
     this._external ??= new ExternalLinks(this);
-    this._external.take(ws, probe);
+    this._external.take(ws, probe, form);
   }
 
   _onframe(probe: boolean, message: string | Buffer): void {
@@ -543,18 +483,11 @@ export class Socket extends LeanEmitter implements Recipient {
     this.readyState = "closed";
     unregister(this);
     release();
-    this._watch?.decoder?.destroy();
+    this._watch?.end();
     this._watch = null;
     this._external?.end();
     this.server._onClosed(this);
     this._sink?.onclose(reason, description);
     this.emit("close", reason, description);
   }
-}
-
-/** The text of a packet that was decoded; attachments are shown as they are encoded. */
-function encodeAgain(type: number, nsp: string, id: number | undefined, data: any): string {
-  const name = nsp === "/" ? "" : `${nsp},`;
-  const json = data === undefined ? "" : JSON.stringify(data);
-  return `${type}${name}${id ?? ""}${json}`;
 }

@@ -7,6 +7,7 @@ import type { Duplex } from "node:stream";
 
 import createDebug = require("debug");
 
+import type { PacketForm } from "../../binding";
 import { answerPoll } from "./http";
 import { drain, Note } from "./inbox";
 import { engine } from "./native";
@@ -152,15 +153,15 @@ export class ExternalLinks {
     return (this.main ?? this.probe)?.ws;
   }
 
-  /** Has `ws` carry the session, or try to. */
-  take(ws: ExternalWebSocket, probe: boolean): void {
-    const link = new Link(ws, this.conn, probe);
+  /** Has `ws` carry the session, or try to; `form`: of its packets, by its own request. */
+  take(ws: ExternalWebSocket, probe: boolean, form: PacketForm): void {
+    const link = new Link(ws, this.conn, probe, form);
     if (probe) this.probe = link;
     else this.main = link;
     link.listen();
   }
 
-  /** Sends a message as it is. */
+  /** Sends a packet: one with text is encoded already. */
   write(probe: boolean, message: string | Uint8Array): void {
     (probe ? this.probe : this.main)?.write(message);
   }
@@ -202,12 +203,17 @@ class Link {
   /** Bytes sent and not yet written. */
   private waiting = 0;
   private blocked = false;
+  /** None: that of most clients, to which binary messages are sent as they are. */
+  private readonly form: PacketForm | undefined;
 
   constructor(
     readonly ws: ExternalWebSocket,
     private readonly conn: Socket,
     private probe: boolean,
-  ) {}
+    form: PacketForm,
+  ) {
+    if (form.protocol !== 4 || form.base64) this.form = form;
+  }
 
   listen(): void {
     const { ws } = this;
@@ -229,13 +235,17 @@ class Link {
     } catch (error) {
       return this.lost(String(error));
     }
-    const answer = engine.receive(this.conn._handle, this.probe, message);
+    const answer = engine.receive(this.conn._handle, this.probe, message, this.form);
     if (answer !== null) answerPoll(this.conn, answer);
     drain();
   }
 
-  write(message: string | Uint8Array): void {
+  write(packet: string | Uint8Array): void {
     if (!this.open) return;
+    let message = packet;
+    if (typeof packet !== "string" && this.form !== undefined) {
+      message = engine.binaryMessage(this.form, bytesOf(packet));
+    }
     const size = typeof message === "string" ? Buffer.byteLength(message) : message.length;
     this.waiting += size;
     let called = false;

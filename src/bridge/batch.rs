@@ -48,8 +48,8 @@ pub const OPENED: u8 = 12;
 pub const HANDOVER: u8 = 13;
 /// `listener`: its last connection has ended.
 pub const LISTENER_DRAINED: u8 = 14;
-/// `handle, whether for the probing one, value`: a message for a WebSocket served in JavaScript,
-/// as it is sent.
+/// `handle, whether for the probing one, value`: a packet for a WebSocket served in JavaScript;
+/// text is encoded, bytes are in no form yet.
 pub const FRAME: u8 = 15;
 
 /// A value that travels beside the text.
@@ -181,7 +181,8 @@ impl Batch {
         }
     }
 
-    /// Appends a message for a WebSocket that JavaScript serves.
+    /// Appends a packet for a WebSocket that JavaScript serves: text is encoded, bytes are in no
+    /// form yet.
     pub fn frame(&mut self, handle: Handle, socket: Socket, packet: EnginePacket<'_>) {
         self.record(FRAME, handle.raw());
         self.number(u8::from(socket == Socket::Probe));

@@ -1,5 +1,5 @@
-//! The calls made per session or connection, through napi-rs: options, handshakes, polls, posts,
-//! and WebSockets handed over.
+//! The calls made per session or connection, through napi-rs: handshakes, polls, posts, and
+//! WebSockets handed over.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -9,215 +9,32 @@ use napi::{Env, Error, JsValue, Result, Status, sys};
 use napi_derive::napi;
 
 use super::calls::{self, Boundary};
+use super::connection::{Connection, UpgradeCheck};
 use super::hub::Hub;
-use crate::config::EngineConfig;
+use super::opening::{OpenRequest, Opened, OpenedExternal, PacketForm, on_the_wire};
+use super::options::EngineOptions;
+use super::values::{Body, body, message};
 use crate::eio::form::Form;
-use crate::eio::handshake::Handshake;
 use crate::eio::id;
-use crate::eio::packet::{Packet, Type};
-use crate::eio::payload::Payload;
 use crate::eio::session::{Outgoing, Poll, Socket};
 use crate::error::{Closure, Reason};
 use crate::net::handle::Handle;
-use crate::net::inbox::Inbox;
+use crate::net::inbox::Inbox as _;
 use crate::net::peer::Peer;
 use crate::net::runtime::{self, Opening, runtime};
-use crate::net::worker::{Attach, Command, Source};
+use crate::net::worker::Command;
 use crate::ws;
-use crate::ws::deflate::{self, Bits, Compression, Parameters, negotiate};
+use crate::ws::deflate::negotiate;
 
 /// Lower numbers are for adopted sockets: there JavaScript names the server they came from.
 const FIRST_STREAM: u32 = 1 << 16;
 
-fn failure(what: impl std::fmt::Display) -> Error {
+pub(super) fn failure(what: impl std::fmt::Display) -> Error {
     Error::new(Status::GenericFailure, what.to_string())
-}
-
-/// The options of one engine that live sessions read.
-#[napi]
-pub struct EngineOptions(pub(super) Arc<EngineConfig>);
-
-#[napi]
-impl EngineOptions {
-    /// With the defaults.
-    #[napi(constructor)]
-    #[allow(clippy::new_without_default, reason = "made from JavaScript only")]
-    pub fn new() -> Self {
-        Self(Arc::default())
-    }
-
-    /// Durations in ms; the largest message in bytes, 0 for no limit.
-    #[napi]
-    pub fn set(
-        &self,
-        ping_interval: f64,
-        ping_timeout: f64,
-        upgrade_timeout: f64,
-        max_message: f64,
-    ) {
-        // A float out of range saturates, NaN is 0.
-        self.0.set(
-            ping_interval as u64,
-            ping_timeout as u64,
-            upgrade_timeout as u64,
-            max_message as u64,
-        );
-    }
-
-    /// Has WebSocket messages compressed with clients that offer it. For new connections, and once.
-    #[napi]
-    pub fn set_deflate(&self, options: DeflateOptions) {
-        self.0.set_deflate(options.into());
-    }
-}
-
-/// The options of compression. Those that are absent: as the client wants.
-#[napi(object)]
-pub struct DeflateOptions {
-    /// The server takes no context over; `false`: clients may not want that.
-    pub server_no_context_takeover: Option<bool>,
-    /// The client may take none over.
-    pub client_no_context_takeover: bool,
-    /// The server's window, as a power of two; `false`: clients may not limit it.
-    pub server_max_window_bits: Option<Either<bool, f64>>,
-    /// The client's window; `false`: what it says of it is not answered.
-    pub client_max_window_bits: Option<Either<bool, f64>>,
-    /// Length from which messages are compressed where no context is taken over, in bytes.
-    pub threshold: f64,
-    /// 0 to 9; none: the engine's choice.
-    pub level: Option<u8>,
-    /// An upper limit for the server's window.
-    pub window_bits: Option<u8>,
-}
-
-impl From<DeflateOptions> for deflate::Options {
-    fn from(options: DeflateOptions) -> Self {
-        let bits = |bits| match bits {
-            Some(Either::A(false)) => Bits::Unsaid,
-            Some(Either::B(bits)) => Bits::Exactly(bits),
-            Some(Either::A(true)) | None => Bits::Any,
-        };
-        let usual = Compression::default();
-        Self {
-            server_no_context_takeover: options.server_no_context_takeover,
-            client_no_context_takeover: options.client_no_context_takeover,
-            server_max_window_bits: bits(options.server_max_window_bits),
-            client_max_window_bits: bits(options.client_max_window_bits),
-            compression: Compression {
-                level: options.level.unwrap_or(usual.level),
-                window_bits: options.window_bits.unwrap_or(usual.window_bits),
-                threshold: options.threshold,
-            },
-        }
-    }
-}
-
-/// What a request says about the form of its client's packets.
-#[napi(object)]
-#[derive(Clone, Copy)]
-pub struct PacketForm {
-    /// 3 or 4.
-    pub protocol: u32,
-    /// Binary messages are sent as base64.
-    pub base64: bool,
-}
-
-impl From<PacketForm> for Form {
-    fn from(form: PacketForm) -> Self {
-        Self::new(form.protocol, form.base64)
-    }
-}
-
-/// A session to be opened.
-#[napi(object)]
-pub struct OpenRequest {
-    /// The session id.
-    pub sid: String,
-    /// The form of its polling payloads.
-    pub form: PacketForm,
-    /// JSON array of the transports to upgrade to.
-    pub upgrades: String,
-    /// In ms.
-    pub ping_interval: f64,
-    /// In ms.
-    pub ping_timeout: f64,
-    /// In bytes; none when unlimited.
-    pub max_payload: Option<f64>,
-    /// A message sent right after the open packet.
-    pub initial_packet: Option<Either<String, Buffer>>,
-    /// WebSockets of this session are served in JavaScript.
-    pub external: bool,
-}
-
-impl OpenRequest {
-    fn packets(&self) -> Vec<Outgoing> {
-        let open = Handshake {
-            sid: &self.sid,
-            upgrades: &self.upgrades,
-            ping_interval: self.ping_interval as u64,
-            ping_timeout: self.ping_timeout as u64,
-            max_payload: self.max_payload.map(|n| n as u64),
-        };
-        let mut packets = vec![Outgoing::Text(Type::Open, open.to_json().into())];
-        packets.extend(
-            self.initial_packet
-                .as_ref()
-                .map(|packet| message(packet).into()),
-        );
-        packets
-    }
-}
-
-/// A packet as a WebSocket message.
-fn on_the_wire(packet: Packet<'_>) -> Either<String, Buffer> {
-    match packet {
-        Packet::Text(..) => {
-            let mut text = String::new();
-            packet.encode(&mut text);
-            Either::A(text)
-        }
-        Packet::Binary(bytes) => Either::B(bytes.into_owned().into()),
-    }
 }
 
 fn socket(probe: bool) -> Socket {
     if probe { Socket::Probe } else { Socket::Main }
-}
-
-pub(super) fn message(data: &Either<String, Buffer>) -> Packet<'_> {
-    match data {
-        Either::A(text) => Packet::Text(Type::Message, text),
-        Either::B(bytes) => Packet::Binary(bytes.as_ref().into()),
-    }
-}
-
-/// The body of an answer.
-#[napi]
-pub type Body = Either<String, Buffer>;
-
-fn body(payload: Payload) -> Body {
-    match payload {
-        Payload::Text(text) => Either::A(text),
-        Payload::Binary(bytes) => Either::B(bytes.into()),
-    }
-}
-
-/// A session just opened over polling.
-#[napi(object)]
-pub struct Opened {
-    /// Its handle.
-    pub handle: u32,
-    /// The body that answers the handshake.
-    pub body: Body,
-}
-
-/// A session just opened over a WebSocket that JavaScript serves.
-#[napi(object)]
-pub struct OpenedExternal {
-    /// Its handle.
-    pub handle: u32,
-    /// The messages to send first.
-    pub messages: Vec<Either<String, Buffer>>,
 }
 
 /// The answer to a poll.
@@ -228,86 +45,6 @@ pub struct PollAnswer {
     /// 0: answered or pending; 1: a poll was pending already, and `payload` answers that one;
     /// 2: the session is not on polling any more.
     pub state: u32,
-}
-
-/// A WebSocket to be served.
-#[napi(object)]
-pub struct Connection {
-    /// The number by which its end is told.
-    pub stream: u32,
-    /// The descriptor of its socket; none: JavaScript pumps its bytes.
-    pub fd: Option<i32>,
-    /// Bytes that came with the request.
-    pub head: Buffer,
-    /// The 101 response.
-    pub response: String,
-    /// The form of its packets.
-    pub form: PacketForm,
-    /// `Sec-WebSocket-Extensions` of the request.
-    pub extensions: Option<String>,
-}
-
-impl Connection {
-    /// Where its bytes come from. Taken before anything depends on it, for it may fail.
-    fn source(&self) -> Result<Source> {
-        match self.fd {
-            #[cfg(unix)]
-            Some(fd) => {
-                // SAFETY: the caller read the descriptor from a socket that it destroys after
-                // this call.
-                unsafe { crate::net::carrier::adopt(fd) }
-                    .map(Source::Socket)
-                    .map_err(failure)
-            }
-            #[cfg(not(unix))]
-            Some(_) => Err(failure("sockets cannot be adopted on this system")),
-            None => Ok(Source::Stream),
-        }
-    }
-
-    /// What the response says about compression.
-    fn deflate(&self, peer: Option<&Arc<Peer>>) -> Option<(Parameters, Compression)> {
-        let options = peer?.config.deflate()?;
-        let agreement = negotiate(self.extensions.as_deref(), options).ok()??;
-        Some((agreement.parameters, options.compression))
-    }
-
-    fn attach(
-        self,
-        source: Source,
-        inbox: Arc<dyn Inbox>,
-        peer: Option<Arc<Peer>>,
-        role: Socket,
-        first: Vec<Outgoing>,
-    ) {
-        runtime().attach(Attach {
-            deflate: self.deflate(peer.as_ref()),
-            peer,
-            role,
-            form: self.form.into(),
-            source,
-            stream: self.stream,
-            inbox,
-            head: self.head.to_vec(),
-            response: self.response.into_bytes(),
-            first,
-            #[cfg(unix)]
-            open: None,
-        });
-    }
-}
-
-/// The answer to the checks of a WebSocket upgrade request.
-#[napi(object)]
-pub struct UpgradeCheck {
-    /// The whole response that refuses it; none if it is granted.
-    pub refusal: Option<String>,
-    /// `Sec-WebSocket-Accept`.
-    pub accept: Option<String>,
-    /// `Sec-WebSocket-Protocol`.
-    pub protocol: Option<String>,
-    /// `Sec-WebSocket-Extensions`.
-    pub extensions: Option<String>,
 }
 
 /// Counters of the process.
@@ -473,13 +210,33 @@ impl Engine {
         peer.is_some_and(|peer| runtime().upgrade(&peer))
     }
 
-    /// A message arrived on a WebSocket that JavaScript serves. Returns the answer to the pending
-    /// poll.
+    /// A binary message in the form that its client takes.
     #[napi]
-    pub fn receive(&self, handle: u32, probe: bool, data: Either<String, Buffer>) -> Option<Body> {
+    pub fn binary_message(&self, form: PacketForm, data: Buffer) -> Either<String, Buffer> {
+        let (prefix, data, is_text) = Form::from(form).binary_message(&data);
+        let message = [prefix, &*data].concat();
+        if is_text {
+            // Base64 and its prefix are ASCII: nothing is lost.
+            Either::A(String::from_utf8_lossy(&message).into_owned())
+        } else {
+            Either::B(message.into())
+        }
+    }
+
+    /// A message arrived on a WebSocket that JavaScript serves; without `form`, of protocol 4.
+    /// Returns the answer to the pending poll.
+    #[napi]
+    pub fn receive(
+        &self,
+        handle: u32,
+        probe: bool,
+        data: Either<String, Buffer>,
+        form: Option<PacketForm>,
+    ) -> Option<Body> {
+        let form = form.map_or(Form::V4, Form::from);
         let packet = match &data {
-            Either::A(text) => Packet::decode(text).ok(),
-            Either::B(bytes) => Some(Packet::Binary(bytes.as_ref().into())),
+            Either::A(text) => form.decode(text).ok(),
+            Either::B(bytes) => Some(form.decode_binary(bytes)),
         };
         let answer = runtime().receive(Handle::from_raw(handle), socket(probe), packet);
         answer.map(body)

@@ -9,7 +9,9 @@ use napi::bindgen_prelude::{Buffer, Either};
 use napi::{Error, Result, Status};
 use napi_derive::napi;
 
-use super::engine::{Engine, EngineOptions, message};
+use super::engine::Engine;
+use super::options::EngineOptions;
+use super::values::message;
 use crate::net::listener::{ClientFile, Cookie, Cors, Listener, Settings};
 
 /// A header line.

@@ -1,10 +1,14 @@
 //! The boundary to JavaScript: batches in ([`batch`], [`hub`]), runs of operations out ([`calls`]),
-//! and the rarer calls that open sessions and hand over connections ([`engine`]). It translates
-//! and nothing else: no protocol here.
+//! and the rarer calls that open sessions and hand over connections ([`engine`], with its objects in
+//! [`options`], [`opening`] and [`connection`]). It translates and nothing else: no protocol here.
 
 pub mod batch;
 pub mod calls;
+pub mod connection;
 pub mod engine;
 pub mod hub;
 #[cfg(unix)]
 pub mod listener;
+pub mod opening;
+pub mod options;
+pub mod values;

@@ -4,6 +4,7 @@
 pub mod form;
 pub mod handshake;
 pub mod id;
+pub mod output;
 pub mod packet;
 pub mod packet_v3;
 pub mod payload;

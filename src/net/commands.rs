@@ -105,20 +105,6 @@ impl Local {
                 Op::Close { handle, flags } => self.session(handle, |session, _, now, out| {
                     session.close(flags & ops::DISCARD != 0, now, out);
                 }),
-                Op::Raw { handle, on } => {
-                    if let Some(entry) = self.entry(Handle::from_raw(handle)) {
-                        lock(&entry.peer.inner).messages.set_raw(on);
-                    }
-                }
-                Op::Packet { handle, kind, data } => {
-                    if let (Some(kind), Ok(text)) =
-                        (Type::from_digit(kind), std::str::from_utf8(data))
-                    {
-                        self.session(handle, |session, _, _, out| {
-                            session.send(Packet::Text(kind, text), out)
-                        });
-                    }
-                }
                 Op::Broadcast {
                     handles,
                     flags,

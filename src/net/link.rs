@@ -1,14 +1,12 @@
 //! One WebSocket of a session: its framing, what waits to be written, and its end.
 
+mod serving;
+
 use std::cell::{Cell, RefCell};
-use std::future::{Future as _, poll_fn};
 use std::io;
-use std::ops::ControlFlow;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 use super::carrier::Carrier;
 use super::entry::Entry;
@@ -16,17 +14,13 @@ use super::inbox::{Inbox, Note};
 use super::local::Local;
 use super::ops;
 use super::queue::Queue;
-use super::worker::NO_STREAM;
-use crate::config::{CLOSE_WAIT_MS, MAX_FRAGMENTS, MAX_QUEUED_BYTES};
+use crate::config::MAX_QUEUED_BYTES;
 use crate::eio::form::Form;
 use crate::eio::packet::Packet;
 use crate::eio::session::Socket;
-use crate::error::{Closure, INTERNAL, Reason};
-use crate::ws::deflate::{Deflater, Inflater, Kind};
-use crate::ws::{self, frame::Opcode, reader::Message};
-
-/// Bytes waiting for a peer above which its pings are not answered any more.
-const PONG_ROOM: usize = 64 << 10;
+use crate::error::Closure;
+use crate::ws::deflate::{Deflater, Kind};
+use crate::ws::{self, frame::Opcode};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -329,198 +323,5 @@ impl Link {
             self.pumped(local);
         }
         Poll::Ready(Ok(()))
-    }
-
-    /// Serves the WebSocket until its connection ends. `head` came with the upgrade request.
-    /// `inflater`: only if compression was agreed on.
-    pub async fn serve(
-        self: Rc<Self>,
-        local: Rc<Local>,
-        mut head: Vec<u8>,
-        inflater: Option<Box<Inflater>>,
-    ) {
-        // Runs on every way out, a panic included.
-        let _end = End {
-            link: &self,
-            local: &local,
-        };
-        let mut reading = Reading {
-            reader: ws::reader::Reader::default(),
-            inflater,
-        };
-        let mut closing: Option<Pin<Box<tokio::time::Sleep>>> = None;
-        self.take(&local, &mut reading, &mut head);
-        drop(head);
-        poll_fn(|cx| {
-            *self.waker.borrow_mut() = Some(cx.waker().clone());
-            self.poll(cx, &local, &mut reading, &mut closing)
-        })
-        .await;
-    }
-
-    fn poll(
-        self: &Rc<Self>,
-        cx: &mut Context<'_>,
-        local: &Rc<Local>,
-        reading: &mut Reading,
-        closing: &mut Option<Pin<Box<tokio::time::Sleep>>>,
-    ) -> Poll<()> {
-        if self.blocked.get() {
-            match self.poll_flush(cx, local) {
-                Poll::Ready(Ok(())) => {
-                    self.blocked.set(false);
-                    self.note(local, Note::Drained);
-                }
-                Poll::Ready(Err(_)) => return Poll::Ready(()),
-                Poll::Pending => {}
-            }
-        }
-        loop {
-            match self.state.get() {
-                State::Dead => return Poll::Ready(()),
-                State::Ending if self.queue.borrow().is_empty() => {
-                    if !self.carrier.shutdown() {
-                        return Poll::Ready(());
-                    }
-                    self.pumped(local);
-                    self.state.set(State::Ended);
-                    continue;
-                }
-                State::Open if self.inbox.is_full() => {
-                    local.park(cx.waker(), &self.parked);
-                    return Poll::Pending;
-                }
-                State::Open => {}
-                State::Closing | State::Ending | State::Ended => {
-                    let wait = closing.get_or_insert_with(|| {
-                        Box::pin(tokio::time::sleep(Duration::from_millis(CLOSE_WAIT_MS)))
-                    });
-                    if wait.as_mut().poll(cx).is_ready() {
-                        return Poll::Ready(());
-                    }
-                }
-            }
-            if self.state.get() == State::Ending {
-                return Poll::Pending;
-            }
-            let mut buffer = local.read_buffer();
-            let read = self.carrier.poll_read(cx, &mut buffer);
-            self.pumped(local);
-            let n = match std::task::ready!(read) {
-                Ok(0) | Err(_) => return Poll::Ready(()),
-                Ok(n) => n,
-            };
-            let Some(bytes) = buffer.get_mut(..n) else {
-                return Poll::Ready(());
-            };
-            self.take(local, reading, bytes);
-        }
-    }
-
-    /// Takes bytes from the peer.
-    fn take(self: &Rc<Self>, local: &Rc<Local>, reading: &mut Reading, bytes: &mut [u8]) {
-        if bytes.is_empty() {
-            return;
-        }
-        let limits = ws::reader::Limits {
-            max_message: (self.entry.as_ref()).map_or(1, |e| e.peer.config.max_message()),
-            max_fragments: MAX_FRAGMENTS,
-        };
-        let Reading { reader, inflater } = reading;
-        let result = reader.feed_with(bytes, &limits, inflater.as_deref_mut(), |message| {
-            self.take_message(local, message)
-        });
-        if let Err(error) = result {
-            let closure = Closure {
-                reason: Reason::TransportError,
-                detail: Some(error.description().into()),
-            };
-            self.lost(local, closure);
-            self.close(local, &error.code().to_be_bytes());
-            self.leave(State::Ending);
-        }
-        local.settle();
-    }
-
-    fn take_message(self: &Rc<Self>, local: &Rc<Local>, message: Message<'_>) -> ControlFlow<()> {
-        match message {
-            Message::Close(_, payload) => {
-                if self.state.get() == State::Open {
-                    self.lost(local, Closure::plain(Reason::TransportClose));
-                    self.frame(local, Opcode::Close, &[], payload);
-                }
-                self.leave(State::Ending);
-                return ControlFlow::Break(());
-            }
-            _ if self.state.get() != State::Open => {}
-            Message::Ping(data) => {
-                let queue = self.queue.borrow();
-                let room = queue.len() < PONG_ROOM;
-                drop(queue);
-                if room {
-                    self.frame(local, Opcode::Pong, &[], data);
-                }
-            }
-            Message::Pong(_) => {}
-            Message::Text(text) => self.receive(local, self.form.decode(text).ok()),
-            Message::Binary(bytes) => self.receive(local, Some(self.form.decode_binary(bytes))),
-        }
-        ControlFlow::Continue(())
-    }
-
-    fn receive(self: &Rc<Self>, local: &Rc<Local>, packet: Option<Packet<'_>>) {
-        let Some(entry) = &self.entry else {
-            return;
-        };
-        let role = self.role.get();
-        entry.with(local, |session, config, now, out| {
-            session.receive_on(role, packet, config, now, out);
-        });
-    }
-
-    /// Tells the session that this WebSocket is not its own any more.
-    fn lost(self: &Rc<Self>, local: &Rc<Local>, closure: Closure) {
-        if let Some(entry) = &self.entry
-            && entry.detach(self)
-        {
-            let role = self.role.get();
-            entry.with(local, |session, _, _, out| session.lost(role, closure, out));
-        }
-    }
-}
-
-/// The reading half of a WebSocket.
-struct Reading {
-    reader: ws::reader::Reader,
-    inflater: Option<Box<Inflater>>,
-}
-
-struct End<'a> {
-    link: &'a Rc<Link>,
-    local: &'a Rc<Local>,
-}
-
-impl Drop for End<'_> {
-    fn drop(&mut self) {
-        let fault = std::thread::panicking();
-        if fault {
-            self.local.count_panic();
-        }
-        let was = self.link.state.replace(State::Dead);
-        if was == State::Open || was == State::Dead {
-            let closure = if fault {
-                INTERNAL
-            } else {
-                Closure::plain(Reason::TransportClose)
-            };
-            self.link.lost(self.local, closure);
-        }
-        self.local.forget_stream(self.link.stream);
-        if self.link.stream != NO_STREAM {
-            let abort = matches!(was, State::Dead | State::Closing);
-            self.link.inbox.stream_end(self.link.stream, abort);
-        }
-        self.local.ring_later(&self.link.inbox);
-        self.local.settle();
     }
 }

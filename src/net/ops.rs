@@ -13,10 +13,8 @@ pub const DISCARD: u8 = 4;
 const TEXT: u8 = 1;
 const BINARY: u8 = 2;
 const CLOSE: u8 = 3;
-const RAW: u8 = 4;
-const PACKET: u8 = 5;
-const BROADCAST_TEXT: u8 = 6;
-const BROADCAST_BINARY: u8 = 7;
+const BROADCAST_TEXT: u8 = 4;
+const BROADCAST_BINARY: u8 = 5;
 
 /// One request. Text is UTF-8, but was written by JavaScript's own encoder and is not checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,14 +34,6 @@ pub enum Op<'a> {
     },
     /// Close the session.
     Close { handle: u32, flags: u8 },
-    /// Decode this session's messages in JavaScript from now on (`on`), or natively again.
-    Raw { handle: u32, on: bool },
-    /// An Engine.IO packet of type `kind` (its character).
-    Packet {
-        handle: u32,
-        kind: u8,
-        data: &'a [u8],
-    },
     /// One message to many sessions; `handles` holds a u32 each.
     Broadcast {
         handles: &'a [u8],
@@ -120,17 +110,6 @@ impl Writer {
     /// Close a session.
     pub fn close(&mut self, handle: u32, flags: u8) {
         self.head(CLOSE, flags, handle);
-    }
-
-    /// See [`Op::Raw`].
-    pub fn raw(&mut self, handle: u32, on: bool) {
-        self.head(RAW, u8::from(on), handle);
-    }
-
-    /// See [`Op::Packet`].
-    pub fn packet(&mut self, handle: u32, kind: u8, data: &[u8]) {
-        self.head(PACKET, kind, handle);
-        self.bytes(data);
     }
 
     /// Bytes written so far.
@@ -211,15 +190,6 @@ impl<'a> Iterator for Reader<'a> {
                 data: self.bytes()?,
             },
             CLOSE => Op::Close { handle, flags },
-            RAW => Op::Raw {
-                handle,
-                on: flags != 0,
-            },
-            PACKET => Op::Packet {
-                handle,
-                kind: flags,
-                data: self.bytes()?,
-            },
             _ => return None,
         })
     }
@@ -238,8 +208,6 @@ mod tests {
         });
         w.binary(8, 0, &[1, 2]);
         w.close(9, DISCARD);
-        w.raw(10, true);
-        w.packet(11, b'6', b"");
         w.broadcast_text_with(&1u32.to_le_bytes(), 0, 4, |place| {
             place[0] = b'x';
             1
@@ -264,15 +232,6 @@ mod tests {
                     handle: 9,
                     flags: DISCARD
                 },
-                Op::Raw {
-                    handle: 10,
-                    on: true
-                },
-                Op::Packet {
-                    handle: 11,
-                    kind: b'6',
-                    data: b""
-                },
                 Op::Broadcast {
                     handles: &[1, 0, 0, 0],
                     flags: 0,
@@ -289,7 +248,7 @@ mod tests {
         );
         for cut in 0..run.len() {
             // A run cut anywhere ends early and does nothing else.
-            assert!(Reader::new(&run[..cut]).count() < 7);
+            assert!(Reader::new(&run[..cut]).count() < 5);
         }
     }
 }

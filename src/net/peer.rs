@@ -82,7 +82,7 @@ pub struct Messages {
 }
 
 impl Messages {
-    /// See [`super::ops::Op::Raw`].
+    /// Has packets decoded in JavaScript from now on (`raw`), or natively again.
     pub fn set_raw(&mut self, raw: bool) {
         self.raw = raw;
     }

@@ -294,7 +294,7 @@ impl Runtime {
         }
     }
 
-    /// See [`super::ops::Op::Raw`]; at once.
+    /// Has packets of the session decoded in JavaScript from now on (`raw`), or natively again.
     pub fn set_raw(&self, handle: Handle, raw: bool) {
         if let Some(peer) = self.table.get(handle) {
             lock(&peer.inner).messages.set_raw(raw);

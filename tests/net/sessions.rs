@@ -140,7 +140,6 @@ async fn a_stale_handle_never_reaches_the_next_session() {
     assert_eq!(client.text().await, format!("0{OPEN}"));
     run(|w| {
         text(w, old, 0, "2[\"stale\"]");
-        w.packet(old.raw(), b'6', b"");
         w.close(old.raw(), DISCARD);
         broadcast(w, &[old, peer.handle], "2[1]");
     });

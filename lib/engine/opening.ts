@@ -1,0 +1,256 @@
+/**
+ * What an admitted request opens: a session over polling or a WebSocket, or the WebSocket that a
+ * session moves to.
+ */
+import type { ServerResponse } from "node:http";
+
+import { refuseRequest, refuseUpgradeRequest } from "./admission";
+import { ErrorCode, type Refusal, refuse } from "./errors";
+import { checkHeaders, headerLines } from "./headers";
+import { respond } from "./http";
+import { engine } from "./native";
+import {
+  type EngineRequest,
+  type PackedRequest,
+  packetForm,
+  packRequest,
+  pinEnds,
+  share,
+} from "./request";
+import type { Server } from "./server";
+import type { Socket } from "./socket";
+import { type Acceptor, acceptUpgrade, isAdoptable, type UpgradeRequest } from "./upgrade";
+import { type ExternalServer, handOverExternal, turnAwayExternal } from "./ws-engine";
+
+/** How a session came to be. */
+export interface SocketInit {
+  server: Server;
+  id: string;
+  handle: number;
+  protocol: number;
+  websocket: boolean;
+  /** Query parameter of a session that polls by script tags. */
+  jsonp: string | undefined;
+  remoteAddress: string | undefined;
+  /** Node's request if somebody has seen it, else what is kept of it. */
+  request: EngineRequest | null;
+  packed: PackedRequest | null;
+  /** Its polls are answered natively, unless somebody watches. */
+  unseen: boolean;
+}
+
+/** An upgrade request that is admitted. */
+export interface Granted {
+  upgrade: UpgradeRequest;
+  /** Header lines of the 101 that middlewares have set. */
+  lines: string[];
+}
+
+/** An id for a new session, or why there is none. */
+async function newId(server: Server, req: EngineRequest): Promise<string | Refusal> {
+  try {
+    const id = await server.generateId(req);
+    if (id === undefined || id === null || id === "") throw new Error("there is no id");
+    if (Object.hasOwn(server._sessions, id)) throw new Error("the id is in use");
+    return String(id);
+  } catch (error) {
+    return refuse(ErrorCode.BAD_REQUEST, { name: "ID_GENERATION_ERROR", error });
+  }
+}
+
+/** What the native engine is told of a new session. */
+function openRequest(
+  server: Server,
+  req: EngineRequest,
+  sid: string,
+  transport: "polling" | "websocket",
+) {
+  const form = packetForm(req);
+  // A script can hold text only.
+  if (transport === "polling" && req._query.j !== undefined) form.base64 = true;
+  return {
+    sid,
+    form,
+    upgrades: server._offer(transport),
+    ...server._settings(),
+    external: server.ws !== undefined,
+  };
+}
+
+function addSession(
+  server: Server,
+  req: EngineRequest,
+  id: string,
+  handle: number,
+  websocket: boolean,
+): Socket {
+  // A socket that is pumped lives on in JavaScript, and can be asked (for certificates, say).
+  const pumped = server.ws !== undefined || !isAdoptable(req.socket);
+  const seen = pumped || !req._own || server._isRequestSeen();
+  if (seen && websocket && !pumped) pinEnds(req.socket);
+  return server._keep({
+    server,
+    id,
+    handle,
+    protocol: packetForm(req).protocol,
+    websocket,
+    jsonp: websocket ? undefined : req._query.j,
+    remoteAddress: share(req.socket.remoteAddress ?? "") || undefined,
+    request: seen ? req : null,
+    packed: seen ? null : packRequest(req),
+    unseen: false,
+  });
+}
+
+/** Tells those who watch what is sent of the open packet. */
+function announceOpen(
+  server: Server,
+  event: "flush" | "drain",
+  conn: Socket,
+  data: string | Buffer,
+): void {
+  if (!server._watched) return;
+  const packet = { type: "open", data, options: { compress: true } };
+  server.emit(event, conn, [packet]);
+}
+
+/** Tells the application of a session. */
+function announceConnection(server: Server, conn: Socket): void {
+  server.emit("connection", conn);
+  // Sessions whose packets nobody takes decoded show them undecoded.
+  if (!conn._hasSink) conn._setRaw();
+}
+
+/** Tells of a session over a WebSocket, and of its open packet. */
+export function announceSession(server: Server, conn: Socket): void {
+  announceOpen(server, "flush", conn, "");
+  announceOpen(server, "drain", conn, "");
+  announceConnection(server, conn);
+}
+
+/** Opens a session over polling and answers its handshake. */
+export async function openPolling(
+  server: Server,
+  req: EngineRequest,
+  res: ServerResponse,
+): Promise<void> {
+  const id = await newId(server, req);
+  if (typeof id !== "string") return refuseRequest(server, req, res, id);
+  const initial: Record<string, any> = server.opts.cookie
+    ? { "Set-Cookie": [server._cookieFor(id)] }
+    : {};
+  const request = openRequest(server, req, id, "polling");
+  const { handle, body } = engine.openPolling(server._options, request);
+  const conn = addSession(server, req, id, handle, false);
+  announceOpen(server, "flush", conn, body);
+  try {
+    respond(conn, req, res, body, { initial, compress: true });
+  } catch (error) {
+    // A header that a listener has set cannot be written.
+    conn.close(true);
+    const context = { name: "TRANSPORT_HANDSHAKE_ERROR", error };
+    return refuseRequest(server, req, res, refuse(ErrorCode.BAD_REQUEST, context));
+  }
+  announceOpen(server, "drain", conn, body);
+  announceConnection(server, conn);
+}
+
+/** Has an admitted upgrade request open a session, or offers its WebSocket to one that polls. */
+export function acceptWebSocket(server: Server, granted: Granted): void {
+  const { req, socket } = granted.upgrade;
+  const session = server._sessions[req._query.sid];
+  if (session !== undefined) return offer(server, granted, session);
+  openWebSocket(server, granted).catch((error) => {
+    socket.destroy();
+    throw error;
+  });
+}
+
+function offer(server: Server, granted: Granted, session: Socket): void {
+  if (server.ws !== undefined) return handOver(server, server.ws, granted, session);
+  accept(server, granted, false, {
+    attach: (connection) => {
+      if (!isForWebSocket(granted)) return engine.turnAway(connection);
+      if (engine.upgrade(session._handle, connection)) session.upgrading = true;
+    },
+  });
+}
+
+async function openWebSocket(server: Server, granted: Granted): Promise<void> {
+  const { upgrade } = granted;
+  const { req } = upgrade;
+  if (!isForWebSocket(granted)) {
+    if (server.ws !== undefined) return handOver(server, server.ws, granted, null);
+    return accept(server, granted, false, { attach: (conn) => engine.turnAway(conn) });
+  }
+  const id = await newId(server, req);
+  if (typeof id !== "string") return refuseUpgradeRequest(server, upgrade, id);
+  if (server.ws !== undefined) return handOver(server, server.ws, granted, id);
+  let handle = 0;
+  accept(server, granted, true, {
+    attach: (connection) => {
+      const request = openRequest(server, req, id, "websocket");
+      handle = engine.openWebSocket(server._options, request, connection);
+    },
+    attached: () => announceSession(server, addSession(server, req, id, handle, true)),
+  });
+}
+
+/** An upgrade request may name another transport: its WebSocket is accepted, and closed. */
+function isForWebSocket({ upgrade }: Granted): boolean {
+  return upgrade.req._query.transport === "websocket";
+}
+
+function accept(server: Server, granted: Granted, initial: boolean, acceptor: Acceptor): void {
+  const lines = () => upgradeHeaders(server, granted, initial);
+  acceptUpgrade(granted.upgrade, server._options, server._closed, lines, acceptor);
+}
+
+/** Has the application's WebSocket server take an upgrade request; `to`: an id for a new session. */
+function handOver(
+  server: Server,
+  taker: ExternalServer,
+  granted: Granted,
+  to: Socket | string | null,
+): void {
+  const { upgrade } = granted;
+  const { req } = upgrade;
+  const headers = () => upgradeHeaders(server, granted, typeof to === "string");
+  handOverExternal(taker, upgrade, server._closed, headers, (ws) => {
+    if (typeof to === "string") {
+      const request = openRequest(server, req, to, "websocket");
+      const { handle, messages } = engine.openExternal(server._options, request);
+      const conn = addSession(server, req, to, handle, true);
+      conn._takeExternal(ws, false, request.form);
+      for (const message of messages) conn._onframe(false, message);
+      announceSession(server, conn);
+    } else if (isForWebSocket(granted) && to && engine.upgradeExternal(to._handle)) {
+      to.upgrading = true;
+      to._takeExternal(ws, true, packetForm(req));
+    } else {
+      turnAwayExternal(ws);
+    }
+  });
+}
+
+/**
+ * The header lines of a 101: the middlewares', then what listeners add; null, and the request
+ * refused, if one of them would be more than one line.
+ */
+function upgradeHeaders(
+  server: Server,
+  { upgrade, lines }: Granted,
+  initial: boolean,
+): string[] | null {
+  const headers: Record<string, any> = {};
+  if (initial) server.emit("initial_headers", headers, upgrade.req);
+  server.emit("headers", headers, upgrade.req);
+  try {
+    checkHeaders(headers);
+  } catch (error) {
+    const context = { name: "TRANSPORT_HANDSHAKE_ERROR", error };
+    refuseUpgradeRequest(server, upgrade, refuse(ErrorCode.BAD_REQUEST, context));
+    return null;
+  }
+  return [...lines, ...headerLines(Object.entries(headers))];
+}

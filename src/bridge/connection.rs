@@ -1,0 +1,97 @@
+//! WebSockets that JavaScript hands over, and the checks of the requests they come from.
+
+use std::sync::Arc;
+
+use napi::Result;
+use napi::bindgen_prelude::Buffer;
+use napi_derive::napi;
+
+use super::engine::failure;
+use super::opening::PacketForm;
+use crate::eio::session::{Outgoing, Socket};
+use crate::net::inbox::Inbox;
+use crate::net::peer::Peer;
+use crate::net::runtime::runtime;
+use crate::net::worker::{Attach, Source};
+use crate::ws::deflate::{Compression, Parameters, negotiate};
+
+/// A WebSocket to be served.
+#[napi(object)]
+pub struct Connection {
+    /// The number by which its end is told.
+    pub stream: u32,
+    /// The descriptor of its socket; none: JavaScript pumps its bytes.
+    pub fd: Option<i32>,
+    /// Bytes that came with the request.
+    pub head: Buffer,
+    /// The 101 response.
+    pub response: String,
+    /// The form of its packets.
+    pub form: PacketForm,
+    /// `Sec-WebSocket-Extensions` of the request.
+    pub extensions: Option<String>,
+}
+
+impl Connection {
+    /// Where its bytes come from. Taken before anything depends on it, for it may fail.
+    pub(super) fn source(&self) -> Result<Source> {
+        match self.fd {
+            #[cfg(unix)]
+            Some(fd) => {
+                // SAFETY: the caller read the descriptor from a socket that it destroys after
+                // this call.
+                unsafe { crate::net::carrier::adopt(fd) }
+                    .map(Source::Socket)
+                    .map_err(failure)
+            }
+            #[cfg(not(unix))]
+            Some(_) => Err(failure("sockets cannot be adopted on this system")),
+            None => Ok(Source::Stream),
+        }
+    }
+
+    /// What the response says about compression.
+    fn deflate(&self, peer: Option<&Arc<Peer>>) -> Option<(Parameters, Compression)> {
+        let options = peer?.config.deflate()?;
+        let agreement = negotiate(self.extensions.as_deref(), options).ok()??;
+        Some((agreement.parameters, options.compression))
+    }
+
+    /// Has it served, for a session or only to be closed.
+    pub(super) fn attach(
+        self,
+        source: Source,
+        inbox: Arc<dyn Inbox>,
+        peer: Option<Arc<Peer>>,
+        role: Socket,
+        first: Vec<Outgoing>,
+    ) {
+        runtime().attach(Attach {
+            deflate: self.deflate(peer.as_ref()),
+            peer,
+            role,
+            form: self.form.into(),
+            source,
+            stream: self.stream,
+            inbox,
+            head: self.head.to_vec(),
+            response: self.response.into_bytes(),
+            first,
+            #[cfg(unix)]
+            open: None,
+        });
+    }
+}
+
+/// The answer to the checks of a WebSocket upgrade request.
+#[napi(object)]
+pub struct UpgradeCheck {
+    /// The whole response that refuses it; none if it is granted.
+    pub refusal: Option<String>,
+    /// `Sec-WebSocket-Accept`.
+    pub accept: Option<String>,
+    /// `Sec-WebSocket-Protocol`.
+    pub protocol: Option<String>,
+    /// `Sec-WebSocket-Extensions`.
+    pub extensions: Option<String>,
+}

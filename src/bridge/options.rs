@@ -1,0 +1,88 @@
+//! The options of an engine that native code reads.
+
+use std::sync::Arc;
+
+use napi::bindgen_prelude::Either;
+use napi_derive::napi;
+
+use crate::config::EngineConfig;
+use crate::ws::deflate::{self, Bits, Compression};
+
+/// The options of one engine that live sessions read.
+#[napi]
+pub struct EngineOptions(pub(super) Arc<EngineConfig>);
+
+#[napi]
+impl EngineOptions {
+    /// With the defaults.
+    #[napi(constructor)]
+    #[allow(clippy::new_without_default, reason = "made from JavaScript only")]
+    pub fn new() -> Self {
+        Self(Arc::default())
+    }
+
+    /// Durations in ms; the largest message in bytes, 0 for no limit.
+    #[napi]
+    pub fn set(
+        &self,
+        ping_interval: f64,
+        ping_timeout: f64,
+        upgrade_timeout: f64,
+        max_message: f64,
+    ) {
+        // A float out of range saturates, NaN is 0.
+        self.0.set(
+            ping_interval as u64,
+            ping_timeout as u64,
+            upgrade_timeout as u64,
+            max_message as u64,
+        );
+    }
+
+    /// Has WebSocket messages compressed with clients that offer it. For new connections, and once.
+    #[napi]
+    pub fn set_deflate(&self, options: DeflateOptions) {
+        self.0.set_deflate(options.into());
+    }
+}
+
+/// The options of compression. Those that are absent: as the client wants.
+#[napi(object)]
+pub struct DeflateOptions {
+    /// The server takes no context over; `false`: clients may not want that.
+    pub server_no_context_takeover: Option<bool>,
+    /// The client may take none over.
+    pub client_no_context_takeover: bool,
+    /// The server's window, as a power of two; `false`: clients may not limit it.
+    pub server_max_window_bits: Option<Either<bool, f64>>,
+    /// The client's window; `false`: what it says of it is not answered.
+    pub client_max_window_bits: Option<Either<bool, f64>>,
+    /// Length from which messages are compressed where no context is taken over, in bytes.
+    pub threshold: f64,
+    /// 0 to 9; none: the engine's choice.
+    pub level: Option<u8>,
+    /// An upper limit for the server's window.
+    pub window_bits: Option<u8>,
+}
+
+impl From<DeflateOptions> for deflate::Options {
+    fn from(options: DeflateOptions) -> Self {
+        let bits = |bits| match bits {
+            Some(Either::A(false)) => Bits::Unsaid,
+            Some(Either::B(bits)) => Bits::Exactly(bits),
+            Some(Either::A(true)) | None => Bits::Any,
+        };
+        let usual = Compression::default();
+        Self {
+            server_no_context_takeover: options.server_no_context_takeover,
+            client_no_context_takeover: options.client_no_context_takeover,
+            server_max_window_bits: bits(options.server_max_window_bits),
+            client_max_window_bits: bits(options.client_max_window_bits),
+            compression: Compression {
+                level: options.level.unwrap_or(usual.level),
+                window_bits: options.window_bits.unwrap_or(usual.window_bits),
+                threshold: options.threshold,
+            },
+        }
+    }
+}

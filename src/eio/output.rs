@@ -1,0 +1,87 @@
+//! What a session gives: packets, what it asks of its surroundings, and answers to polls.
+
+use std::borrow::Cow;
+
+use super::packet::{Packet, Type};
+use super::payload::Payload;
+use crate::error::Closure;
+
+/// A packet that waits for a poll.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outgoing {
+    /// A packet with text.
+    Text(Type, Box<str>),
+    /// A binary message.
+    Binary(Box<[u8]>),
+}
+
+impl Outgoing {
+    /// The packet, borrowed.
+    pub fn as_packet(&self) -> Packet<'_> {
+        match self {
+            Self::Text(kind, text) => Packet::Text(*kind, text),
+            Self::Binary(bytes) => Packet::Binary(Cow::Borrowed(bytes)),
+        }
+    }
+
+    /// Bytes of its data.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Text(_, text) => text.len(),
+            Self::Binary(bytes) => bytes.len(),
+        }
+    }
+}
+
+impl From<Packet<'_>> for Outgoing {
+    fn from(packet: Packet<'_>) -> Self {
+        match packet {
+            Packet::Text(kind, text) => Self::Text(kind, text.into()),
+            Packet::Binary(bytes) => Self::Binary(bytes.into_owned().into()),
+        }
+    }
+}
+
+/// Which of a session's WebSockets is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Socket {
+    /// The one that carries the session.
+    Main,
+    /// The one that an upgrade tries.
+    Probe,
+}
+
+/// What a session asks of its surroundings.
+pub trait Output {
+    /// A packet came in. Messages are for the application; of the others only who listens hears.
+    fn received(&mut self, packet: Packet<'_>);
+    /// Sends a packet over a WebSocket.
+    fn frame(&mut self, socket: Socket, packet: Packet<'_>);
+    /// Closes a WebSocket with an empty close frame, after what was sent before.
+    fn close_socket(&mut self, socket: Socket);
+    /// Answers the pending poll.
+    fn answer(&mut self, payload: Payload);
+    /// A ping is being sent.
+    fn pinging(&mut self);
+    /// A probe was answered: an upgrade is under way.
+    fn upgrading(&mut self);
+    /// The upgrade under way was given up: the session stays where it is.
+    fn upgrade_lost(&mut self);
+    /// The probing WebSocket carries the session from now on.
+    fn upgraded(&mut self);
+    /// The session has ended.
+    fn closed(&mut self, closure: Closure);
+}
+
+/// The answer to a poll.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Poll {
+    /// Packets were waiting: this is the body.
+    Payload(Payload),
+    /// Nothing to send yet; [`Output::answer`] follows.
+    Pending,
+    /// A poll was pending already; the session is closed.
+    Overlap,
+    /// The session is not on polling any more.
+    Moved,
+}
