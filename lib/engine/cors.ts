@@ -10,10 +10,12 @@ export interface StaticCors {
 }
 
 const NO_ORIGIN = "";
+const ASCII = /^[\t\x20-\x7e]*$/;
 
 /**
  * The headers of simple requests under `options` of the cors package, as that package gives them;
- * `null` if a request has to be there to tell: functions, expressions, reflected origins.
+ * `null` if a request has to be there to tell (functions, expressions, reflected origins), or for
+ * values that are no ASCII, which only Node writes as Node does.
  */
 export function staticCors(options: unknown): StaticCors | null {
   if (!options) return { origins: {}, others: [] };
@@ -24,10 +26,10 @@ export function staticCors(options: unknown): StaticCors | null {
   if (!isStatic && !(named.length > 0 && named.every((one) => typeof one === "string")))
     return null;
   const middleware = corsModule(options as corsModule.CorsOptions);
-  return {
-    origins: Object.fromEntries(named.map((one: string) => [one, ask(middleware, one)])),
-    others: ask(middleware, NO_ORIGIN),
-  };
+  const lines = [...named, NO_ORIGIN].map((one) => ask(middleware, one));
+  const others = lines.pop() as [name: string, value: string][];
+  if (![...lines, others].flat().every(([, value]) => ASCII.test(value))) return null;
+  return { origins: Object.fromEntries(named.map((one, i) => [one, lines[i]])), others };
 }
 
 type CorsMiddleware = (req: any, res: any, next: () => void) => void;

@@ -18,6 +18,7 @@ import { staticCors } from "./cors";
 import { registerListener } from "./inbox";
 import { hold, listener as native, release } from "./native";
 import type { Server } from "./server";
+import { isUnobserved, REQUEST_METHODS } from "./tampering";
 
 const debug = createDebug("engine");
 
@@ -60,6 +61,11 @@ type CreateHandle = (
 
 const createHandle: CreateHandle | undefined = (net as any)._createServerHandle;
 
+/** Changes that cannot be seen when they are made are looked for so often, in ms. */
+const LOOK_MS = 1000;
+// Not those that an application's tests replace by a clock of their own.
+const { setInterval, clearInterval, setImmediate } = globalThis;
+
 /** What Node calls a timeout that never comes, in ms: a day has to do. */
 const NEVER = 86_400_000;
 /** Stands for the session id in a serialized cookie. */
@@ -83,6 +89,9 @@ export class PortListener {
   private accepting: InstanceType<NonNullable<typeof native>["NativeListener"]> | null = null;
   /** The listening socket. */
   private handle: Handle | null = null;
+  private looking: NodeJS.Timeout | undefined;
+  /** The settings that are in force, as JSON. */
+  private configured = "";
   private held = false;
   private referenced = true;
   /** One connection of the server stands for those that outlive its listening. */
@@ -150,12 +159,18 @@ export class PortListener {
     if (this.waiting) this.drained();
     if (this.accepting === null) return;
     this.configure();
-    this.accepting.accept(handle.fd);
+    // As Node does: nobody is served before the code that runs now has come to its end, and may
+    // have added what every request has to pass.
+    setImmediate(() => {
+      if (this.handle === handle) this.accepting?.accept(handle.fd);
+    });
+    this.looking = setInterval(() => this.configure(), LOOK_MS).unref();
   }
 
   private stop(): void {
     if (this.handle === null) return;
     this.handle = null;
+    clearInterval(this.looking);
     this.reference(false);
     if (this.accepting?.stop()) {
       this.waiting = true;
@@ -197,7 +212,7 @@ export class PortListener {
       drained: () => this.drained(),
     });
     this.extendServer(accepting);
-    for (const name of SETTINGS) this.watch(this.server, name);
+    for (const name of [...SETTINGS, "emit"]) this.watch(this.server, name);
     for (const event of WATCHED) this.own[event] = this.server.listeners(event);
     this.server.on("newListener", (event) => {
       if (WATCHED.includes(event as string)) this.configure(event as string);
@@ -227,32 +242,39 @@ export class PortListener {
     };
   }
 
-  /** Options may be changed at any time, and `generateId` replaced. */
+  /**
+   * Options and middlewares may be changed at any time, and methods replaced. What is changed
+   * inside an option is only seen by looking.
+   */
   private watchEngine(engine: Server): void {
     const changed = <T>(done: T): T => {
       this.configure();
       return done;
     };
-    const opts = new Proxy(engine.opts, {
-      set: (target, key, value) => changed(Reflect.set(target, key, value)),
-      deleteProperty: (target, key) => changed(Reflect.deleteProperty(target, key)),
-      defineProperty: (target, key, value) => changed(Reflect.defineProperty(target, key, value)),
-    });
-    Object.defineProperty(engine, "opts", { value: opts });
-    this.watch(engine, "generateId");
+    const watched = (object: object) =>
+      new Proxy(object, {
+        set: (target, key, value) => changed(Reflect.set(target, key, value)),
+        deleteProperty: (target, key) => changed(Reflect.deleteProperty(target, key)),
+        defineProperty: (target, key, value) => changed(Reflect.defineProperty(target, key, value)),
+      });
+    for (const name of ["opts", "middlewares"]) this.watch(engine, name, watched);
+    for (const name of [...REQUEST_METHODS, "generateId"]) this.watch(engine, name);
   }
 
   /** Has a new value of a property looked at. */
-  private watch(object: any, name: string): void {
-    let value = object[name];
+  private watch(object: any, name: string, wrap = (value: any) => value): void {
+    const prototype = Object.getPrototypeOf(object);
+    let isOwn = Object.hasOwn(object, name);
+    let value = isOwn ? wrap(object[name]) : undefined;
     Object.defineProperty(object, name, {
-      get: () => value,
+      get: () => (isOwn ? value : prototype[name]),
       set: (other) => {
-        value = other;
+        isOwn = true;
+        value = wrap(other);
         this.configure();
       },
       configurable: true,
-      enumerable: true,
+      enumerable: Object.prototype.propertyIsEnumerable.call(object, name),
     });
   }
 
@@ -291,21 +313,30 @@ export class PortListener {
     const { accepting, engine } = this;
     if (accepting === null || engine === null) return;
     try {
-      accepting.configure(this.settings(engine, added));
+      this.apply(this.settings(engine, added));
     } catch (error) {
       // An option that makes no sense: whoever meets it first tells so.
       debug("not served natively: %s", error);
-      accepting.configure(NOTHING);
+      this.apply(NOTHING);
     }
+  }
+
+  private apply(settings: ListenerSettings): void {
+    const text = JSON.stringify(settings);
+    if (text === this.configured) return;
+    this.configured = "";
+    this.accepting?.configure(settings);
+    this.configured = text;
   }
 
   private settings(engine: Server, added?: string): ListenerSettings {
     const { server } = this;
     const { opts } = engine;
-    const cors = staticCors(opts.cors);
+    const cors = staticCors(engine.middlewares.length > 0 ? engine._corsOptions : undefined);
     const counted = server.maxConnections || server.timeout || server.maxRequestsPerSocket;
     const handsOver = !!counted || !this.isOwn("connection", added);
-    const served = cors !== null && !handsOver && server.maxHeadersCount === null;
+    const served =
+      cors !== null && !handsOver && server.maxHeadersCount === null && isUnobserved(server);
     const requests = served && this.isOwn("request", added);
     const upgrades = served && this.isOwn("upgrade", added);
     const may = engine._mayServe();

@@ -31,6 +31,7 @@ import {
 import { reach } from "./outbox";
 import { type EngineRequest, type PackedRequest, parseQuery, share } from "./request";
 import { Socket } from "./socket";
+import { isOriginal, methodsOf } from "./tampering";
 import type { UpgradeRequest } from "./upgrade";
 import { adoptExternal, type ExternalServer, externalOptions } from "./ws-engine";
 
@@ -59,12 +60,15 @@ export class Server extends EventEmitter {
   readonly _options = new NativeOptions();
   /** Prefix of the requests on the server attached to last. */
   _path = "";
+  /** The options of the middleware for CORS, which a later option `cors` does not replace. */
+  readonly _corsOptions: ServerOptions["cors"];
   /** Called when what may be answered natively may have changed. */
   _onchange: (() => void) | null = null;
   /** See {@link clients}; without those that a native listener has opened just now. */
   readonly _sessions: Record<string, Socket> = {};
   private count = 0;
-  private ownMiddlewares = 0;
+  /** The middleware of the option `cors`. */
+  private corsMiddleware: Middleware | null = null;
   /** WebSockets are refused. */
   _closed = false;
 
@@ -72,8 +76,9 @@ export class Server extends EventEmitter {
     super();
     this.opts = resolveOptions(options);
     if (this.opts.cors) {
-      this.use(require("cors")(this.opts.cors));
-      this.ownMiddlewares = 1;
+      this.corsMiddleware = require("cors")(this.opts.cors) as Middleware;
+      this._corsOptions = this.opts.cors;
+      this.use(this.corsMiddleware);
     }
     this.checkOptions();
     const deflate = deflateOptions(this.opts.perMessageDeflate);
@@ -275,14 +280,17 @@ export class Server extends EventEmitter {
   _mayServe() {
     const { opts } = this;
     const has = (event: string) => this.listenerCount(event) > 0;
-    const plain = this.middlewares.length === this.ownMiddlewares && !has("headers");
+    const own = this.corsMiddleware === null ? [] : [this.corsMiddleware];
+    const plain =
+      this.middlewares.length === own.length &&
+      this.middlewares.every((one, i) => one === own[i]) &&
+      isOriginal(this, ORIGINALS) &&
+      !has("headers");
     const polling =
       plain && this._isEnabled("polling") && !this._watched && isPlain(opts.httpCompression);
     const websocket = plain && this._isEnabled("websocket") && !opts.wsEngine && !this._closed;
     const newcomers =
-      !opts.allowRequest &&
-      !has("initial_headers") &&
-      this.generateId === Server.prototype.generateId;
+      !opts.allowRequest && !has("initial_headers") && this.generateId === ORIGINALS.generateId;
     return {
       handshakes: polling && newcomers,
       polls: polling,
@@ -319,9 +327,9 @@ export class Server extends EventEmitter {
   /** Whether the application may have put something on the request object. */
   _isRequestSeen(): boolean {
     return (
-      Object.hasOwn(this, "handleRequest") ||
-      Object.hasOwn(this, "handleUpgrade") ||
-      this.middlewares.length > this.ownMiddlewares ||
+      this.handleRequest !== ORIGINALS.handleRequest ||
+      this.handleUpgrade !== ORIGINALS.handleUpgrade ||
+      this.middlewares.length > (this.corsMiddleware === null ? 0 : 1) ||
       this.opts.allowRequest !== undefined ||
       this.listenerCount("initial_headers") + this.listenerCount("headers") > 0
     );
@@ -344,15 +352,17 @@ export class Server extends EventEmitter {
   }
 
   private noteListener(event: string | symbol): void {
-    queueMicrotask(() => this._onchange?.());
-    if (event !== "flush" && event !== "drain") return;
-    this._watched = true;
-    reach.value++;
+    if (event === "flush" || event === "drain") {
+      this._watched = true;
+      reach.value++;
+    }
+    this._onchange?.();
   }
 
   override on(event: string | symbol, listener: (...args: any[]) => void): this {
+    super.on(event, listener);
     this.noteListener(event);
-    return super.on(event, listener);
+    return this;
   }
 
   override addListener(event: string | symbol, listener: (...args: any[]) => void): this {
@@ -360,10 +370,13 @@ export class Server extends EventEmitter {
   }
 
   override prependListener(event: string | symbol, listener: (...args: any[]) => void): this {
+    super.prependListener(event, listener);
     this.noteListener(event);
-    return super.prependListener(event, listener);
+    return this;
   }
 }
+
+const ORIGINALS = methodsOf(Server.prototype);
 
 /** Whether the compression is one that the native side does: the defaults, and a threshold. */
 function isPlain(compression: any): boolean {

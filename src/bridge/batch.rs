@@ -6,6 +6,8 @@
 //! be exactly one JSON value; a number in the place of a payload is the index of a value beside.
 
 use std::io::Write as _;
+#[cfg(unix)]
+use std::os::fd::{AsRawFd as _, IntoRawFd as _, OwnedFd};
 
 use crate::config::{BATCH_BYTES, BATCH_VALUE_BYTES, INLINE_PAYLOAD_BYTES};
 use crate::eio::packet::Packet as EnginePacket;
@@ -67,6 +69,9 @@ pub struct Batch {
     text: Vec<u8>,
     values: Vec<Value>,
     value_bytes: usize,
+    /// Handed over; closed if nobody takes the batch.
+    #[cfg(unix)]
+    sockets: Vec<OwnedFd>,
 }
 
 impl Batch {
@@ -83,6 +88,10 @@ impl Batch {
     /// The array's text and the values beside it.
     pub fn finish(mut self) -> (Vec<u8>, Vec<Value>) {
         self.text.push(b']');
+        #[cfg(unix)]
+        for socket in self.sockets {
+            let _ = socket.into_raw_fd();
+        }
         (self.text, self.values)
     }
 
@@ -229,10 +238,12 @@ impl Batch {
     }
 
     /// Appends a connection. Whoever takes the batch owns the descriptor.
-    pub fn handover(&mut self, listener: u32, descriptor: i32, bytes: Vec<u8>) {
+    #[cfg(unix)]
+    pub fn handover(&mut self, listener: u32, socket: OwnedFd, bytes: Vec<u8>) {
         self.record(HANDOVER, listener);
-        self.number(descriptor);
+        self.number(socket.as_raw_fd());
         self.value(Value::Bytes(bytes));
+        self.sockets.push(socket);
     }
 
     /// Appends that the last connection of a listener has ended.
@@ -283,6 +294,29 @@ mod tests {
         let (text, values) = batch.finish();
         let array: serde_json::Value = serde_json::from_slice(&text).expect("a batch is JSON");
         (array.as_array().expect("an array").clone(), values)
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_connection_handed_over_is_closed_unless_somebody_takes_it() {
+        use std::io::Read as _;
+        use std::os::fd::FromRawFd as _;
+        use std::os::unix::net::UnixStream;
+
+        for taken in [false, true] {
+            let (own, mut peer) = UnixStream::pair().expect("two sockets");
+            peer.set_nonblocking(true).expect("set");
+            let mut batch = Batch::default();
+            batch.handover(1, own.into(), Vec::new());
+            let fd = taken.then(|| parsed(batch).0[2].as_i64().expect("a descriptor"));
+            let read = peer.read(&mut [0]);
+            assert_eq!(read.ok(), (!taken).then_some(0));
+            if let Some(fd) = fd {
+                // SAFETY: it was given to whoever took the batch.
+                drop(unsafe { UnixStream::from_raw_fd(fd as i32) });
+                assert_eq!(peer.read(&mut [0]).ok(), Some(0));
+            }
+        }
     }
 
     #[test]

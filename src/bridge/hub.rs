@@ -149,9 +149,7 @@ impl Inbox for Hub {
 
     #[cfg(unix)]
     fn handover(&self, listener: u32, socket: std::os::fd::OwnedFd, bytes: Vec<u8>) {
-        use std::os::fd::IntoRawFd as _;
-        // If nobody takes it any more, the socket is dropped here.
-        self.append(|batch| batch.handover(listener, socket.into_raw_fd(), bytes));
+        self.append(|batch| batch.handover(listener, socket, bytes));
     }
 
     fn listener_drained(&self, listener: u32) {

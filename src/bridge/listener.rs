@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use hyper::header::{HeaderName, HeaderValue};
 use napi::bindgen_prelude::{Buffer, Either};
-use napi::{Error, Result, Status};
+use napi::{Env, Error, Result, Status};
 use napi_derive::napi;
 
 use super::engine::Engine;
@@ -158,14 +158,19 @@ pub struct NativeListener {
 impl NativeListener {
     /// For an engine with these options. Its number is unlike that of any other in the process.
     #[napi(constructor)]
-    pub fn new(engine: &Engine, options: &EngineOptions) -> Self {
+    pub fn new(env: Env, engine: &Engine, options: &EngineOptions) -> Result<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
         options.0.sids().keep();
-        Self {
-            id,
-            listener: Listener::new(id, engine.hub.clone(), options.0.clone()),
-        }
+        let listener = Listener::new(id, engine.hub.clone(), options.0.clone());
+        // A worker thread may be terminated: its port must not outlive it.
+        let leaving = Arc::downgrade(&listener);
+        env.add_env_cleanup_hook(leaving, |leaving| {
+            if let Some(listener) = leaving.upgrade() {
+                listener.leave();
+            }
+        })?;
+        Ok(Self { id, listener })
     }
 
     /// The number by which its news are told.

@@ -83,7 +83,11 @@ impl Local {
             .cloned()
             .collect();
         for entry in gone {
+            let links = [&entry.main, &entry.probe].map(|link| link.borrow().clone());
             entry.with(self, |session, _, now, out| session.close(true, now, out));
+            // Nobody waits for the clients' farewells.
+            self.settle();
+            links.iter().flatten().for_each(|link| link.kill());
         }
         self.resume();
     }

@@ -17,6 +17,7 @@ use super::link::Link;
 use super::lock;
 use super::peer::Peer;
 use super::runtime::runtime;
+use super::trim::Trim;
 use super::worker::{Attach, NO_STREAM, Shared, Source};
 use crate::config::READ_BUFFER_BYTES;
 use crate::eio::wheel::Wheel;
@@ -50,6 +51,7 @@ pub struct Local {
     spare: RefCell<Vec<Vec<u8>>>,
     /// What connections with compression share.
     deflate: Rc<Pool>,
+    trim: Rc<Trim>,
     /// Counts runs, so that a volatile message knows what was sent in its own.
     pub(super) run: Cell<u64>,
     /// Bytes queued on connections since all was last written.
@@ -74,6 +76,7 @@ impl Local {
             buffer: RefCell::new(vec![0; READ_BUFFER_BYTES].into()),
             spare: RefCell::default(),
             deflate: Rc::default(),
+            trim: Rc::default(),
             run: Cell::new(0),
             unsettled: Cell::new(0),
         })
@@ -284,8 +287,12 @@ impl Local {
             None => link.close(self, &[]),
         }
         let serving = link.serve(self.clone(), head, inflater);
+        let trim = deflate.map(|_| self.trim.clone());
         tokio::task::spawn_local(async move {
             serving.await;
+            if let Some(trim) = trim {
+                trim.ended();
+            }
             #[cfg(unix)]
             drop(open);
         });

@@ -17,6 +17,7 @@ pub mod polls;
 mod queue;
 pub mod runtime;
 pub mod sids;
+mod trim;
 pub mod worker;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

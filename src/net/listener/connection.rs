@@ -13,7 +13,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use tokio::net::TcpStream;
 use tokio::sync::futures::Notified;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 
 use super::admission::{Admitted, Ask, Ends, Greeting, admit};
 use super::head::{Inspected, inspect};
@@ -138,6 +138,7 @@ pub async fn serve(stream: TcpStream, open: Open, local: Rc<Local>) {
             _ => Vec::new(),
         };
         let answering = wire.release(admitted.head + admitted.body);
+        let mut stall = Stall::new(settings.request_ms);
         let current = Current {
             admitted,
             settings,
@@ -162,6 +163,7 @@ pub async fn serve(stream: TcpStream, open: Open, local: Rc<Local>) {
             match connection.as_mut().poll(cx) {
                 Poll::Ready(_) => Poll::Ready(Then::End),
                 Poll::Pending if open.has_to_end(false) => Poll::Ready(Then::End),
+                Poll::Pending if stall.is_over(&wire, cx) => Poll::Ready(Then::End),
                 Poll::Pending if wire.is_between_requests() => Poll::Ready(Then::Next),
                 Poll::Pending if wire.has_more() && http.retract_poll() => Poll::Ready(Then::Again),
                 Poll::Pending => Poll::Pending,
@@ -196,6 +198,34 @@ impl<'a> Ending<'a> {
         while self.notified.as_mut().poll(cx).is_ready() {
             self.notified.set(self.listener.ending.notified());
         }
+    }
+}
+
+/// Watches whether the client takes its answer: what it does not read is kept for so long only.
+struct Stall {
+    patience: Duration,
+    /// Where the answer stands, and until when it may.
+    at: Option<(u64, Pin<Box<Sleep>>)>,
+}
+
+impl Stall {
+    fn new(ms: u64) -> Self {
+        Self {
+            patience: Duration::from_millis(ms),
+            at: None,
+        }
+    }
+
+    fn is_over(&mut self, wire: &Wire, cx: &mut Context<'_>) -> bool {
+        let Some(written) = wire.blocked_at() else {
+            self.at = None;
+            return false;
+        };
+        let at = self.at.take().filter(|(before, _)| *before == written);
+        let (_, timer) = self
+            .at
+            .insert(at.unwrap_or_else(|| (written, Box::pin(sleep(self.patience)))));
+        timer.as_mut().poll(cx).is_ready()
     }
 }
 

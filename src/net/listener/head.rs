@@ -98,7 +98,8 @@ fn request<'a>(
     is_file: impl Fn(&str) -> bool,
 ) -> Option<Request<'a>> {
     let (method, target) = (parsed.method?, parsed.path?);
-    if parsed.version != Some(1) || target.contains('#') {
+    // Of the targets that Node takes, hyper refuses some.
+    if parsed.version != Some(1) || target.contains(['#', '"', '<', '>']) {
         return None;
     }
     let fields = Fields::read(parsed.headers)?;
@@ -194,6 +195,8 @@ impl<'a> Fields<'a> {
                     continue;
                 }
                 15 if is(header, "accept-encoding") => &mut fields.accept_encoding,
+                // Node reads it as it does `Connection`.
+                16 if is(header, "proxy-connection") => return None,
                 17 if is(header, "transfer-encoding") => return None,
                 _ => continue,
             };

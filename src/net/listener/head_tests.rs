@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 const PATHS: Paths<'static> = Paths {
@@ -95,6 +97,9 @@ fn what_is_unusual_is_left_to_node() {
         "EIO=4&transport=poll%69ng",
         "EIO=4&transport=polling&s%69d=x",
         "EIO=4&transport=polling#x",
+        "EIO=4&transport=polling&x=\"",
+        "EIO=4&transport=polling&<",
+        "EIO=4&transport=polling&x=>",
     ] {
         assert_eq!(look(&get(query)), Inspected::Foreign, "{query}");
     }
@@ -113,6 +118,7 @@ fn what_is_unusual_is_left_to_node() {
     for header in [
         "Expect: 100-continue",
         "Transfer-Encoding: chunked",
+        "Proxy-Connection: close",
         "Content-Length: 1",
         "Content-Length: 0\r\nContent-Length: 0",
         "Content-Length: +0",
@@ -174,5 +180,83 @@ proptest::proptest! {
         let mut text = b"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: a\r\n".to_vec();
         text.extend(bytes);
         let _ = inspect(&text, PATHS, |_| true);
+    }
+}
+
+/// Pieces of heads, and what spoils them.
+fn piece() -> impl Strategy<Value = Vec<u8>> {
+    let known: &[&str] = &[
+        "GET ",
+        "POST ",
+        "/socket.io/?EIO=4&transport=polling",
+        "/socket.io/?EIO=4&transport=websocket",
+        "&sid=abc",
+        "/socket.io/socket.io.js",
+        " HTTP/1.1\r\n",
+        "Host: a\r\n",
+        "Content-Length: 3\r\n",
+        "Content-Length:3\t\r\n",
+        "Transfer-Encoding: chunked\r\n",
+        "Connection: close, Upgrade\r\n",
+        "Upgrade: websocket\r\n",
+        "\r\n",
+        "\r\n\r\n",
+        "\n",
+        "\r",
+        " ",
+        ":",
+    ];
+    prop_oneof![
+        6 => prop::sample::select(known).prop_map(|text| text.as_bytes().to_vec()),
+        1 => prop::collection::vec(any::<u8>(), 0..4),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    /// Whatever is taken, hyper takes as well, and reads its body to the same end.
+    #[test]
+    fn what_is_ours_means_the_same_to_hyper(
+        line in prop::sample::select(&[
+            "GET /socket.io/?EIO=4&transport=polling",
+            "GET /socket.io/?EIO=4&transport=websocket",
+            "POST /socket.io/?EIO=4&transport=polling&sid=x",
+            "",
+        ][..]),
+        target in prop::collection::vec(piece(), 0..2),
+        lines in prop::collection::vec(piece(), 0..5),
+    ) {
+        let mut bytes = line.as_bytes().to_vec();
+        bytes.extend(target.concat());
+        bytes.extend_from_slice(b" HTTP/1.1\r\nHost: a\r\n");
+        bytes.extend(lines.concat());
+        bytes.extend_from_slice(b"\r\n");
+        let Inspected::Ours(request) = inspect(&bytes, PATHS, |name| name == "socket.io.js") else {
+            return Ok(());
+        };
+        prop_assert!(bytes[..request.head].ends_with(b"\r\n\r\n"));
+        prop_assert!(hyper::Uri::try_from(request.target).is_ok());
+        let lengths: Vec<_> = request
+            .headers
+            .iter()
+            .filter(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+            .collect();
+        prop_assert!(lengths.len() <= 1);
+        let length = lengths.first().map_or(Ok(0), |(_, value)| value.parse::<u64>());
+        prop_assert_eq!(length, Ok(request.body as u64));
+        for (name, value) in &request.headers {
+            prop_assert!(!name.eq_ignore_ascii_case("transfer-encoding"));
+            prop_assert!(hyper::header::HeaderName::try_from(*name).is_ok());
+            prop_assert!(hyper::header::HeaderValue::try_from(*value).is_ok());
+        }
+    }
+
+    #[test]
+    fn every_single_byte_in_a_target_is_taken_by_hyper_or_left_to_node(byte in 0u8..=127) {
+        let text = get(&format!("EIO=4&transport=polling&x={}", char::from(byte)));
+        if let Inspected::Ours(request) = look(&text) {
+            prop_assert!(hyper::Uri::try_from(request.target).is_ok());
+        }
     }
 }

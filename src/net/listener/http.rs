@@ -400,7 +400,8 @@ fn compress(bytes: &[u8], encoding: Encoding) -> io::Result<Vec<u8>> {
 
 impl Listener {
     /// Opens a session, and tells JavaScript. Returns it with its id and its first packets; `None`
-    /// if there are too many.
+    /// if there are too many, or JavaScript has changed its mind since the request was looked at:
+    /// once it has, no session begins by what was permitted before.
     pub(super) fn open_session(
         &self,
         settings: &Settings,
@@ -422,6 +423,10 @@ impl Listener {
         let mut packets = vec![Outgoing::Text(Type::Open, open.to_json().into())];
         packets.extend(settings.initial.clone());
         let (inbox, config) = (self.inbox.clone(), self.config.clone());
+        let current = super::lock(&self.settings);
+        if !std::ptr::eq(&**current, settings) {
+            return None;
+        }
         let tell = |handle| {
             let opened = Opened {
                 sid: &sid,

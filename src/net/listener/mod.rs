@@ -121,6 +121,13 @@ impl Listener {
         waits
     }
 
+    /// The environment is gone: nobody is accepted or served any more.
+    pub fn leave(&self) {
+        self.configure(Settings::default());
+        self.stop();
+        self.end_connections(true);
+    }
+
     /// Ends the connections that are open now, once they are idle or (`all`) at once. WebSockets
     /// go on.
     pub fn end_connections(&self, all: bool) {
@@ -156,14 +163,17 @@ impl Listener {
                 if stopped.as_mut().poll(cx).is_ready() {
                     return Poll::Ready(None);
                 }
+                // Counted under the lock: who stops the listener knows of every connection.
                 match &*lock(&self.socket) {
-                    Socket::Accepting(socket) => socket.poll_accept(cx).map(Some),
+                    Socket::Accepting(socket) => socket.poll_accept(cx).map(|accepted| {
+                        Some(accepted.map(|(stream, _)| (stream, Open::new(&self))))
+                    }),
                     _ => Poll::Ready(None),
                 }
             });
             match accepted.await {
                 None => return,
-                Some(Ok((stream, _))) => self.distribute(stream, &local),
+                Some(Ok((stream, open))) => distribute(stream, open, &local),
                 Some(Err(error)) if is_passing(&error) => {}
                 Some(Err(_)) => {
                     drop(spare.take());
@@ -186,22 +196,22 @@ impl Listener {
         }
     }
 
-    fn distribute(self: &Arc<Self>, stream: tokio::net::TcpStream, local: &Rc<Local>) {
-        let open = Open::new(self);
-        let threads = runtime().threads();
-        if threads == 1 {
-            return local.serve_http(stream, open);
-        }
-        let thread = open.number as usize % threads;
-        if let Ok(stream) = stream.into_std() {
-            runtime().send(thread, Command::Accepted(stream, open));
-        }
-    }
-
     fn tell(&self) {
         if self.inbox.needs_ring() {
             self.inbox.ring();
         }
+    }
+}
+
+/// Gives a connection to the thread that is to serve it.
+fn distribute(stream: tokio::net::TcpStream, open: Open, local: &Rc<Local>) {
+    let threads = runtime().threads();
+    if threads == 1 {
+        return local.serve_http(stream, open);
+    }
+    let thread = open.number as usize % threads;
+    if let Ok(stream) = stream.into_std() {
+        runtime().send(thread, Command::Accepted(stream, open));
     }
 }
 

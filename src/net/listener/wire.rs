@@ -29,6 +29,8 @@ pub struct Wire {
     answering: Rc<Cell<bool>>,
     /// Something answered has not been taken by the system.
     blocked: Cell<bool>,
+    /// Bytes answered that the system has taken.
+    written: Cell<u64>,
 }
 
 impl Wire {
@@ -41,6 +43,7 @@ impl Wire {
             due: Cell::new(0),
             answering: Rc::default(),
             blocked: Cell::new(false),
+            written: Cell::new(0),
         })
     }
 
@@ -69,6 +72,11 @@ impl Wire {
     /// Whether the connection stands at a boundary: the request was answered, and the answer is out.
     pub fn is_between_requests(&self) -> bool {
         !self.answering.get() && !self.blocked.get() && self.due.get() == 0
+    }
+
+    /// How much the system has taken of what was answered, if it does not take the rest now.
+    pub fn blocked_at(&self) -> Option<u64> {
+        self.blocked.get().then(|| self.written.get())
     }
 
     /// Whether more has been read than the request being answered.
@@ -148,6 +156,9 @@ impl Write for HttpIo {
         let wire = &*self.0;
         let written = Pin::new(&mut *wire.socket.borrow_mut()).poll_write(cx, bytes);
         wire.blocked.set(written.is_pending());
+        if let Poll::Ready(Ok(count)) = written {
+            wire.written.set(wire.written.get() + count as u64);
+        }
         written
     }
 

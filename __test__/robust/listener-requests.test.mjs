@@ -1,0 +1,85 @@
+// Requests at the edge of what HTTP allows, and clients that take their time, on a port of the
+// server's own: the answers are those of Node's HTTP server.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { servePort } from "../forms/support.mjs";
+import { Polling } from "../support/raw.mjs";
+import { beyond } from "../support/subject.mjs";
+import { Tcp } from "../support/tcp.mjs";
+import { once, until } from "../support/wait.mjs";
+
+const HANDSHAKE = "/socket.io/?EIO=4&transport=polling";
+const HOST = "Host: 127.0.0.1\r\n";
+const PROXIED = "Proxy-Connection: close\r\n";
+
+for (const character of ['"', "<", ">", "{", "}", "|", "^", "`", "\\"]) {
+  test(`a query may hold ${character}`, async (t) => {
+    const { io, port } = await servePort(t);
+    const opened = once(io.engine, "connection");
+    const tcp = await Tcp.open(t, port);
+    tcp.write(`GET ${HANDSHAKE}&x=${character}y HTTP/1.1\r\n${HOST}\r\n`);
+    assert.match(await tcp.head(), /^HTTP\/1\.1 200 /);
+    const [{ request }] = await opened;
+    assert.equal(request._query.x, `${character}y`);
+  });
+}
+
+test("Proxy-Connection says what Connection says", async (t) => {
+  const { port } = await servePort(t);
+  const tcp = await Tcp.open(t, port);
+  tcp.write(`GET ${HANDSHAKE} HTTP/1.1\r\n${HOST}${PROXIED}\r\n`);
+  const answer = await tcp.rest();
+  assert.match(answer, /^HTTP\/1\.1 200 [\s\S]*\r\nConnection: close\r\n/);
+});
+
+/** Bodies that a server must not take for a request, by the header lines that say their length. */
+const BODIES = {
+  "a length": "Content-Length: LENGTH\r\n",
+  "a length with zeros": "Content-Length: 00LENGTH\r\n",
+  "a length with spaces": "Content-Length:   LENGTH  \r\n",
+  "a length in odd case": "cOnTeNt-lEnGtH: LENGTH\r\n",
+};
+for (const [title, lines] of Object.entries(BODIES)) {
+  for (const pace of ["at once", "byte by byte"]) {
+    test(`a body is no request: ${title}, ${pace}`, async (t) => {
+      const { io, httpServer, port } = await servePort(t);
+      const { path, sid } = await Polling.open(t, port);
+      const urls = [];
+      io.engine.clients[sid].on("packet", ({ data }) => urls.push(data));
+      httpServer.on("request", ({ url }) => {
+        if (url.startsWith("/inside")) urls.push(url);
+      });
+      const inside = `4GET /inside HTTP/1.1\r\n${HOST}\r\n`;
+      const head = lines.replace("LENGTH", inside.length);
+      const text = `POST ${path} HTTP/1.1\r\n${HOST}${head}Connection: close\r\n\r\n${inside}`;
+      const tcp = await Tcp.open(t, port);
+      if (pace === "at once") tcp.write(text);
+      for (const byte of pace === "at once" ? [] : text) {
+        tcp.write(byte);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      assert.match(await tcp.rest(), /^HTTP\/1\.1 200 [\s\S]*\r\n\r\nok$/);
+      assert.deepEqual(urls, [inside.slice(1)]);
+    });
+  }
+}
+
+beyond("an answer that its client does not read is not kept for ever", async (t) => {
+  const { io, httpServer, port } = await servePort(t, { httpCompression: false });
+  httpServer.requestTimeout = 300;
+  const joined = once(io, "connection");
+  const session = await Polling.open(t, port);
+  await session.send("40");
+  await session.next();
+  const [socket] = await joined;
+  for (let i = 0; i < 32; i++) socket.emit("much", "x".repeat(1 << 20));
+  const tcp = await Tcp.open(t, port);
+  tcp.socket.pause();
+  const connections = () =>
+    new Promise((resolve) => httpServer.getConnections((_error, count) => resolve(count)));
+  tcp.write(`GET ${session.path} HTTP/1.1\r\n${HOST}\r\n`);
+  await until(async () => (await connections()) === 1, "the connection is there");
+  await until(async () => (await connections()) === 0, "the connection is given up");
+  tcp.socket.resume();
+  assert.ok((await tcp.rest()).length < 32 << 20);
+});
