@@ -81,6 +81,7 @@ export class Server extends EventEmitter {
   _onchange: (() => void) | null = null;
   private readonly sessions: Record<string, Socket> = {};
   private count = 0;
+  private isCaughtUp = false;
   /** The middleware of the option `cors`. */
   private corsMiddleware: Middleware | null = null;
   private closed = false;
@@ -134,7 +135,13 @@ export class Server extends EventEmitter {
 
   /** Who looks sees the sessions, too, that a native listener has opened just now. */
   private catchUp(): void {
-    if (this._onchange !== null) drain();
+    if (this._onchange === null || this.isCaughtUp) return;
+    // Once: who walks through the sessions does not lose one under way.
+    this.isCaughtUp = true;
+    queueMicrotask(() => {
+      this.isCaughtUp = false;
+    });
+    drain();
   }
 
   /** Adds a middleware, called with every request and upgrade request of this engine. */
@@ -611,7 +618,7 @@ export class Server extends EventEmitter {
 
   /** Closes all sessions; WebSockets are refused from now on. */
   close(): this {
-    for (const id of Object.keys(this.clients)) this.clients[id].close(true);
+    for (const session of Object.values(this.clients)) session.close(true);
     this.closed = true;
     this.ws?.close();
     this._onchange?.();
