@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { Worker } from "node:worker_threads";
 import { servePort } from "../forms/support.mjs";
 import { Polling } from "../support/raw.mjs";
-import { openFrames, opening, Tcp } from "../support/tcp.mjs";
+import { frame, openFrames, opening, Tcp } from "../support/tcp.mjs";
 import { defer, once, until, within } from "../support/wait.mjs";
 
 const HOST = "Host: 127.0.0.1\r\n";
@@ -65,7 +65,7 @@ test("who walks through the sessions loses none that leaves meanwhile", async (t
   await until(() => engine.clientsCount === 1);
   await new Promise((resolve) => setImmediate(resolve));
   const [id] = Object.keys(engine.clients);
-  tcp.socket.destroy();
+  tcp.write(frame(1, "x"));
   const end = Date.now() + 100;
   while (Date.now() < end);
   assert.equal(engine.clients[id]?.id, id);
