@@ -3,9 +3,10 @@ import assert from "node:assert/strict";
 import net from "node:net";
 import { test } from "node:test";
 import { Worker } from "node:worker_threads";
+import { servePort } from "../forms/support.mjs";
 import { Polling } from "../support/raw.mjs";
-import { opening, Tcp } from "../support/tcp.mjs";
-import { defer, once, within } from "../support/wait.mjs";
+import { frame, openFrames, opening, Tcp } from "../support/tcp.mjs";
+import { defer, once, until, within } from "../support/wait.mjs";
 
 const HOST = "Host: 127.0.0.1\r\n";
 
@@ -56,3 +57,17 @@ for (const [title, end] of Object.entries(ENDS)) {
     assert.equal(await dial(port), "ECONNREFUSED");
   });
 }
+
+test("who walks through the sessions loses none that leaves meanwhile", async (t) => {
+  const { io, port } = await servePort(t);
+  const { engine } = io;
+  const tcp = await openFrames(t, port);
+  await until(() => engine.clientsCount === 1);
+  await new Promise((resolve) => setImmediate(resolve));
+  const [id] = Object.keys(engine.clients);
+  tcp.write(frame(1, "x"));
+  const end = Date.now() + 100;
+  while (Date.now() < end);
+  assert.equal(engine.clients[id]?.id, id);
+  await until(() => engine.clientsCount === 0);
+});

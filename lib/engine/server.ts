@@ -67,6 +67,7 @@ export class Server extends EventEmitter {
   /** See {@link clients}; without those that a native listener has opened just now. */
   readonly _sessions: Record<string, Socket> = {};
   private count = 0;
+  private isCaughtUp = false;
   /** The middleware of the option `cors`. */
   private corsMiddleware: Middleware | null = null;
   /** WebSockets are refused. */
@@ -121,7 +122,13 @@ export class Server extends EventEmitter {
 
   /** Who looks sees the sessions, too, that a native listener has opened just now. */
   private catchUp(): void {
-    if (this._onchange !== null) drain();
+    if (this._onchange === null || this.isCaughtUp) return;
+    // Once: who walks through the sessions does not lose one under way.
+    this.isCaughtUp = true;
+    queueMicrotask(() => {
+      this.isCaughtUp = false;
+    });
+    drain();
   }
 
   /** Adds a middleware, called with every request and upgrade request of this engine. */
