@@ -14,7 +14,7 @@ import { Client } from "./client";
 import { attachClientFiles, clientFiles, type RequestMiddleware } from "./client-files";
 import {
   attach as attachEngine,
-  type Server as Engine,
+  Server as Engine,
   type Socket as EngineSocket,
   preparePort,
 } from "./engine";
@@ -246,6 +246,7 @@ export class Server<
   /** Takes the connections of an engine. */
   bind(engine: Engine): this {
     this.engine = engine;
+    if (engine instanceof Engine) engine._bound = true;
     this.engine.on("connection", (conn: EngineSocket) => this.onconnection(conn));
     return this;
   }

@@ -74,6 +74,8 @@ export class Server extends EventEmitter {
   readonly _options = new NativeOptions();
   /** Prefix of the requests on the server attached to last. */
   _path = "";
+  /** A Socket.IO server takes its sessions: their packets are decoded natively from the first on. */
+  _bound = false;
   /** Called when what may be answered natively may have changed. */
   _onchange: (() => void) | null = null;
   private readonly sessions: Record<string, Socket> = {};
@@ -524,6 +526,7 @@ export class Server extends EventEmitter {
     this.sessions[conn.id] = conn;
     this.count++;
     register(conn);
+    if (!this._bound) conn._setRaw();
     hold();
     return conn;
   }

@@ -13,6 +13,8 @@ export interface PendingPoll {
 
 /** The part that all transports share. */
 export abstract class Transport extends LeanEmitter {
+  /** Names of the transports that a session can move to. */
+  static readonly upgradesTo: string[] = [];
   /** `"polling"` or `"websocket"`. */
   abstract readonly name: string;
   /** Whether a packet sent now goes out at once. */
@@ -62,6 +64,7 @@ export abstract class Transport extends LeanEmitter {
 
 /** HTTP long polling, over Node's requests and responses. */
 export class Polling extends Transport {
+  static override readonly upgradesTo = ["websocket", "webtransport"];
   readonly name = "polling";
   /** The poll that waits, if one does. */
   poll: PendingPoll | null = null;
