@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import net from "node:net";
 import { test } from "node:test";
 import { SESSIONS } from "../support/raw.mjs";
+import { beyond } from "../support/subject.mjs";
 import { defer, deferred, once, until } from "../support/wait.mjs";
 import { meet, PATH, Polling, serveEngine, Ws } from "./support.mjs";
 
@@ -224,3 +225,29 @@ test("the end of a WebSocket", async (t) => {
   await until(() => eio.clientsCount === 0);
 });
 
+beyond("a message behind the request of a WebSocket, before its answer", async (t) => {
+  const { eio, port } = await serveEngine(t);
+  eio.on("connection", (conn) => conn.on("message", (text) => conn.send(`echo ${text}`)));
+  const text = "4not of Socket.IO";
+  const frame = Buffer.from([0x81, 0x80 | text.length, 0, 0, 0, 0, ...Buffer.from(text)]);
+  const head = [
+    `GET ${PATH}?EIO=4&transport=websocket HTTP/1.1`,
+    "Host: localhost",
+    "Upgrade: websocket",
+    "Connection: Upgrade",
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    "Sec-WebSocket-Version: 13",
+    "\r\n",
+  ].join("\r\n");
+  // Which of two threads is first has to make no difference.
+  for (let round = 0; round < 20; round++) {
+    const socket = net.connect(port, "127.0.0.1");
+    defer(t, () => socket.destroy());
+    let received = "";
+    socket.on("data", (chunk) => {
+      received += chunk.toString("latin1");
+    });
+    socket.write(Buffer.concat([Buffer.from(head), frame]));
+    await until(() => received.includes("4echo not of Socket.IO"), "the echo");
+  }
+});

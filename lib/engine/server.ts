@@ -361,6 +361,7 @@ export class Server extends EventEmitter {
       upgrades: this._offer(transport),
       ...this._settings(),
       external: this.ws !== undefined,
+      raw: !this._bound,
     };
   }
 

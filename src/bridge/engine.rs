@@ -147,6 +147,8 @@ pub struct OpenRequest {
     pub initial_packet: Option<Either<String, Buffer>>,
     /// WebSockets of this session are served in JavaScript.
     pub external: bool,
+    /// Its packets are not decoded: no Socket.IO server takes them.
+    pub raw: bool,
 }
 
 impl OpenRequest {
@@ -433,18 +435,18 @@ impl Engine {
         request: &OpenRequest,
         websocket: bool,
     ) -> Result<Arc<Peer>> {
-        runtime()
-            .open(
-                self.hub.clone(),
-                options.0.clone(),
-                Opening {
-                    form: request.form.into(),
-                    websocket,
-                    external: request.external,
-                    sid: &request.sid,
-                },
-            )
-            .ok_or_else(|| failure("too many sessions"))
+        let opening = Opening {
+            form: request.form.into(),
+            websocket,
+            external: request.external,
+            sid: &request.sid,
+        };
+        let peer = runtime()
+            .open(self.hub.clone(), options.0.clone(), opening)
+            .ok_or_else(|| failure("too many sessions"))?;
+        // Before its connection is attached: what came with the request is a message too.
+        runtime().set_raw(peer.handle, request.raw);
+        Ok(peer)
     }
 
     /// Opens a session over a WebSocket that JavaScript serves.
