@@ -37,6 +37,7 @@ import { acceptUpgrade, isAdoptable, refuseUpgrade, type UpgradeRequest } from "
 import {
   adoptExternal,
   type ExternalServer,
+  type ExternalWebSocket,
   externalOptions,
   handOverExternal,
   turnAwayExternal,
@@ -59,10 +60,10 @@ type RequestListener = (req: IncomingMessage, res: ServerResponse) => void;
  * `connection_error`, `flush`, `drain`.
  */
 export class Server extends EventEmitter {
-  static readonly errors = ErrorCode;
-  static readonly errorMessages = errorMessages;
+  static errors = ErrorCode;
+  static errorMessages = errorMessages;
 
-  readonly opts: ResolvedOptions;
+  opts: ResolvedOptions;
   middlewares: Middleware[] = [];
   /** The WebSocket server of the option `wsEngine`; without it, the native engine serves. */
   ws?: ExternalServer;
@@ -431,19 +432,54 @@ export class Server extends EventEmitter {
     const headers = () => this.upgradeHeaders(granted, typeof to === "string");
     handOverExternal(server, upgrade, this.closed, headers, (ws) => {
       if (typeof to === "string") {
-        const request = this.openRequest(req, to, "websocket");
-        const { handle, messages } = engine.openExternal(this._options, request);
-        const conn = this.addSession(req, to, handle, true);
-        conn._takeExternal(ws, false);
-        for (const message of messages) conn._onframe(false, message);
-        this.announceSession(conn);
-      } else if (req._query.transport === "websocket" && to && engine.upgradeExternal(to._handle)) {
-        to.upgrading = true;
-        to._takeExternal(ws, true);
+        this.openExternal(req, to, ws);
+      } else if (req._query.transport === "websocket" && to) {
+        this.offerExternal(to, ws);
       } else {
         turnAwayExternal(ws);
       }
     });
+  }
+
+  /** Opens a session on a WebSocket that is not ours. */
+  private openExternal(req: EngineRequest, id: string, ws: ExternalWebSocket): void {
+    const request = { ...this.openRequest(req, id, "websocket"), external: true };
+    const { handle, messages } = engine.openExternal(this._options, request);
+    const conn = this.addSession(req, id, handle, true);
+    conn._takeExternal(ws, false);
+    for (const message of messages) conn._onframe(false, message);
+    this.announceSession(conn);
+  }
+
+  /**
+   * Serves a WebSocket that somebody else has opened, as frameworks with a WebSocket server of
+   * their own do. `allowRequest` and middlewares are theirs to run.
+   *
+   * @param _socket - the connection's stream; not used
+   * @param ws - of the package `ws`, or like one
+   */
+  onWebSocket(req: EngineRequest, _socket: Duplex, ws: ExternalWebSocket): void {
+    this.prepare(req);
+    ws.on("error", onSocketError);
+    const { sid, transport } = req._query;
+    const refusal = this.verify(req, true) ?? (sid ? null : this.verifyProtocol(req));
+    if (refusal !== null || transport !== "websocket") {
+      if (refusal !== null) this.report(req, refusal);
+      return turnAwayExternal(ws);
+    }
+    if (sid) return this.offerExternal(this.sessions[sid], ws);
+    this.newId(req).then((id) => {
+      if (typeof id === "string") return this.openExternal(req, id, ws);
+      this.report(req, id);
+      turnAwayExternal(ws);
+    });
+  }
+
+  /** Offers a session a WebSocket that is not ours. */
+  private offerExternal(conn: Socket, ws: ExternalWebSocket): void {
+    if (!engine.upgradeExternal(conn._handle)) return turnAwayExternal(ws);
+    conn.upgrading = true;
+    conn._takeExternal(ws, true);
   }
 
   private announceSession(conn: Socket): void {

@@ -128,6 +128,16 @@ impl From<PacketForm> for Form {
     }
 }
 
+/// The session, if it takes a WebSocket now: one that JavaScript serves, or one that is ours.
+fn offer(handle: u32, external: bool) -> Option<Arc<Peer>> {
+    let peer = runtime().table().get(Handle::from_raw(handle))?;
+    let granted = runtime().upgrade(&peer);
+    if granted {
+        peer.set_external(external);
+    }
+    granted.then_some(peer)
+}
+
 /// A session to be opened.
 #[napi(object)]
 pub struct OpenRequest {
@@ -471,8 +481,7 @@ impl Engine {
     /// has to be closed.
     #[napi]
     pub fn upgrade_external(&self, handle: u32) -> bool {
-        let peer = runtime().table().get(Handle::from_raw(handle));
-        peer.is_some_and(|peer| runtime().upgrade(&peer))
+        offer(handle, true).is_some()
     }
 
     /// A message arrived on a WebSocket that JavaScript serves. Returns the answer to the pending
@@ -503,8 +512,7 @@ impl Engine {
     pub fn upgrade(&mut self, handle: u32, connection: Connection) -> Result<bool> {
         self.flush();
         let source = connection.source()?;
-        let peer = runtime().table().get(Handle::from_raw(handle));
-        let granted = peer.filter(|peer| runtime().upgrade(peer));
+        let granted = offer(handle, false);
         let taken = granted.is_some();
         let inbox = self.hub.clone();
         connection.attach(source, inbox, granted, Socket::Probe, Vec::new());
