@@ -80,8 +80,7 @@ export class Server<
   /** Encodes the packets of all clients. */
   readonly encoder: defaultParser.Encoder;
   /** All namespaces but the dynamic ones, by name. */
-  readonly _nsps: Map<string, Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>> =
-    new Map();
+  _nsps: Map<string, Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>> = new Map();
   private readonly parentNsps: Map<
     ParentNspNameMatchFn,
     ParentNamespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>
@@ -145,6 +144,7 @@ export class Server<
   /** Gets or sets whether the client bundles are served. Read when attaching. */
   serveClient(v: boolean): this;
   serveClient(): boolean;
+  serveClient(v?: boolean): this | boolean;
   serveClient(...args: [] | [boolean]): this | boolean {
     if (args.length === 0) return this._serveClient;
     this._serveClient = args[0];
@@ -154,6 +154,7 @@ export class Server<
   /** Gets or sets the prefix of the requests. One trailing slash is removed. */
   path(v: string): this;
   path(): string;
+  path(v?: string): this | string;
   path(...args: [] | [string]): this | string {
     if (args.length === 0) return this._path;
     const [v] = args;
@@ -164,6 +165,7 @@ export class Server<
   /** Gets or sets the milliseconds a client has to join a namespace. */
   connectTimeout(v: number): this;
   connectTimeout(): number;
+  connectTimeout(v?: number): this | number;
   connectTimeout(v?: number): this | number {
     if (v === undefined) return this._connectTimeout;
     this._connectTimeout = v;

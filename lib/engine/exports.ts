@@ -41,11 +41,12 @@ export function listen(
   return engine;
 }
 
-/** An engine for an application of µWebSockets.js: that of the package `engine.io`. */
-export class uServer {
-  /** @throws Error when the package `engine.io` is not installed */
-  constructor(options?: ServerOptions) {
-    // biome-ignore lint/correctness/noConstructorReturn: it stands for the other package's class
-    return new (loadEngine())(options);
-  }
-}
+/**
+ * An engine for an application of µWebSockets.js: constructs that of the package `engine.io`, and
+ * throws when it is not installed.
+ */
+export const uServer = function uServer(options?: ServerOptions) {
+  return new (loadEngine())(options);
+} as unknown as new (
+  options?: ServerOptions,
+) => any;
