@@ -8,6 +8,10 @@ export const memberReasons = [
     "Only the server constructs sockets. What a client sends as `auth` may be absent.",
   ],
   [
+    "dist/uws: *",
+    "`attachApp()` leaves the adapter as it is: a broadcast goes to each session, and not to a topic of µWebSockets.js.",
+  ],
+  [
     "engine: Server.clientsCount, engine: BaseServer.clientsCount",
     "Counted when it is read: the native engine may have opened sessions meanwhile.",
   ],
