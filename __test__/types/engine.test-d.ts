@@ -1,6 +1,7 @@
 // The engine alone.
 import { createServer } from "node:http";
 import { expectAssignable, expectError, expectType } from "tsd";
+import { Server as SocketServer } from ".";
 import {
   type AttachOptions,
   attach,
@@ -48,6 +49,8 @@ engine.on("connection", (socket: Socket) => {
   expectType<void>(socket.close(true));
   expectError(socket.close("now"));
 });
+
+expectType<SocketServer>(new SocketServer().bind(engine));
 
 expectAssignable<AttachOptions>({ path: "/x", addTrailingSlash: false, destroyUpgradeTimeout: 5 });
 expectAssignable<ServerOptions>({ allowEIO3: true, initialPacket: "x", perMessageDeflate: true });
