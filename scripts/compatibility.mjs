@@ -97,7 +97,7 @@ function instanceTable(groups) {
 }
 
 function reasonTable({ explained }) {
-  const rows = explained.map(({ names, reason }) => `| ${list(names.split(", "))} | ${reason} |`);
+  const rows = explained.map(({ names, reason }) => `| ${list(names)} | ${reason} |`);
   return ["| Name | Why it differs |", "| --- | --- |", ...rows].join("\n");
 }
 

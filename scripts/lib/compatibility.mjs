@@ -73,9 +73,10 @@ export function compareInstances(theirs, ours) {
     const result = { group, same: [], more: [], differences: [] };
     for (const [name, kind] of names) {
       const ourKind = have.get(name);
-      if (ourKind === kind) result.same.push(name);
+      const isThere = ourKind === kind || (kind === "nothing" && ourKind !== undefined);
+      if (isThere) result.same.push(name);
       else {
-        const what = ourKind === undefined ? "missing" : `a ${kind}, here a ${ourKind}`;
+        const what = ourKind === undefined ? "missing" : `a ${kind}, here ${ourKind}`;
         result.differences.push({ at: `${group}.${name}`, what });
       }
     }
@@ -87,32 +88,31 @@ export function compareInstances(theirs, ours) {
  * Finds the reason for each difference.
  *
  * @param {[string, string][]} reasons - names, with `*` for any part of one, and why they differ
- * @returns what has no reason, which reasons have no difference, and those with one by reason
+ * @returns what has no reason, which names of `reasons` have no difference, and those that do
  */
 export function explain(groups, reasons) {
-  const matchers = reasons.map(([names, reason]) => ({
-    names,
+  const entries = reasons.map(([names, reason]) => ({
     reason,
-    test: matcher(names),
-    found: [],
+    patterns: names.split(/,\s+/).map((name) => ({ name, test: matcher(name), used: false })),
   }));
+  const patterns = entries.flatMap((entry) => entry.patterns);
   const unexplained = [];
   for (const difference of groups.flatMap((group) => group.differences)) {
-    const matching = matchers.find(({ test }) => test(difference.at));
-    if (matching) matching.found.push(difference);
+    const matching = patterns.find(({ test }) => test.test(difference.at));
+    if (matching) matching.used = true;
     else unexplained.push(difference);
   }
   return {
     unexplained,
-    stale: matchers.filter(({ found }) => found.length === 0).map(({ names }) => names),
-    explained: matchers.filter(({ found }) => found.length > 0),
+    stale: patterns.filter(({ used }) => !used).map(({ name }) => name),
+    explained: entries.map((entry) => ({
+      reason: entry.reason,
+      names: entry.patterns.filter(({ used }) => used).map(({ name }) => name),
+    })),
   };
 }
 
-function matcher(names) {
-  const patterns = names.split(/,\s+/).map((name) => {
-    const escaped = name.replace(/[.$()]/g, "\\$&").replaceAll("*", ".*");
-    return new RegExp(`^${escaped}$`);
-  });
-  return (at) => patterns.some((pattern) => pattern.test(at));
+function matcher(name) {
+  const escaped = name.replace(/[.$()]/g, "\\$&").replaceAll("*", ".*");
+  return new RegExp(`^${escaped}$`);
 }

@@ -35,26 +35,60 @@ export const memberReasons = [
   ["engine: attach", "The options may be left out, as upstream too allows at run time."],
 ];
 
-const NATIVE = "Its work is done natively, or by functions of `lib/engine/`.";
+/** Names of one object, as a pattern. */
+const each = (object, names) =>
+  names
+    .split(" ")
+    .map((name) => `${object}.${name}`)
+    .join(", ");
 
 /** Of the names that live objects have. */
 export const instanceReasons = [
   [
-    "Server.extractFilename, Server.attachServe, Server.serve, Server (class).sendFile",
+    `${each("Server", "extractFilename attachServe serve")}, Server (class).sendFile`,
     "Client files are served by `lib/client-files.ts`, and natively on a port.",
   ],
   [
-    "Client.ondata, Client.setup, Client.doConnect, Client._parseNamespace, Client.destroy",
+    each("Client", "ondata setup doConnect _parseNamespace destroy"),
     "Packets come decoded from the engine; `Client.connect()` and `Client.close()` are there.",
   ],
+  ["Client.decoder", "Made for the connections of other engines, and for other parsers."],
   [
     "engine Server.onWebTransportSession",
     "WebTransport is not served. An engine that does can be bound with `io.bind()`.",
   ],
   [
-    "engine Server.*",
+    "engine Server.ws",
+    "The server of the option `wsEngine`; without it, the native engine serves.",
+  ],
+  [
+    each("engine Server", "cleanup createTransport _computePath _applyMiddlewares handshake"),
     "Steps of a handshake. To take part in it there are `allowRequest`, `use()`, `generateId()`, `verify()`, `handleRequest()`, `handleUpgrade()` and `onWebSocket()`.",
   ],
-  ["engine Socket.*", `${NATIVE} Its timers, buffers and listeners on transports do not exist.`],
-  ["transport polling.*, transport websocket.*", NATIVE],
+  [
+    each("engine Socket", "_readyState packetsFn sentCallbackFn cleanupFn"),
+    "`readyState` is a property of its own; callbacks and listeners on transports are kept natively or not at all.",
+  ],
+  [
+    each(
+      "engine Socket",
+      "pingTimeoutTimer pingIntervalTimer hasRefreshedPingTimeout schedulePing resetPingTimeout",
+    ),
+    "The heartbeat is kept by the native engine's timers.",
+  ],
+  [
+    each(
+      "engine Socket",
+      "onOpen onPacket onError setTransport onDrain _maybeUpgrade clearTransport onClose sendPacket flush getAvailableUpgrades closeTransport",
+    ),
+    "Steps of the native session. `send()`, `write()`, `close()` and the events are there.",
+  ],
+  [
+    `${each("transport polling", "_readyState closeTimeout onRequest onPollRequest onDataRequest onData onClose write doWrite doClose headers onError onPacket")}`,
+    "Polls and posts are answered by `lib/engine/http.ts`, or natively.",
+  ],
+  [
+    `${each("transport websocket", "_readyState _doSend _doSendLast _onSent _onSentLast handlesUpgrades _canSendPreEncodedFrame doClose onRequest onError onPacket onData onClose")}`,
+    "Frames are read and written natively.",
+  ],
 ];

@@ -8,13 +8,19 @@ const require = createRequire(import.meta.url);
 
 const SHARED = new Set([Object.prototype, EventEmitter.prototype]);
 
+/** What a name holds: `"function"`, `"nothing"` (undefined or null), or `"value"`. */
+function kindOf(object, name) {
+  const value = object[name];
+  return typeof value === "function" ? "function" : value == null ? "nothing" : "value";
+}
+
 /** Own and inherited names of an object, without those of every object and emitter: name → kind. */
 function namesOf(object) {
   const names = new Map();
   for (let at = object; at !== null && !SHARED.has(at); at = Object.getPrototypeOf(at)) {
-    for (const [name, descriptor] of Object.entries(Object.getOwnPropertyDescriptors(at))) {
+    for (const name of Object.getOwnPropertyNames(at)) {
       if (name === "constructor" || names.has(name)) continue;
-      names.set(name, typeof descriptor.value === "function" ? "function" : "value");
+      names.set(name, kindOf(object, name));
     }
   }
   // An emitter's own state, present or not, is Node's affair.
