@@ -10,11 +10,7 @@ import * as defaultParser from "socket.io-parser";
 import type { BroadcastOperator, RemoteSocket } from "./broadcast-operator";
 import { Client } from "./client";
 import { attachClientFiles, clientFiles, type RequestMiddleware } from "./client-files";
-import {
-  attach as attachEngine,
-  type Server as Engine,
-  type Socket as EngineSocket,
-} from "./engine";
+import { attach as attachEngine, Server as Engine, type Socket as EngineSocket } from "./engine";
 import { delay } from "./engine/options";
 import { type ExtendedError, Namespace, type ServerReservedEventsMap } from "./namespace";
 import { ParentNamespace } from "./parent-namespace";
@@ -79,8 +75,7 @@ export class Server<
   /** Encodes the packets of all clients. */
   readonly encoder: defaultParser.Encoder;
   /** All namespaces but the dynamic ones, by name. */
-  readonly _nsps: Map<string, Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>> =
-    new Map();
+  _nsps: Map<string, Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>> = new Map();
   private readonly parentNsps: Map<
     ParentNspNameMatchFn,
     ParentNamespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>
@@ -144,6 +139,7 @@ export class Server<
   /** Gets or sets whether the client bundles are served. Read when attaching. */
   serveClient(v: boolean): this;
   serveClient(): boolean;
+  serveClient(v?: boolean): this | boolean;
   serveClient(...args: [] | [boolean]): this | boolean {
     if (args.length === 0) return this._serveClient;
     this._serveClient = args[0];
@@ -153,6 +149,7 @@ export class Server<
   /** Gets or sets the prefix of the requests. One trailing slash is removed. */
   path(v: string): this;
   path(): string;
+  path(v?: string): this | string;
   path(...args: [] | [string]): this | string {
     if (args.length === 0) return this._path;
     const [v] = args;
@@ -163,6 +160,7 @@ export class Server<
   /** Gets or sets the milliseconds a client has to join a namespace. */
   connectTimeout(v: number): this;
   connectTimeout(): number;
+  connectTimeout(v?: number): this | number;
   connectTimeout(v?: number): this | number {
     if (v === undefined) return this._connectTimeout;
     this._connectTimeout = v;
@@ -240,6 +238,7 @@ export class Server<
   /** Takes the connections of an engine. */
   bind(engine: Engine): this {
     this.engine = engine;
+    if (engine instanceof Engine) engine._bound = this._parser === defaultParser;
     this.engine.on("connection", (conn: EngineSocket) => this.onconnection(conn));
     return this;
   }

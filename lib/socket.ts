@@ -38,6 +38,8 @@ import type {
   MessageParams,
 } from "./typed-events";
 
+export type { Event };
+
 const debug = debugModule("socket.io:socket");
 
 type AnySocket = Socket<any, any, any, any>;

@@ -26,8 +26,15 @@ type Fn = (...args: any[]) => any;
 
 type IsAny<T> = 0 extends 1 & T ? true : false;
 
-/** Type of the last element; `any` where the length is unknown. */
-export type Last<T extends any[]> = T extends [...infer _Head, infer Tail] ? Tail : any;
+/** Type of the last element; what may be absent or repeated counts as a part of it. */
+export type Last<T extends readonly unknown[]> = T extends readonly [...any[], infer Tail]
+  ? Tail
+  : Rest<T>;
+
+/** What is left without the elements that are always there. */
+type Rest<T extends readonly unknown[]> = T extends readonly [unknown, ...infer More]
+  ? Rest<More>
+  : T[number];
 
 /** All elements but the last one. */
 export type AllButLast<T extends any[]> = T extends [...infer Head, infer _Tail] ? Head : any[];
@@ -65,8 +72,16 @@ type AckKind<Listener> =
 type StartsWithError<Params extends any[]> =
   IsAny<Params[0]> extends true ? false : Params[0] extends Error ? true : false;
 
+/** One event whose arguments are unknown makes the whole map a loose one. */
+type IsLoose<Map extends EventsMap, K extends EventNames<Map>> = IsAny<
+  Last<Parameters<Map[K]>> | Map[K]
+>;
+
+type NamesOfKind<Map extends EventsMap, Kind, K extends EventNames<Map>> =
+  IsLoose<Map, K> extends true ? K : StrictNamesOfKind<Map, Kind, K>;
+
 // Distributes over the names: each is kept or dropped by itself.
-type NamesOfKind<Map extends EventsMap, Kind, K> =
+type StrictNamesOfKind<Map extends EventsMap, Kind, K> =
   K extends EventNames<Map> ? (AckKind<Map[K]> extends Kind ? K : never) : never;
 
 /** Names of the events that end with an acknowledgement. */
@@ -84,7 +99,7 @@ export type EventNamesWithoutAck<
 /** Names of the events whose acknowledgement starts with an error, as after `timeout()`. */
 export type EventNamesWithError<
   Map extends EventsMap,
-  K extends EventNames<Map> = EventNames<Map>,
+  K extends EventNamesWithAck<Map> = EventNamesWithAck<Map>,
 > = NamesOfKind<Map, "error" | "any", K>;
 
 /** The map without the events that expect an acknowledgement. */

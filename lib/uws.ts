@@ -22,7 +22,12 @@ export function attachUwsApp(app: any, opts: any, path?: () => string): unknown 
   return engine;
 }
 
-function loadEngine(): any {
+/**
+ * The engine class for µWebSockets.js.
+ *
+ * @throws Error when the package `engine.io` is not installed
+ */
+export function loadEngine(): any {
   try {
     return require("engine.io").uServer;
   } catch (cause) {

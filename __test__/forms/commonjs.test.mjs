@@ -82,12 +82,15 @@ test("the server may be extended", async (t) => {
   assert.ok(io instanceof subject.Server);
 });
 
-test("only the package and its package.json are exported", () => {
+test("nothing inside the package is exported but its package.json", async () => {
   const { name: own, version } = require(`${name}/package.json`);
   assert.equal(own, name);
   assert.equal(version, "4.8.4");
-  for (const path of ["dist/index.js", "dist/socket", "client-dist/socket.io.js"]) {
-    assert.throws(() => require(`${name}/${path}`), { code: "ERR_PACKAGE_PATH_NOT_EXPORTED" });
+  const inside = ["dist", "dist/index.js", "dist/socket", "dist/typed-events", "dist/namespace"];
+  for (const path of [...inside, "dist/broadcast-operator.js", "client-dist/socket.io.js"]) {
+    const refusal = { code: "ERR_PACKAGE_PATH_NOT_EXPORTED" };
+    assert.throws(() => require(`${name}/${path}`), refusal);
+    await assert.rejects(import(`${name}/${path}`), refusal);
   }
 });
 

@@ -139,7 +139,10 @@ eachTransport("CONNECT and an EVENT without waiting close the connection", async
   const session = await open(port);
   const [conn] = await connecting;
   const closed = once(conn, "close");
+  // in one segment: between two, the namespace may be joined
+  session.ws?._socket.cork();
   await session.send("40", '42["e"]');
+  session.ws?._socket.uncork();
   // polling waits for a poll to say goodbye on
   if (session instanceof Polling) session.get();
   assert.equal((await closed)[0], "forced close");

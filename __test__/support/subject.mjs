@@ -18,6 +18,11 @@ export const { Server, Namespace, Socket } = subject;
 /** The package's own callable export: `io(server, options)`. */
 export const io = subject;
 
+/** The engine alone: the entry `socket.io-native/engine`, or the package `engine.io`. */
+export const engine = isOracle ? require("engine.io") : require("../../engine.js");
+/** What applications import it as. */
+export const engineName = isOracle ? "engine.io" : "socket.io-native/engine";
+
 /** A test of a promise that goes beyond upstream: skipped under the oracle. */
 export function beyond(title, fn) {
   return test(title, { skip: isOracle && "a promise beyond upstream" }, fn);

@@ -70,7 +70,8 @@ export function admit(
   );
 }
 
-function verifyProtocol(server: Server, req: EngineRequest): Refusal | null {
+/** Checks the revision of the protocol. */
+export function verifyProtocol(server: Server, req: EngineRequest): Refusal | null {
   const { protocol } = packetForm(req);
   if (protocol === 4 || server.opts.allowEIO3) return null;
   return refuse(ErrorCode.UNSUPPORTED_PROTOCOL_VERSION, { protocol });
@@ -81,7 +82,8 @@ export function middlewareFailure(): Refusal {
   return refuse(ErrorCode.BAD_REQUEST, { name: "MIDDLEWARE_FAILURE" });
 }
 
-function report(server: Server, req: EngineRequest, { code, context }: Refusal): void {
+/** Tells `connection_error` listeners. */
+export function report(server: Server, req: EngineRequest, { code, context }: Refusal): void {
   server.emit("connection_error", { req, code, message: errorMessages[code], context });
 }
 

@@ -4,7 +4,7 @@
  */
 import type { ServerResponse } from "node:http";
 
-import { refuseRequest, refuseUpgradeRequest } from "./admission";
+import { refuseRequest, refuseUpgradeRequest, report, verifyProtocol } from "./admission";
 import { ErrorCode, type Refusal, refuse } from "./errors";
 import { checkHeaders, headerLines } from "./headers";
 import { respond } from "./http";
@@ -20,7 +20,12 @@ import {
 import type { Server } from "./server";
 import type { Socket } from "./socket";
 import { type Acceptor, acceptUpgrade, isAdoptable, type UpgradeRequest } from "./upgrade";
-import { type ExternalServer, handOverExternal, turnAwayExternal } from "./ws-engine";
+import {
+  type ExternalServer,
+  type ExternalWebSocket,
+  handOverExternal,
+  turnAwayExternal,
+} from "./ws-engine";
 
 /** How a session came to be. */
 export interface SocketInit {
@@ -74,6 +79,7 @@ function openRequest(
     upgrades: server._offer(transport),
     ...server._settings(),
     external: server.ws !== undefined,
+    raw: !server._bound,
   };
 }
 
@@ -217,19 +223,42 @@ function handOver(
   const { req } = upgrade;
   const headers = () => upgradeHeaders(server, granted, typeof to === "string");
   handOverExternal(taker, upgrade, server._closed, headers, (ws) => {
-    if (typeof to === "string") {
-      const request = openRequest(server, req, to, "websocket");
-      const { handle, messages } = engine.openExternal(server._options, request);
-      const conn = addSession(server, req, to, handle, true);
-      conn._takeExternal(ws, false, request.form);
-      for (const message of messages) conn._onframe(false, message);
-      announceSession(server, conn);
-    } else if (isForWebSocket(granted) && to && engine.upgradeExternal(to._handle)) {
-      to.upgrading = true;
-      to._takeExternal(ws, true, packetForm(req));
-    } else {
-      turnAwayExternal(ws);
-    }
+    if (typeof to === "string") openExternal(server, req, to, ws);
+    else if (isForWebSocket(granted) && to) offerExternal(req, to, ws);
+    else turnAwayExternal(ws);
+  });
+}
+
+/** Opens a session on a WebSocket that is not ours. */
+function openExternal(server: Server, req: EngineRequest, id: string, ws: ExternalWebSocket): void {
+  const request = { ...openRequest(server, req, id, "websocket"), external: true };
+  const { handle, messages } = engine.openExternal(server._options, request);
+  const conn = addSession(server, req, id, handle, true);
+  conn._takeExternal(ws, false, request.form);
+  for (const message of messages) conn._onframe(false, message);
+  announceSession(server, conn);
+}
+
+/** Offers a session a WebSocket that is not ours. */
+function offerExternal(req: EngineRequest, conn: Socket, ws: ExternalWebSocket): void {
+  if (!engine.upgradeExternal(conn._handle)) return turnAwayExternal(ws);
+  conn.upgrading = true;
+  conn._takeExternal(ws, true, packetForm(req));
+}
+
+/** Serves a WebSocket that somebody else has opened: for a new session, or one that polls. */
+export function takeWebSocket(server: Server, req: EngineRequest, ws: ExternalWebSocket): void {
+  const { sid, transport } = req._query;
+  const refusal = server.verify(req, true) ?? (sid ? null : verifyProtocol(server, req));
+  if (refusal !== null || transport !== "websocket") {
+    if (refusal !== null) report(server, req, refusal);
+    return turnAwayExternal(ws);
+  }
+  if (sid) return offerExternal(req, server._sessions[sid], ws);
+  newId(server, req).then((id) => {
+    if (typeof id === "string") return openExternal(server, req, id, ws);
+    report(server, req, id);
+    turnAwayExternal(ws);
   });
 }
 

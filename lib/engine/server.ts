@@ -18,7 +18,13 @@ import { checkCompression, serveSession } from "./http";
 import { drain, register } from "./inbox";
 import { type Middleware, runMiddlewares, UpgradeResponse } from "./middleware";
 import { engine, hold, NativeOptions } from "./native";
-import { acceptWebSocket, announceSession, openPolling, type SocketInit } from "./opening";
+import {
+  acceptWebSocket,
+  announceSession,
+  openPolling,
+  type SocketInit,
+  takeWebSocket,
+} from "./opening";
 import {
   type AttachOptions,
   deflateOptions,
@@ -33,7 +39,12 @@ import { type EngineRequest, type PackedRequest, parseQuery, share } from "./req
 import { Socket } from "./socket";
 import { isOriginal, methodsOf } from "./tampering";
 import type { UpgradeRequest } from "./upgrade";
-import { adoptExternal, type ExternalServer, externalOptions } from "./ws-engine";
+import {
+  adoptExternal,
+  type ExternalServer,
+  type ExternalWebSocket,
+  externalOptions,
+} from "./ws-engine";
 
 const debug = createDebug("engine");
 
@@ -45,10 +56,10 @@ type RequestListener = (req: IncomingMessage, res: ServerResponse) => void;
  * `connection_error`, `flush`, `drain`.
  */
 export class Server extends EventEmitter {
-  static readonly errors = ErrorCode;
-  static readonly errorMessages = errorMessages;
+  static errors = ErrorCode;
+  static errorMessages = errorMessages;
 
-  readonly opts: ResolvedOptions;
+  opts: ResolvedOptions;
   middlewares: Middleware[] = [];
   /** The WebSocket server of the option `wsEngine`; without it, the native engine serves. */
   ws?: ExternalServer;
@@ -60,6 +71,8 @@ export class Server extends EventEmitter {
   readonly _options = new NativeOptions();
   /** Prefix of the requests on the server attached to last. */
   _path = "";
+  /** A Socket.IO server takes its packets, decoded natively from a session's first one on. */
+  _bound = false;
   /** The options of the middleware for CORS, which a later option `cors` does not replace. */
   readonly _corsOptions: ServerOptions["cors"];
   /** Called when what may be answered natively may have changed. */
@@ -243,6 +256,19 @@ export class Server extends EventEmitter {
     );
   }
 
+  /**
+   * Serves a WebSocket that somebody else has opened, as frameworks with a WebSocket server of
+   * their own do. `allowRequest` and middlewares are theirs to run.
+   *
+   * @param _socket - the connection's stream; not used
+   * @param ws - of the package `ws`, or like one
+   */
+  onWebSocket(req: EngineRequest, _socket: Duplex, ws: ExternalWebSocket): void {
+    this.prepare(req);
+    ws.on("error", onSocketError);
+    takeWebSocket(this, req, ws);
+  }
+
   /** Checks a request; the order is that of upstream and visible in its answers. */
   verify(req: EngineRequest, upgrade: boolean): Refusal | null {
     return verifyRequest(this, req, upgrade);
@@ -274,6 +300,7 @@ export class Server extends EventEmitter {
     this._sessions[conn.id] = conn;
     this.count++;
     register(conn);
+    if (!this._bound) conn._setRaw();
     hold();
     return conn;
   }

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { LeanEmitter } from "./emitter";
 import { engine } from "./native";
 import type { ServerOptions } from "./options";
+import * as parser from "./parser";
 import type { Socket } from "./socket";
 
 /** A request that waits for packets. */
@@ -13,6 +14,8 @@ export interface PendingPoll {
 
 /** The part that all transports share. */
 export abstract class Transport extends LeanEmitter {
+  /** Names of the transports that a session can move to. */
+  static upgradesTo: string[] = [];
   /** `"polling"` or `"websocket"`. */
   abstract readonly name: string;
   /** Whether a packet sent now goes out at once. */
@@ -41,6 +44,11 @@ export abstract class Transport extends LeanEmitter {
     return this.discarded ? "closed" : this.conn.readyState;
   }
 
+  /** Packets and payloads of protocol 4; its sessions are encoded natively. */
+  get parser(): typeof parser {
+    return parser;
+  }
+
   /** Marks the transport as replaced. */
   discard(): void {
     this.discarded = true;
@@ -62,6 +70,7 @@ export abstract class Transport extends LeanEmitter {
 
 /** HTTP long polling, over Node's requests and responses. */
 export class Polling extends Transport {
+  static override upgradesTo = ["websocket", "webtransport"];
   readonly name = "polling";
   /** The poll that waits, if one does. */
   poll: PendingPoll | null = null;
@@ -81,6 +90,16 @@ export class Polling extends Transport {
   push(body: Buffer, isBinary: boolean): string | Buffer | null {
     const { _handle } = this.conn;
     return isBinary ? engine.pushBinary(_handle, body) : engine.push(_handle, body);
+  }
+
+  /** The largest body of a post, in bytes. */
+  get maxHttpBufferSize(): number {
+    return this.conn.server.opts.maxHttpBufferSize;
+  }
+
+  /** The options of compression. */
+  get httpCompression(): ServerOptions["httpCompression"] {
+    return this.conn.server.opts.httpCompression;
   }
 
   get req(): IncomingMessage | null {

@@ -47,6 +47,16 @@ pub struct PollAnswer {
     pub state: u32,
 }
 
+/// The session, if it takes a WebSocket now: one that JavaScript serves, or one that is ours.
+fn offer(handle: u32, external: bool) -> Option<Arc<Peer>> {
+    let peer = runtime().table().get(Handle::from_raw(handle))?;
+    let granted = runtime().upgrade(&peer);
+    if granted {
+        peer.set_external(external);
+    }
+    granted.then_some(peer)
+}
+
 /// Counters of the process.
 #[napi(object)]
 pub struct Stats {
@@ -170,18 +180,18 @@ impl Engine {
         request: &OpenRequest,
         websocket: bool,
     ) -> Result<Arc<Peer>> {
-        runtime()
-            .open(
-                self.hub.clone(),
-                options.0.clone(),
-                Opening {
-                    form: request.form.into(),
-                    websocket,
-                    external: request.external,
-                    sid: &request.sid,
-                },
-            )
-            .ok_or_else(|| failure("too many sessions"))
+        let opening = Opening {
+            form: request.form.into(),
+            websocket,
+            external: request.external,
+            sid: &request.sid,
+        };
+        let peer = runtime()
+            .open(self.hub.clone(), options.0.clone(), opening)
+            .ok_or_else(|| failure("too many sessions"))?;
+        // Before its connection is attached: what came with the request is a message too.
+        runtime().set_raw(peer.handle, request.raw);
+        Ok(peer)
     }
 
     /// Opens a session over a WebSocket that JavaScript serves.
@@ -206,8 +216,7 @@ impl Engine {
     /// has to be closed.
     #[napi]
     pub fn upgrade_external(&self, handle: u32) -> bool {
-        let peer = runtime().table().get(Handle::from_raw(handle));
-        peer.is_some_and(|peer| runtime().upgrade(&peer))
+        offer(handle, true).is_some()
     }
 
     /// A binary message in the form that its client takes.
@@ -258,8 +267,7 @@ impl Engine {
     pub fn upgrade(&mut self, handle: u32, connection: Connection) -> Result<bool> {
         self.flush();
         let source = connection.source()?;
-        let peer = runtime().table().get(Handle::from_raw(handle));
-        let granted = peer.filter(|peer| runtime().upgrade(peer));
+        let granted = offer(handle, false);
         let taken = granted.is_some();
         let inbox = self.hub.clone();
         connection.attach(source, inbox, granted, Socket::Probe, Vec::new());

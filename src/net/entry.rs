@@ -107,7 +107,7 @@ impl Output for Effects<'_> {
 
     fn frame(&mut self, socket: Socket, packet: Packet<'_>) {
         let peer = &self.entry.peer;
-        if peer.external {
+        if peer.is_external() {
             return peer.inbox.frame(peer.handle, socket, packet);
         }
         if let Some(link) = &*self.entry.link(socket).borrow() {

@@ -121,7 +121,7 @@ mod tests {
             inbox: Arc::new(Recorder::default()),
             config,
             sid: None,
-            external: false,
+            external: false.into(),
             inner: Mutex::new(inner),
         })
     }

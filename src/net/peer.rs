@@ -1,6 +1,7 @@
 //! One session as the process sees it: the state machine and the packet decoder under one lock,
 //! because polls reach it from the JavaScript thread and WebSockets from an I/O thread.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::oneshot;
@@ -25,13 +26,23 @@ pub struct Peer {
     pub config: Arc<EngineConfig>,
     /// Its id, if listeners look it up.
     pub sid: Option<Sid>,
-    /// Its WebSockets are served in JavaScript, by the engine that the application has chosen.
-    pub external: bool,
+    /// See [`Peer::is_external`].
+    pub external: AtomicBool,
     /// Everything that changes.
     pub inner: Mutex<Inner>,
 }
 
 impl Peer {
+    /// Its WebSockets are served in JavaScript, by an engine that the application has chosen.
+    pub fn is_external(&self) -> bool {
+        self.external.load(Ordering::Acquire)
+    }
+
+    /// The WebSocket that is offered to it next is such a one, or not.
+    pub fn set_external(&self, external: bool) {
+        self.external.store(external, Ordering::Release);
+    }
+
     /// The session has ended: its handle and its id are dead.
     pub(super) fn forget(&self) {
         runtime().table().remove(self.handle);

@@ -166,7 +166,7 @@ impl Runtime {
                 handle,
                 inbox,
                 config,
-                external,
+                external: external.into(),
                 sid,
                 inner: Mutex::new(Inner::new(session)),
             })
@@ -353,7 +353,7 @@ impl Output for Caller<'_> {
 
     fn frame(&mut self, socket: Socket, packet: Packet<'_>) {
         let handle = self.peer.handle;
-        if self.peer.external {
+        if self.peer.is_external() {
             return self.peer.inbox.frame(handle, socket, packet);
         }
         self.runtime

@@ -5,7 +5,7 @@ import type { Client } from "socket.io-native/dist/client";
 import type { ServerOptions } from "socket.io-native/dist/index";
 import type { ExtendedError, Namespace } from "socket.io-native/dist/namespace";
 import type { ParentNamespace } from "socket.io-native/dist/parent-namespace";
-import type { Socket } from "socket.io-native/dist/socket";
+import type { Event, Socket } from "socket.io-native/dist/socket";
 import type { DisconnectReason, Handshake } from "socket.io-native/dist/socket-types";
 import type {
   DecorateAcknowledgements,
@@ -30,6 +30,7 @@ export function see(
   socket: Socket<Events>,
   handshake: Handshake,
   reason: DisconnectReason,
+  [event]: Event,
 ): void {
   const nsp: Namespace<Events> = io.of("/");
   const error: ExtendedError = new Error(reason);
@@ -38,5 +39,13 @@ export function see(
   const client: Client<any, any, any> = socket.client;
   const parent: ParentNamespace<any> | undefined = undefined;
   const remote: RemoteSocket<Events, any>[] = [];
-  console.log(operator, client.conn.protocol, parent, remote, handshake.address, handshake.auth);
+  console.log(
+    event,
+    operator,
+    client.conn.protocol,
+    parent,
+    remote,
+    handshake.address,
+    handshake.auth,
+  );
 }

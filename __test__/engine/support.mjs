@@ -1,0 +1,36 @@
+// Engines alone, and bare clients of them.
+import http from "node:http";
+import { Polling, Ws } from "../support/raw.mjs";
+import { closeHttp, listen } from "../support/server.mjs";
+import { engine } from "../support/subject.mjs";
+import { defer, once } from "../support/wait.mjs";
+
+/** The path of an engine that was told none. */
+export const PATH = "/engine.io/";
+
+/** An engine attached to an HTTP server that listens: `{ eio, httpServer, port }`. */
+export async function serveEngine(t, options) {
+  const httpServer = http.createServer((_req, res) => res.writeHead(404).end());
+  const eio = engine.attach(httpServer, options);
+  const port = await listen(httpServer);
+  closeAfter(t, eio, httpServer);
+  return { eio, httpServer, port };
+}
+
+/** Closes an engine and its HTTP server after the test. */
+export function closeAfter(t, eio, httpServer = eio.httpServer) {
+  defer(t, async () => {
+    eio.close();
+    await closeHttp(httpServer);
+  });
+}
+
+/** A session of each side: `{ client, conn }`. */
+export async function meet(t, eio, port, kind, options = {}) {
+  const connecting = once(eio, "connection");
+  const client = await kind.open(t, port, { path: PATH, ...options });
+  const [conn] = await connecting;
+  return { client, conn };
+}
+
+export { Polling, Ws };

@@ -1,0 +1,52 @@
+/** The entry `socket.io-native/engine`: the engine alone, with the interface of `engine.io`. */
+import { createServer } from "node:http";
+import { loadEngine } from "../uws";
+import { type AttachOptions, attach, type Server, type ServerOptions } from "./index";
+import { Polling, WebSocket } from "./transports";
+
+export { attach, protocol, Server, Socket, Transport } from "./index";
+export * as parser from "./parser";
+export type { Server as BaseServer } from "./server";
+export type { AttachOptions, ServerOptions };
+
+/** How a request's refusal is told: a code of `Server.errors`, and what listeners get besides. */
+export type ErrorCallback = (
+  errorCode?: (typeof Server.errors)[keyof typeof Server.errors],
+  errorContext?: Record<string, unknown> & { name?: string; message?: string },
+) => void;
+
+/** The transports by their names. */
+export const transports = { polling: Polling, websocket: WebSocket };
+
+/**
+ * Makes an engine on an HTTP server of its own, which answers everything else with 501.
+ *
+ * @param port - to listen on
+ * @param callback - called when it listens
+ * @returns the engine; its HTTP server is `engine.httpServer`
+ */
+export function listen(
+  port: number,
+  options?: (AttachOptions & ServerOptions) | (() => void),
+  callback?: () => void,
+): Server {
+  if (typeof options === "function") return listen(port, {}, options);
+  const httpServer = createServer((_req, res) => {
+    res.writeHead(501);
+    res.end("Not Implemented");
+  });
+  const engine = attach(httpServer, options);
+  engine.httpServer = httpServer;
+  httpServer.listen(port, callback);
+  return engine;
+}
+
+/**
+ * An engine for an application of µWebSockets.js: constructs that of the package `engine.io`, and
+ * throws when it is not installed.
+ */
+export const uServer = function uServer(options?: ServerOptions) {
+  return new (loadEngine())(options);
+} as unknown as new (
+  options?: ServerOptions,
+) => any;

@@ -1,0 +1,94 @@
+// Why something of socket.io or engine.io is not the same here: names, with `*` for any part, and
+// the reason. The first that matches counts.
+
+/** Of what the declarations promise. */
+export const memberReasons = [
+  [
+    "Socket.constructor",
+    "Only the server constructs sockets. What a client sends as `auth` may be absent.",
+  ],
+  [
+    "dist/uws: *",
+    "`attachApp()` leaves the adapter as it is: a broadcast goes to each session, and not to a topic of µWebSockets.js.",
+  ],
+  [
+    "engine: Server.clientsCount, engine: BaseServer.clientsCount",
+    "Counted when it is read: the native engine may have opened sessions meanwhile.",
+  ],
+  [
+    "engine: *.onWebTransportSession, engine: transports.webtransport",
+    "WebTransport is not served. An engine that does can be bound with `io.bind()`.",
+  ],
+  ["engine: uServer", "Constructs that of the package `engine.io`, which is loaded for the first."],
+  [
+    "engine: Socket._readyState",
+    "`readyState` is a property of its own, and not an accessor of this.",
+  ],
+  [
+    "engine: Socket.transport",
+    "The transport changes with the native session, and with nothing else.",
+  ],
+  [
+    "engine: Socket._maybeUpgrade, engine: Socket.constructor, engine: Transport.*",
+    "Sessions and transports are the native engine's; these objects show them. None can be constructed or fed from outside; another engine can be bound with `io.bind()`, another WebSocket server given as `wsEngine` or by `engine.onWebSocket()`.",
+  ],
+  ["engine: attach", "The options may be left out, as upstream too allows at run time."],
+];
+
+/** Names of one object, as a pattern. */
+const each = (object, names) =>
+  names
+    .split(" ")
+    .map((name) => `${object}.${name}`)
+    .join(", ");
+
+/** Of the names that live objects have. */
+export const instanceReasons = [
+  [
+    `${each("Server", "extractFilename attachServe serve")}, Server (class).sendFile`,
+    "Client files are served by `lib/client-files.ts`, and natively on a port.",
+  ],
+  [
+    each("Client", "ondata setup doConnect _parseNamespace destroy"),
+    "Packets come decoded from the engine; `Client.connect()` and `Client.close()` are there.",
+  ],
+  ["Client.decoder", "Made for the connections of other engines, and for other parsers."],
+  [
+    "engine Server.onWebTransportSession",
+    "WebTransport is not served. An engine that does can be bound with `io.bind()`.",
+  ],
+  [
+    "engine Server.ws",
+    "The server of the option `wsEngine`; without it, the native engine serves.",
+  ],
+  [
+    each("engine Server", "cleanup createTransport _computePath _applyMiddlewares handshake"),
+    "Steps of a handshake. To take part in it there are `allowRequest`, `use()`, `generateId()`, `verify()`, `handleRequest()`, `handleUpgrade()` and `onWebSocket()`.",
+  ],
+  [
+    each("engine Socket", "_readyState packetsFn sentCallbackFn cleanupFn"),
+    "`readyState` is a property of its own; callbacks and listeners on transports are kept natively or not at all.",
+  ],
+  [
+    each(
+      "engine Socket",
+      "pingTimeoutTimer pingIntervalTimer hasRefreshedPingTimeout schedulePing resetPingTimeout",
+    ),
+    "The heartbeat is kept by the native engine's timers.",
+  ],
+  [
+    each(
+      "engine Socket",
+      "onOpen onPacket onError setTransport onDrain _maybeUpgrade clearTransport onClose sendPacket flush getAvailableUpgrades closeTransport",
+    ),
+    "Steps of the native session. `send()`, `write()`, `close()` and the events are there.",
+  ],
+  [
+    `${each("transport polling", "_readyState closeTimeout onRequest onPollRequest onDataRequest onData onClose write doWrite doClose headers onError onPacket")}`,
+    "Polls and posts are answered by `lib/engine/http.ts`, or natively.",
+  ],
+  [
+    `${each("transport websocket", "_readyState _doSend _doSendLast _onSent _onSentLast handlesUpgrades _canSendPreEncodedFrame doClose onRequest onError onPacket onData onClose")}`,
+    "Frames are read and written natively.",
+  ],
+];
