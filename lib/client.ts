@@ -12,9 +12,11 @@ import { type Decoder, type Encoder, type Packet, PacketType } from "socket.io-p
 import { Stage } from "./dispatch";
 import { encodeText, isDefaultEncoder } from "./encode";
 import type { Socket as EngineSocket } from "./engine";
+import { reach } from "./engine/outbox";
 import type { Server } from "./index";
 import type { Namespace } from "./namespace";
 import { isNative, type NativeConn, type PacketSink, type WriteOptions } from "./native-conn";
+import { noteReplacement } from "./replaced";
 import type { Socket } from "./socket";
 import { type DisconnectReason, RESERVED_EVENTS } from "./socket-types";
 import type { EventsMap } from "./typed-events";
@@ -311,6 +313,11 @@ export class Client<
     for (const packet of packets) this.conn.write(packet, opts as any);
   }
 
+  /** Whether adapters may pass {@link writeToEngine} by. */
+  get _bypassable(): boolean {
+    return this.writeToEngine === writeToEngine;
+  }
+
   // --- closing --------------------------------------------------------------------------------
 
   /** Disconnects the client from all namespaces and closes the connection. */
@@ -352,6 +359,12 @@ export class Client<
     }
   }
 }
+
+const writeToEngine = noteReplacement(
+  Client.prototype as any,
+  "writeToEngine",
+  () => reach.value++,
+);
 
 /**
  * Protocol 3: the namespace is a URL, and its query the payload of CONNECT.

@@ -58,6 +58,9 @@ const RECOVERABLE_REASONS: ReadonlySet<DisconnectReason> = new Set<DisconnectRea
 
 function ignoreError(): void {}
 
+/** In place of what is created on demand; the application may set it to anything, `null` too. */
+const NOT_YET: any = Symbol("not yet");
+
 /**
  * The listeners every socket starts with: an `error` event must always find one. A prototype
  * without properties keeps event names of clients away from `Object.prototype` as a null prototype
@@ -107,8 +110,8 @@ export class Socket<
   private _left = false;
   private readonly _issued = Date.now();
   private readonly _auth?: { [key: string]: any };
-  private _handshake?: Handshake = undefined;
-  private _data?: SocketData = undefined;
+  private _handshake: Handshake = NOT_YET;
+  private _data: SocketData = NOT_YET;
   private _acks?: Map<number, Listener> = undefined;
   private _fns?: Middleware<Event, Error>[] = undefined;
 
@@ -158,7 +161,7 @@ export class Socket<
 
   /** The request that opened the connection, and what came with the CONNECT packet. */
   get handshake(): Handshake {
-    this._handshake ??= this.buildHandshake();
+    if (this._handshake === NOT_YET) this._handshake = this.buildHandshake();
     return this._handshake;
   }
 
@@ -168,7 +171,7 @@ export class Socket<
 
   /** Data of the application; `fetchSockets()` shows it on every server. */
   get data(): SocketData {
-    this._data ??= {} as SocketData;
+    if (this._data === NOT_YET) this._data = {} as SocketData;
     return this._data;
   }
 
@@ -246,7 +249,7 @@ export class Socket<
         flags: options,
       });
     } else {
-      if (this._anyOutgoingListeners !== undefined) this.notifyOutgoingListeners(packet);
+      this.notifyOutgoingListeners(packet);
       this.packet(packet, options);
     }
     return true;
