@@ -371,9 +371,10 @@ export class Socket<
     let sent = false;
     return (...data) => {
       if (sent) return;
-      sent = true;
       if (debug.enabled) debug("sending ack %j", data);
       this.packet({ id, type: PacketType.ACK, data });
+      // Not before: an answer that cannot be encoded may be followed by one that can.
+      sent = true;
     };
   }
 
