@@ -261,6 +261,7 @@ export class Client<
       if (socket === undefined && !this.joining?.has(nsp)) this.connect(nsp, packet.data);
       else this.close();
     } else if (socket !== undefined && type !== PacketType.CONNECT_ERROR) {
+      if (!this._native || (this.conn as NativeConn)._isShown) packetStage.seal();
       packetStage.push(socket, packet);
     } else {
       if (debug.enabled) debug("unexpected packet of type %s for namespace %s", type, nsp);

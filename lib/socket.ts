@@ -362,7 +362,10 @@ export class Socket<
   private onevent(packet: Packet): void {
     const event: any[] = packet.data ?? [];
     if (packet.id !== undefined && packet.id !== null) event.push(this.ack(packet.id));
-    if (this._anyListeners !== undefined) this.notifyIncomingListeners(event);
+    if (this._anyListeners !== undefined) {
+      this.notifyIncomingListeners(event);
+      listenerStage.seal();
+    }
     this.dispatch(event as Event);
   }
 
@@ -386,6 +389,7 @@ export class Socket<
       return;
     }
     this.acks.delete(id);
+    listenerStage.seal();
     callback.apply(this, packet.data);
   }
 
@@ -396,6 +400,7 @@ export class Socket<
 
   private ondisconnect(): void {
     if (debug.enabled) debug("got disconnect packet");
+    listenerStage.seal();
     this._onclose("client namespace disconnect");
   }
 
@@ -404,7 +409,10 @@ export class Socket<
       listenerStage.push(this, event);
       return;
     }
-    this.run(event, (err) => listenerStage.push(this, err ? new Refusal(err) : event));
+    this.run(event, (err) => {
+      listenerStage.seal();
+      listenerStage.push(this, err ? new Refusal(err) : event);
+    });
   }
 
   /** Runs the listeners of an event of the client. */

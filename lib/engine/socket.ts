@@ -380,6 +380,11 @@ export class Socket extends LeanEmitter implements Recipient {
     return this._sink !== null;
   }
 
+  /** Whether listeners see each packet. */
+  get _isShown(): boolean {
+    return this._watch?.raw === true;
+  }
+
   /** Has packets come here undecoded: somebody wants to see them. */
   _setRaw(): void {
     if (this._watch?.raw) return;
