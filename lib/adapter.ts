@@ -108,8 +108,9 @@ export class InMemoryAdapter extends Adapter {
         whole = false;
         continue;
       }
-      const { conn } = socket as any;
-      if (isNative(conn) && conn._plain && !socket._hasOutgoingListeners) {
+      const { client } = socket as any;
+      const { conn } = client;
+      if (isNative(conn) && conn._plain && client._bypassable && !socket._hasOutgoingListeners) {
         handles.push(conn._handle);
       } else {
         others.push(socket as any);

@@ -1,6 +1,7 @@
 /** Listeners for every event of a socket, incoming and outgoing. */
 import type { Packet } from "socket.io-parser";
 import { reach } from "./engine/outbox";
+import { noteReplacement } from "./replaced";
 import { type EventsMap, StrictEventEmitter } from "./typed-events";
 
 type Listener = (...args: any[]) => void;
@@ -70,7 +71,10 @@ export abstract class CatchAllEmitter<
 
   /** Whether somebody wants to see each outgoing event. The live array may be filled by anyone. */
   get _hasOutgoingListeners(): boolean {
-    return this._anyOutgoingListeners !== undefined;
+    return (
+      this._anyOutgoingListeners !== undefined ||
+      this.notifyOutgoingListeners !== notifyOutgoingListeners
+    );
   }
 
   /** Runs the incoming catch-all listeners. */
@@ -83,6 +87,12 @@ export abstract class CatchAllEmitter<
     callAll(this, this._anyOutgoingListeners, packet.data);
   }
 }
+
+const notifyOutgoingListeners = noteReplacement(
+  CatchAllEmitter.prototype as any,
+  "notifyOutgoingListeners",
+  () => reach.value++,
+);
 
 function callAll(self: unknown, listeners: Listener[] | undefined, args: any[]): void {
   if (!listeners?.length) return;

@@ -12,9 +12,11 @@ import { type Decoder, type Encoder, type Packet, PacketType } from "socket.io-p
 import { Stage } from "./dispatch";
 import { encodeText, isDefaultEncoder } from "./encode";
 import type { Socket as EngineSocket } from "./engine";
+import { reach } from "./engine/outbox";
 import type { Server } from "./index";
 import type { Namespace } from "./namespace";
 import { isNative, type NativeConn, type PacketSink, type WriteOptions } from "./native-conn";
+import { noteReplacement } from "./replaced";
 import type { Socket } from "./socket";
 import { type DisconnectReason, RESERVED_EVENTS } from "./socket-types";
 import type { EventsMap } from "./typed-events";
@@ -259,6 +261,7 @@ export class Client<
       if (socket === undefined && !this.joining?.has(nsp)) this.connect(nsp, packet.data);
       else this.close();
     } else if (socket !== undefined && type !== PacketType.CONNECT_ERROR) {
+      if (!this._native || (this.conn as NativeConn)._isShown) packetStage.seal();
       packetStage.push(socket, packet);
     } else {
       if (debug.enabled) debug("unexpected packet of type %s for namespace %s", type, nsp);
@@ -311,6 +314,11 @@ export class Client<
     for (const packet of packets) this.conn.write(packet, opts as any);
   }
 
+  /** Whether adapters may pass {@link writeToEngine} by. */
+  get _bypassable(): boolean {
+    return this.writeToEngine === writeToEngine;
+  }
+
   // --- closing --------------------------------------------------------------------------------
 
   /** Disconnects the client from all namespaces and closes the connection. */
@@ -352,6 +360,12 @@ export class Client<
     }
   }
 }
+
+const writeToEngine = noteReplacement(
+  Client.prototype as any,
+  "writeToEngine",
+  () => reach.value++,
+);
 
 /**
  * Protocol 3: the namespace is a URL, and its query the payload of CONNECT.

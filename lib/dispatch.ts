@@ -45,6 +45,14 @@ export class Stage<Target, Value> {
     this.waiting.values.push(value);
   }
 
+  /**
+   * Has the next call wait for a tick of its own: code of the application has run since the last
+   * one, and the ticks that it asked for come first.
+   */
+  seal(): void {
+    this.waiting = null;
+  }
+
   /** Takes the batch out, so that calls pushed while it runs wait for a tick of their own. */
   take(batch: StageBatch<Target, Value>): (target: Target, value: Value) => void {
     if (this.waiting === batch) this.waiting = null;

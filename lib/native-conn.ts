@@ -38,6 +38,8 @@ export type NativeConn = EngineSocket & {
   setSink(sink: PacketSink): void;
   /** Writes the parts of one packet; the same array for several connections is a broadcast. */
   writeEncoded(encoded: (string | Buffer)[], opts: WriteOptions): void;
+  /** Whether listeners of the application see each packet before the sink gets it. */
+  readonly _isShown: boolean;
   /** The headers of `request`, without building it. */
   _headers(): IncomingHttpHeaders;
   /** The URL of `request`. */

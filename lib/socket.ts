@@ -60,6 +60,9 @@ const RECOVERABLE_REASONS: ReadonlySet<DisconnectReason> = new Set<DisconnectRea
 
 function ignoreError(): void {}
 
+/** In place of what is created on demand; the application may set it to anything, `null` too. */
+const NOT_YET: any = Symbol("not yet");
+
 /**
  * The listeners every socket starts with: an `error` event must always find one. A prototype
  * without properties keeps event names of clients away from `Object.prototype` as a null prototype
@@ -109,8 +112,8 @@ export class Socket<
   private _left = false;
   private readonly _issued = Date.now();
   private readonly _auth?: { [key: string]: any };
-  private _handshake?: Handshake = undefined;
-  private _data?: SocketData = undefined;
+  private _handshake: Handshake = NOT_YET;
+  private _data: SocketData = NOT_YET;
   private _acks?: Map<number, Listener> = undefined;
   private _fns?: Middleware<Event, Error>[] = undefined;
 
@@ -160,7 +163,7 @@ export class Socket<
 
   /** The request that opened the connection, and what came with the CONNECT packet. */
   get handshake(): Handshake {
-    this._handshake ??= this.buildHandshake();
+    if (this._handshake === NOT_YET) this._handshake = this.buildHandshake();
     return this._handshake;
   }
 
@@ -170,7 +173,7 @@ export class Socket<
 
   /** Data of the application; `fetchSockets()` shows it on every server. */
   get data(): SocketData {
-    this._data ??= {} as SocketData;
+    if (this._data === NOT_YET) this._data = {} as SocketData;
     return this._data;
   }
 
@@ -248,7 +251,7 @@ export class Socket<
         flags: options,
       });
     } else {
-      if (this._anyOutgoingListeners !== undefined) this.notifyOutgoingListeners(packet);
+      this.notifyOutgoingListeners(packet);
       this.packet(packet, options);
     }
     return true;
@@ -361,7 +364,10 @@ export class Socket<
   private onevent(packet: Packet): void {
     const event: any[] = packet.data ?? [];
     if (packet.id !== undefined && packet.id !== null) event.push(this.ack(packet.id));
-    if (this._anyListeners !== undefined) this.notifyIncomingListeners(event);
+    if (this._anyListeners !== undefined) {
+      this.notifyIncomingListeners(event);
+      listenerStage.seal();
+    }
     this.dispatch(event as Event);
   }
 
@@ -370,9 +376,10 @@ export class Socket<
     let sent = false;
     return (...data) => {
       if (sent) return;
-      sent = true;
       if (debug.enabled) debug("sending ack %j", data);
       this.packet({ id, type: PacketType.ACK, data });
+      // Not before: an answer that cannot be encoded may be followed by one that can.
+      sent = true;
     };
   }
 
@@ -384,6 +391,7 @@ export class Socket<
       return;
     }
     this.acks.delete(id);
+    listenerStage.seal();
     callback.apply(this, packet.data);
   }
 
@@ -394,6 +402,7 @@ export class Socket<
 
   private ondisconnect(): void {
     if (debug.enabled) debug("got disconnect packet");
+    listenerStage.seal();
     this._onclose("client namespace disconnect");
   }
 
@@ -402,7 +411,10 @@ export class Socket<
       listenerStage.push(this, event);
       return;
     }
-    this.run(event, (err) => listenerStage.push(this, err ? new Refusal(err) : event));
+    this.run(event, (err) => {
+      listenerStage.seal();
+      listenerStage.push(this, err ? new Refusal(err) : event);
+    });
   }
 
   /** Runs the listeners of an event of the client. */

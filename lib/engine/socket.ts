@@ -1,6 +1,7 @@
 /** One session as applications see it: `socket.conn`. */
 import type { PacketForm } from "../../binding";
 import type { PacketSink, WriteOptions } from "../native-conn";
+import { noteReplacement } from "../replaced";
 import { LeanEmitter } from "./emitter";
 import { closeReasons, TRANSPORT_CLOSE } from "./errors";
 import { answerPoll } from "./http";
@@ -237,7 +238,7 @@ export class Socket extends LeanEmitter implements Recipient {
     if (this.readyState !== "open") return;
     if (!this._plain) {
       if (options.volatile && !this._isWritable()) return;
-      for (const part of encoded) this._send(part, { compress: options.compress });
+      for (const part of encoded) this.write(part, { compress: options.compress });
       return;
     }
     this._noteSend();
@@ -252,7 +253,11 @@ export class Socket extends LeanEmitter implements Recipient {
   /** Whether what is sent goes straight to the native engine, so that it may be sent in bulk. */
   get _plain(): boolean {
     return (
-      this._websocket && this._external === null && !this._watch?.announced && !this.server._watched
+      this._websocket &&
+      this._external === null &&
+      !this._watch?.announced &&
+      !this.server._watched &&
+      this.write === write
     );
   }
 
@@ -338,6 +343,11 @@ export class Socket extends LeanEmitter implements Recipient {
     return this._sink !== null;
   }
 
+  /** Whether listeners see each packet. */
+  get _isShown(): boolean {
+    return this._watch?.raw === true;
+  }
+
   /** Has packets come here undecoded: somebody wants to see them. */
   _setRaw(): void {
     if (this._watch?.raw) return;
@@ -374,7 +384,7 @@ export class Socket extends LeanEmitter implements Recipient {
 
   /** `"data"` stands for the sink too: without it, messages are the listeners' alone. */
   override removeAllListeners(event?: string | symbol): this {
-    if (event === "data") {
+    if (event === undefined || event === "data") {
       this._setRaw();
       this.watch().deaf = true;
     }
@@ -491,3 +501,6 @@ export class Socket extends LeanEmitter implements Recipient {
     this.emit("close", reason, description);
   }
 }
+
+// An instrumentation that replaces it expects to see all that is sent.
+const write = noteReplacement(Socket.prototype, "write", () => reach.value++);
