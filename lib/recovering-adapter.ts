@@ -16,6 +16,7 @@ import {
 } from "socket.io-adapter";
 import { type Packet, PacketType } from "socket.io-parser";
 import { Audiences, encodePacket, type Parts } from "./audience";
+import { Turns } from "./engine/turns";
 import { randomId } from "./ids";
 import { PacketLog } from "./packet-log";
 
@@ -58,6 +59,8 @@ export class RecoveringAdapter extends Base {
   private readonly log: PacketLog;
   private readonly logName = randomId().slice(0, 6);
   private readonly maxAge: number;
+  /** After an outage all clients come back at once. */
+  private readonly turns = new Turns();
   private sweeper?: NodeJS.Timeout = undefined;
 
   constructor(nsp: any) {
@@ -179,6 +182,8 @@ export class RecoveringAdapter extends Base {
     if (session.disconnectedAt + this.maxAge < Date.now()) return null;
     const position = this.position(offset, session.since);
     if (position === null) return null;
+    const turn = this.turns.enter();
+    if (turn !== undefined) await turn;
     const missed = () => this.missed(session, position);
     if (missed() === null) return null;
     this.since.set(session.sid, session.since);

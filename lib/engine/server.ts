@@ -33,6 +33,7 @@ import {
   share,
 } from "./request";
 import { Socket, type SocketInit } from "./socket";
+import { Turns } from "./turns";
 import { acceptUpgrade, isAdoptable, refuseUpgrade, type UpgradeRequest } from "./upgrade";
 import {
   adoptExternal,
@@ -80,6 +81,7 @@ export class Server extends EventEmitter {
   private count = 0;
   private ownMiddlewares = 0;
   private closed = false;
+  private readonly handshakes = new Turns();
 
   constructor(options: ServerOptions = {}) {
     super();
@@ -465,6 +467,8 @@ export class Server extends EventEmitter {
         { attach: (connection) => engine.turnAway(connection) },
       );
     }
+    const turn = this.handshakes.enter();
+    if (turn !== undefined) await turn;
     const id = await this.newId(req);
     if (typeof id !== "string") return this.refuseUpgrade(upgrade, id);
     if (this.ws !== undefined) return this.handOver(this.ws, granted, id);
