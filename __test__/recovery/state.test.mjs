@@ -88,7 +88,7 @@ test("a session is recovered three times in a row", async (t) => {
 
 // reason → how the connection ends
 const RECOVERABLE = {
-  "transport close": (socket, client) => client.io.engine.close(),
+  "transport close": (_socket, client) => client.io.engine.close(),
   "forced close": (socket) => socket.conn.close(),
   "ping timeout": (_socket, client) => {
     client.io.engine.transport.send = () => {};
