@@ -81,7 +81,7 @@ export class Server extends EventEmitter {
   private count = 0;
   private ownMiddlewares = 0;
   private closed = false;
-  private readonly handshakes = new Turns();
+  private readonly turns = new Turns();
 
   constructor(options: ServerOptions = {}) {
     super();
@@ -225,10 +225,16 @@ export class Server extends EventEmitter {
 
   /** Answers an upgrade request. */
   handleUpgrade(req: EngineRequest, socket: Duplex, head: Buffer): void {
-    this.prepare(req);
     // From the first moment: a reset while a middleware waits must not become an exception.
     socket.on("error", onSocketError);
-    const upgrade: UpgradeRequest = { req, socket, head };
+    const turn = this.turns.enter();
+    if (turn === undefined) this.beginUpgrade({ req, socket, head });
+    else turn.then(() => this.beginUpgrade({ req, socket, head }));
+  }
+
+  private beginUpgrade(upgrade: UpgradeRequest): void {
+    const { req, socket } = upgrade;
+    this.prepare(req);
     const proceed = (lines: string[]) => {
       this.admit(req, true, (refusal) => {
         if (refusal !== null) return this.refuseUpgrade(upgrade, refusal);
@@ -467,8 +473,6 @@ export class Server extends EventEmitter {
         { attach: (connection) => engine.turnAway(connection) },
       );
     }
-    const turn = this.handshakes.enter();
-    if (turn !== undefined) await turn;
     const id = await this.newId(req);
     if (typeof id !== "string") return this.refuseUpgrade(upgrade, id);
     if (this.ws !== undefined) return this.handOver(this.ws, granted, id);
