@@ -5,6 +5,8 @@ import { BroadcastOperator, type RemoteSocket } from "./broadcast-operator";
 import type { Client } from "./client";
 import type { Server } from "./index";
 import { type Middleware, runMiddlewares } from "./middleware";
+import { RecoveringAdapter } from "./recovering-adapter";
+import { Recovery } from "./recovery";
 import { Socket } from "./socket";
 import {
   type AllButLast,
@@ -152,7 +154,7 @@ export class Namespace<
     if (debug.enabled) debug("adding socket to nsp %s", this.name);
     const socket = await this._createSocket(client, auth);
     if (client.conn.readyState !== "open") {
-      socket._cleanup();
+      this._drop(socket);
       return;
     }
     this._preConnectSockets.set(socket.id, socket);
@@ -192,17 +194,17 @@ export class Namespace<
     auth: Record<string, unknown> | undefined,
   ): Promise<Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>> {
     const pid = auth?.pid;
-    const offset = auth?.offset;
+    const offset = auth?.offset as string;
     if (
       this.server._opts.connectionStateRecovery &&
       typeof pid === "string" &&
-      typeof offset === "string"
+      this.isOffset(offset)
     ) {
       try {
         const session = await this.adapter.restoreSession(pid, offset);
         if (session) {
           if (debug.enabled) debug("connection state recovered for sid %s", session.sid);
-          return new Socket(this, client, auth, session);
+          return new Socket(this, client, auth, new Recovery(this.adapter, session));
         }
       } catch (err) {
         if (debug.enabled) debug("error while restoring session: %s", err);
@@ -212,10 +214,21 @@ export class Namespace<
     return new Socket(this, client, auth);
   }
 
+  /** Whether the adapter can tell from it what a client has received. */
+  private isOffset(offset: unknown): boolean {
+    if (offset === undefined) return this.adapter instanceof RecoveringAdapter;
+    return typeof offset === "string";
+  }
+
   private _doConnect(
     socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
     fn: (socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>) => void,
   ): void {
+    if (socket._recovery?.send(socket.client) === false) {
+      socket.client.onerror(new Error("what the client has missed was dropped meanwhile"));
+      return;
+    }
+    socket._recovery = undefined;
     this._preConnectSockets.delete(socket.id);
     this.sockets.set(socket.id, socket);
     // The client has to know the socket before a listener can disconnect it.
@@ -229,6 +242,8 @@ export class Namespace<
   _drop(socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>): void {
     this._preConnectSockets.delete(socket.id);
     socket._cleanup();
+    socket._recovery?.putBack();
+    socket._recovery = undefined;
   }
 
   /** Forgets a socket that has left, or was refused. */

@@ -3,9 +3,10 @@ import type { Server as HTTPServer } from "node:http";
 import type { Http2SecureServer, Http2Server } from "node:http2";
 import type { Server as HTTPSServer } from "node:https";
 import type { Adapter } from "socket.io-adapter";
-import { InMemoryAdapter, RecoveringAdapter } from "./adapter";
+import { InMemoryAdapter } from "./adapter";
 import type { AttachOptions, ServerOptions as EngineOptions } from "./engine";
 import type { Namespace } from "./namespace";
+import { RecoveringAdapter } from "./recovering-adapter";
 
 /** Makes an adapter; called with `new` for each namespace, so an arrow function will not do. */
 export type AdapterConstructor = typeof Adapter | ((nsp: Namespace) => Adapter);
@@ -38,6 +39,11 @@ export interface ServerOptions extends EngineOptions, AttachOptions {
     maxDisconnectionDuration?: number;
     /** Whether a recovered socket is connected without running middlewares. Default: `true`. */
     skipMiddlewares?: boolean;
+    /**
+     * Bytes of packets kept per namespace; beyond them the oldest go first, and clients that would
+     * need those are connected anew. Default: 67108864 (64 MiB).
+     */
+    maxLogBytes?: number;
   };
   /** Whether a child of a dynamic namespace goes with its last socket. Default: `false`. */
   cleanupEmptyChildNamespaces: boolean;

@@ -6,14 +6,7 @@
  */
 import type { IncomingMessage } from "node:http";
 import debugModule from "debug";
-import type {
-  Adapter,
-  BroadcastFlags,
-  PrivateSessionId,
-  Room,
-  Session,
-  SocketId,
-} from "socket.io-adapter";
+import type { Adapter, BroadcastFlags, PrivateSessionId, Room, SocketId } from "socket.io-adapter";
 import { type Packet, PacketType } from "socket.io-parser";
 import type { Client } from "./client";
 import { Stage } from "./dispatch";
@@ -23,6 +16,7 @@ import { randomId } from "./ids";
 import type { Server } from "./index";
 import { type Middleware, runMiddlewares } from "./middleware";
 import type { Namespace } from "./namespace";
+import type { Recovery } from "./recovery";
 import { BroadcastingSocket, NO_FLAGS } from "./socket-broadcasts";
 import { type DisconnectReason, type Event, type Handshake, RESERVED_EVENTS } from "./socket-types";
 import type {
@@ -114,6 +108,8 @@ export class Socket<
   private readonly _auth?: { [key: string]: any };
   private _handshake: Handshake = NOT_YET;
   private _data: SocketData = NOT_YET;
+  /** What is recovered, until the socket is connected. */
+  _recovery?: Recovery = undefined;
   private _acks?: Map<number, Listener> = undefined;
   private _fns?: Middleware<Event, Error>[] = undefined;
 
@@ -121,13 +117,13 @@ export class Socket<
    * @param nsp - the namespace
    * @param client - the connection
    * @param auth - payload of the CONNECT packet
-   * @param previousSession - state to recover
+   * @param recovery - of the session the client had before
    */
   constructor(
     readonly nsp: Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
     readonly client: Client<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
     auth?: Record<string, unknown>,
-    previousSession?: Session,
+    recovery?: Recovery,
   ) {
     super();
     const self = this as any;
@@ -138,23 +134,19 @@ export class Socket<
     if (client.conn.protocol === 3) {
       this.id = nsp.name === "/" ? client.id : `${nsp.name}#${client.id}`;
     } else {
-      this.id = previousSession ? previousSession.sid : randomId();
+      this.id = recovery ? recovery.session.sid : randomId();
       if (this.server._opts.connectionStateRecovery) {
-        this.pid = previousSession ? previousSession.pid : randomId();
+        this.pid = recovery ? recovery.session.pid : randomId();
       }
     }
     // Another engine may change its request later on; the native one keeps what it was sent.
     if (!client._native) this._handshake = this.buildHandshake();
-    if (previousSession) {
+    if (recovery) {
       this.recovered = true;
-      this.recover(previousSession);
+      this._recovery = recovery;
+      this._data = recovery.session.data as SocketData;
+      for (const room of recovery.session.rooms) this.join(room);
     }
-  }
-
-  private recover(session: Session): void {
-    this._data = session.data as SocketData;
-    for (const room of session.rooms) this.join(room);
-    for (const data of session.missedPackets) this.packet({ type: PacketType.EVENT, data });
   }
 
   private buildHandshake(): Handshake {

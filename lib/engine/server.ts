@@ -38,6 +38,7 @@ import { reach } from "./outbox";
 import { type EngineRequest, type PackedRequest, parseQuery, share } from "./request";
 import { Socket } from "./socket";
 import { isOriginal, methodsOf } from "./tampering";
+import { Turns } from "./turns";
 import type { UpgradeRequest } from "./upgrade";
 import {
   adoptExternal,
@@ -85,6 +86,7 @@ export class Server extends EventEmitter {
   private corsMiddleware: Middleware | null = null;
   /** WebSockets are refused. */
   _closed = false;
+  private readonly turns = new Turns();
 
   constructor(options: ServerOptions = {}) {
     super();
@@ -236,10 +238,16 @@ export class Server extends EventEmitter {
 
   /** Answers an upgrade request. */
   handleUpgrade(req: EngineRequest, socket: Duplex, head: Buffer): void {
-    this.prepare(req);
     // From the first moment: a reset while a middleware waits must not become an exception.
     socket.on("error", onSocketError);
-    const upgrade: UpgradeRequest = { req, socket, head };
+    const turn = this.turns.enter();
+    if (turn === undefined) this.beginUpgrade({ req, socket, head });
+    else turn.then(() => this.beginUpgrade({ req, socket, head }));
+  }
+
+  private beginUpgrade(upgrade: UpgradeRequest): void {
+    const { req, socket } = upgrade;
+    this.prepare(req);
     const proceed = (lines: string[]) => {
       admit(this, req, true, (refusal) => {
         if (refusal !== null) return refuseUpgradeRequest(this, upgrade, refusal);

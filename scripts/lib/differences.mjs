@@ -54,6 +54,10 @@ export const instanceReasons = [
   ],
   ["Client.decoder", "Made for the connections of other engines, and for other parsers."],
   [
+    each("Adapter", "sessions packets maxDisconnectionDuration"),
+    "What recovery keeps is in a log of its own, bounded by bytes: `lib/packet-log.ts`.",
+  ],
+  [
     "engine Server.onWebTransportSession",
     "WebTransport is not served. An engine that does can be bound with `io.bind()`.",
   ],

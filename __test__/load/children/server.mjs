@@ -22,6 +22,8 @@ for (const name of ["/", "/chat"]) {
   });
 }
 
+// a port is listened to by two descriptors, the second one a turn later
+await new Promise(setImmediate);
 const descriptors = openSockets();
 
 obey({

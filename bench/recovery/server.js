@@ -1,0 +1,58 @@
+// The server of bench/recovery.mjs: `server.js ours|upstream attached|port`.
+const { createServer } = require("node:http");
+const { monitorEventLoopDelay } = require("node:perf_hooks");
+
+const [name, form] = process.argv.slice(2);
+const { Server } = require(name === "upstream" ? "socket.io" : "../../index.js");
+const options = { connectionStateRecovery: {}, pingInterval: 60_000, pingTimeout: 60_000 };
+const httpServer = form === "port" ? undefined : createServer();
+const io = httpServer ? new Server(httpServer, options) : new Server(0, options);
+httpServer?.listen(0, "127.0.0.1", undefined);
+
+io.on("connection", (socket) => {
+  if (socket.recovered) return;
+  socket.data.name = socket.id;
+  socket.join(`room ${io.engine.clientsCount % 100}`);
+  // Upstream recovers nobody who has received nothing.
+  socket.emit("welcome");
+});
+
+const delay = monitorEventLoopDelay({ resolution: 1 });
+let usage;
+
+const answers = {
+  async gone(left) {
+    while (io.sockets.sockets.size > left) await new Promise((resolve) => setTimeout(resolve, 20));
+    return {};
+  },
+  emit(count) {
+    for (let i = 0; i < count; i++) {
+      io.emit("to all", i, "x".repeat(50));
+      for (let room = 0; room < 100; room++) io.to(`room ${room}`).emit("to a room", i);
+    }
+    return {};
+  },
+  async watch() {
+    // What came before is not to be counted.
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    delay.enable();
+    delay.reset();
+    usage = performance.eventLoopUtilization();
+    return {};
+  },
+  async stop() {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const { active } = performance.eventLoopUtilization(usage);
+    return { stall: delay.max / 1e6, busy: active / 1e3 };
+  },
+};
+
+process.on("message", async (message) => {
+  for (const [what, value] of Object.entries(message)) process.send(await answers[what](value));
+});
+process.on("disconnect", () => process.exit());
+
+const { httpServer: listener } = io;
+const told = () => process.send({ port: listener.address().port });
+if (listener.listening) told();
+else listener.once("listening", told);
