@@ -6,14 +6,20 @@ import { until } from "../support/wait.mjs";
 import { WAYS } from "../support/ways.mjs";
 
 /**
- * Starts a server process. `settings`: `kind` of adapter, `redis` port, `when` the adapter is set,
- * `oracle` whether the server is upstream's (by default as the tests run).
+ * Starts a server process. `settings`: `kind` of adapter, `store` (the port of what it goes
+ * over), `when` the adapter is set (children/node.mjs), `recovery` of connections, `oracle` whether the server is upstream's (by default as the tests run).
  */
-export async function startNode(t, name, { kind, redis, when = "option", oracle }) {
+export async function startNode(t, name, { kind, store, when = "option", recovery, oracle }) {
   const env = { ...process.env };
   if (oracle !== undefined) env.ORACLE = oracle ? "upstream" : "";
   const options = { serialization: "advanced", env };
-  const child = spawnChild(t, "node.mjs", [name, kind, redis, when], "adapters", options);
+  const child = spawnChild(
+    t,
+    "node.mjs",
+    [name, kind, store, when, recovery ? "recovery" : ""],
+    "adapters",
+    options,
+  );
   const { port } = await child.message("listening");
   let turns = 0;
   const act = async (action, rest) => {

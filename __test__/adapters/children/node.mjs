@@ -1,15 +1,17 @@
-// One server of a cluster. Arguments: its name, the name of its adapter, the port of Redis, and when
-// the adapter is set: "option" (of the constructor, for a port) or "later" (by io.adapter(), over
-// namespaces, on an HTTP server).
+// One server of a cluster. Arguments: its name, the name of its adapter, the port of what that goes
+// over, when the adapter is set: "option" (of the constructor, for a port) or "later" (by
+// io.adapter(), over namespaces, on an HTTP server), and "recovery" for that of connections.
 import { startServer } from "../../support/arena.mjs";
 import { obey, tell } from "../../support/parent.mjs";
 import { until } from "../../support/wait.mjs";
 import { ADAPTERS } from "./adapters.mjs";
 
-const [name, kind, redis, when] = process.argv.slice(2);
-const { adapter, settle } = await ADAPTERS[kind](Number(redis));
+const [name, kind, store, when, recovery] = process.argv.slice(2);
+const { adapter, settle } = await ADAPTERS[kind](Number(store));
 const atOnce = when === "option";
-const io = await startServer(atOnce ? "port" : "attached", atOnce ? { adapter } : {});
+const options = recovery ? { connectionStateRecovery: {} } : {};
+if (atOnce) options.adapter = adapter;
+const io = await startServer(atOnce ? "port" : "attached", options);
 const prepared = new Map();
 if (!atOnce) {
   prepare("/");
@@ -59,9 +61,9 @@ const ACTIONS = {
     const target = nsp === undefined ? io : id ? io.of(nsp).sockets.get(id) : io.of(nsp);
     return plain(await follow(target, chain));
   },
-  /** Every subscription is known to Redis, and every client can be written to. */
+  /** The servers hear each other, and every client can be written to. */
   settle: async ({ nsp }) => {
-    await settle([...io._nsps.values()]);
+    await settle(io.of(nsp));
     const sockets = [...io.of(nsp).sockets.values()];
     await until(
       () => sockets.every(({ conn }) => conn.transport.writable),
