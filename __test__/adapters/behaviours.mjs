@@ -27,13 +27,15 @@ let namespaces = 0;
 /**
  * Runs the tables as subtests of `t`, each in a namespace of its own. `nodes` are
  * `[near, far]`; `old` is an adapter without answers to broadcasts and events between servers,
- * `unordered` one in which messages overtake each other.
+ * `unordered` one in which messages overtake each other, `lingers` one that goes on answering when
+ * its server has closed, until the process ends.
  */
-export async function behave(t, nodes, { old = false, unordered = false } = {}) {
+export async function behave(t, nodes, { old = false, unordered = false, lingers = false } = {}) {
   const tables = [
     unordered ? UNORDERED : DELIVERY,
     MANAGEMENT,
-    ...(old ? [OLD] : [ACKS, SERVERS, CLOSING]),
+    ...(old ? [OLD] : [ACKS, SERVERS]),
+    ...(old || lingers ? [] : [CLOSING]),
   ];
   for (const [title, run] of tables.flatMap(Object.entries)) {
     await t.test(title, (t) => run(t, nodes, `/n${++namespaces}`));

@@ -7,12 +7,14 @@ import { WAYS } from "../support/ways.mjs";
 
 /**
  * Starts a server process. `settings`: `kind` of adapter, `store` (the port of what it goes
- * over), `when` the adapter is set (children/node.mjs), `recovery` of connections, `oracle` whether the server is upstream's (by default as the tests run).
+ * over), `when` the adapter is set (children/node.mjs), `recovery` of connections, whether it is a `worker` of
+ * Node's cluster, `oracle` whether the server is upstream's (by default as the tests run).
  */
-export async function startNode(t, name, { kind, store, when = "option", recovery, oracle }) {
+export async function startNode(t, name, settings) {
+  const { kind, store, when = "option", recovery, worker, oracle } = settings;
   const env = { ...process.env };
   if (oracle !== undefined) env.ORACLE = oracle ? "upstream" : "";
-  const options = { serialization: "advanced", env };
+  const options = { serialization: "advanced", env, worker };
   const child = spawnChild(
     t,
     "node.mjs",
@@ -32,6 +34,7 @@ export async function startNode(t, name, { kind, store, when = "option", recover
   return {
     name,
     port,
+    kill: child.kill,
     prepare: (nsp) => act("prepare", { nsp }),
     settle: (nsp) => act("settle", { nsp }),
     heard: (nsp) => act("heard", { nsp }),
