@@ -7,11 +7,14 @@ import { defer, within } from "./wait.mjs";
 
 /**
  * Starts `children/<file>` of the folder `folder` (robust by default); `options` are those of fork,
- * and `worker`: as a worker of Node's cluster, with the test as its primary.
+ * `worker`: as a worker of Node's cluster, with the test as its primary, and `base`: the URL of a
+ * file next to which that folder lies.
  * Both sides send objects with a `type`; `message(type)` waits for one, `exit()` for the exit code.
  */
 export function spawnChild(t, file, args = [], folder = "robust", options = {}) {
-  const path = fileURLToPath(new URL(`../${folder}/children/${file}`, import.meta.url));
+  const path = fileURLToPath(
+    new URL(`../${folder}/children/${file}`, options.base ?? import.meta.url),
+  );
   const stdio = ["ignore", "inherit", "inherit", "ipc"];
   const start = options.worker ? forkWorker : fork;
   const child = start(path, args, { execArgv: [], stdio, ...options });
