@@ -43,10 +43,10 @@ let installed;
  * Starts `companions/children/<file>` in such a folder. The result is that of spawnChild; the child
  * finds the helpers of the tests where it would find them in the checkout.
  */
-export async function application(t, file, options = {}) {
+export async function application(t, file, args = [], options = {}) {
   installed ??= install();
   const base = pathToFileURL(path.join(await installed, "test/support/alias.mjs"));
-  return spawnChild(t, file, [], "companions", { ...options, base });
+  return spawnChild(t, file, args, "companions", { ...options, base });
 }
 
 async function install() {
