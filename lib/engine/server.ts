@@ -47,8 +47,8 @@ const debug = createDebug("engine");
 /** How an upgrade request was answered. */
 interface Granted {
   upgrade: UpgradeRequest;
-  /** Header lines of the 101 that middlewares have set. */
-  lines: string[];
+  /** Gives the header lines of the 101 that middlewares have set; asked once, when it is due. */
+  lines: () => string[];
 }
 
 /** `attach` installs listeners that are called for requests of others, too. */
@@ -227,17 +227,17 @@ export class Server extends EventEmitter {
     // From the first moment: a reset while a middleware waits must not become an exception.
     socket.on("error", onSocketError);
     const upgrade: UpgradeRequest = { req, socket, head };
-    const proceed = (lines: string[]) => {
+    const proceed = (lines: () => string[]) => {
       this.admit(req, true, (refusal) => {
         if (refusal !== null) return this.refuseUpgrade(upgrade, refusal);
         this.onAdmittedUpgrade({ upgrade, lines });
       });
     };
-    if (this.middlewares.length === 0) return proceed([]);
+    if (this.middlewares.length === 0) return proceed(() => []);
     const res = new UpgradeResponse(req, socket);
     runMiddlewares(this.middlewares, req, res).then(
       (passed) => {
-        if (passed && !res.finished) proceed(res.lines());
+        if (passed && !res.finished) proceed(() => res.lines());
       },
       () => this.refuseUpgrade(upgrade, middlewareFailure()),
     );
@@ -485,17 +485,26 @@ export class Server extends EventEmitter {
    * refused, if one of them would be more than one line.
    */
   private upgradeHeaders({ upgrade, lines }: Granted, initial: boolean): string[] | null {
+    const refused = (error: unknown) => {
+      const context = { name: "TRANSPORT_HANDSHAKE_ERROR", error };
+      this.refuseUpgrade(upgrade, refuse(ErrorCode.BAD_REQUEST, context));
+      return null;
+    };
+    let own: string[];
+    try {
+      own = lines();
+    } catch (error) {
+      return refused(error);
+    }
     const headers: Record<string, any> = {};
     if (initial) this.emit("initial_headers", headers, upgrade.req);
     this.emit("headers", headers, upgrade.req);
     try {
       checkHeaders(headers);
     } catch (error) {
-      const context = { name: "TRANSPORT_HANDSHAKE_ERROR", error };
-      this.refuseUpgrade(upgrade, refuse(ErrorCode.BAD_REQUEST, context));
-      return null;
+      return refused(error);
     }
-    return [...lines, ...headerLines(Object.entries(headers))];
+    return [...own, ...headerLines(Object.entries(headers))];
   }
 
   private addSession(req: EngineRequest, id: string, handle: number, websocket: boolean): Socket {
