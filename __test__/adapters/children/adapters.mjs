@@ -50,9 +50,8 @@ export const ADAPTERS = {
 
   "@socket.io/postgres-adapter": (port) => overPostgres(port, {}),
 
-  // over one connection, next to the one that listens, even large messages stay in order
   "@socket.io/postgres-adapter, all by the table": (port) =>
-    overPostgres(port, { payloadThreshold: 0, channelPrefix: "table" }, { max: 2 }),
+    overPostgres(port, { payloadThreshold: 0, channelPrefix: "table" }),
 
   async "@socket.io/cluster-adapter"() {
     return { adapter: cluster.createAdapter(PATIENT), settle: acquainted };
@@ -74,8 +73,9 @@ const PATIENT = { heartbeatInterval: 1000, heartbeatTimeout: 60_000 };
 const acquainted = ({ adapter, name }) =>
   until(async () => (await adapter.serverCount()) >= 2, `two servers in ${name}`);
 
-async function overPostgres(port, options, settings = {}) {
-  const pool = new Pool({ host: "127.0.0.1", port, user: "postgres", ...settings });
+async function overPostgres(port, options) {
+  // one connection that listens and one that speaks: over several, messages overtake each other
+  const pool = new Pool({ host: "127.0.0.1", port, user: "postgres", max: 2 });
   // both servers ask for it, and "if not exists" does not hold between transactions
   await pool.query(`
     BEGIN;
