@@ -7,22 +7,36 @@ import { crowd, NAMES, only } from "./cluster.mjs";
 const BYTES = Buffer.from(Array.from({ length: 256 }, (_, n) => n));
 const ARGS = ["zwölf €😀", 12, null, { deep: [true, { bytes: BYTES }] }, BYTES];
 
-/** The adapters between processes by name (children/adapters.mjs), with options of {@link behave}. */
-export const CONNECTED_BY = {
+/** The adapters over Redis by name (children/adapters.mjs), with options of {@link behave}. */
+export const OVER_REDIS = {
   "socket.io-redis": { old: true },
   "@socket.io/redis-adapter": {},
   "@socket.io/redis-adapter, sharded": {},
+  "@socket.io/redis-streams-adapter": {},
   ClusterAdapterWithHeartbeat: {},
+};
+
+/** The adapters over PostgreSQL. */
+export const OVER_POSTGRES = {
+  "@socket.io/postgres-adapter": { unordered: true },
+  "@socket.io/postgres-adapter, all by the table": {},
 };
 
 let namespaces = 0;
 
 /**
  * Runs the tables as subtests of `t`, each in a namespace of its own. `nodes` are
- * `[near, far]`; `old` is an adapter without answers to broadcasts and events between servers.
+ * `[near, far]`; `old` is an adapter without answers to broadcasts and events between servers,
+ * `unordered` one in which messages overtake each other, `lingers` one that goes on answering when
+ * its server has closed, until the process ends.
  */
-export async function behave(t, nodes, { old = false } = {}) {
-  const tables = [DELIVERY, MANAGEMENT, ...(old ? [OLD] : [ACKS, SERVERS, CLOSING])];
+export async function behave(t, nodes, { old = false, unordered = false, lingers = false } = {}) {
+  const tables = [
+    unordered ? UNORDERED : DELIVERY,
+    MANAGEMENT,
+    ...(old ? [OLD] : [ACKS, SERVERS]),
+    ...(old || lingers ? [] : [CLOSING]),
+  ];
   for (const [title, run] of tables.flatMap(Object.entries)) {
     await t.test(title, (t) => run(t, nodes, `/n${++namespaces}`));
   }
@@ -175,6 +189,38 @@ const DELIVERY = {
     const large = ["large", "é€😀".repeat(30_000), Buffer.alloc(300_000, "large")];
     await nodes[0].of(nsp).emit(...large);
     assert.deepEqual(await logs(nodes[0]), only(NAMES, large));
+  },
+};
+
+/** For an adapter that has a slower way for bytes and large messages than for short texts. */
+const UNORDERED = {
+  async "every message reaches every client it is for, in any order"(t, nodes, nsp) {
+    const { clients, join } = await crowd(t, nodes, nsp);
+    await join("a", ["near polling", "far websocket"]);
+    const large = "é€😀".repeat(30_000);
+    const heard = Object.fromEntries(NAMES.map((name) => [name, {}]));
+    for (const name of NAMES) {
+      clients[name].onAny((event, ...args) => {
+        assert.ok(!(event in heard[name]), `${event} comes once`);
+        heard[name][event] = args;
+      });
+    }
+    for (const { name, of } of nodes) {
+      await of(nsp).emit(`${name}: text`, "text");
+      await of(nsp).emit(`${name}: bytes`, ...ARGS);
+      await of(nsp).to("a").emit(`${name}: to a`, BYTES);
+      await of(nsp).except("a").emit(`${name}: to all but a`);
+      await of(nsp).emit(`${name}: large`, large);
+    }
+    const complete = (name) => Object.keys(heard[name]).length >= 8;
+    await until(() => NAMES.every(complete), "every message arrives");
+    for (const name of NAMES) {
+      const inside = ["near polling", "far websocket"].includes(name);
+      const room = inside ? ["to a", [BYTES]] : ["to all but a", []];
+      const all = [["text", ["text"]], ["bytes", ARGS], room, ["large", [large]]];
+      const from = (side) => all.map(([event, args]) => [`${side}: ${event}`, args]);
+      assert.deepEqual(heard[name], Object.fromEntries([...from("near"), ...from("far")]));
+    }
   },
 };
 

@@ -6,14 +6,22 @@ import { until } from "../support/wait.mjs";
 import { WAYS } from "../support/ways.mjs";
 
 /**
- * Starts a server process. `settings`: `kind` of adapter, `redis` port, `when` the adapter is set,
- * `oracle` whether the server is upstream's (by default as the tests run).
+ * Starts a server process. `settings`: `kind` of adapter, `store` (the port of what it goes
+ * over), `when` the adapter is set (children/node.mjs), `recovery` of connections, whether it is a `worker` of
+ * Node's cluster, `oracle` whether the server is upstream's (by default as the tests run).
  */
-export async function startNode(t, name, { kind, redis, when = "option", oracle }) {
+export async function startNode(t, name, settings) {
+  const { kind, store, when = "option", recovery, worker, oracle } = settings;
   const env = { ...process.env };
   if (oracle !== undefined) env.ORACLE = oracle ? "upstream" : "";
-  const options = { serialization: "advanced", env };
-  const child = spawnChild(t, "node.mjs", [name, kind, redis, when], "adapters", options);
+  const options = { serialization: "advanced", env, worker };
+  const child = spawnChild(
+    t,
+    "node.mjs",
+    [name, kind, store, when, recovery ? "recovery" : ""],
+    "adapters",
+    options,
+  );
   const { port } = await child.message("listening");
   let turns = 0;
   const act = async (action, rest) => {
@@ -26,6 +34,7 @@ export async function startNode(t, name, { kind, redis, when = "option", oracle 
   return {
     name,
     port,
+    kill: child.kill,
     prepare: (nsp) => act("prepare", { nsp }),
     settle: (nsp) => act("settle", { nsp }),
     heard: (nsp) => act("heard", { nsp }),

@@ -1,16 +1,21 @@
 // While an application moves from one package to the other, server by server: one server of each.
+import { postgresBeyond } from "../support/postgres.mjs";
 import { redisBeyond } from "../support/redis.mjs";
-import { behave, CONNECTED_BY } from "./behaviours.mjs";
+import { behave, OVER_POSTGRES, OVER_REDIS } from "./behaviours.mjs";
 import { startNode } from "./cluster.mjs";
 
-for (const [kind, has] of Object.entries(CONNECTED_BY)) {
+const adapters = [
+  ...Object.entries(OVER_REDIS).map((one) => [redisBeyond, ...one]),
+  ...Object.entries(OVER_POSTGRES).map((one) => [postgresBeyond, ...one]),
+];
+for (const [partTest, kind, has] of adapters) {
   for (const [near, far] of [
     ["ours", "upstream's"],
     ["upstream's", "ours"],
   ]) {
-    redisBeyond(`this server ${near}, the other ${far}, ${kind}`, async (t, redis) => {
+    partTest(`this server ${near}, the other ${far}, ${kind}`, async (t, store) => {
       const start = (name, whose) =>
-        startNode(t, name, { kind, redis, oracle: whose === "upstream's" });
+        startNode(t, name, { kind, store, oracle: whose === "upstream's" });
       const nodes = await Promise.all([start("near", near), start("far", far)]);
       await behave(t, nodes, has);
     });

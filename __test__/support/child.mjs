@@ -1,17 +1,23 @@
 // Child processes that talk to a test over IPC and never outlive it.
 import { fork } from "node:child_process";
+import cluster from "node:cluster";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { defer, within } from "./wait.mjs";
 
 /**
- * Starts `children/<file>` of the folder `folder` (robust by default); `options` are those of fork.
+ * Starts `children/<file>` of the folder `folder` (robust by default); `options` are those of fork,
+ * `worker`: as a worker of Node's cluster, with the test as its primary, and `base`: the URL of a
+ * file next to which that folder lies.
  * Both sides send objects with a `type`; `message(type)` waits for one, `exit()` for the exit code.
  */
 export function spawnChild(t, file, args = [], folder = "robust", options = {}) {
-  const path = fileURLToPath(new URL(`../${folder}/children/${file}`, import.meta.url));
+  const path = fileURLToPath(
+    new URL(`../${folder}/children/${file}`, options.base ?? import.meta.url),
+  );
   const stdio = ["ignore", "inherit", "inherit", "ipc"];
-  const child = fork(path, args, { execArgv: [], stdio, ...options });
+  const start = options.worker ? forkWorker : fork;
+  const child = start(path, args, { execArgv: [], stdio, ...options });
   defer(t, () => child.kill("SIGKILL"));
   const inbox = [];
   const waiting = [];
@@ -24,6 +30,7 @@ export function spawnChild(t, file, args = [], folder = "robust", options = {}) 
   child.on("error", () => {}); // a message to a child that has gone
   return {
     pid: child.pid,
+    kill: () => child.kill("SIGKILL"),
     send: (type, rest = {}) => child.send({ type, ...rest }),
     /** The next message of this type; fails when the child ends without it. */
     message(type, ms = 60_000) {
@@ -38,4 +45,9 @@ export function spawnChild(t, file, args = [], folder = "robust", options = {}) 
     /** The exit code of a child that ends by itself, or the name of the signal that killed it. */
     exit: (ms = 60_000) => within(exited, `the end of ${file}`, ms),
   };
+}
+
+function forkWorker(exec, args, { env, worker: _worker, ...settings }) {
+  cluster.setupPrimary({ exec, args, ...settings });
+  return cluster.fork(env).process;
 }

@@ -3,9 +3,9 @@
 /** Sends a message of this type to the test. */
 export const tell = (type, rest = {}) => process.send({ type, ...rest });
 
-/** Calls `handlers[type](message)` for each message of the test. */
+/** Calls `handlers[type](message)` for each message of the test; adapters have others. */
 export function obey(handlers) {
-  process.on("message", (message) => handlers[message.type](message));
+  process.on("message", (message) => handlers[message.type]?.(message));
 }
 
 /** Lets the process end by itself: the channel to the test no longer holds it. */

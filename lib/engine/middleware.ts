@@ -80,8 +80,10 @@ export class UpgradeResponse extends EventEmitter {
     return this;
   }
 
-  /** The header lines for the 101. */
+  /** The header lines for the 101, with those that are added at the last moment. */
   lines(): string[] {
+    // Middlewares that wait for the head to be written (sessions, say) have replaced this method.
+    this.writeHead();
     return headerLines(this.fields.values());
   }
 }

@@ -47,8 +47,8 @@ export interface SocketInit {
 /** An upgrade request that is admitted. */
 export interface Granted {
   upgrade: UpgradeRequest;
-  /** Header lines of the 101 that middlewares have set. */
-  lines: string[];
+  /** Gives the header lines of the 101 that middlewares have set; asked once, when it is due. */
+  lines: () => string[];
 }
 
 /** An id for a new session, or why there is none. */
@@ -271,15 +271,24 @@ function upgradeHeaders(
   { upgrade, lines }: Granted,
   initial: boolean,
 ): string[] | null {
+  const refused = (error: unknown) => {
+    const context = { name: "TRANSPORT_HANDSHAKE_ERROR", error };
+    refuseUpgradeRequest(server, upgrade, refuse(ErrorCode.BAD_REQUEST, context));
+    return null;
+  };
+  let own: string[];
+  try {
+    own = lines();
+  } catch (error) {
+    return refused(error);
+  }
   const headers: Record<string, any> = {};
   if (initial) server.emit("initial_headers", headers, upgrade.req);
   server.emit("headers", headers, upgrade.req);
   try {
     checkHeaders(headers);
   } catch (error) {
-    const context = { name: "TRANSPORT_HANDSHAKE_ERROR", error };
-    refuseUpgradeRequest(server, upgrade, refuse(ErrorCode.BAD_REQUEST, context));
-    return null;
+    return refused(error);
   }
-  return [...lines, ...headerLines(Object.entries(headers))];
+  return [...own, ...headerLines(Object.entries(headers))];
 }

@@ -248,17 +248,17 @@ export class Server extends EventEmitter {
   private beginUpgrade(upgrade: UpgradeRequest): void {
     const { req, socket } = upgrade;
     this.prepare(req);
-    const proceed = (lines: string[]) => {
+    const proceed = (lines: () => string[]) => {
       admit(this, req, true, (refusal) => {
         if (refusal !== null) return refuseUpgradeRequest(this, upgrade, refusal);
         acceptWebSocket(this, { upgrade, lines });
       });
     };
-    if (this.middlewares.length === 0) return proceed([]);
+    if (this.middlewares.length === 0) return proceed(() => []);
     const res = new UpgradeResponse(req, socket);
     runMiddlewares(this.middlewares, req, res).then(
       (passed) => {
-        if (passed && !res.finished) proceed(res.lines());
+        if (passed && !res.finished) proceed(() => res.lines());
       },
       () => refuseUpgradeRequest(this, upgrade, middlewareFailure()),
     );

@@ -1,21 +1,45 @@
-// One server of a cluster. Arguments: its name, the name of its adapter, the port of Redis, and when
-// the adapter is set: "option" (of the constructor, for a port) or "later" (by io.adapter(), over
-// namespaces, on an HTTP server).
+// One server of a cluster. Arguments: its name, the name of its adapter, the port of what that goes
+// over, when the adapter is set (a key of FORMS), and "recovery" for that of connections.
+import http from "node:http";
+import { setupWorker } from "@socket.io/sticky";
 import { startServer } from "../../support/arena.mjs";
 import { obey, tell } from "../../support/parent.mjs";
-import { until } from "../../support/wait.mjs";
+import { Server } from "../../support/subject.mjs";
+import { once, until } from "../../support/wait.mjs";
 import { ADAPTERS } from "./adapters.mjs";
 
-const [name, kind, redis, when] = process.argv.slice(2);
-const { adapter, settle } = await ADAPTERS[kind](Number(redis));
-const atOnce = when === "option";
-const io = await startServer(atOnce ? "port" : "attached", atOnce ? { adapter } : {});
+const [name, kind, store, when, recovery] = process.argv.slice(2);
+const { adapter, settle } = await ADAPTERS[kind](Number(store));
+const settings = recovery ? { connectionStateRecovery: {} } : {};
 const prepared = new Map();
-if (!atOnce) {
-  prepare("/");
-  prepare("/early");
-  io.adapter(adapter);
-}
+
+const FORMS = {
+  /** As an option of the constructor, for a port. */
+  option: () => startServer("port", { ...settings, adapter }),
+  /** By io.adapter(), over namespaces, on an HTTP server. */
+  async later() {
+    io = await startServer("attached", settings);
+    prepare("/");
+    prepare("/early");
+    return io.adapter(adapter);
+  },
+  /** For a worker of a cluster: on a port that it does not share with the others. */
+  async exclusive() {
+    const httpServer = http.createServer();
+    const listening = once(httpServer, "listening");
+    httpServer.listen({ port: 0, host: "127.0.0.1", exclusive: true });
+    await listening;
+    return new Server(httpServer, { ...settings, adapter });
+  },
+  /** For a worker of a cluster: the primary listens, and gives it its connections. */
+  sticky() {
+    io = new Server(http.createServer(), { ...settings, adapter });
+    setupWorker(io);
+    return io;
+  },
+};
+let io;
+io = await FORMS[when]();
 
 /** Creates a namespace whose sockets carry the name of their client. */
 function prepare(nsp) {
@@ -59,9 +83,9 @@ const ACTIONS = {
     const target = nsp === undefined ? io : id ? io.of(nsp).sockets.get(id) : io.of(nsp);
     return plain(await follow(target, chain));
   },
-  /** Every subscription is known to Redis, and every client can be written to. */
+  /** The servers hear each other, and every client can be written to. */
   settle: async ({ nsp }) => {
-    await settle([...io._nsps.values()]);
+    await settle(io.of(nsp));
     const sockets = [...io.of(nsp).sockets.values()];
     await until(
       () => sockets.every(({ conn }) => conn.transport.writable),
@@ -81,4 +105,4 @@ obey({
     }
   },
 });
-tell("listening", { port: io.httpServer.address().port });
+tell("listening", { port: io.httpServer.address()?.port });

@@ -69,6 +69,39 @@ eachTransport("headers set by a middleware are in the answer", async (t, open) =
   assert.equal(headers["x-gone"], undefined);
 });
 
+eachTransport("headers set when the head is due are in it, before other news", async (t, open) => {
+  const { io, port } = await serve(t);
+  const order = [];
+  io.engine.use((_req, res, next) => {
+    const { writeHead } = res;
+    res.writeHead = function (...args) {
+      order.push("head");
+      this.setHeader("x-mw", "at last");
+      return writeHead.apply(this, args);
+    };
+    res.setHeader("x-mw", "at first");
+    next();
+  });
+  io.engine.once("connection", () => order.push("connection"));
+  const session = await open(port);
+  const { headers } = session.opening ?? session.response;
+  assert.equal(headers["x-mw"], "at last");
+  assert.deepEqual(order, ["head", "connection"]);
+});
+
+test("the head of a refused upgrade is never due", async (t) => {
+  const { io, port } = await serve(t, { allowRequest: (_req, allow) => allow(null, false) });
+  let due = false;
+  io.engine.use((_req, res, next) => {
+    res.writeHead = () => {
+      due = true;
+    };
+    next();
+  });
+  assert.match(await exchange(t, port, opening()), /^HTTP\/1.1 400 /);
+  assert.equal(due, false);
+});
+
 const FAILURES = {
   "next(error)": (_req, _res, next) => next(new Error("secret")),
   "next(anything truthy)": (_req, _res, next) => next("secret"),
