@@ -123,8 +123,10 @@ browserTest(
             );
           }),
         );
-        const box = await page.locator("#events .line.out").boundingBox();
-        assert.ok(box.width > 0, `the line is ${box.width} wide`);
+        // in the page: the line is drawn anew with each sample
+        await page.waitForFunction(
+          () => document.querySelector("#events .line.out")?.getBoundingClientRect().width > 0,
+        );
         assert.match(await page.locator("#max").textContent(), /^\d+\.\d$/);
       }
       const out = Number(await ada.locator("#out").textContent());
