@@ -49,10 +49,10 @@ impl Body for Whole {
     }
 }
 
-/// Answers to one request.
+/// How one request is answered.
 pub struct Answers<'a> {
     /// How names of headers are spelled.
-    pub spelling: &'a Spelling,
+    pub spelling: Spelling,
     /// The connection is closed after the answer.
     pub closes: bool,
     /// For `Keep-Alive`, in seconds, if there is a limit.
@@ -64,7 +64,7 @@ pub struct Answers<'a> {
 impl Answers<'_> {
     /// An answer with a body whose length is announced, unless it is sent in chunks.
     pub fn full(
-        &self,
+        self,
         status: StatusCode,
         headers: impl IntoIterator<Item = (HeaderName, HeaderValue)>,
         bytes: Bytes,
@@ -77,7 +77,7 @@ impl Answers<'_> {
             _answering: answering,
         });
         *response.status_mut() = status;
-        *response.extensions_mut() = self.spelling.0.clone();
+        *response.extensions_mut() = self.spelling.0;
         let fields = response.headers_mut();
         for (name, value) in self.cors.iter().cloned().chain(headers) {
             fields.append(name, value);
@@ -100,7 +100,7 @@ impl Answers<'_> {
     }
 
     /// An answer without type or content.
-    pub fn empty(&self, status: StatusCode, answering: Answering) -> Response<Whole> {
+    pub fn empty(self, status: StatusCode, answering: Answering) -> Response<Whole> {
         self.full(status, [], Bytes::new(), false, answering)
     }
 }

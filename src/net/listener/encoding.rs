@@ -54,10 +54,10 @@ impl Accepted {
                 named: name != "*",
                 place: Reverse(place),
             };
-            match name.to_ascii_lowercase().as_str() {
-                "br" => accepted.brotli = preference,
-                "gzip" => accepted.gzip = preference,
-                "deflate" => accepted.deflate = preference,
+            match name {
+                n if n.eq_ignore_ascii_case("br") => accepted.brotli = preference,
+                n if n.eq_ignore_ascii_case("gzip") => accepted.gzip = preference,
+                n if n.eq_ignore_ascii_case("deflate") => accepted.deflate = preference,
                 "*" => {
                     for one in [
                         &mut accepted.brotli,

@@ -94,7 +94,7 @@ impl Http {
             &POLLING_SPELLING
         };
         let answers = Answers {
-            spelling: &spelling.with(Clone::clone),
+            spelling: spelling.with(Clone::clone),
             closes: admitted.closes,
             keep_alive: settings.keep_alive_ms.map(|ms| ms / 1000),
             cors: settings.cors.lines(admitted.origin.as_deref()),
@@ -318,9 +318,10 @@ impl Reply<'_> {
     /// Answers with a client file, which is kept as it is sent.
     async fn file(self, place: usize, known: bool) -> io::Result<Response<Whole>> {
         if known {
-            let answers = &self.answers;
             let status = StatusCode::NOT_MODIFIED;
-            return Ok(answers.full(status, [], Bytes::new(), true, self.answering));
+            return Ok(self
+                .answers
+                .full(status, [], Bytes::new(), true, self.answering));
         }
         let files = self.settings.files.clone();
         let encoding = self.accepts.best(&FILE_ENCODINGS);
@@ -423,7 +424,7 @@ impl Listener {
         let mut packets = vec![Outgoing::Text(Type::Open, open.to_json().into())];
         packets.extend(settings.initial.clone());
         let (inbox, config) = (self.inbox.clone(), self.config.clone());
-        let current = super::lock(&self.settings);
+        let current = lock(&self.settings);
         if !std::ptr::eq(&**current, settings) {
             return None;
         }
