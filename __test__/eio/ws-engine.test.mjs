@@ -179,7 +179,8 @@ test("the initial packet follows the open packet", async (t) => {
   assert.equal(await session.next(), "4hello");
 });
 
-test("an upgrade probed by hand: what waited goes first", async (t) => {
+/** A session on polling, and a WebSocket whose probe was answered. */
+async function probed(t) {
   const { io, port } = await serve(t, { wsEngine: WsServer });
   const connecting = once(io.engine, "connection");
   const polling = await Polling.open(t, port);
@@ -189,6 +190,11 @@ test("an upgrade probed by hand: what waited goes first", async (t) => {
   await ws.send("2probe");
   assert.equal(await ws.next(), "3probe");
   await upgrading;
+  return { conn, polling, ws };
+}
+
+test("an upgrade probed by hand: what waited goes first", async (t) => {
+  const { conn, polling, ws } = await probed(t);
   for (const text of ["a", "b"]) conn.send(text);
   conn.send(Buffer.from([7]));
   conn.on("upgrade", () => conn.send("from the listener"));
@@ -202,14 +208,7 @@ test("an upgrade probed by hand: what waited goes first", async (t) => {
 });
 
 test("an upgrade that the client gives up leaves the session on polling", async (t) => {
-  const { io, port } = await serve(t, { wsEngine: WsServer });
-  const connecting = once(io.engine, "connection");
-  const polling = await Polling.open(t, port);
-  const [conn] = await connecting;
-  const ws = await Ws.open(t, port, { query: `&sid=${polling.sid}` });
-  const upgrading = once(conn, "upgrading");
-  await ws.send("2probe");
-  await upgrading;
+  const { conn, polling, ws } = await probed(t);
   ws.ws.close();
   await until(() => !conn.upgrading);
   await polling.join();
