@@ -201,8 +201,7 @@ export class Server<
     if (typeof srv === "number") {
       if (debug.enabled) debug("creating http server and binding to %d", srv);
       const files = this._serveClient ? clientFiles(() => this._path) : null;
-      const serving = { files, raw: this._parser !== defaultParser };
-      listenOnPort(srv, (server) => this.initEngine(server, opts), serving);
+      listenOnPort(srv, (server) => this.initEngine(server, opts), files);
       return this;
     }
     this.initEngine(srv, opts);
@@ -238,7 +237,7 @@ export class Server<
   /** Takes the connections of an engine. */
   bind(engine: Engine): this {
     this.engine = engine;
-    if (engine instanceof Engine) engine._bound = this._parser === defaultParser;
+    if (engine instanceof Engine) engine._decodesNatively = this._parser === defaultParser;
     this.engine.on("connection", (conn: EngineSocket) => this.onconnection(conn));
     return this;
   }

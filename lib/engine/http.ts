@@ -7,6 +7,7 @@ import accepts = require("accepts");
 import { checkHeaders } from "./headers";
 import { drain } from "./inbox";
 import { engine } from "./native";
+import { compressionThreshold } from "./options";
 import type { Socket } from "./socket";
 import type { PendingPoll, Polling } from "./transports";
 
@@ -197,10 +198,8 @@ function encodingFor(
   req: IncomingMessage,
   length: number,
 ): "gzip" | "deflate" | null {
-  const options = conn.server.opts.httpCompression;
-  if (!options) return null;
-  const threshold = typeof options === "object" ? (options.threshold ?? 0) : 0;
-  if (length < threshold) return null;
+  const threshold = compressionThreshold(conn.server.opts.httpCompression);
+  if (threshold === undefined || length < threshold) return null;
   return (accepts(req).encodings(["gzip", "deflate"]) || null) as "gzip" | "deflate" | null;
 }
 

@@ -16,7 +16,8 @@ import type { ListenerSettings } from "../../binding";
 
 import { staticCors } from "./cors";
 import { registerListener } from "./inbox";
-import { hold, listener as native, release } from "./native";
+import { hold, listener as native, engine as nativeEngine, release } from "./native";
+import { compressionThreshold } from "./options";
 import type { Server } from "./server";
 import { isUnobserved, REQUEST_METHODS } from "./tampering";
 
@@ -31,13 +32,6 @@ export interface ServedFiles {
   path(): string;
   files: { name: string; path: string; contentType: string }[];
   etag: string;
-}
-
-/** How an engine is served. */
-export interface Serving {
-  files: ServedFiles | null;
-  /** Packets are decoded here, by a parser of the application. */
-  raw: boolean;
 }
 
 /** A TCP handle of Node. */
@@ -85,7 +79,6 @@ export function preparePort(server: HttpServer): PortListener | null {
 export class PortListener {
   private engine: Server | null = null;
   private files: ServedFiles | null = null;
-  private raw = false;
   private accepting: InstanceType<NonNullable<typeof native>["NativeListener"]> | null = null;
   /** The listening socket. */
   private handle: Handle | null = null;
@@ -198,12 +191,11 @@ export class PortListener {
   }
 
   /** Begins to serve `engine`, which is attached to the server. */
-  serve(engine: Server, { files, raw }: Serving): void {
+  serve(engine: Server, files: ServedFiles | null): void {
     this.engine = engine;
     this.files = files;
-    this.raw = raw;
     const { NativeListener } = native as NonNullable<typeof native>;
-    const accepting = new NativeListener(engine._engine, engine._options);
+    const accepting = new NativeListener(nativeEngine, engine._options);
     this.accepting = accepting;
     registerListener(accepting.id, {
       opened: (handle, websocket, id, address, shared, own) =>
@@ -346,7 +338,7 @@ export class PortListener {
       path: engine._path,
       filesPath: this.files?.path(),
       handsOver,
-      raw: this.raw,
+      raw: !engine._decodesNatively,
       handshakes: requests && may.handshakes && template !== null,
       polls: requests && may.polls,
       websockets: upgrades && may.websockets,
@@ -354,7 +346,7 @@ export class PortListener {
       upgradeList: engine._offer("polling"),
       ...told,
       maxBody: Number(opts.maxHttpBufferSize),
-      compressFrom: compressFrom(opts.httpCompression),
+      compressFrom: compressionThreshold(opts.httpCompression),
       cookieBefore: template?.[0],
       cookieAfter: template?.[1],
       cors: toLines(cors?.others ?? []),
@@ -416,9 +408,4 @@ function cookieTemplate(options: any): [string, string] | undefined | null {
   if (typeof rest.encode === "function") return null;
   const parts = cookie.serialize(name, ID, rest).split(`=${ID}`);
   return parts.length === 2 ? [`${parts[0]}=`, parts[1]] : null;
-}
-
-function compressFrom(options: any): number | undefined {
-  if (!options) return undefined;
-  return typeof options === "object" ? (options.threshold ?? 0) : 0;
 }

@@ -79,7 +79,7 @@ function openRequest(
     upgrades: server._offer(transport),
     ...server._settings(),
     external: server.ws !== undefined,
-    raw: !server._bound,
+    raw: !server._decodesNatively,
   };
 }
 

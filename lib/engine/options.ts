@@ -133,6 +133,12 @@ export function resolveOptions(given: ServerOptions): ResolvedOptions {
   return options;
 }
 
+/** From how many bytes on polling answers are compressed; `undefined`: none are. */
+export function compressionThreshold(httpCompression: any): number | undefined {
+  if (!httpCompression) return undefined;
+  return typeof httpCompression === "object" ? (httpCompression.threshold ?? 0) : 0;
+}
+
 /** What the native engine is told of `perMessageDeflate`; null if it is off. */
 export function deflateOptions(given: any): DeflateOptions | null {
   if (!given) return null;

@@ -72,8 +72,8 @@ export class Server extends EventEmitter {
   readonly _options = new NativeOptions();
   /** Prefix of the requests on the server attached to last. */
   _path = "";
-  /** A Socket.IO server takes its packets, decoded natively from a session's first one on. */
-  _bound = false;
+  /** A Socket.IO server takes the packets, and its parser is the one that the native engine has. */
+  _decodesNatively = false;
   /** The options of the middleware for CORS, which a later option `cors` does not replace. */
   readonly _corsOptions: ServerOptions["cors"];
   /** Called when what may be answered natively may have changed. */
@@ -308,14 +308,9 @@ export class Server extends EventEmitter {
     this._sessions[conn.id] = conn;
     this.count++;
     register(conn);
-    if (!this._bound) conn._setRaw();
+    if (!this._decodesNatively) conn._setRaw();
     hold();
     return conn;
-  }
-
-  /** The native engine, for its listeners. */
-  get _engine(): typeof engine {
-    return engine;
   }
 
   /** What may be answered without this thread: whatever no function of the application sees. */

@@ -60,13 +60,8 @@ const handings = new WeakMap<EngineRequest, Handing>();
 
 /** What the application's WebSocket server is constructed with. */
 export function externalOptions(opts: ResolvedOptions): object {
-  const { perMessageDeflate: deflate } = opts;
-  return {
-    noServer: true,
-    clientTracking: false,
-    perMessageDeflate: deflate ? { threshold: 1024, ...deflate } : deflate,
-    maxPayload: opts.maxHttpBufferSize,
-  };
+  const { perMessageDeflate, maxHttpBufferSize: maxPayload } = opts;
+  return { noServer: true, clientTracking: false, perMessageDeflate, maxPayload };
 }
 
 /** Has a WebSocket server of the application send the header lines of its requests. */
