@@ -4,8 +4,9 @@ import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { FORMS, realClient } from "../support/arena.mjs";
 import { spawnChild } from "../support/child.mjs";
+import { Polling } from "../support/raw.mjs";
 import { beyond } from "../support/subject.mjs";
-import { defer, within } from "../support/wait.mjs";
+import { defer, until, within } from "../support/wait.mjs";
 
 const MEBIBYTE = 2 ** 20;
 
@@ -69,6 +70,27 @@ for (const form of FORMS) {
   beyond(`a block of three heartbeats loses nobody and nothing (${form})`, (t) =>
     talk(t, form, { pingInterval: 300, pingTimeout: 200 }, 1600),
   );
+
+  test(`what a client says before it leaves is heard, though all of it comes at once (${form})`, async (t) => {
+    const server = spawnChild(t, "blocked-server.mjs", [form, "{}"]);
+    const { port } = await server.message("listening");
+    const session = await Polling.open(t, port);
+    await session.join();
+    server.send("block", { ms: 1000 });
+    await server.message("blocking");
+    await pause(100); // until it is
+    for (const packet of ['42["number",0]', "41", "1"]) await session.send(packet);
+    await server.message("unblocked");
+    const report = await until(async () => {
+      server.send("report");
+      const seen = await server.message("report");
+      return seen.reasons.length > 0 && seen;
+    });
+    assert.deepEqual(report.reasons, ["client namespace disconnect"]);
+    assert.equal(report.numbers, 1);
+    server.send("end");
+    assert.equal(await server.exit(), 0);
+  });
 
   test(`a flood into a blocked thread is held back, not stored (${form})`, async (t) => {
     const s = await scene(t, form, {}, 4);

@@ -1,6 +1,7 @@
 // Faults that a review found, each by what it did to an application.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import { arena, FORMS } from "../support/arena.mjs";
 import { spawnChild } from "../support/child.mjs";
 import { client as connect, connected } from "../support/clients.mjs";
@@ -150,6 +151,20 @@ for (const form of FORMS) {
     await answers(next);
     next.destroy();
     const { thrown } = await server.reported(({ connections }) => connections === 0);
+    assert.deepEqual(thrown, ["a listener threw"]);
+    await server.end();
+  });
+
+  test(`what a listener throws is not thrown at who looks at the connections (${form})`, async (t) => {
+    const server = await counting(t, form);
+    await server.tell("throwOnConnection");
+    server.child.send("look");
+    await server.child.message("looking");
+    await pause(100); // until it is busy
+    const opened = server.open();
+    assert.equal((await server.child.message("looked")).error, undefined);
+    await opened;
+    const { thrown } = await server.reported((seen) => seen.thrown.length > 0);
     assert.deepEqual(thrown, ["a listener threw"]);
     await server.end();
   });

@@ -1,27 +1,8 @@
 /** Takes batches and hands their records to the sessions they are for. */
 
 import { placeAttachments } from "./attachments";
-import { calls, release, SLOT_MASK, setWake } from "./native";
-
-/** What a session's records turn into. */
-export interface Recipient {
-  /** The native session's name. */
-  readonly _handle: number;
-  /** A decoded packet; `data` holds its attachments. */
-  _onpacket(type: number, nsp: string, id: number | undefined, data: any): void;
-  /** A packet that cannot be decoded. */
-  _onrefused(message: string): void;
-  /** The session has ended. */
-  _onclosed(reason: number, message: string | null): void;
-  /** The body that answers the pending poll. */
-  _onanswer(payload: string | Buffer): void;
-  /** An Engine.IO packet, of a session whose packets are decoded here; type -1: binary message. */
-  _onraw(type: number, data: string | Buffer): void;
-  /** A message for the WebSocket of another engine: the one in use, or the probing one. */
-  _onframe(probe: boolean, message: string | Buffer): void;
-  /** See {@link Note}. */
-  _onnote(note: number): void;
-}
+import { calls, release, setWake } from "./native";
+import { fence, type Recipient, recipientOf } from "./recipients";
 
 /** What a native listener tells. */
 export interface ListenerEvents {
@@ -59,6 +40,7 @@ export const Note = {
   UpgradeLost: 4,
   Pinged: 5,
   Offered: 6,
+  Leaving: 7,
 } as const;
 
 /** Codes of records, as in `src/bridge/batch.rs`. */
@@ -85,30 +67,7 @@ const TYPE_ACK = 3;
 const TYPE_BINARY_EVENT = 5;
 const TYPE_BINARY_ACK = 6;
 
-const recipients: (Recipient | undefined)[] = [];
-/** Sessions that have ended natively and whose slot is in use again; that news is on its way. */
-const displaced = new Map<number, Recipient>();
 const streams = new Map<number, StreamEvents>();
-
-/** Has the records of a session handed to `recipient`. */
-export function register(recipient: Recipient): void {
-  const slot = recipient._handle & SLOT_MASK;
-  const before = recipients[slot];
-  if (before !== undefined) displaced.set(before._handle, before);
-  recipients[slot] = recipient;
-}
-
-/** Records of the session are dropped from now on. */
-export function unregister(recipient: Recipient): void {
-  const slot = recipient._handle & SLOT_MASK;
-  if (recipients[slot] === recipient) recipients[slot] = undefined;
-  else displaced.delete(recipient._handle);
-}
-
-function recipientOf(handle: number): Recipient | undefined {
-  const found = recipients[handle & SLOT_MASK];
-  return found !== undefined && found._handle === handle ? found : displaced.get(handle);
-}
 
 /** Has the events of a stream handed to `events`, until its end. */
 export function registerStream(stream: number, events: StreamEvents): void {
@@ -169,6 +128,25 @@ export function drain(): void {
   goOn();
 }
 
+/** The session whose request is being served on this thread. */
+let served: Recipient | null = null;
+
+/** The same, for a request of a session that is served here: its end is told within it. */
+export function drainFor(recipient: Recipient): void {
+  const before = served;
+  served = recipient;
+  try {
+    drain();
+  } finally {
+    served = before;
+  }
+}
+
+/** Whether what is told of the session now comes of its own request, on this thread. */
+export function isServed(recipient: Recipient): boolean {
+  return served === recipient;
+}
+
 let goingOn = false;
 
 /** Length of a batch that is small, in characters. */
@@ -207,18 +185,25 @@ function wake(): void {
   goOn();
 }
 
-function wakeSafely(): void {
-  try {
-    wake();
-  } catch (error) {
-    // Node only warns of exceptions in a native callback; this one is the application's.
-    process.nextTick(() => {
-      throw error;
-    });
-  }
+/** Has the exceptions of the application's listeners thrown by themselves, not by who calls `fn`. */
+function safely(fn: () => void): () => void {
+  return () => {
+    try {
+      fn();
+    } catch (error) {
+      process.nextTick(() => {
+        throw error;
+      });
+    }
+  };
 }
 
+// Node only warns of exceptions in a native callback.
+const wakeSafely = safely(wake);
 setWake(wakeSafely);
+
+/** The same as {@link drain}, for who only wants to look. */
+export const catchUp = safely(drain);
 
 function next(): boolean {
   const batch = calls.take();
@@ -296,7 +281,9 @@ function dispatch(code: number): void {
     }
     case NOTE:
       at += 3;
-      to?._onnote(first);
+      if (to === undefined) break;
+      if (first === Note.Leaving) fence(to);
+      else to._onnote(first);
       break;
     default:
       at = items.length;

@@ -15,7 +15,7 @@ import {
 } from "./admission";
 import { ErrorCode, errorMessages, type Refusal } from "./errors";
 import { checkCompression, serveSession } from "./http";
-import { drain, register } from "./inbox";
+import { catchUp } from "./inbox";
 import { type Middleware, runMiddlewares, UpgradeResponse } from "./middleware";
 import { engine, hold, NativeOptions } from "./native";
 import {
@@ -35,6 +35,7 @@ import {
   type ServerOptions,
 } from "./options";
 import { reach } from "./outbox";
+import { register } from "./recipients";
 import { type EngineRequest, type PackedRequest, parseQuery, share } from "./request";
 import { Socket } from "./socket";
 import { isOriginal, methodsOf } from "./tampering";
@@ -143,7 +144,7 @@ export class Server extends EventEmitter {
     queueMicrotask(() => {
       this.isCaughtUp = false;
     });
-    drain();
+    catchUp();
   }
 
   /** Adds a middleware, called with every request and upgrade request of this engine. */

@@ -5,11 +5,12 @@ import { noteReplacement } from "../replaced";
 import { LeanEmitter } from "./emitter";
 import { closeReasons, TRANSPORT_CLOSE } from "./errors";
 import { answerPoll } from "./http";
-import { Note, type Recipient, unregister } from "./inbox";
+import { isServed, Note } from "./inbox";
 import { Jsonp } from "./jsonp";
 import { currentTick, DISCARD, engine, release, scheduleFlush, VOLATILE } from "./native";
 import type { SocketInit } from "./opening";
 import { closeSession, gather, normalize, reach, sendBinary, sendText, setRaw } from "./outbox";
+import { type Recipient, unregister } from "./recipients";
 import {
   type EngineRequest,
   isPackedSecure,
@@ -429,12 +430,12 @@ export class Socket extends LeanEmitter implements Recipient {
 
   _onclosed(reason: number, message: string | null): void {
     const description = message === null ? undefined : new Error(message);
-    if (!this._websocket || reason !== TRANSPORT_CLOSE) {
-      return this._onclose(closeReasons[reason], description);
-    }
+    const end = () => this._onclose(closeReasons[reason], description);
     // A connection ends after what came over it: also when both arrived together, what was said
     // last (a disconnection from a namespace, say) is dispatched first.
-    setImmediate(() => this._onclose(closeReasons[reason], description));
+    const waits = this._websocket ? reason === TRANSPORT_CLOSE : !isServed(this);
+    if (waits) setImmediate(end);
+    else end();
   }
 
   /** Gives the session a WebSocket of another engine; `probe`: one that an upgrade tries. */

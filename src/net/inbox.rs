@@ -25,6 +25,8 @@ pub enum Note {
     UpgradeLost = 4,
     /// A WebSocket was offered for an upgrade.
     Offered = 6,
+    /// A namespace is left in a request of its own: what came before is heard first.
+    Leaving = 7,
     /// A ping was sent; told only of sessions whose packets are decoded in JavaScript.
     Pinged = 5,
 }

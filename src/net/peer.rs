@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::oneshot;
 
 use super::handle::Handle;
-use super::inbox::Inbox;
+use super::inbox::{Inbox, Note};
 use super::runtime::runtime;
 use super::sids::Sid;
 use crate::config::{EngineConfig, MAX_ATTACHMENTS};
@@ -90,12 +90,19 @@ pub struct Messages {
     raw: bool,
     /// An undecodable packet came: what follows it is not looked at.
     refused: bool,
+    /// The next packet is the first one of its request.
+    leads: bool,
 }
 
 impl Messages {
     /// Has packets decoded in JavaScript from now on (`raw`), or natively again.
     pub fn set_raw(&mut self, raw: bool) {
         self.raw = raw;
+    }
+
+    /// A request's packets follow.
+    pub fn begin_request(&mut self) {
+        self.leads = true;
     }
 
     /// Whether packets are decoded in JavaScript.
@@ -117,6 +124,7 @@ impl Messages {
         if self.refused {
             return;
         }
+        let leads = std::mem::take(&mut self.leads);
         let limits = sio::Limits {
             max_attachments: MAX_ATTACHMENTS,
             max_attachment_bytes: attachment_limit(config.max_message()),
@@ -124,6 +132,9 @@ impl Messages {
         let result = match packet {
             Packet::Text(Type::Message, text) => self.decoder.text(text, &limits).map(|packet| {
                 if let Some(packet) = packet {
+                    if leads && packet.kind == sio::Kind::Disconnect {
+                        inbox.note(handle, Note::Leaving);
+                    }
                     inbox.packet(handle, &packet, Vec::new());
                 }
             }),

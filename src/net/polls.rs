@@ -74,6 +74,7 @@ impl Runtime {
     pub fn push_here(&self, handle: Handle, body: &[u8]) {
         let body = payload::decode_body(body);
         self.here(handle, |session, config, now, out| {
+            out.messages.begin_request();
             session.push(&body, config, now, out);
         });
     }

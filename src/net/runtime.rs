@@ -332,7 +332,7 @@ impl Runtime {
 pub(super) struct Caller<'a> {
     runtime: &'a Runtime,
     peer: &'a Arc<Peer>,
-    messages: &'a mut Messages,
+    pub(super) messages: &'a mut Messages,
     pub(super) waiter: &'a mut Option<Waiter>,
     /// On an I/O thread: JavaScript is told, not returned to.
     pub(super) is_here: bool,

@@ -6,11 +6,13 @@ import { letGo, obey, tell } from "../../support/parent.mjs";
 const [form, options] = process.argv.slice(2);
 const io = await startServer(form, JSON.parse(options));
 const reasons = [];
+let numbers = 0;
 
 io.on("connection", (socket) => {
   let expected = 0;
   let firstFault = null;
   socket.on("number", (n) => {
+    numbers++;
     if (n !== expected && firstFault === null) firstFault = `${n} instead of ${expected}`;
     expected = n + 1;
   });
@@ -28,9 +30,9 @@ obey({
       tell("unblocked");
     }, 50); // the message has to be on its way before the thread stops
   },
-  /** Reports who was lost, and the highest memory use ever, in bytes. */
+  /** Reports who was lost, the events heard, and the highest memory use ever, in bytes. */
   report() {
-    tell("report", { reasons, highest: process.resourceUsage().maxRSS * 1024 });
+    tell("report", { reasons, numbers, highest: process.resourceUsage().maxRSS * 1024 });
   },
   async end() {
     await io.close();

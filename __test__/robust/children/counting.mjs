@@ -65,6 +65,18 @@ async function serve() {
       });
       tell("ready");
     },
+    /** Is busy for a while, and then looks how many connections there are. */
+    look() {
+      tell("looking");
+      setTimeout(() => {
+        busy(500);
+        try {
+          tell("looked", { clients: io.engine.clientsCount });
+        } catch (error) {
+          tell("looked", { error: error.message });
+        }
+      }, 50); // the message has to be on its way before the thread is busy
+    },
     /** Sends `count` events of `bytes` to everybody; tells how far memory grew, in bytes. */
     async broadcast({ count, bytes }) {
       const text = "x".repeat(bytes);
