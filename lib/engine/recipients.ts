@@ -69,10 +69,10 @@ class Fence implements Recipient {
   private later(call: () => void): void {
     this.waiting++;
     setImmediate(() => {
-      // What comes while the last of them runs comes after it.
-      if (--this.waiting === 0 && recipientOf(this._handle) === this) {
-        replace(this._handle, this.behind);
-      }
+      this.waiting--;
+      // The session may have been closed here meanwhile.
+      if (recipientOf(this._handle) !== this) return;
+      if (this.waiting === 0) replace(this._handle, this.behind);
       call();
     });
   }
