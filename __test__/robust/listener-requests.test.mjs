@@ -32,6 +32,25 @@ test("Proxy-Connection says what Connection says", async (t) => {
   assert.match(answer, /^HTTP\/1\.1 200 [\s\S]*\r\nConnection: close\r\n/);
 });
 
+test("who sends the end with the request is answered all the same", async (t) => {
+  const { io, port } = await servePort(t);
+  const session = await Polling.open(t, port);
+  const requests = [`GET ${HANDSHAKE} HTTP/1.1\r\n${HOST}\r\n`];
+  requests.push(`POST ${session.path} HTTP/1.1\r\n${HOST}Content-Length: 2\r\n\r\n40`);
+  requests.push(`GET ${session.path} HTTP/1.1\r\n${HOST}\r\n`);
+  for (const text of [...Array(100).fill(requests[0]), ...requests]) {
+    const tcp = await Tcp.open(t, port);
+    tcp.socket.end(text);
+    assert.match(await tcp.rest(), /^HTTP\/1\.1 200 /, text);
+  }
+  // nothing is left to answer a poll with: its client is gone
+  const ended = once(io.engine.clients[session.sid], "close");
+  const tcp = await Tcp.open(t, port);
+  tcp.socket.end(requests.at(-1));
+  assert.equal(await tcp.rest(), "");
+  assert.equal((await ended)[0], "transport error");
+});
+
 /** Bodies that a server must not take for a request, by the header lines that say their length. */
 const BODIES = {
   "a length": "Content-Length: LENGTH\r\n",

@@ -165,6 +165,8 @@ pub async fn serve(stream: TcpStream, open: Open, local: Rc<Local>) {
                 Poll::Pending if open.has_to_end(false) => Poll::Ready(Then::End),
                 Poll::Pending if stall.is_over(&wire, cx) => Poll::Ready(Then::End),
                 Poll::Pending if wire.is_between_requests() => Poll::Ready(Then::Next),
+                // Nobody waits any more for what comes later.
+                Poll::Pending if wire.has_ended() && http.is_waiting() => Poll::Ready(Then::End),
                 Poll::Pending if wire.has_more() && http.retract_poll() => Poll::Ready(Then::Again),
                 Poll::Pending => Poll::Pending,
             }

@@ -190,6 +190,11 @@ impl Http {
         Ok(reply.ok())
     }
 
+    /// Whether a poll waits.
+    pub fn is_waiting(&self) -> bool {
+        self.waiting.borrow().is_some()
+    }
+
     /// Takes back the poll that waits, if one does and has no answer yet.
     pub fn retract_poll(&self) -> bool {
         let mut waiting = self.waiting.borrow_mut();

@@ -27,6 +27,8 @@ pub struct Wire {
     due: Cell<usize>,
     /// The current request has not been answered in full.
     answering: Rc<Cell<bool>>,
+    /// The peer has sent all it will.
+    ended: Cell<bool>,
     /// Something answered has not been taken by the system.
     blocked: Cell<bool>,
     /// Bytes answered that the system has taken.
@@ -42,6 +44,7 @@ impl Wire {
             input: RefCell::default(),
             due: Cell::new(0),
             answering: Rc::default(),
+            ended: Cell::new(false),
             blocked: Cell::new(false),
             written: Cell::new(0),
         })
@@ -82,6 +85,11 @@ impl Wire {
     /// Whether more has been read than the request being answered.
     pub fn has_more(&self) -> bool {
         self.due.get() == 0 && !self.input.borrow().is_empty()
+    }
+
+    /// Whether the peer has sent all it will, seen while a request is being answered.
+    pub fn has_ended(&self) -> bool {
+        self.ended.get()
     }
 
     /// Takes `count` bytes off the input.
@@ -141,6 +149,11 @@ impl hyper::rt::Read for HttpIo {
                 return Poll::Pending;
             }
             if std::task::ready!(wire.poll_more(cx))? == 0 {
+                // hyper would drop the answer of a peer that has sent a whole request, and its end.
+                if due == 0 {
+                    wire.ended.set(true);
+                    return Poll::Pending;
+                }
                 return Poll::Ready(Ok(()));
             }
         }
