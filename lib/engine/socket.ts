@@ -508,7 +508,7 @@ export class Socket extends LeanEmitter implements Recipient {
     release();
     this._watch?.end();
     this._watch = null;
-    this._external?.end();
+    this._external?.end(reason !== "forced close");
     this.server._onClosed(this);
     this._sink?.onclose(reason, description);
     this.emit("close", reason, description);

@@ -48,13 +48,16 @@ function isSession(session: any): session is Session {
 }
 
 function closeSession(session: Session): void {
-  // It may be a promise: nobody else would look at what becomes of it.
-  attempt(async () => session.close());
+  attempt(() => session.close());
 }
 
-/** Does something that may fail as soon as the client is gone. */
-function attempt(action: () => Promise<unknown>): void {
-  action().catch((error) => debug("failed: %s", error));
+/** Does something that may fail, now or later, once the client is gone. */
+async function attempt(action: () => unknown): Promise<void> {
+  try {
+    await action();
+  } catch (error) {
+    debug("failed: %s", error);
+  }
 }
 
 /** Serves a session, unless its client does not begin in time, or badly. */

@@ -206,10 +206,10 @@ export class ExternalLinks {
     this.probe = null;
   }
 
-  /** The session has ended. */
-  end(): void {
+  /** The session has ended; `lost`: the client is not there to be waited for. */
+  end(lost: boolean): void {
     this.dropProbe();
-    this.main?.end();
+    this.main?.end(lost);
     this.main = null;
   }
 }
@@ -309,10 +309,12 @@ class Link {
   }
 
   /** Nothing more is taken from it or sent. */
-  end(): void {
+  end(lost = false): void {
     if (!this.open) return;
     this.open = false;
-    end(this.ws);
+    // A WebSocket says goodbye all the same.
+    if (lost && this.name === "webtransport") attempt(() => this.ws.terminate?.());
+    else end(this.ws);
   }
 }
 
