@@ -42,8 +42,8 @@ export type NativeConn = EngineSocket & {
   readonly _isShown: boolean;
   /** The headers of `request`, without building it. */
   _headers(): IncomingHttpHeaders;
-  /** The URL of `request`. */
-  readonly _url: string;
+  /** The URL of `request`, if there is one. */
+  readonly _url: string | undefined;
   /** The query of `request`. */
   _query(): Record<string, string>;
   /** Whether the connection is encrypted. */

@@ -36,9 +36,10 @@ test("values and classes", () => {
     assert.equal(engine[name].name, name);
     assert.ok(engine[name].prototype instanceof EventEmitter);
   }
-  for (const name of ["polling", "websocket"]) assert.ok(engine.transports[name]);
+  for (const name of ["polling", "websocket", "webtransport"]) assert.ok(engine.transports[name]);
   assert.deepEqual(engine.transports.polling.upgradesTo, ["websocket", "webtransport"]);
   assert.deepEqual(engine.transports.websocket.upgradesTo, []);
+  assert.deepEqual(engine.transports.webtransport.upgradesTo, []);
   assert.equal(engine.Server.errors.UNKNOWN_SID, 1);
   assert.equal(engine.Server.errorMessages[1], "Session ID unknown");
   assert.throws(() => engine.Server(), TypeError);

@@ -33,8 +33,8 @@ export function request(port, path, { method = "GET", headers, body } = {}) {
 const encode = (packet) => (Buffer.isBuffer(packet) ? `b${packet.toString("base64")}` : packet);
 const decode = (text) => (text[0] === "b" ? Buffer.from(text.slice(1), "base64") : text);
 
-/** What both raw sessions share: the Socket.IO handshake over `send()` and `next()`. */
-class Session {
+/** What raw sessions share: the Socket.IO handshake over `send()` and `next()`. */
+export class Session {
   /** Joins a namespace; resolves with the Socket.IO id. */
   async join(nsp = "/", auth) {
     const prefix = nsp === "/" ? "" : `${nsp},`;

@@ -29,6 +29,7 @@ expectType<void>(engine.attach(createServer(), { destroyUpgrade: false }));
 expectType<number>(engine.clientsCount);
 expectType<string[]>(engine.upgrades("polling"));
 expectType<Server>(engine.close());
+expectType<Promise<any>>(engine.onWebTransportSession({}));
 expectType<number>(Server.errors.FORBIDDEN as number);
 engine.use((_req: unknown, _res: unknown, next: () => void) => next());
 engine.generateId = (req) => String(req.url);
@@ -56,6 +57,7 @@ expectAssignable<AttachOptions>({ path: "/x", addTrailingSlash: false, destroyUp
 expectAssignable<ServerOptions>({ allowEIO3: true, initialPacket: "x", perMessageDeflate: true });
 expectAssignable<object>(transports.polling);
 expectAssignable<object>(transports.websocket);
+expectAssignable<object>(transports.webtransport);
 
 parser.encodePacket({ type: "message", data: "x" }, true, (encoded) => expectType<any>(encoded));
 parser.encodePayload([{ type: "ping" }], (payload) => expectType<string>(payload));

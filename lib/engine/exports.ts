@@ -2,7 +2,7 @@
 import { createServer } from "node:http";
 import { loadEngine } from "../uws";
 import { type AttachOptions, attach, type Server, type ServerOptions } from "./index";
-import { Polling, WebSocket } from "./transports";
+import { Polling, WebSocket, WebTransport } from "./transports";
 
 export { attach, protocol, Server, Socket, Transport } from "./index";
 export * as parser from "./parser";
@@ -16,7 +16,7 @@ export type ErrorCallback = (
 ) => void;
 
 /** The transports by their names. */
-export const transports = { polling: Polling, websocket: WebSocket };
+export const transports = { polling: Polling, websocket: WebSocket, webtransport: WebTransport };
 
 /**
  * Makes an engine on an HTTP server of its own, which answers everything else with 501.

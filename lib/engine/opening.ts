@@ -4,6 +4,7 @@
  */
 import type { ServerResponse } from "node:http";
 
+import type { PacketForm } from "../../binding";
 import { refuseRequest, refuseUpgradeRequest, report, verifyProtocol } from "./admission";
 import { ErrorCode, type Refusal, refuse } from "./errors";
 import { checkHeaders, headerLines } from "./headers";
@@ -24,6 +25,7 @@ import {
   type ExternalServer,
   type ExternalWebSocket,
   handOverExternal,
+  type LinkName,
   turnAwayExternal,
 } from "./ws-engine";
 
@@ -37,7 +39,7 @@ export interface SocketInit {
   /** Query parameter of a session that polls by script tags. */
   jsonp: string | undefined;
   remoteAddress: string | undefined;
-  /** Node's request if somebody has seen it, else what is kept of it. */
+  /** Node's request if somebody has seen it, else what is kept of it; neither over WebTransport. */
   request: EngineRequest | null;
   packed: PackedRequest | null;
   /** Its polls are answered natively, unless somebody watches. */
@@ -224,7 +226,7 @@ function handOver(
   const headers = () => upgradeHeaders(server, granted, typeof to === "string");
   handOverExternal(taker, upgrade, server._closed, headers, (ws) => {
     if (typeof to === "string") openExternal(server, req, to, ws);
-    else if (isForWebSocket(granted) && to) offerExternal(req, to, ws);
+    else if (isForWebSocket(granted) && to) offerExternal(to, ws, packetForm(req));
     else turnAwayExternal(ws);
   });
 }
@@ -240,10 +242,15 @@ function openExternal(server: Server, req: EngineRequest, id: string, ws: Extern
 }
 
 /** Offers a session a WebSocket that is not ours. */
-function offerExternal(req: EngineRequest, conn: Socket, ws: ExternalWebSocket): void {
+export function offerExternal(
+  conn: Socket,
+  ws: ExternalWebSocket,
+  form: PacketForm,
+  name?: LinkName,
+): void {
   if (!engine.upgradeExternal(conn._handle)) return turnAwayExternal(ws);
   conn.upgrading = true;
-  conn._takeExternal(ws, true, packetForm(req));
+  conn._takeExternal(ws, true, form, name);
 }
 
 /** Serves a WebSocket that somebody else has opened: for a new session, or one that polls. */
@@ -254,7 +261,7 @@ export function takeWebSocket(server: Server, req: EngineRequest, ws: ExternalWe
     if (refusal !== null) report(server, req, refusal);
     return turnAwayExternal(ws);
   }
-  if (sid) return offerExternal(req, server._sessions[sid], ws);
+  if (sid) return offerExternal(server._sessions[sid], ws, packetForm(req));
   newId(server, req).then((id) => {
     if (typeof id === "string") return openExternal(server, req, id, ws);
     report(server, req, id);

@@ -5,6 +5,7 @@
  * @see https://github.com/socketio/engine.io-protocol
  */
 import { TransformStream } from "node:stream/web";
+import { FrameReader, frameHeader } from "./stream-frames";
 
 /** Types of packets. */
 export type PacketType =
@@ -116,29 +117,13 @@ export function decodePayload(payload: string, binaryType?: BinaryType): Packet[
   return packets;
 }
 
-/** A packet's length on a stream, in 1, 3 or 9 bytes; the first bit tells bytes from text. */
-function streamHeader(length: number, binary: boolean): Uint8Array {
-  let header: Buffer;
-  if (length < 126) {
-    header = Buffer.from([length]);
-  } else if (length < 1 << 16) {
-    header = Buffer.from([126, 0, 0]);
-    header.writeUInt16BE(length, 1);
-  } else {
-    header = Buffer.alloc(9, 127);
-    header.writeBigUInt64BE(BigInt(length), 1);
-  }
-  if (binary) header[0] |= 0x80;
-  return new Uint8Array(header);
-}
-
 /** Encodes packets for a stream of bytes (WebTransport): each as a header and its content. */
 export function createPacketEncoderStream(): TransformStream<Packet, Uint8Array> {
   return new TransformStream({
     transform(packet, controller) {
       const binary = isBytes(packet.data);
       const content = binary ? view(packet.data) : new TextEncoder().encode(textOf(packet));
-      controller.enqueue(streamHeader(content.length, binary));
+      controller.enqueue(frameHeader(content.length, binary));
       controller.enqueue(content);
     },
   });
@@ -153,38 +138,16 @@ export function createPacketDecoderStream(
   maxPayload: number,
   binaryType?: BinaryType,
 ): TransformStream<Uint8Array, Packet> {
-  let rest = Buffer.alloc(0);
+  const frames = new FrameReader(maxPayload);
   let failed = false;
   return new TransformStream({
     transform(chunk, controller) {
       if (failed) return;
-      rest = Buffer.concat([rest, chunk]);
-      for (;;) {
-        const header = readHeader(rest);
-        if (header === null) return;
-        if (header.length === 0 || header.length > maxPayload) {
-          failed = true;
-          rest = Buffer.alloc(0);
-          return controller.enqueue(failure());
-        }
-        const end = header.size + header.length;
-        if (rest.length < end) return;
-        const content = rest.subarray(header.size, end);
-        rest = rest.subarray(end);
-        controller.enqueue(decodePacket(header.binary ? content : content.toString(), binaryType));
-      }
+      failed = !frames.push(chunk, (content, binary) => {
+        const encoded = binary ? Buffer.from(content) : content.toString();
+        controller.enqueue(decodePacket(encoded, binaryType));
+      });
+      if (failed) controller.enqueue(failure());
     },
   });
-}
-
-/** The header at the beginning of `bytes`; null if it is not there yet. */
-function readHeader(bytes: Buffer): { binary: boolean; size: number; length: number } | null {
-  if (bytes.length === 0) return null;
-  const binary = bytes[0] >= 0x80;
-  const short = bytes[0] & 0x7f;
-  if (short < 126) return { binary, size: 1, length: short };
-  const size = short === 126 ? 3 : 9;
-  if (bytes.length < size) return null;
-  const length = size === 3 ? bytes.readUInt16BE(1) : Number(bytes.readBigUInt64BE(1));
-  return { binary, size, length };
 }

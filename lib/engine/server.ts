@@ -41,6 +41,7 @@ import { Socket } from "./socket";
 import { isOriginal, methodsOf } from "./tampering";
 import { Turns } from "./turns";
 import type { UpgradeRequest } from "./upgrade";
+import { takeWebTransport } from "./webtransport";
 import {
   adoptExternal,
   type ExternalServer,
@@ -276,6 +277,21 @@ export class Server extends EventEmitter {
     this.prepare(req);
     ws.on("error", onSocketError);
     takeWebSocket(this, req, ws);
+  }
+
+  /**
+   * Serves a WebTransport session of the application's HTTP/3 server: opens a session on its first
+   * bidirectional stream, or moves one there. As there is no request, middlewares and the option
+   * `cors` refuse it; the options `transports`, `allowUpgrades` and `allowRequest` do not, nor is
+   * `generateId()` asked.
+   *
+   * @param session - as browsers and servers have it: `incomingBidirectionalStreams`, `closed` and
+   *   `close()` are used
+   * @returns settles once it is accepted, or closed again
+   * @throws TypeError for what is no such session
+   */
+  onWebTransportSession(session: any): Promise<any> {
+    return takeWebTransport(this, session);
   }
 
   /** Checks a request; the order is that of upstream and visible in its answers. */

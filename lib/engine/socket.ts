@@ -20,7 +20,7 @@ import {
   unpackRequest,
 } from "./request";
 import type { Server } from "./server";
-import { Polling, type Transport, WebSocket } from "./transports";
+import { Polling, type Transport, WebSocket, WebTransport } from "./transports";
 import {
   encodeAgain,
   PACKET_EVENTS,
@@ -31,7 +31,7 @@ import {
   showPacket,
   Watch,
 } from "./watch";
-import { ExternalLinks, type ExternalWebSocket } from "./ws-engine";
+import { ExternalLinks, type ExternalWebSocket, type LinkName } from "./ws-engine";
 
 /**
  * A session. Events: `packet`, `data`, `message`, `packetCreate`, `heartbeat`, `flush`, `drain`,
@@ -48,13 +48,13 @@ export class Socket extends LeanEmitter implements Recipient {
   readonly server: Server;
   /** Revision of the Engine.IO protocol. */
   readonly protocol: number;
-  /** Address of the TCP peer. */
+  /** Address of the TCP peer; `undefined` over WebTransport. */
   readonly remoteAddress: string;
   /** `"open"`, `"closing"` or `"closed"`. */
   readyState: "opening" | "open" | "closing" | "closed" = "open";
   /** An upgrade is being tried. */
   upgrading = false;
-  /** The session has moved to a WebSocket. */
+  /** The session has moved to a WebSocket, or to WebTransport. */
   upgraded = false;
   readonly _handle: number;
   private _transport: Transport | null = null;
@@ -98,14 +98,14 @@ export class Socket extends LeanEmitter implements Recipient {
 
   /** The current transport; another one after an upgrade. */
   get transport(): Transport {
-    this._transport ??= this._websocket ? new WebSocket(this) : new Polling(this);
+    this._transport ??= this._websocket ? this._carrier(false) : new Polling(this);
     return this._transport;
   }
 
-  /** The request that opened the session. */
+  /** The request that opened the session; null if none has: over WebTransport. */
   get request(): EngineRequest {
-    this._request ??= unpackRequest(this._packed as PackedRequest, this.remoteAddress);
-    return this._request;
+    if (this._packed !== null) this._request ??= unpackRequest(this._packed, this.remoteAddress);
+    return this._request as EngineRequest;
   }
 
   set request(request: EngineRequest) {
@@ -119,20 +119,21 @@ export class Socket extends LeanEmitter implements Recipient {
   }
 
   _headers(): EngineRequest["headers"] {
-    return this.request.headers;
+    return this.request?.headers ?? {};
   }
 
-  get _url(): string {
-    return this._request?.url ?? packedUrl(this._packed as PackedRequest);
+  get _url(): string | undefined {
+    return this._request?.url ?? (this._packed === null ? undefined : packedUrl(this._packed));
   }
 
   _query(): Record<string, string> {
-    return this._request?._query ?? parseQuery(this._url);
+    return this._request?._query ?? parseQuery(this._url ?? "");
   }
 
   get _secure(): boolean {
     if (this._packed !== null) return isPackedSecure(this._packed);
-    return (this._request as any).socket.encrypted === true;
+    // HTTP/3, where there is no request, is encrypted.
+    return this._request === null || (this._request as any).socket.encrypted === true;
   }
 
   /** Sends a message. `callback` is called with the transport once it was handed over. */
@@ -201,7 +202,7 @@ export class Socket extends LeanEmitter implements Recipient {
     if (this._external !== null) {
       // The tick ends with a flush.
       scheduleFlush();
-      return this._external.send(data);
+      if (this._external.send(data, !this._websocket)) return;
     }
     if (typeof data === "string") sendText(this._handle, 0, data);
     else sendBinary(this._handle, 0, data);
@@ -255,7 +256,7 @@ export class Socket extends LeanEmitter implements Recipient {
   get _plain(): boolean {
     return (
       this._websocket &&
-      this._external === null &&
+      this._external?.carries !== true &&
       !this._watch?.announced &&
       !this.server._watched &&
       this.write === write
@@ -439,9 +440,20 @@ export class Socket extends LeanEmitter implements Recipient {
   }
 
   /** Gives the session a WebSocket of another engine; `probe`: one that an upgrade tries. */
-  _takeExternal(ws: ExternalWebSocket, probe: boolean, form: PacketForm): void {
+  _takeExternal(
+    ws: ExternalWebSocket,
+    probe: boolean,
+    form: PacketForm,
+    name: LinkName = "websocket",
+  ): void {
     this._external ??= new ExternalLinks(this);
-    this._external.take(ws, probe, form);
+    this._external.take(ws, probe, form, name);
+  }
+
+  /** What carries the session as a WebSocket does, or tries to (`probe`). */
+  private _carrier(probe: boolean): Transport {
+    const isStream = this._external?.name(probe) === "webtransport";
+    return isStream ? new WebTransport(this) : new WebSocket(this);
   }
 
   _onframe(probe: boolean, message: string | Buffer): void {
@@ -451,7 +463,7 @@ export class Socket extends LeanEmitter implements Recipient {
   _onnote(note: number): void {
     switch (note) {
       case Note.Upgrading:
-        this.emit("upgrading", new WebSocket(this));
+        this.emit("upgrading", this._carrier(true));
         break;
       case Note.Upgraded:
         this._switch();
@@ -496,7 +508,7 @@ export class Socket extends LeanEmitter implements Recipient {
     release();
     this._watch?.end();
     this._watch = null;
-    this._external?.end();
+    this._external?.end(reason !== "forced close");
     this.server._onClosed(this);
     this._sink?.onclose(reason, description);
     this.emit("close", reason, description);

@@ -16,7 +16,7 @@ export interface PendingPoll {
 export abstract class Transport extends LeanEmitter {
   /** Names of the transports that a session can move to. */
   static upgradesTo: string[] = [];
-  /** `"polling"` or `"websocket"`. */
+  /** `"polling"`, `"websocket"` or `"webtransport"`. */
   abstract readonly name: string;
   /** Whether a packet sent now goes out at once. */
   abstract readonly writable: boolean;
@@ -140,5 +140,14 @@ export class WebSocket extends Transport {
         return conn.request.socket;
       },
     };
+  }
+}
+
+/** A stream of WebTransport. */
+export class WebTransport extends Transport {
+  readonly name = "webtransport";
+
+  get writable(): boolean {
+    return this.conn._isWritable();
   }
 }

@@ -10,7 +10,7 @@ import createDebug = require("debug");
 import type { PacketForm } from "../../binding";
 import { answerPoll } from "./http";
 import { drain, Note } from "./inbox";
-import { engine } from "./native";
+import { engine, flush } from "./native";
 import type { ResolvedOptions } from "./options";
 import type { EngineRequest } from "./request";
 import type { Socket } from "./socket";
@@ -136,6 +136,9 @@ function attempt(action: () => void): void {
   }
 }
 
+/** What such an object is to applications: a WebSocket, or a stream of WebTransport. */
+export type LinkName = "websocket" | "webtransport";
+
 /** The WebSockets of one session: the one that carries it, and the one that an upgrade tries. */
 export class ExternalLinks {
   private main: Link | null = null;
@@ -145,14 +148,29 @@ export class ExternalLinks {
 
   /** The object of the WebSocket in use. */
   get ws(): ExternalWebSocket | undefined {
-    return (this.main ?? this.probe)?.ws;
+    const link = this.main ?? this.probe;
+    return link?.name === "websocket" ? link.ws : undefined;
+  }
+
+  /** Whether the session is carried here, and not by a WebSocket that is served natively. */
+  get carries(): boolean {
+    return this.main !== null;
+  }
+
+  /** What carries the session here, or tries to (`probe`). */
+  name(probe: boolean): LinkName | undefined {
+    return (probe ? this.probe : this.main)?.name;
   }
 
   /** Has `ws` carry the session, or try to; `form`: of its packets, by its own request. */
-  take(ws: ExternalWebSocket, probe: boolean, form: PacketForm): void {
-    const link = new Link(ws, this.conn, probe, form);
-    if (probe) this.probe = link;
-    else this.main = link;
+  take(ws: ExternalWebSocket, probe: boolean, form: PacketForm, name: LinkName): void {
+    const link = new Link(ws, this.conn, probe, form, name);
+    if (probe) {
+      this.dropProbe();
+      this.probe = link;
+    } else {
+      this.main = link;
+    }
     link.listen();
   }
 
@@ -161,11 +179,17 @@ export class ExternalLinks {
     (probe ? this.probe : this.main)?.write(message);
   }
 
-  /** Sends a message packet; it waits while the session is about to move here. */
-  send(data: string | Uint8Array): void {
+  /**
+   * Sends a message packet; it waits while a session that polls is about to move here.
+   *
+   * @returns false if the session is not carried here: the native engine has to send it
+   */
+  send(data: string | Uint8Array, polls: boolean): boolean {
     const message = typeof data === "string" ? `4${data}` : data;
     if (this.main !== null) this.main.write(message);
-    else this.probe?.held.push(message);
+    else if (polls && this.probe !== null) this.probe.held.push(message);
+    else return false;
+    return true;
   }
 
   /** The probing WebSocket carries the session from now on. */
@@ -182,10 +206,10 @@ export class ExternalLinks {
     this.probe = null;
   }
 
-  /** The session has ended. */
-  end(): void {
+  /** The session has ended; `lost`: the client is not there to be waited for. */
+  end(lost: boolean): void {
     this.dropProbe();
-    this.main?.end();
+    this.main?.end(lost);
     this.main = null;
   }
 }
@@ -206,6 +230,7 @@ class Link {
     private readonly conn: Socket,
     private probe: boolean,
     form: PacketForm,
+    readonly name: LinkName,
   ) {
     if (form.protocol !== 4 || form.base64) this.form = form;
   }
@@ -230,6 +255,8 @@ class Link {
     } catch (error) {
       return this.lost(String(error));
     }
+    // What was sent before an upgrade goes the old way.
+    if (this.probe) flush();
     const answer = engine.receive(this.conn._handle, this.probe, message, this.form);
     if (answer !== null) answerPoll(this.conn, answer);
     drain();
@@ -282,10 +309,12 @@ class Link {
   }
 
   /** Nothing more is taken from it or sent. */
-  end(): void {
+  end(lost = false): void {
     if (!this.open) return;
     this.open = false;
-    end(this.ws);
+    // A WebSocket says goodbye all the same.
+    if (lost && this.name === "webtransport") attempt(() => this.ws.terminate?.());
+    else end(this.ws);
   }
 }
 

@@ -15,10 +15,6 @@ export const memberReasons = [
     "engine: Server.clientsCount, engine: BaseServer.clientsCount",
     "Counted when it is read: the native engine may have opened sessions meanwhile.",
   ],
-  [
-    "engine: *.onWebTransportSession, engine: transports.webtransport",
-    "WebTransport is not served. An engine that does can be bound with `io.bind()`.",
-  ],
   ["engine: uServer", "Constructs that of the package `engine.io`, which is loaded for the first."],
   [
     "engine: Socket._readyState",
@@ -56,10 +52,6 @@ export const instanceReasons = [
   [
     each("Adapter", "sessions packets maxDisconnectionDuration"),
     "What recovery keeps is in a log of its own, bounded by bytes: `lib/packet-log.ts`.",
-  ],
-  [
-    "engine Server.onWebTransportSession",
-    "WebTransport is not served. An engine that does can be bound with `io.bind()`.",
   ],
   [
     "engine Server.ws",

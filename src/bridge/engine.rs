@@ -50,11 +50,7 @@ pub struct PollAnswer {
 /// The session, if it takes a WebSocket now: one that JavaScript serves, or one that is ours.
 fn offer(handle: u32, external: bool) -> Option<Arc<Peer>> {
     let peer = runtime().table().get(Handle::from_raw(handle))?;
-    let granted = runtime().upgrade(&peer);
-    if granted {
-        peer.set_external(external);
-    }
-    granted.then_some(peer)
+    runtime().upgrade(&peer, external).then_some(peer)
 }
 
 /// Counters of the process.

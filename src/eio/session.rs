@@ -90,6 +90,11 @@ impl Session {
         self.websocket
     }
 
+    /// Whether the session has moved to another transport.
+    pub fn has_upgraded(&self) -> bool {
+        self.upgrade == Upgrade::Done
+    }
+
     /// Whether the session takes packets.
     pub fn is_open(&self) -> bool {
         self.state == State::Open

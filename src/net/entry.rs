@@ -107,7 +107,7 @@ impl Output for Effects<'_> {
 
     fn frame(&mut self, socket: Socket, packet: Packet<'_>) {
         let peer = &self.entry.peer;
-        if peer.is_external() {
+        if peer.is_external(socket) {
             return peer.inbox.frame(peer.handle, socket, packet);
         }
         if let Some(link) = &*self.entry.link(socket).borrow() {
@@ -156,6 +156,7 @@ impl Output for Effects<'_> {
         }
         *self.entry.main.borrow_mut() = link;
         let peer = &self.entry.peer;
+        peer.promote();
         peer.inbox.note(peer.handle, Note::Upgraded);
     }
 

@@ -13,7 +13,7 @@ use super::sids::Sid;
 use crate::config::{EngineConfig, MAX_ATTACHMENTS};
 use crate::eio::packet::{Packet, Type};
 use crate::eio::payload::Payload;
-use crate::eio::session::Session;
+use crate::eio::session::{Session, Socket};
 use crate::sio;
 
 /// See the module.
@@ -26,21 +26,28 @@ pub struct Peer {
     pub config: Arc<EngineConfig>,
     /// Its id, if listeners look it up.
     pub sid: Option<Sid>,
-    /// See [`Peer::is_external`].
-    pub external: AtomicBool,
+    /// Which of its WebSockets are served in JavaScript.
+    pub external: External,
     /// Everything that changes.
     pub inner: Mutex<Inner>,
 }
 
 impl Peer {
-    /// Its WebSockets are served in JavaScript, by an engine that the application has chosen.
-    pub fn is_external(&self) -> bool {
-        self.external.load(Ordering::Acquire)
+    /// Whether a WebSocket of its is served in JavaScript: by an engine that the application has
+    /// chosen, or because it is none, but a stream of WebTransport.
+    pub fn is_external(&self, socket: Socket) -> bool {
+        self.external.of(socket).load(Ordering::Acquire)
     }
 
-    /// The WebSocket that is offered to it next is such a one, or not.
-    pub fn set_external(&self, external: bool) {
-        self.external.store(external, Ordering::Release);
+    /// The WebSocket that is offered to it now is such a one, or not.
+    pub(super) fn offer(&self, external: bool) {
+        self.external.probe.store(external, Ordering::Release);
+    }
+
+    /// The WebSocket that was offered carries the session from now on.
+    pub(super) fn promote(&self) {
+        let external = self.is_external(Socket::Probe);
+        self.external.main.store(external, Ordering::Release);
     }
 
     /// The session has ended: its handle and its id are dead.
@@ -48,6 +55,31 @@ impl Peer {
         runtime().table().remove(self.handle);
         if let Some(sid) = &self.sid {
             self.config.sids().remove(sid);
+        }
+    }
+}
+
+/// See [`Peer::is_external`].
+#[derive(Debug)]
+pub struct External {
+    main: AtomicBool,
+    probe: AtomicBool,
+}
+
+impl External {
+    const fn of(&self, socket: Socket) -> &AtomicBool {
+        match socket {
+            Socket::Main => &self.main,
+            Socket::Probe => &self.probe,
+        }
+    }
+}
+
+impl From<bool> for External {
+    fn from(external: bool) -> Self {
+        Self {
+            main: external.into(),
+            probe: external.into(),
         }
     }
 }

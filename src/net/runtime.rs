@@ -187,9 +187,15 @@ impl Runtime {
         self.send(thread, Command::Attach(Box::new(attach)));
     }
 
-    /// Whether an upgrade of the session may begin now; it has begun then.
-    pub fn upgrade(&self, peer: &Arc<Peer>) -> bool {
-        let granted = lock(&peer.inner).session.upgrade(&peer.config, self.now());
+    /// Whether an upgrade of the session may begin now; it has begun then. `external`: JavaScript
+    /// serves the WebSocket.
+    pub fn upgrade(&self, peer: &Arc<Peer>, external: bool) -> bool {
+        let mut inner = lock(&peer.inner);
+        let granted = inner.session.upgrade(&peer.config, self.now());
+        if granted {
+            peer.offer(external);
+        }
+        drop(inner);
         if granted {
             self.send_to(peer.handle, Command::Rearm(peer.handle));
         }
@@ -241,7 +247,9 @@ impl Runtime {
         packet: Option<Packet<'_>>,
     ) -> Option<Payload> {
         self.with(handle, |session, config, now, out| {
-            session.receive_on(socket, packet, config, now, out);
+            if let Some(socket) = out.role_of(socket, session) {
+                session.receive_on(socket, packet, config, now, out);
+            }
         })?
         .1
     }
@@ -249,7 +257,9 @@ impl Runtime {
     /// A WebSocket that JavaScript serves has ended.
     pub fn lost(&self, handle: Handle, socket: Socket, closure: Closure) {
         self.with(handle, |session, _, _, out| {
-            session.lost(socket, closure, out)
+            if let Some(socket) = out.role_of(socket, session) {
+                session.lost(socket, closure, out);
+            }
         });
     }
 
@@ -341,6 +351,19 @@ pub(super) struct Caller<'a> {
     answer: Option<Payload>,
 }
 
+impl Caller<'_> {
+    /// What a WebSocket that JavaScript serves is by now: the news of an upgrade may be on its way.
+    /// `None`: it is not the session's any more.
+    fn role_of(&self, socket: Socket, session: &Session) -> Option<Socket> {
+        let socket = if session.has_upgraded() {
+            Socket::Main
+        } else {
+            socket
+        };
+        self.peer.is_external(socket).then_some(socket)
+    }
+}
+
 impl Output for Caller<'_> {
     fn received(&mut self, packet: Packet<'_>) {
         self.messages.receive(
@@ -353,7 +376,7 @@ impl Output for Caller<'_> {
 
     fn frame(&mut self, socket: Socket, packet: Packet<'_>) {
         let handle = self.peer.handle;
-        if self.peer.is_external() {
+        if self.peer.is_external(socket) {
             return self.peer.inbox.frame(handle, socket, packet);
         }
         self.runtime
@@ -388,6 +411,7 @@ impl Output for Caller<'_> {
     }
 
     fn upgraded(&mut self) {
+        self.peer.promote();
         self.peer.inbox.note(self.peer.handle, Note::Upgraded);
     }
 

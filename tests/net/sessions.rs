@@ -156,7 +156,7 @@ async fn an_upgrade() {
     let peer = open(&env, EngineConfig::default(), false);
     let handle = peer.handle;
     assert_eq!(runtime().poll(handle), (Poll::Pending, None));
-    assert!(runtime().upgrade(&peer));
+    assert!(runtime().upgrade(&peer, false));
     let mut client = Client::of(&env, &peer, Socket::Probe).await;
     client.send("2probe").await;
     assert_eq!(client.text().await, "3probe");
@@ -167,7 +167,7 @@ async fn an_upgrade() {
     );
     run(|w| text(w, handle, 0, "2[1]"));
     // One at a time.
-    assert!(!runtime().upgrade(&peer));
+    assert!(!runtime().upgrade(&peer, false));
     let (tcp, stream) = attach(&env, None, Socket::Probe).await;
     let mut ws = websocket(tcp).await;
     let closed = soon(ws.next()).await.expect("a message").expect("valid");
@@ -189,12 +189,12 @@ async fn an_upgrade_that_fails() {
     let (env, mut events) = environment();
     let peer = open(&env, EngineConfig::default(), false);
     let lost = Event::Note(peer.handle, Note::UpgradeLost);
-    assert!(runtime().upgrade(&peer));
+    assert!(runtime().upgrade(&peer, false));
     let mut client = Client::of(&env, &peer, Socket::Probe).await;
     client.send("42[1]").await;
     assert_eq!(client.closed().await, None);
     assert_eq!(events.next().await, lost);
-    assert!(runtime().upgrade(&peer));
+    assert!(runtime().upgrade(&peer, false));
     drop(Client::of(&env, &peer, Socket::Probe).await);
     events.expect(lost).await;
     assert_eq!(runtime().poll(peer.handle), (Poll::Pending, None));
@@ -216,7 +216,7 @@ async fn websockets_that_javascript_serves() {
         )
         .expect("a free slot");
     let handle = peer.handle;
-    assert!(runtime().upgrade(&peer));
+    assert!(runtime().upgrade(&peer, true));
     let from = |socket, text| {
         let answer = runtime().receive(handle, socket, Packet::decode(text).ok());
         env.ring();
@@ -240,6 +240,39 @@ async fn websockets_that_javascript_serves() {
 }
 
 #[tokio::test]
+async fn from_a_websocket_of_ours_to_one_that_javascript_serves() {
+    let (env, mut events) = environment();
+    let mut client = Client::connect(&env).await;
+    let handle = client.handle;
+    let peer = runtime().table().get(handle).expect("a session");
+    let from = |socket, text| {
+        let answer = runtime().receive(handle, socket, Packet::decode(text).ok());
+        env.ring();
+        assert_eq!(answer, None);
+    };
+    assert!(runtime().upgrade(&peer, true));
+    from(Socket::Probe, "2probe");
+    let answer = Event::Frame(handle, Socket::Probe, "3probe".into());
+    events.expect(answer).await;
+    // Until then the session stays where it is, and the other one says nothing in its name.
+    from(Socket::Main, "42[\"forged\"]");
+    runtime().lost(handle, Socket::Main, INTERNAL);
+    run(|w| text(w, handle, 0, "2[1]"));
+    assert_eq!(client.text().await, "42[1]");
+    from(Socket::Probe, "5");
+    // JavaScript may not have heard of it yet.
+    from(Socket::Probe, "42[2]");
+    events.expect(Event::message(handle, "[2]")).await;
+    assert_eq!(client.closed().await, None);
+    run(|w| text(w, handle, 0, "2[3]"));
+    let frame = Event::Frame(handle, Socket::Main, "42[3]".into());
+    events.expect(frame).await;
+    runtime().lost(handle, Socket::Main, INTERNAL);
+    env.ring();
+    events.expect(Event::Closed(handle, INTERNAL)).await;
+}
+
+#[tokio::test]
 async fn a_websocket_of_an_ended_session_is_closed() {
     let (env, _events) = environment();
     for role in [Socket::Main, Socket::Probe] {
@@ -256,7 +289,7 @@ async fn a_websocket_that_cannot_be_served_is_lost() {
     for role in [Socket::Main, Socket::Probe] {
         let peer = open(&env, EngineConfig::default(), role == Socket::Main);
         let (handle, stream) = (peer.handle, next_stream());
-        assert!(role == Socket::Main || runtime().upgrade(&peer));
+        assert!(role == Socket::Main || runtime().upgrade(&peer, false));
         // No event queue takes a file.
         let file = std::env::current_exe().and_then(std::fs::File::open);
         runtime().attach(Attach {

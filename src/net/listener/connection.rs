@@ -351,7 +351,7 @@ fn become_websocket(
     let listener = open.listener.clone();
     let (peer, role, first) = match session {
         Ok(peer) => {
-            let granted = runtime().upgrade(&peer);
+            let granted = runtime().upgrade(&peer, false);
             if granted {
                 peer.inbox.note(peer.handle, Note::Offered);
             }

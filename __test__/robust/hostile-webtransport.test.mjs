@@ -1,0 +1,179 @@
+// Clients that misbehave over WebTransport: they lose their session, and nobody else notices.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { arena } from "../support/arena.mjs";
+import { spawnChild } from "../support/child.mjs";
+import { FACTOR, seeded } from "../support/seeded.mjs";
+import { beyond } from "../support/subject.mjs";
+import { until } from "../support/wait.mjs";
+import { FakeSession, frame, header, Wt } from "../support/webtransport.mjs";
+
+const OPTIONS = {
+  transports: ["polling", "websocket", "webtransport"],
+  upgradeTimeout: 100,
+  maxHttpBufferSize: 1000,
+};
+
+const start = (t, options) => arena(t, { options: { ...OPTIONS, ...options } });
+
+for (const [title, ...bytes] of [
+  ["a message", frame("4x")],
+  ["bytes", frame(Buffer.from([1]))],
+  ["base64", frame("bAQID")],
+  ["an unknown type", frame("9")],
+  ["an empty packet", header(0)],
+  ["an empty binary packet", header(0, true)],
+  ["a probe", frame("2probe")],
+  ["a packet that is too long", header(1001)],
+  ["the longest packet of all", Buffer.alloc(9, 0xff)],
+  ["no JSON", frame("0{")],
+  ["null", frame("0null")],
+  ["a number", frame("05")],
+  ["a text", frame('0"x"')],
+  ["an array", frame("0[]")],
+  ["no sid", frame("0{}")],
+  ["an unknown sid", frame('0{"sid":"nobody"}')],
+  ["an empty sid", frame('0{"sid":""}')],
+  ["a sid that is no text", frame('0{"sid":5}')],
+  ["a sid that is an object", frame('0{"sid":{"toString":"x"}}')],
+  ["__proto__", frame('0{"sid":"__proto__"}')],
+  ["constructor", frame('0{"sid":"constructor"}')],
+  ["half a packet", header(100), Buffer.from("0")],
+  ["half a header", Buffer.from([127, 0, 0])],
+]) {
+  test(`nothing begins with ${title}`, async (t) => {
+    const { io, alone, stillServes } = await start(t);
+    const wt = await Wt.connect(t, io.engine);
+    for (const piece of bytes) await wt.write(piece);
+    await wt.closed;
+    await alone();
+    await stillServes();
+  });
+}
+
+test("nothing begins without a stream, or without a packet", async (t) => {
+  const { io, alone, stillServes } = await start(t);
+  const silent = FakeSession.pair();
+  // Upstream leaves this one pending.
+  io.engine.onWebTransportSession(silent.peer);
+  const wt = await Wt.connect(t, io.engine);
+  await Promise.all([silent.closed, wt.closed]);
+  await alone();
+  await stillServes();
+});
+
+beyond("what fails before it has begun is closed, and nobody is told", async (t) => {
+  const { io, alone, stillServes } = await start(t);
+  const ways = [
+    (session) => session.break(new Error("lost")),
+    (session) => session.peer.incoming.error(new Error("lost")),
+    (session) => session.peer.incoming.close(),
+    (session) => session.peer.incoming.enqueue(5),
+    (session) => session.peer.incoming.enqueue({ readable: {}, writable: {} }),
+  ];
+  for (const fail of ways) {
+    const session = FakeSession.pair();
+    const taken = io.engine.onWebTransportSession(session.peer);
+    fail(session);
+    assert.equal(await taken, undefined);
+    await session.closed.catch(() => {});
+  }
+  for (const end of ["close", "abort"]) {
+    const wt = await Wt.connect(t, io.engine);
+    await wt.writer[end]();
+    assert.equal(await wt.taken, undefined);
+    await wt.closed;
+  }
+  await alone();
+  await stillServes();
+});
+
+beyond("a session that breaks is one socket's end", async (t) => {
+  const { io, accounts, alone, stillServes, gone } = await start(t);
+  const wt = await Wt.open(t, io.engine);
+  const id = await wt.join();
+  wt.transport.break(new Error("the network is gone"));
+  const { reason, description } = await gone(id);
+  assert.equal(reason, "transport error");
+  assert.match(description.message, /the network is gone/);
+  assert.equal(accounts.get(id).errors.length, 0);
+  await alone();
+  await stillServes();
+});
+
+beyond("an object that fails whatever is asked of it", async (t) => {
+  const { io, alone, stillServes } = await start(t);
+  const fails = () => {
+    throw new Error("broken");
+  };
+  for (const close of [fails, async () => fails()]) {
+    const session = FakeSession.pair();
+    session.peer.close = close;
+    const taken = io.engine.onWebTransportSession(session.peer);
+    session.peer.incoming.enqueue({
+      readable: { getReader: () => ({ read: fails, cancel: fails }) },
+      writable: {
+        getWriter: () => ({ closed: Promise.reject(new Error("broken")), write: fails }),
+      },
+    });
+    assert.equal(await taken, undefined);
+  }
+  await alone();
+  await stillServes();
+});
+
+beyond("a client that does not read is given up", async (t) => {
+  const { io, alone, stillServes, accounts, gone } = await start(t);
+  const wt = await Wt.open(t, io.engine);
+  const id = await wt.join();
+  const { socket } = accounts.get(id);
+  const large = Buffer.alloc(1 << 20);
+  for (let i = 0; i < 80 && socket.connected; i++) {
+    socket.emit("large", large);
+    await new Promise(setImmediate);
+  }
+  const { reason, description } = await gone(id);
+  assert.equal(reason, "transport error");
+  assert.match(description.message, /too many bytes/);
+  await wt.closed;
+  await alone();
+  await stillServes();
+});
+
+test("many tiny pieces of a large packet", async (t) => {
+  const { io, accounts, stillServes } = await start(t, { maxHttpBufferSize: 1e6 });
+  const wt = await Wt.open(t, io.engine, { held: 1000 });
+  const id = await wt.join();
+  const bytes = frame(`42["large","${"x".repeat(20_000)}"]`);
+  for (let at = 0; at < bytes.length; at++) await wt.write(bytes.subarray(at, at + 1));
+  const { events } = accounts.get(id);
+  await until(() => events.length === 1);
+  assert.equal(events[0][1].length, 20_000);
+  await stillServes();
+});
+
+test("random bytes, from the beginning or in a session", async (t) => {
+  const { io, alone, stillServes } = await start(t);
+  await seeded(t, async (random) => {
+    for (let i = 0; i < 60 * FACTOR; i++) {
+      const wt = await Wt.connect(t, io.engine);
+      if (random.chance(0.5)) await wt.send("0", "40");
+      const bytes = random.bytes(1 + random.below(300));
+      // Some with a header that fits, so that the packet is looked at.
+      await wt.write(random.chance(0.3) ? frame(bytes.toString("latin1")) : bytes);
+      if (random.chance(0.5)) await new Promise(setImmediate);
+      wt.transport.close();
+    }
+  });
+  await alone();
+  await stillServes();
+});
+
+test("listeners that throw: the process hears of it, and the session goes on", async (t) => {
+  const child = spawnChild(t, "throwing-webtransport.mjs");
+  await child.message("ready");
+  child.send("run");
+  const { answers, thrown } = await child.message("ran");
+  assert.deepEqual(answers, ["431[1]", "432[2]"]);
+  assert.deepEqual([...new Set(thrown)].sort(), ["a connection listener", "a listener"]);
+});
