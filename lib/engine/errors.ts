@@ -43,3 +43,5 @@ export const closeReasons = [
 
 /** The number of "transport close". */
 export const TRANSPORT_CLOSE = 1;
+/** The number of "parse error". */
+export const PARSE_ERROR = 3;

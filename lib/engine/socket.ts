@@ -3,7 +3,7 @@ import type { PacketForm } from "../../binding";
 import type { PacketSink, WriteOptions } from "../native-conn";
 import { noteReplacement } from "../replaced";
 import { LeanEmitter } from "./emitter";
-import { closeReasons, TRANSPORT_CLOSE } from "./errors";
+import { closeReasons, PARSE_ERROR, TRANSPORT_CLOSE } from "./errors";
 import { answerPoll } from "./http";
 import { isServed, Note } from "./inbox";
 import { Jsonp } from "./jsonp";
@@ -29,6 +29,7 @@ import {
   type SendCallback,
   type SentPacket,
   showPacket,
+  showUndecodable,
   Watch,
 } from "./watch";
 import { ExternalLinks, type ExternalWebSocket } from "./ws-engine";
@@ -413,6 +414,7 @@ export class Socket extends LeanEmitter implements Recipient {
   /** Decodes a message here; `readyState` may have changed in a listener. */
   private _decode(data: string | Buffer): void {
     if (this.readyState !== "open") return;
+    if (data === "") return this._onrefused("empty message");
     try {
       this.watch().decode(data, () => this._sink);
     } catch (error) {
@@ -430,7 +432,12 @@ export class Socket extends LeanEmitter implements Recipient {
 
   _onclosed(reason: number, message: string | null): void {
     const description = message === null ? undefined : new Error(message);
-    const end = () => this._onclose(closeReasons[reason], description);
+    const end = () => {
+      if (reason === PARSE_ERROR && this._watch?.raw && this.readyState !== "closed") {
+        showUndecodable(this);
+      }
+      this._onclose(closeReasons[reason], description);
+    };
     // A connection ends after what came over it: also when both arrived together, what was said
     // last (a disconnection from a namespace, say) is dispatched first.
     const waits = this._websocket ? reason === TRANSPORT_CLOSE : !isServed(this);
