@@ -27,6 +27,7 @@ export function serveSession(conn: Socket, req: IncomingMessage, res: ServerResp
 
 function servePoll(conn: Socket, req: IncomingMessage, res: ServerResponse): void {
   const transport = conn.transport as Polling;
+  const handed = conn._handHeld();
   const { payload, state } = engine.poll(conn._handle);
   if (state === 1) {
     // A poll was pending: that one hears that the session is over.
@@ -36,9 +37,10 @@ function servePoll(conn: Socket, req: IncomingMessage, res: ServerResponse): voi
   }
   if (state === 2) return answerEmpty(res, 400);
   if (payload != null) {
-    const compress = conn._ondelivery();
+    const compress = conn._ondelivery() && handed !== false;
     respond(conn, req, res, payload, { compress });
-    conn._ondelivered();
+    if (handed === null) conn._ondelivered();
+    else conn._settle();
     return drainFor(conn);
   }
   const poll = { req, res };

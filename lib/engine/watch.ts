@@ -29,7 +29,10 @@ export class Watch {
   /** The sink was taken off. */
   deaf = false;
   callbacks: SendCallback[] | null = null;
+  /** Sent and not delivered yet. */
   buffer: SentPacket[] | null = null;
+  /** What a `send` of the application is given once the transport is writable. */
+  held: SentPacket[] | null = null;
   private decoder: Decoder | null = null;
 
   /**
