@@ -54,6 +54,10 @@ pub const POLL_ABORTED: Closure = Closure::transport("poll connection closed pre
 pub const POST_OVERLAP: Closure = Closure::transport("data request overlap from client");
 /// A post that the client abandoned.
 pub const POST_ABORTED: Closure = Closure::transport("data request connection closed prematurely");
+/// A post whose type of content the protocol does not know.
+pub const POST_CONTENT: Closure = Closure::transport("invalid content");
+/// Faults of posts that JavaScript receives, by its numbers for them (`lib/engine/errors.ts`).
+pub const POST_FAULTS: [Closure; 3] = [POST_OVERLAP, POST_ABORTED, POST_CONTENT];
 /// A ping from a client whose protocol has the server send them, or a pong the other way.
 pub const HEARTBEAT_DIRECTION: Closure = Closure::transport("invalid heartbeat direction");
 /// More bytes waiting for a reader than [`crate::config::MAX_QUEUED_BYTES`].

@@ -45,3 +45,6 @@ export const closeReasons = [
 export const TRANSPORT_CLOSE = 1;
 /** The number of "parse error". */
 export const PARSE_ERROR = 3;
+
+/** Faults of posts, by the numbers of `src/error.rs`. */
+export const PostFault = { OVERLAP: 0, ABORTED: 1, CONTENT: 2 } as const;

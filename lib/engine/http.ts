@@ -4,6 +4,7 @@ import { createDeflate, createGzip } from "node:zlib";
 
 import accepts = require("accepts");
 
+import { PostFault } from "./errors";
 import { checkHeaders } from "./headers";
 import { drainFor } from "./inbox";
 import { engine } from "./native";
@@ -69,7 +70,7 @@ function servePost(conn: Socket, req: IncomingMessage, res: ServerResponse): voi
   const other = transport.post;
   if (other !== null) {
     answerEmpty(res, 400);
-    fail(conn, "data request overlap from client");
+    fail(conn, PostFault.OVERLAP);
     transport.post = null;
     other.req.destroy();
     return;
@@ -77,7 +78,7 @@ function servePost(conn: Socket, req: IncomingMessage, res: ServerResponse): voi
   const isBinary = req.headers["content-type"] === BINARY_TYPE;
   if (isBinary && conn.protocol !== 3) {
     answerEmpty(res, 400);
-    return fail(conn, "invalid content");
+    return fail(conn, PostFault.CONTENT);
   }
   const post: PendingPoll = { req, res };
   transport.post = post;
@@ -110,7 +111,7 @@ function servePost(conn: Socket, req: IncomingMessage, res: ServerResponse): voi
   };
   const onclose = () => {
     done();
-    fail(conn, "data request connection closed prematurely");
+    fail(conn, PostFault.ABORTED);
   };
   req.on("data", ondata);
   req.once("end", onend);
@@ -118,8 +119,8 @@ function servePost(conn: Socket, req: IncomingMessage, res: ServerResponse): voi
 }
 
 /** Ends a session whose client broke the rules of polling. */
-function fail(conn: Socket, message: string): void {
-  const answer = engine.fail(conn._handle, message);
+function fail(conn: Socket, fault: number): void {
+  const answer = engine.fail(conn._handle, fault);
   if (answer !== null) answerPoll(conn, answer);
   drainFor(conn);
 }

@@ -43,6 +43,9 @@ export const engine: Engine = new binding.Engine(() => onwake());
 export const calls = {} as Calls;
 engine.defineCalls(calls);
 
+/** Headers whose values hardly differ between clients, in lower case. */
+export const sharedHeaders: ReadonlySet<string> = new Set(binding.sharedHeaders());
+
 /** The native listener, where there is one. */
 export const listener = "NativeListener" in binding ? binding : null;
 
