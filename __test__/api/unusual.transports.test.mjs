@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { join } from "../support/clients.mjs";
 import { Polling, Ws } from "../support/raw.mjs";
 import { serve } from "../support/server.mjs";
+import { beyond } from "../support/subject.mjs";
 import { defer, once, until } from "../support/wait.mjs";
 import { eachPair, take } from "./support.mjs";
 
@@ -174,6 +175,20 @@ test("the transport of an upgrade has its own send", async (t) => {
     Array.from({ length: 40 }, (_, i) => i),
   );
   assert.equal(seen.length, before);
+});
+
+beyond("a client that does not poll is given up, not stored for", async (t) => {
+  const { io, port } = await serve(t);
+  const opening = once(io.engine, "connection");
+  await Polling.open(t, port);
+  const [conn] = await opening;
+  replace(t, conn.transport, (send, packets) => send.call(conn.transport, packets));
+  const closing = once(conn, "close");
+  const text = "x".repeat(1 << 20);
+  for (let i = 0; i < 65; i++) conn.send(text);
+  const [reason, error] = await closing;
+  assert.equal(reason, "transport error");
+  assert.equal(error.message, "too many bytes are waiting for the client");
 });
 
 test("pings are seen", async (t) => {

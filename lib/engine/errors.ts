@@ -46,5 +46,10 @@ export const TRANSPORT_CLOSE = 1;
 /** The number of "parse error". */
 export const PARSE_ERROR = 3;
 
-/** Faults of posts, by the numbers of `src/error.rs`. */
-export const PostFault = { OVERLAP: 0, ABORTED: 1, CONTENT: 2 } as const;
+/** Faults of polling sessions, by the numbers of `src/error.rs`. */
+export const PollingFault = {
+  POST_OVERLAP: 0,
+  POST_ABORTED: 1,
+  POST_CONTENT: 2,
+  QUEUE_FULL: 3,
+} as const;

@@ -4,7 +4,7 @@ import { createDeflate, createGzip } from "node:zlib";
 
 import accepts = require("accepts");
 
-import { PostFault } from "./errors";
+import { PollingFault } from "./errors";
 import { checkHeaders } from "./headers";
 import { drainFor } from "./inbox";
 import { engine } from "./native";
@@ -70,7 +70,7 @@ function servePost(conn: Socket, req: IncomingMessage, res: ServerResponse): voi
   const other = transport.post;
   if (other !== null) {
     answerEmpty(res, 400);
-    fail(conn, PostFault.OVERLAP);
+    fail(conn, PollingFault.POST_OVERLAP);
     transport.post = null;
     other.req.destroy();
     return;
@@ -78,7 +78,7 @@ function servePost(conn: Socket, req: IncomingMessage, res: ServerResponse): voi
   const isBinary = req.headers["content-type"] === BINARY_TYPE;
   if (isBinary && conn.protocol !== 3) {
     answerEmpty(res, 400);
-    return fail(conn, PostFault.CONTENT);
+    return fail(conn, PollingFault.POST_CONTENT);
   }
   const post: PendingPoll = { req, res };
   transport.post = post;
@@ -111,7 +111,7 @@ function servePost(conn: Socket, req: IncomingMessage, res: ServerResponse): voi
   };
   const onclose = () => {
     done();
-    fail(conn, PostFault.ABORTED);
+    fail(conn, PollingFault.POST_ABORTED);
   };
   req.on("data", ondata);
   req.once("end", onend);
@@ -123,6 +123,12 @@ function fail(conn: Socket, fault: number): void {
   const answer = engine.fail(conn._handle, fault);
   if (answer !== null) answerPoll(conn, answer);
   drainFor(conn);
+}
+
+/** Ends a session whose client does not poll while more and more is sent to it. */
+export function failOverflowing(conn: Socket): void {
+  // Within a send, where nothing else may be dispatched.
+  process.nextTick(() => fail(conn, PollingFault.QUEUE_FULL));
 }
 
 /** An answer without body or type. */

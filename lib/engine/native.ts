@@ -32,6 +32,9 @@ export const VOLATILE = 1;
 export const CONTINUED = 2;
 export const DISCARD = 4;
 
+/** Bytes that may wait for a peer that does not read; as in `src/config.rs`. */
+export const MAX_QUEUED_BYTES = 64 << 20;
+
 /** Bits of a handle that are its slot. */
 export const SLOT_MASK = (1 << 22) - 1;
 

@@ -6,8 +6,8 @@
  */
 import type { WriteOptions } from "../native-conn";
 import { LeanEmitter } from "./emitter";
-import { answerPoll } from "./http";
-import { currentTick, engine, scheduleFlush, VOLATILE } from "./native";
+import { answerPoll, failOverflowing } from "./http";
+import { currentTick, engine, MAX_QUEUED_BYTES, scheduleFlush, VOLATILE } from "./native";
 import type { SocketInit } from "./opening";
 import { gather, normalize, reach, sendBinary, sendText, setRaw } from "./outbox";
 import type { Server } from "./server";
@@ -15,6 +15,9 @@ import type { Socket } from "./socket";
 import { originalSend, Polling, type Transport, WebSocket } from "./transports";
 import { type SendCallback, type SentPacket, Watch } from "./watch";
 import type { ExternalLinks } from "./ws-engine";
+
+/** What a packet that waits costs beside its data, in bytes. */
+const PACKET_OVERHEAD = 64;
 
 /** See the module. */
 export abstract class SendingSocket extends LeanEmitter {
@@ -244,10 +247,16 @@ export abstract class SendingSocket extends LeanEmitter {
     if (watch.held === null && this._isWritable()) return this._hand([packet]);
     if (watch.held === null) {
       watch.held = [];
+      watch.heldBytes = 0;
       // After the flush that makes the transport writable again.
       if (this._websocket) process.nextTick(() => this._handHeld());
     }
     watch.held.push(packet);
+    const before = watch.heldBytes;
+    watch.heldBytes += PACKET_OVERHEAD + normalize(packet.data).length;
+    if (before <= MAX_QUEUED_BYTES && watch.heldBytes > MAX_QUEUED_BYTES && !this._websocket) {
+      failOverflowing(this.whole);
+    }
   }
 
   /** Hands packets to the transport's `send`. */

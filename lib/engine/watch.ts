@@ -33,6 +33,8 @@ export class Watch {
   buffer: SentPacket[] | null = null;
   /** What a `send` of the application is given once the transport is writable. */
   held: SentPacket[] | null = null;
+  /** Bytes of it, about. */
+  heldBytes = 0;
   private decoder: Decoder | null = null;
 
   /**
