@@ -2,7 +2,7 @@
  * Encoding of packets without attachments, which most are. It yields what the default encoder does,
  * without its second walk through the data, its array, and its trace call.
  */
-import { Encoder, type Packet } from "socket.io-parser";
+import { Encoder, type Packet, PacketType } from "socket.io-parser";
 
 const { encode } = Encoder.prototype;
 
@@ -18,11 +18,14 @@ export function isDefaultEncoder(encoder: Encoder): boolean {
 /**
  * The text of a packet, or `undefined` if it may hold binary data and is a case for the encoder.
  *
- * @throws RangeError for circular data, TypeError for what JSON cannot express
+ * @throws RangeError for circular data of events and acknowledgements; TypeError for that of other
+ *   packets, and for what JSON cannot express
  */
 export function encodeText(packet: Packet): string | undefined {
   const { type, nsp, id, data } = packet;
-  if (data !== undefined && mayHoldBinary(data)) return undefined;
+  // No other packet has attachments.
+  const mayHaveSome = type === PacketType.EVENT || type === PacketType.ACK;
+  if (mayHaveSome && data !== undefined && mayHoldBinary(data)) return undefined;
   let text = `${type}`;
   if (nsp !== "/") text += `${nsp},`;
   if (id !== undefined && id !== null) text += id;

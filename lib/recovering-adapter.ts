@@ -54,10 +54,14 @@ Base.prototype = Object.create(SessionAwareAdapter.prototype);
 export class RecoveringAdapter extends Base {
   private readonly audiences = new Audiences(this);
   private readonly away = new Map<PrivateSessionId, Away>();
+  /** The connected sockets by the ids that their sessions are recovered by. */
+  private readonly present = new Map<PrivateSessionId, SocketId>();
   /** Position of the log at which each socket was connected. */
   private readonly since = new Map<SocketId, number>();
   private readonly log: PacketLog;
   private readonly logName = randomId().slice(0, 6);
+  /** A volatile event has ended with what looks like an offset of another log. */
+  private mayMislead = false;
   private readonly maxAge: number;
   /** After an outage all clients come back at once. */
   private readonly turns = new Turns();
@@ -85,7 +89,10 @@ export class RecoveringAdapter extends Base {
     super.addAll(id, rooms);
     this.audiences.joined(rooms);
     // A socket enters the room of its own when it is connected.
-    if (rooms.has(id) && !this.since.has(id)) this.since.set(id, this.log.last);
+    if (!rooms.has(id)) return;
+    if (!this.since.has(id)) this.since.set(id, this.log.last);
+    const pid = this.pidOf(id);
+    if (pid !== undefined) this.present.set(pid, id);
   }
 
   override del(id: SocketId, room: Room): void {
@@ -97,6 +104,12 @@ export class RecoveringAdapter extends Base {
     this.audiences.leaving(id);
     super.delAll(id);
     this.since.delete(id);
+    const pid = this.pidOf(id);
+    if (pid !== undefined) this.present.delete(pid);
+  }
+
+  private pidOf(id: SocketId): PrivateSessionId | undefined {
+    return (this.nsp.sockets.get(id) as any)?.pid;
   }
 
   // --- packets --------------------------------------------------------------------------------
@@ -108,9 +121,8 @@ export class RecoveringAdapter extends Base {
     let { data } = given;
     if (kept) {
       data = [...data, this.offset(this.log.last + 1)];
-    } else if (isEvent && typeof data[data.length - 1] === "string") {
-      // A client takes any string at the end for an offset: it had better be one.
-      data = [...data, this.offset(this.log.last)];
+    } else if (isEvent) {
+      this.noteText(data[data.length - 1]);
     }
     // Not the same object: a broadcast to several namespaces hands it to each adapter.
     const packet: Packet = { ...given, data, nsp: this.nsp.name };
@@ -140,6 +152,13 @@ export class RecoveringAdapter extends Base {
     this.scheduleSweep();
   }
 
+  /** Clients take any text at the end of an event for an offset: here, one of a volatile event. */
+  private noteText(text: unknown): void {
+    if (typeof text !== "string" || this.mayMislead) return;
+    const [, name] = OFFSET.exec(text) ?? [];
+    this.mayMislead = name !== undefined && name !== this.logName;
+  }
+
   private offset(position: number): string {
     return `${this.logName}.${position.toString(36)}`;
   }
@@ -150,7 +169,7 @@ export class RecoveringAdapter extends Base {
     const [, name, digits] = OFFSET.exec(offset) ?? [];
     if (name === undefined) return null;
     // Kept from a session with a server before this one: nothing has come in this session.
-    if (name !== this.logName) return since;
+    if (name !== this.logName) return this.mayMislead ? null : since;
     const position = Number.parseInt(digits, 36);
     return position > this.log.last ? null : Math.max(position, since);
   }
@@ -166,6 +185,25 @@ export class RecoveringAdapter extends Base {
   private putBack(session: Away): void {
     this.away.set(session.pid, session);
     this.scheduleSweep();
+  }
+
+  /**
+   * Ends the connection of a client that has come back over another one, before its loss was
+   * noticed: that may take as long as a heartbeat does. Its session is there then.
+   */
+  async _leave(pid: PrivateSessionId): Promise<void> {
+    const id = this.present.get(pid);
+    if (id === undefined) return;
+    // Apart, so that what a listener throws is not taken for a failed recovery.
+    await new Promise<void>((resolve) => {
+      process.nextTick(() => {
+        try {
+          (this.nsp.sockets.get(id) as any)?.conn.close(true);
+        } finally {
+          resolve();
+        }
+      });
+    });
   }
 
   /**

@@ -1,8 +1,27 @@
-/** The recovery of a session, from the return of its client until its socket is connected. */
+/**
+ * The recovery of a session: after which disconnections there is one, and the way from the return
+ * of the client until its socket is connected.
+ */
 import type { Adapter, Session } from "socket.io-adapter";
 import { PacketType } from "socket.io-parser";
 import type { Client } from "./client";
 import { RestoredSession } from "./recovering-adapter";
+import type { DisconnectReason } from "./socket-types";
+
+/** Disconnections after which the client may come back and recover its state. */
+const RECOVERABLE_REASONS: ReadonlySet<DisconnectReason> = new Set<DisconnectReason>([
+  "transport error",
+  "transport close",
+  "forced close",
+  "ping timeout",
+  "server shutting down",
+  "forced server close",
+]);
+
+/** Whether the session is kept after such a disconnection. */
+export function isRecoverable(reason: DisconnectReason): boolean {
+  return RECOVERABLE_REASONS.has(reason);
+}
 
 /** A session on its way back to its client. */
 export class Recovery {

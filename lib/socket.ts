@@ -16,7 +16,7 @@ import { randomId } from "./ids";
 import type { Server } from "./index";
 import { type Middleware, runMiddlewares } from "./middleware";
 import type { Namespace } from "./namespace";
-import type { Recovery } from "./recovery";
+import { isRecoverable, type Recovery } from "./recovery";
 import { BroadcastingSocket, NO_FLAGS } from "./socket-broadcasts";
 import { type DisconnectReason, type Event, type Handshake, RESERVED_EVENTS } from "./socket-types";
 import type {
@@ -41,16 +41,6 @@ type Listener = (...args: any[]) => void;
 
 /** What `packet()` is given: one to encode, or the parts of one already encoded. */
 type OutgoingPacket = Partial<Packet> | (string | Buffer)[];
-
-/** Disconnections after which the client may come back and recover its state. */
-const RECOVERABLE_REASONS: ReadonlySet<DisconnectReason> = new Set<DisconnectReason>([
-  "transport error",
-  "transport close",
-  "forced close",
-  "ping timeout",
-  "server shutting down",
-  "forced server close",
-]);
 
 function ignoreError(): void {}
 
@@ -457,7 +447,7 @@ export class Socket<
     try {
       this.emitReserved("disconnecting", reason, description);
     } finally {
-      if (this.pid !== undefined && RECOVERABLE_REASONS.has(reason)) {
+      if (this.pid !== undefined && isRecoverable(reason)) {
         if (debug.enabled) debug("connection state recovery is enabled for sid %s", this.id);
         this.adapter.persistSession({
           sid: this.id,

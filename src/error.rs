@@ -54,9 +54,14 @@ pub const POLL_ABORTED: Closure = Closure::transport("poll connection closed pre
 pub const POST_OVERLAP: Closure = Closure::transport("data request overlap from client");
 /// A post that the client abandoned.
 pub const POST_ABORTED: Closure = Closure::transport("data request connection closed prematurely");
+/// A post whose type of content the protocol does not know.
+pub const POST_CONTENT: Closure = Closure::transport("invalid content");
 /// A ping from a client whose protocol has the server send them, or a pong the other way.
 pub const HEARTBEAT_DIRECTION: Closure = Closure::transport("invalid heartbeat direction");
 /// More bytes waiting for a reader than [`crate::config::MAX_QUEUED_BYTES`].
 pub const QUEUE_FULL: Closure = Closure::transport("too many bytes are waiting for the client");
 /// A fault of ours while this connection was served.
 pub const INTERNAL: Closure = Closure::transport("internal error");
+
+/// Faults of polling sessions that JavaScript finds, by its numbers (`lib/engine/errors.ts`).
+pub const POLLING_FAULTS: [Closure; 4] = [POST_OVERLAP, POST_ABORTED, POST_CONTENT, QUEUE_FULL];

@@ -88,6 +88,15 @@ eachServer("in a namespace's middleware: no answer", async ({ session, report })
   }
 });
 
+eachServer("a refusal that cannot be encoded: no answer", async ({ session, report }) => {
+  await session.send("40/circular,");
+  await echoes(session);
+  const [[event, message], ...more] = (await report()).thrown;
+  assert.equal(event, "uncaughtException");
+  assert.match(message, /^Converting circular structure to JSON/);
+  assert.deepEqual(more, []);
+});
+
 eachServer("in a connection listener: the client is in", async ({ session, report }) => {
   await session.join("/connection");
   await echoes(session);

@@ -43,3 +43,13 @@ export const closeReasons = [
 
 /** The number of "transport close". */
 export const TRANSPORT_CLOSE = 1;
+/** The number of "parse error". */
+export const PARSE_ERROR = 3;
+
+/** Faults of polling sessions, by the numbers of `src/error.rs`. */
+export const PollingFault = {
+  POST_OVERLAP: 0,
+  POST_ABORTED: 1,
+  POST_CONTENT: 2,
+  QUEUE_FULL: 3,
+} as const;

@@ -4,6 +4,7 @@ import { createDeflate, createGzip } from "node:zlib";
 
 import accepts = require("accepts");
 
+import { PollingFault } from "./errors";
 import { checkHeaders } from "./headers";
 import { drainFor } from "./inbox";
 import { engine } from "./native";
@@ -27,6 +28,7 @@ export function serveSession(conn: Socket, req: IncomingMessage, res: ServerResp
 
 function servePoll(conn: Socket, req: IncomingMessage, res: ServerResponse): void {
   const transport = conn.transport as Polling;
+  const handed = conn._handHeld();
   const { payload, state } = engine.poll(conn._handle);
   if (state === 1) {
     // A poll was pending: that one hears that the session is over.
@@ -36,9 +38,10 @@ function servePoll(conn: Socket, req: IncomingMessage, res: ServerResponse): voi
   }
   if (state === 2) return answerEmpty(res, 400);
   if (payload != null) {
-    const compress = conn._ondelivery();
+    const compress = conn._ondelivery() && handed !== false;
     respond(conn, req, res, payload, { compress });
-    conn._ondelivered();
+    if (handed === null) conn._ondelivered();
+    else conn._settle();
     return drainFor(conn);
   }
   const poll = { req, res };
@@ -67,7 +70,7 @@ function servePost(conn: Socket, req: IncomingMessage, res: ServerResponse): voi
   const other = transport.post;
   if (other !== null) {
     answerEmpty(res, 400);
-    fail(conn, "data request overlap from client");
+    fail(conn, PollingFault.POST_OVERLAP);
     transport.post = null;
     other.req.destroy();
     return;
@@ -75,7 +78,7 @@ function servePost(conn: Socket, req: IncomingMessage, res: ServerResponse): voi
   const isBinary = req.headers["content-type"] === BINARY_TYPE;
   if (isBinary && conn.protocol !== 3) {
     answerEmpty(res, 400);
-    return fail(conn, "invalid content");
+    return fail(conn, PollingFault.POST_CONTENT);
   }
   const post: PendingPoll = { req, res };
   transport.post = post;
@@ -108,7 +111,7 @@ function servePost(conn: Socket, req: IncomingMessage, res: ServerResponse): voi
   };
   const onclose = () => {
     done();
-    fail(conn, "data request connection closed prematurely");
+    fail(conn, PollingFault.POST_ABORTED);
   };
   req.on("data", ondata);
   req.once("end", onend);
@@ -116,10 +119,16 @@ function servePost(conn: Socket, req: IncomingMessage, res: ServerResponse): voi
 }
 
 /** Ends a session whose client broke the rules of polling. */
-function fail(conn: Socket, message: string): void {
-  const answer = engine.fail(conn._handle, message);
+function fail(conn: Socket, fault: number): void {
+  const answer = engine.fail(conn._handle, fault);
   if (answer !== null) answerPoll(conn, answer);
   drainFor(conn);
+}
+
+/** Ends a session whose client does not poll while more and more is sent to it. */
+export function failOverflowing(conn: Socket): void {
+  // Within a send, where nothing else may be dispatched.
+  process.nextTick(() => fail(conn, PollingFault.QUEUE_FULL));
 }
 
 /** An answer without body or type. */

@@ -32,6 +32,9 @@ export const VOLATILE = 1;
 export const CONTINUED = 2;
 export const DISCARD = 4;
 
+/** Bytes that may wait for a peer that does not read; as in `src/config.rs`. */
+export const MAX_QUEUED_BYTES = 64 << 20;
+
 /** Bits of a handle that are its slot. */
 export const SLOT_MASK = (1 << 22) - 1;
 
@@ -42,6 +45,9 @@ export const engine: Engine = new binding.Engine(() => onwake());
 
 export const calls = {} as Calls;
 engine.defineCalls(calls);
+
+/** Headers whose values hardly differ between clients, in lower case. */
+export const sharedHeaders: ReadonlySet<string> = new Set(binding.sharedHeaders());
 
 /** The native listener, where there is one. */
 export const listener = "NativeListener" in binding ? binding : null;

@@ -5,6 +5,7 @@
 import { IncomingMessage } from "node:http";
 import { Socket as NetSocket } from "node:net";
 import type { PacketForm } from "../../binding";
+import { sharedHeaders } from "./native";
 
 /** A request of the engine: its query is parsed once. */
 export type EngineRequest = IncomingMessage & {
@@ -34,22 +35,6 @@ const SEPARATOR = "\0";
 /** In the shared part, for a value that is among the own ones. */
 const OWN = "\u0001";
 
-/** Headers whose values hardly differ between the clients of an application. */
-const SHARED_HEADERS = new Set([
-  "accept",
-  "accept-encoding",
-  "accept-language",
-  "cache-control",
-  "connection",
-  "host",
-  "origin",
-  "pragma",
-  "sec-websocket-extensions",
-  "sec-websocket-version",
-  "upgrade",
-  "user-agent",
-]);
-
 const MAX_SHARED = 512;
 const MAX_SHARED_LENGTH = 2048;
 const sharedParts = new Map<string, string>();
@@ -74,7 +59,7 @@ export function packRequest(req: IncomingMessage): PackedRequest {
   const end = Math.min(rawHeaders.length, 2 * maxHeaders((socket as any).server));
   for (let i = 0; i < end; i += 2) {
     shared.push(rawHeaders[i]);
-    if (SHARED_HEADERS.has(rawHeaders[i].toLowerCase())) {
+    if (sharedHeaders.has(rawHeaders[i].toLowerCase())) {
       shared.push(rawHeaders[i + 1]);
     } else {
       shared.push(OWN);

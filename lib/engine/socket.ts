@@ -1,15 +1,14 @@
 /** One session as applications see it: `socket.conn`. */
 import type { PacketForm } from "../../binding";
-import type { PacketSink, WriteOptions } from "../native-conn";
+import type { PacketSink } from "../native-conn";
 import { noteReplacement } from "../replaced";
-import { LeanEmitter } from "./emitter";
-import { closeReasons, TRANSPORT_CLOSE } from "./errors";
+import { closeReasons, PARSE_ERROR, TRANSPORT_CLOSE } from "./errors";
 import { answerPoll } from "./http";
 import { isServed, Note } from "./inbox";
 import { Jsonp } from "./jsonp";
-import { currentTick, DISCARD, engine, release, scheduleFlush, VOLATILE } from "./native";
+import { DISCARD, engine, release } from "./native";
 import type { SocketInit } from "./opening";
-import { closeSession, gather, normalize, reach, sendBinary, sendText, setRaw } from "./outbox";
+import { closeSession, reach } from "./outbox";
 import { type Recipient, unregister } from "./recipients";
 import {
   type EngineRequest,
@@ -19,17 +18,14 @@ import {
   parseQuery,
   unpackRequest,
 } from "./request";
-import type { Server } from "./server";
-import { Polling, type Transport, WebSocket, WebTransport } from "./transports";
+import { SendingSocket } from "./sending-socket";
 import {
   encodeAgain,
   PACKET_EVENTS,
   packetType,
   SEND_EVENTS,
-  type SendCallback,
-  type SentPacket,
   showPacket,
-  Watch,
+  showUndecodable,
 } from "./watch";
 import { ExternalLinks, type ExternalWebSocket, type LinkName } from "./ws-engine";
 
@@ -37,7 +33,7 @@ import { ExternalLinks, type ExternalWebSocket, type LinkName } from "./ws-engin
  * A session. Events: `packet`, `data`, `message`, `packetCreate`, `heartbeat`, `flush`, `drain`,
  * `upgrading`, `upgrade`, `close(reason, description?)`.
  */
-export class Socket extends LeanEmitter implements Recipient {
+export class Socket extends SendingSocket implements Recipient {
   /** Packets are decoded by the native engine. */
   get native(): true {
     return true;
@@ -45,61 +41,26 @@ export class Socket extends LeanEmitter implements Recipient {
 
   /** The engine session id: the only key to the session. */
   readonly id: string;
-  readonly server: Server;
   /** Revision of the Engine.IO protocol. */
   readonly protocol: number;
   /** Address of the TCP peer; `undefined` over WebTransport. */
   readonly remoteAddress: string;
-  /** `"open"`, `"closing"` or `"closed"`. */
-  readyState: "opening" | "open" | "closing" | "closed" = "open";
   /** An upgrade is being tried. */
   upgrading = false;
   /** The session has moved to a WebSocket, or to WebTransport. */
   upgraded = false;
-  readonly _handle: number;
-  private _transport: Transport | null = null;
   private _sink: PacketSink | null = null;
-  private _websocket: boolean;
-  private _blocked = false;
-  /** Its WebSockets, if they are served by the engine that the application has chosen. */
-  _external: ExternalLinks | null = null;
-  private _watch: Watch | null = null;
-  /** The tick of the last send, and whether it came behind another one. */
-  private _sentAt = -1;
-  private _waits = false;
-  /** See {@link SocketInit.unseen}. */
-  _unseen: boolean;
   private _packed: PackedRequest | null;
   private _request: EngineRequest | null;
 
   constructor(init: SocketInit) {
-    super();
+    super(init);
     this.id = init.id;
-    this.server = init.server;
     this.protocol = init.protocol;
     this.remoteAddress = init.remoteAddress as string;
-    this._handle = init.handle;
-    this._websocket = init.websocket;
     this._request = init.request;
     this._packed = init.packed;
-    this._unseen = init.unseen;
     if (init.jsonp !== undefined) this._transport = new Jsonp(this, init.jsonp);
-    // The open packet was just written.
-    if (init.websocket) {
-      this._sentAt = currentTick();
-      scheduleFlush();
-    }
-  }
-
-  private watch(): Watch {
-    this._watch ??= new Watch();
-    return this._watch;
-  }
-
-  /** The current transport; another one after an upgrade. */
-  get transport(): Transport {
-    this._transport ??= this._websocket ? this._carrier(false) : new Polling(this);
-    return this._transport;
   }
 
   /** The request that opened the session; null if none has: over WebTransport. */
@@ -110,12 +71,6 @@ export class Socket extends LeanEmitter implements Recipient {
 
   set request(request: EngineRequest) {
     this._request = request;
-  }
-
-  /** Packets that wait for a poll. */
-  get writeBuffer(): SentPacket[] {
-    this._watchPolls();
-    return this._watch?.buffer ?? [];
   }
 
   _headers(): EngineRequest["headers"] {
@@ -136,184 +91,6 @@ export class Socket extends LeanEmitter implements Recipient {
     return this._request === null || (this._request as any).socket.encrypted === true;
   }
 
-  /** Sends a message. `callback` is called with the transport once it was handed over. */
-  send(data: any, options?: any, callback?: SendCallback): this {
-    this._send(data, options, callback);
-    return this;
-  }
-
-  /** Alias of {@link send}. */
-  write(data: any, options?: any, callback?: SendCallback): this {
-    this._send(data, options, callback);
-    return this;
-  }
-
-  private _send(data: any, options?: any, callback?: SendCallback): void {
-    if (typeof options === "function") {
-      callback = options;
-      options = undefined;
-    }
-    if (this.readyState !== "open") return;
-    if (callback !== undefined) this._await(callback);
-    const packet: SentPacket = {
-      type: "message",
-      options: { ...options, compress: options?.compress !== false },
-    };
-    if (data !== undefined) packet.data = data;
-    this.emit("packetCreate", packet);
-    if (!this._websocket) return this._sendPolling(packet);
-    if (!this._watch?.announced && !this.server._watched) return this._sendSocket(normalize(data));
-    if (!this._isWritable()) {
-      this._keep(packet);
-      return this._sendSocket(normalize(data));
-    }
-    this._announceFlush([packet]);
-    this._sendSocket(normalize(data));
-    this._announceDrain();
-  }
-
-  /** Shows a packet as waiting. Natively it is on its way, behind those before it. */
-  private _keep(packet: SentPacket): void {
-    if (this._watch?.buffer == null && this._websocket) {
-      // After the flush that makes the transport writable again.
-      process.nextTick(() => {
-        this._ondelivery();
-        this._announceDrain();
-      });
-    }
-    const watch = this.watch();
-    watch.buffer ??= [];
-    const seen = watch.announced || this.server._watched;
-    watch.buffer.push(seen ? packet : { type: packet.type, options: packet.options });
-  }
-
-  private _noteSend(): void {
-    const tick = currentTick();
-    if (this._sentAt === tick) {
-      this._waits = true;
-    } else {
-      this._sentAt = tick;
-      this._waits = false;
-    }
-  }
-
-  private _sendSocket(data: string | Uint8Array): void {
-    this._noteSend();
-    if (this._external !== null) {
-      // The tick ends with a flush.
-      scheduleFlush();
-      if (this._external.send(data, !this._websocket)) return;
-    }
-    if (typeof data === "string") sendText(this._handle, 0, data);
-    else sendBinary(this._handle, 0, data);
-  }
-
-  private _sendPolling(packet: SentPacket): void {
-    const data = normalize(packet.data);
-    const { compress } = packet.options;
-    const unseen = this._unseen && engine.isPollPending(this._handle);
-    const waiting = unseen || (this._transport as Polling | null)?.poll != null;
-    if (waiting) this._announceFlush([packet]);
-    else if (!compress || this._watch !== null || this.server._watched) this._watchPolls();
-    const answer = engine.sendPolling(this._handle, data as string | Buffer, compress);
-    if (answer === null) {
-      // It has moved to a WebSocket and the news is on its way: the same place, the other road.
-      this._sendSocket(data);
-    } else if (answer === "" && !unseen) {
-      if (!this._unseen) this._keep(packet);
-    } else {
-      if (answer !== "") answerPoll(this, answer, compress);
-      this._announceDrain();
-      if (unseen) this._settle();
-    }
-  }
-
-  /** Has the polls come here, from the next one on: somebody wants to know of them. */
-  private _watchPolls(): void {
-    if (!this._unseen || this._websocket) return;
-    this._unseen = false;
-    engine.watchPolls(this._handle);
-  }
-
-  /** Sends the parts of one Socket.IO packet. See `lib/native-conn.ts`. */
-  writeEncoded(encoded: (string | Buffer)[], options: WriteOptions): void {
-    if (this.readyState !== "open") return;
-    if (!this._plain) {
-      if (options.volatile && !this._isWritable()) return;
-      for (const part of encoded) this.write(part, { compress: options.compress });
-      return;
-    }
-    this._noteSend();
-    gather(this._handle, encoded, options.volatile === true ? VOLATILE : 0);
-  }
-
-  /** Whether a poll waits that is answered natively. */
-  _isPollPending(): boolean {
-    return this._unseen && engine.isPollPending(this._handle);
-  }
-
-  /** Whether what is sent goes straight to the native engine, so that it may be sent in bulk. */
-  get _plain(): boolean {
-    return (
-      this._websocket &&
-      this._external?.carries !== true &&
-      !this._watch?.announced &&
-      !this.server._watched &&
-      this.write === write
-    );
-  }
-
-  _isWritable(): boolean {
-    if (!this._websocket) return this.transport.writable;
-    return !this._blocked && this._sentAt !== currentTick();
-  }
-
-  /** Tells listeners that packets are about to be handed to the transport. */
-  _announceFlush(packets: SentPacket[]): void {
-    this.emit("flush", packets);
-    if (this.server._watched) this.server.emit("flush", this, packets);
-  }
-
-  /** Tells listeners that packets were handed to the transport. */
-  _announceDrain(): void {
-    this.emit("drain");
-    if (this.server._watched) this.server.emit("drain", this);
-  }
-
-  /** Calls back when what is sent now has left this thread. */
-  private _await(callback: SendCallback): void {
-    const watch = this.watch();
-    if (watch.callbacks !== null) {
-      watch.callbacks.push(callback);
-      return;
-    }
-    watch.callbacks = [callback];
-    process.nextTick(() => process.nextTick(() => this._settle()));
-  }
-
-  private _settle(): void {
-    if ((this._watch?.buffer?.length ?? 0) > 0) return;
-    const callbacks = this._watch?.callbacks;
-    if (this._watch === null || callbacks == null) return;
-    this._watch.callbacks = null;
-    for (const callback of callbacks) callback(this.transport);
-  }
-
-  /** What is buffered is about to be delivered. Returns whether it may be compressed. */
-  _ondelivery(): boolean {
-    const packets = this._watch?.buffer;
-    if (this._watch === null || packets == null) return true;
-    this._watch.buffer = null;
-    this._announceFlush(packets);
-    return packets.some((packet) => packet.options.compress);
-  }
-
-  /** What was buffered has been delivered. */
-  _ondelivered(): void {
-    this._announceDrain();
-    if (this._watch?.callbacks != null) this._settle();
-  }
-
   /**
    * Closes the session.
    *
@@ -322,10 +99,10 @@ export class Socket extends LeanEmitter implements Recipient {
   close(discard?: boolean): void {
     if (this.readyState === "closed" || (this.readyState === "closing" && !discard)) return;
     this.readyState = "closing";
+    if (!discard) this._handHeld();
     if (this._websocket) {
       closeSession(this._handle, discard ? DISCARD : 0);
-      const waits = !discard && this._waits && this._sentAt === currentTick();
-      if (waits) process.nextTick(() => this._onclose("forced close"));
+      if (!discard && this._isQueued) process.nextTick(() => this._onclose("forced close"));
       else this._onclose("forced close");
       return;
     }
@@ -348,21 +125,6 @@ export class Socket extends LeanEmitter implements Recipient {
   /** Whether listeners see each packet. */
   get _isShown(): boolean {
     return this._watch?.raw === true;
-  }
-
-  /** Has packets come here undecoded: somebody wants to see them. */
-  _setRaw(): void {
-    if (this._watch?.raw) return;
-    this.watch().raw = true;
-    setRaw(this._handle);
-  }
-
-  private _announceSends(): void {
-    this._watchPolls();
-    this.watch().announced = true;
-    reach.value++;
-    // The server's pings are sends too: only a session that is watched tells of them.
-    this._setRaw();
   }
 
   private _noteListener(event: string | symbol): void {
@@ -414,6 +176,7 @@ export class Socket extends LeanEmitter implements Recipient {
   /** Decodes a message here; `readyState` may have changed in a listener. */
   private _decode(data: string | Buffer): void {
     if (this.readyState !== "open") return;
+    if (data === "") return this._onrefused("empty message");
     try {
       this.watch().decode(data, () => this._sink);
     } catch (error) {
@@ -431,7 +194,12 @@ export class Socket extends LeanEmitter implements Recipient {
 
   _onclosed(reason: number, message: string | null): void {
     const description = message === null ? undefined : new Error(message);
-    const end = () => this._onclose(closeReasons[reason], description);
+    const end = () => {
+      if (reason === PARSE_ERROR && this._watch?.raw && this.readyState !== "closed") {
+        showUndecodable(this);
+      }
+      this._onclose(closeReasons[reason], description);
+    };
     // A connection ends after what came over it: also when both arrived together, what was said
     // last (a disconnection from a namespace, say) is dispatched first.
     const waits = this._websocket ? reason === TRANSPORT_CLOSE : !isServed(this);
@@ -448,12 +216,6 @@ export class Socket extends LeanEmitter implements Recipient {
   ): void {
     this._external ??= new ExternalLinks(this);
     this._external.take(ws, probe, form, name);
-  }
-
-  /** What carries the session as a WebSocket does, or tries to (`probe`). */
-  private _carrier(probe: boolean): Transport {
-    const isStream = this._external?.name(probe) === "webtransport";
-    return isStream ? new WebTransport(this) : new WebSocket(this);
   }
 
   _onframe(probe: boolean, message: string | Buffer): void {
@@ -476,7 +238,7 @@ export class Socket extends LeanEmitter implements Recipient {
         this.upgrading = true;
         break;
       case Note.Pinged:
-        this.emit("packetCreate", { type: "ping", options: { compress: true } });
+        this._onpinged();
         break;
       case Note.Blocked:
         this._blocked = true;
@@ -499,6 +261,7 @@ export class Socket extends LeanEmitter implements Recipient {
     this.emit("upgrade", this.transport);
     this._ondelivery();
     this._ondelivered();
+    this._handHeld();
   }
 
   _onclose(reason: string, description?: Error): void {
@@ -516,4 +279,4 @@ export class Socket extends LeanEmitter implements Recipient {
 }
 
 // An instrumentation that replaces it expects to see all that is sent.
-const write = noteReplacement(Socket.prototype, "write", () => reach.value++);
+noteReplacement(Socket.prototype, "write", () => reach.value++);

@@ -1,8 +1,10 @@
 /** The transport of a session as applications see it: `socket.conn.transport`. */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { noteReplacement } from "../replaced";
 import { LeanEmitter } from "./emitter";
 import { engine } from "./native";
 import type { ServerOptions } from "./options";
+import { reach } from "./outbox";
 import * as parser from "./parser";
 import type { Socket } from "./socket";
 
@@ -27,6 +29,11 @@ export abstract class Transport extends LeanEmitter {
 
   constructor(protected readonly conn: Socket) {
     super();
+  }
+
+  /** Its `send` was replaced, or that of a prototype. */
+  _ondiverted(): void {
+    (this.conn as Socket | undefined)?._ondiverted();
   }
 
   /** The session's id. */
@@ -60,10 +67,14 @@ export abstract class Transport extends LeanEmitter {
     this.conn.close(true);
   }
 
-  /** Sends packets. */
+  /**
+   * Sends packets. An application may replace it, on one transport or on a prototype, and is given
+   * all messages, and the pings: those are sent natively, whatever becomes of the packet.
+   */
   send(packets: { type: string; data?: any; options?: any }[]): void {
-    for (const packet of packets) {
-      if (packet.type === "message") this.conn.send(packet.data, packet.options);
+    if (this.conn.readyState === "closed") return;
+    for (const { type, data, options } of packets) {
+      if (type === "message") this.conn._transmit(data, options?.compress !== false);
     }
   }
 }
@@ -150,4 +161,15 @@ export class WebTransport extends Transport {
   get writable(): boolean {
     return this.conn._isWritable();
   }
+}
+
+/** What `send` is unless it was replaced. */
+export const originalSend = Transport.prototype.send;
+
+function onReplacedSend(transport: Transport): void {
+  reach.value++;
+  transport._ondiverted();
+}
+for (const { prototype } of [Polling, WebSocket, WebTransport]) {
+  noteReplacement<Transport, "send">(prototype, "send", onReplacedSend);
 }

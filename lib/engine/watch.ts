@@ -29,7 +29,12 @@ export class Watch {
   /** The sink was taken off. */
   deaf = false;
   callbacks: SendCallback[] | null = null;
+  /** Sent and not delivered yet. */
   buffer: SentPacket[] | null = null;
+  /** What a `send` of the application is given once the transport is writable. */
+  held: SentPacket[] | null = null;
+  /** Bytes of it, about. */
+  heldBytes = 0;
   private decoder: Decoder | null = null;
 
   /**
@@ -64,20 +69,26 @@ export function packetType(type: number): string {
 export function showPacket(
   conn: Socket,
   type: string,
-  data: string | Buffer,
+  content: string | Buffer,
   deliver: () => void,
 ): void {
-  conn.emit("packet", type === "message" || data !== "" ? { type, data } : { type });
-  if (type === "ping") {
-    // Only clients of protocol 3 ping, and have been answered.
-    conn.emit("packetCreate", { type: "pong", options: { compress: true } });
+  const data = content === "" ? undefined : content;
+  conn.emit("packet", data === undefined ? { type } : { type, data });
+  // Who beats in the wrong direction has had no answer: the session has ended.
+  const beats = type === (conn.protocol === 3 ? "ping" : "pong");
+  if (beats) {
+    if (type === "ping") conn.emit("packetCreate", { type: "pong", options: { compress: true } });
     conn.emit("heartbeat");
   }
-  if (type === "pong") conn.emit("heartbeat");
   if (type !== "message") return;
   deliver();
   conn.emit("data", data);
   conn.emit("message", data);
+}
+
+/** Shows a packet that cannot be decoded. */
+export function showUndecodable(conn: Socket): void {
+  conn.emit("packet", { type: "error", data: "parser error" });
 }
 
 /** The text of a packet that was decoded; attachments are shown as they are encoded. */

@@ -10,7 +10,7 @@ import createDebug = require("debug");
 import type { PacketForm } from "../../binding";
 import { answerPoll } from "./http";
 import { drain, Note } from "./inbox";
-import { engine, flush } from "./native";
+import { engine, flush, MAX_QUEUED_BYTES } from "./native";
 import type { ResolvedOptions } from "./options";
 import type { EngineRequest } from "./request";
 import type { Socket } from "./socket";
@@ -44,8 +44,6 @@ export interface ExternalServer {
 
 /** Bytes on their way above which a session counts as blocked: volatile packets are dropped. */
 const BLOCKED_BYTES = 64 << 10;
-/** Bytes that may wait for a peer that does not read; as `MAX_QUEUED_BYTES` in `src/config.rs`. */
-const MAX_QUEUED_BYTES = 64 << 20;
 /** How long a closing connection may wait for its peer, in ms. */
 const CLOSE_WAIT = 30_000;
 

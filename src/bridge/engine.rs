@@ -17,7 +17,7 @@ use super::values::{Body, body, message};
 use crate::eio::form::Form;
 use crate::eio::id;
 use crate::eio::session::{Outgoing, Poll, Socket};
-use crate::error::{Closure, Reason};
+use crate::error::{Closure, INTERNAL, POLLING_FAULTS, Reason};
 use crate::net::handle::Handle;
 use crate::net::inbox::Inbox as _;
 use crate::net::peer::Peer;
@@ -380,11 +380,11 @@ impl Engine {
             .map(body)
     }
 
-    /// Ends a session with a transport error; returns the answer to the pending poll.
+    /// Ends a session that polls for one of [`POLLING_FAULTS`]; returns the answer to the pending poll.
     #[napi]
-    pub fn fail(&self, handle: u32, message: String) -> Option<Body> {
-        let mut closure = Closure::transport("");
-        closure.detail = Some(message.into());
+    pub fn fail(&self, handle: u32, fault: u32) -> Option<Body> {
+        let closure = POLLING_FAULTS.get(fault as usize).cloned();
+        let closure = closure.unwrap_or(INTERNAL);
         runtime().fail(Handle::from_raw(handle), closure).map(body)
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use napi::bindgen_prelude::Either;
 use napi_derive::napi;
 
-use crate::config::EngineConfig;
+use crate::config::{EngineConfig, SHARED_HEADERS};
 use crate::ws::deflate::{self, Bits, Compression};
 
 /// The options of one engine that live sessions read.
@@ -85,4 +85,10 @@ impl From<DeflateOptions> for deflate::Options {
             },
         }
     }
+}
+
+/// See [`SHARED_HEADERS`].
+#[napi]
+pub fn shared_headers() -> Vec<&'static str> {
+    SHARED_HEADERS.to_vec()
 }

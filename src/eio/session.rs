@@ -123,9 +123,11 @@ impl Session {
         }
         match packet {
             Packet::Text(Type::Ping, _) if !self.is_v3() => {
+                out.received(packet);
                 return self.end(HEARTBEAT_DIRECTION, out);
             }
             Packet::Text(Type::Pong, _) if self.is_v3() => {
+                out.received(packet);
                 return self.end(HEARTBEAT_DIRECTION, out);
             }
             Packet::Text(Type::Ping, _) => {
@@ -148,7 +150,8 @@ impl Session {
         out.received(packet);
     }
 
-    /// A message arrived on one of the session's WebSockets; `None` if it cannot be decoded.
+    /// A message arrived on one of the session's WebSockets; `None` if it cannot be decoded. A close
+    /// packet means nothing there: the close frame does.
     pub fn receive_on(
         &mut self,
         socket: Socket,
@@ -158,8 +161,6 @@ impl Session {
         out: &mut impl Output,
     ) {
         match (socket, packet) {
-            // A close packet says nothing on a WebSocket: its close frame does.
-            (Socket::Main, Some(Packet::Text(Type::Close, _))) => {}
             (Socket::Main, Some(packet)) => self.receive(packet, config, now, out),
             (Socket::Main, None) => self.receive_undecodable(out),
             (Socket::Probe, packet) => self.receive_probe(packet, config, now, out),

@@ -54,6 +54,11 @@ io.on("connection", (socket) => {
 const guarded = { sync: () => fail("a guard"), async: async () => fail("an async guard") };
 for (const [name, guard] of Object.entries(guarded)) io.of(name).use(guard);
 io.of("connection").on("connection", () => fail("a connection listener"));
+io.of("circular").use((_socket, next) => {
+  const data = {};
+  data.self = data;
+  next(Object.assign(new Error("refused"), { data }));
+});
 
 obey({
   report() {

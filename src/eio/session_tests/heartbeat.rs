@@ -111,12 +111,13 @@ fn a_heartbeat_in_the_wrong_direction_ends_the_session() {
         (Form::V4, "2", "2", "4a\u{1e}2\u{1e}4b", "answer 1"),
         (V3, "3", "1:3", "2:4a1:32:4b", "answer 1:1"),
     ] {
+        let shown = &*format!("received {packet}");
         let mut case = Case::new(form, true);
-        assert_eq!(case.receive(packet), ["close main", DIRECTION]);
+        assert_eq!(case.receive(packet), [shown, "close main", DIRECTION]);
         let mut case = Case::new(form, false);
-        assert_eq!(case.push(among), ["received 4a", DIRECTION]);
+        assert_eq!(case.push(among), ["received 4a", shown, DIRECTION]);
         let mut case = Case::new(form, false);
         case.poll();
-        assert_eq!(case.push(alone), [answer, DIRECTION]);
+        assert_eq!(case.push(alone), [shown, answer, DIRECTION]);
     }
 }

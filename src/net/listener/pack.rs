@@ -4,6 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::head::Request;
+use crate::config::SHARED_HEADERS;
 
 /// See the module.
 #[derive(Debug, PartialEq, Eq)]
@@ -20,22 +21,6 @@ pub struct Packed {
 const SEPARATOR: char = '\0';
 /// In the shared part, for a value that is among the own ones.
 const OWN: &str = "\u{1}";
-
-/// Headers whose values hardly differ between the clients of an application.
-const SHARED_HEADERS: [&str; 12] = [
-    "accept",
-    "accept-encoding",
-    "accept-language",
-    "cache-control",
-    "connection",
-    "host",
-    "origin",
-    "pragma",
-    "sec-websocket-extensions",
-    "sec-websocket-version",
-    "upgrade",
-    "user-agent",
-];
 
 /// Packs a request and the ends of its connection.
 pub fn pack(request: &Request<'_>, remote: SocketAddr, local: Option<SocketAddr>) -> Packed {

@@ -1,0 +1,370 @@
+/**
+ * The sending half of a session: what is sent, how it reaches the transport, and who is told.
+ *
+ * A transport whose `send` the application has replaced is handed every packet, as it would be by a
+ * server without a native side; what it sends on goes the usual way.
+ */
+import type { WriteOptions } from "../native-conn";
+import { LeanEmitter } from "./emitter";
+import { answerPoll, failOverflowing } from "./http";
+import { currentTick, engine, MAX_QUEUED_BYTES, scheduleFlush, VOLATILE } from "./native";
+import type { SocketInit } from "./opening";
+import { gather, normalize, reach, sendBinary, sendText, setRaw } from "./outbox";
+import type { Server } from "./server";
+import type { Socket } from "./socket";
+import { originalSend, Polling, type Transport, WebSocket, WebTransport } from "./transports";
+import { type SendCallback, type SentPacket, Watch } from "./watch";
+import type { ExternalLinks } from "./ws-engine";
+
+/** What a packet that waits costs beside its data, in bytes. */
+const PACKET_OVERHEAD = 64;
+
+/** See the module. */
+export abstract class SendingSocket extends LeanEmitter {
+  readonly server: Server;
+  /** `"open"`, `"closing"` or `"closed"`. */
+  readyState: "opening" | "open" | "closing" | "closed" = "open";
+  readonly _handle: number;
+  /** Its WebSockets, if they are served by the engine that the application has chosen. */
+  _external: ExternalLinks | null = null;
+  /** See {@link SocketInit.unseen}. */
+  _unseen: boolean;
+  protected _transport: Transport | null = null;
+  protected _watch: Watch | null = null;
+  protected _websocket: boolean;
+  protected _blocked = false;
+  /** The tick of the last send, and whether it came behind another one. */
+  private _sentAt = -1;
+  private _waits = false;
+
+  constructor(init: SocketInit) {
+    super();
+    this.server = init.server;
+    this._handle = init.handle;
+    this._websocket = init.websocket;
+    this._unseen = init.unseen;
+    // The open packet was just written.
+    if (init.websocket) {
+      this._sentAt = currentTick();
+      scheduleFlush();
+    }
+  }
+
+  /** The same, whole. */
+  private get whole(): Socket {
+    return this as unknown as Socket;
+  }
+
+  protected watch(): Watch {
+    this._watch ??= new Watch();
+    return this._watch;
+  }
+
+  /** The current transport; another one after an upgrade. */
+  get transport(): Transport {
+    this._transport ??= this._websocket ? this._carrier(false) : new Polling(this.whole);
+    return this._transport;
+  }
+
+  /** The class of what carries the session as a WebSocket does, or tries to (`probe`). */
+  private carrierClass(probe: boolean): typeof WebSocket | typeof WebTransport {
+    return this._external?.name(probe) === "webtransport" ? WebTransport : WebSocket;
+  }
+
+  /** What carries the session as a WebSocket does, or tries to (`probe`). */
+  protected _carrier(probe: boolean): Transport {
+    return new (this.carrierClass(probe))(this.whole);
+  }
+
+  /** Packets that wait for a poll. */
+  get writeBuffer(): SentPacket[] {
+    this._watchPolls();
+    const { buffer = null, held = null } = this._watch ?? {};
+    return held === null ? (buffer ?? []) : [...(buffer ?? []), ...held];
+  }
+
+  // --- sending --------------------------------------------------------------------------------
+
+  /** Sends a message. `callback` is called with the transport once it was handed over. */
+  send(data: any, options?: any, callback?: SendCallback): this {
+    this._send(data, options, callback);
+    return this;
+  }
+
+  /** Alias of {@link send}. */
+  write(data: any, options?: any, callback?: SendCallback): this {
+    this._send(data, options, callback);
+    return this;
+  }
+
+  private _send(data: any, options?: any, callback?: SendCallback): void {
+    if (typeof options === "function") {
+      callback = options;
+      options = undefined;
+    }
+    if (this.readyState !== "open") return;
+    if (callback !== undefined) this._await(callback);
+    const packet: SentPacket = {
+      type: "message",
+      options: { ...options, compress: options?.compress !== false },
+    };
+    if (data !== undefined) packet.data = data;
+    this.emit("packetCreate", packet);
+    if (this._isDiverted) return this._divert(packet);
+    if (!this._websocket) return this._sendPolling(packet);
+    if (!this._watch?.announced && !this.server._watched) return this._sendSocket(normalize(data));
+    if (!this._isWritable()) {
+      this._keep(packet);
+      return this._sendSocket(normalize(data));
+    }
+    this._announceFlush([packet]);
+    this._sendSocket(normalize(data));
+    this._announceDrain();
+  }
+
+  /** Shows a packet as waiting. Natively it is on its way, behind those before it. */
+  private _keep(packet: SentPacket): void {
+    if (this._watch?.buffer == null && this._websocket) {
+      // After the flush that makes the transport writable again.
+      process.nextTick(() => {
+        this._ondelivery();
+        this._announceDrain();
+      });
+    }
+    const watch = this.watch();
+    watch.buffer ??= [];
+    const seen = watch.announced || this.server._watched;
+    watch.buffer.push(seen ? packet : { type: packet.type, options: packet.options });
+  }
+
+  private _noteSend(): void {
+    const tick = currentTick();
+    if (this._sentAt === tick) {
+      this._waits = true;
+    } else {
+      this._sentAt = tick;
+      this._waits = false;
+    }
+  }
+
+  private _sendSocket(data: string | Uint8Array): void {
+    this._noteSend();
+    if (this._external !== null) {
+      // The tick ends with a flush.
+      scheduleFlush();
+      if (this._external.send(data, !this._websocket)) return;
+    }
+    if (typeof data === "string") sendText(this._handle, 0, data);
+    else sendBinary(this._handle, 0, data);
+  }
+
+  private _sendPolling(packet: SentPacket): void {
+    const { compress } = packet.options;
+    const native = this._isPollNative();
+    const waiting = native || (this._transport as Polling | null)?.poll != null;
+    if (waiting) this._announceFlush([packet]);
+    else if (!compress || this._watch !== null || this.server._watched) this._watchPolls();
+    const way = this._transmit(packet.data, compress);
+    if (way === "buffer" && !native) {
+      if (!this._unseen) this._keep(packet);
+    } else if (way !== "socket") {
+      this._announceDrain();
+      if (native) this._settle();
+    }
+  }
+
+  /** Hands a message to the engine, as transports do: nobody is told. Returns where it went. */
+  _transmit(data: any, compress: boolean): "buffer" | "poll" | "socket" {
+    const message = normalize(data);
+    if (!this._websocket) {
+      const answer = engine.sendPolling(this._handle, message as string | Buffer, compress);
+      if (answer === "") return "buffer";
+      if (answer !== null) {
+        answerPoll(this.whole, answer, compress);
+        return "poll";
+      }
+      // It has moved to a WebSocket and the news is on its way: the same place, the other road.
+    }
+    this._sendSocket(message);
+    return "socket";
+  }
+
+  /** Sends the parts of one Socket.IO packet. See `lib/native-conn.ts`. */
+  writeEncoded(encoded: (string | Buffer)[], options: WriteOptions): void {
+    if (this.readyState !== "open") return;
+    if (!this._plain) {
+      if (options.volatile && !this._isWritable()) return;
+      for (const part of encoded) this.write(part, { compress: options.compress });
+      return;
+    }
+    this._noteSend();
+    gather(this._handle, encoded, options.volatile === true ? VOLATILE : 0);
+  }
+
+  /** Whether what is sent goes straight to the native engine, so that it may be sent in bulk. */
+  get _plain(): boolean {
+    return (
+      this._websocket &&
+      this._external?.carries !== true &&
+      !this._watch?.announced &&
+      !this.server._watched &&
+      this.write === write &&
+      !this._isDiverted
+    );
+  }
+
+  _isWritable(): boolean {
+    if (!this._websocket) return this.transport.writable;
+    return !this._blocked && this._sentAt !== currentTick();
+  }
+
+  // --- polls ----------------------------------------------------------------------------------
+
+  /** Whether a poll waits, here or where it is answered natively. */
+  _isPollPending(): boolean {
+    return engine.isPollPending(this._handle);
+  }
+
+  /** Whether a poll waits that is answered natively: also one that came before they are watched. */
+  private _isPollNative(): boolean {
+    return (this._transport as Polling | null)?.poll == null && this._isPollPending();
+  }
+
+  /** Has the polls come here, from the next one on: somebody wants to know of them. */
+  protected _watchPolls(): void {
+    if (!this._unseen || this._websocket) return;
+    this._unseen = false;
+    engine.watchPolls(this._handle);
+  }
+
+  // --- a transport's `send` of the application ------------------------------------------------
+
+  /** Whether the application has replaced the `send` of its transport. */
+  protected get _isDiverted(): boolean {
+    const kind = this._websocket ? this.carrierClass(false) : Polling;
+    const transport = this._transport ?? kind.prototype;
+    return transport.send !== originalSend;
+  }
+
+  /** The `send` of its transport was replaced: pings are sends too. */
+  _ondiverted(): void {
+    this._watchPolls();
+    this._setRaw();
+  }
+
+  private _divert(packet: SentPacket): void {
+    this._ondiverted();
+    const watch = this.watch();
+    if (watch.held === null && this._isWritable()) return this._hand([packet]);
+    if (watch.held === null) {
+      watch.held = [];
+      watch.heldBytes = 0;
+      // After the flush that makes the transport writable again.
+      if (this._websocket) process.nextTick(() => this._handHeld());
+    }
+    watch.held.push(packet);
+    const before = watch.heldBytes;
+    watch.heldBytes += PACKET_OVERHEAD + normalize(packet.data).length;
+    if (before <= MAX_QUEUED_BYTES && watch.heldBytes > MAX_QUEUED_BYTES && !this._websocket) {
+      failOverflowing(this.whole);
+    }
+  }
+
+  /** Hands packets to the transport's `send`. */
+  private _hand(packets: SentPacket[]): void {
+    this._announceFlush(packets);
+    this.transport.send(packets);
+    this._announceDrain();
+    this._settle();
+  }
+
+  /**
+   * Hands over what has waited, as the transport is writable again. Returns whether it may be
+   * compressed; null if there was nothing.
+   */
+  _handHeld(): boolean | null {
+    const packets = this._watch?.held;
+    if (this._watch === null || packets == null) return null;
+    this._watch.held = null;
+    this._hand(packets);
+    return packets.some((packet) => packet.options.compress);
+  }
+
+  protected _onpinged(): void {
+    const packet = { type: "ping", options: { compress: true } };
+    this.emit("packetCreate", packet);
+    if (this._isDiverted) this.transport.send([packet]);
+  }
+
+  // --- who is told ----------------------------------------------------------------------------
+
+  /** Tells listeners that packets are about to be handed to the transport. */
+  _announceFlush(packets: SentPacket[]): void {
+    this.emit("flush", packets);
+    if (this.server._watched) this.server.emit("flush", this.whole, packets);
+  }
+
+  /** Tells listeners that packets were handed to the transport. */
+  _announceDrain(): void {
+    this.emit("drain");
+    if (this.server._watched) this.server.emit("drain", this.whole);
+  }
+
+  /** Somebody listens to what is sent. */
+  protected _announceSends(): void {
+    this._watchPolls();
+    this.watch().announced = true;
+    reach.value++;
+    // The server's pings are sends too: only a session that is watched tells of them.
+    this._setRaw();
+  }
+
+  /** Has packets come here undecoded: somebody wants to see them. */
+  _setRaw(): void {
+    if (this._watch?.raw) return;
+    this.watch().raw = true;
+    setRaw(this._handle);
+  }
+
+  /** Calls back when what is sent now has left this thread. */
+  private _await(callback: SendCallback): void {
+    const watch = this.watch();
+    if (watch.callbacks !== null) {
+      watch.callbacks.push(callback);
+      return;
+    }
+    watch.callbacks = [callback];
+    process.nextTick(() => process.nextTick(() => this._settle()));
+  }
+
+  /** Calls back, unless something waits. */
+  _settle(): void {
+    if ((this._watch?.buffer?.length ?? 0) + (this._watch?.held?.length ?? 0) > 0) return;
+    const callbacks = this._watch?.callbacks;
+    if (this._watch === null || callbacks == null) return;
+    this._watch.callbacks = null;
+    for (const callback of callbacks) callback(this.transport);
+  }
+
+  /** What is buffered is about to be delivered. Returns whether it may be compressed. */
+  _ondelivery(): boolean {
+    const packets = this._watch?.buffer;
+    if (this._watch === null || packets == null) return true;
+    this._watch.buffer = null;
+    this._announceFlush(packets);
+    return packets.some((packet) => packet.options.compress);
+  }
+
+  /** What was buffered has been delivered. */
+  _ondelivered(): void {
+    this._announceDrain();
+    if (this._watch?.callbacks != null) this._settle();
+  }
+
+  /** Whether something that was sent in this tick came behind something else. */
+  protected get _isQueued(): boolean {
+    return this._waits && this._sentAt === currentTick();
+  }
+}
+
+const { write } = SendingSocket.prototype;
