@@ -60,8 +60,6 @@ export class RecoveringAdapter extends Base {
   private readonly since = new Map<SocketId, number>();
   private readonly log: PacketLog;
   private readonly logName = randomId().slice(0, 6);
-  /** A volatile event has ended with what looks like an offset of another log. */
-  private mayMislead = false;
   private readonly maxAge: number;
   /** After an outage all clients come back at once. */
   private readonly turns = new Turns();
@@ -121,8 +119,9 @@ export class RecoveringAdapter extends Base {
     let { data } = given;
     if (kept) {
       data = [...data, this.offset(this.log.last + 1)];
-    } else if (isEvent) {
-      this.noteText(data[data.length - 1]);
+    } else if (isEvent && typeof data[data.length - 1] === "string") {
+      // A client takes any string at the end for an offset: it had better be one.
+      data = [...data, this.offset(this.log.last)];
     }
     // Not the same object: a broadcast to several namespaces hands it to each adapter.
     const packet: Packet = { ...given, data, nsp: this.nsp.name };
@@ -152,13 +151,6 @@ export class RecoveringAdapter extends Base {
     this.scheduleSweep();
   }
 
-  /** Clients take any text at the end of an event for an offset: here, one of a volatile event. */
-  private noteText(text: unknown): void {
-    if (typeof text !== "string" || this.mayMislead) return;
-    const [, name] = OFFSET.exec(text) ?? [];
-    this.mayMislead = name !== undefined && name !== this.logName;
-  }
-
   private offset(position: number): string {
     return `${this.logName}.${position.toString(36)}`;
   }
@@ -169,7 +161,7 @@ export class RecoveringAdapter extends Base {
     const [, name, digits] = OFFSET.exec(offset) ?? [];
     if (name === undefined) return null;
     // Kept from a session with a server before this one: nothing has come in this session.
-    if (name !== this.logName) return this.mayMislead ? null : since;
+    if (name !== this.logName) return since;
     const position = Number.parseInt(digits, 36);
     return position > this.log.last ? null : Math.max(position, since);
   }
