@@ -43,3 +43,8 @@ export const closeReasons = [
 
 /** The number of "transport close". */
 export const TRANSPORT_CLOSE = 1;
+
+/** Why a transport failed, as listeners of `close` get it. */
+export function transportError(message: string): Error {
+  return Object.assign(new Error(message), { type: "TransportError" });
+}

@@ -31,6 +31,7 @@ export interface Calls {
 export const VOLATILE = 1;
 export const CONTINUED = 2;
 export const DISCARD = 4;
+export const WHOLE = 8;
 
 /** Bits of a handle that are its slot. */
 export const SLOT_MASK = (1 << 22) - 1;

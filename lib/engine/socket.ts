@@ -3,11 +3,11 @@ import type { PacketForm } from "../../binding";
 import type { PacketSink, WriteOptions } from "../native-conn";
 import { noteReplacement } from "../replaced";
 import { LeanEmitter } from "./emitter";
-import { closeReasons, TRANSPORT_CLOSE } from "./errors";
+import { closeReasons, TRANSPORT_CLOSE, transportError } from "./errors";
 import { answerPoll } from "./http";
 import { isServed, Note } from "./inbox";
 import { Jsonp } from "./jsonp";
-import { currentTick, DISCARD, engine, release, scheduleFlush, VOLATILE } from "./native";
+import { currentTick, DISCARD, engine, release, scheduleFlush, VOLATILE, WHOLE } from "./native";
 import type { SocketInit } from "./opening";
 import { closeSession, gather, normalize, reach, sendBinary, sendText, setRaw } from "./outbox";
 import { type Recipient, unregister } from "./recipients";
@@ -24,6 +24,7 @@ import { Polling, type Transport, WebSocket } from "./transports";
 import {
   encodeAgain,
   PACKET_EVENTS,
+  packetDigit,
   packetType,
   SEND_EVENTS,
   type SendCallback,
@@ -64,9 +65,9 @@ export class Socket extends LeanEmitter implements Recipient {
   /** Its WebSockets, if they are served by the engine that the application has chosen. */
   _external: ExternalLinks | null = null;
   private _watch: Watch | null = null;
-  /** The tick of the last send, and whether it came behind another one. */
+  /** The tick of the last send, and how many it had before it. */
   private _sentAt = -1;
-  private _waits = false;
+  private _waiting = 0;
   /** See {@link SocketInit.unseen}. */
   _unseen: boolean;
   private _packed: PackedRequest | null;
@@ -112,10 +113,24 @@ export class Socket extends LeanEmitter implements Recipient {
     this._request = request;
   }
 
-  /** Packets that wait for a poll. */
+  /** Packets that wait for a poll, or for the end of the tick. */
   get writeBuffer(): SentPacket[] {
     this._watchPolls();
-    return this._watch?.buffer ?? [];
+    const kept = this._watch?.buffer;
+    if (kept != null) return kept;
+    // Those of Socket.IO are encoded behind this object: it knows their number.
+    const length = this._websocket && this._sentAt === currentTick() ? this._waiting : 0;
+    return Array.from({ length }, () => ({ type: "message", options: { compress: true } }));
+  }
+
+  /** Callbacks of messages that are not handed over yet. */
+  get packetsFn(): SendCallback[] {
+    return this._watch?.callbacks ?? [];
+  }
+
+  /** Callbacks of messages that the transport has and has not sent: here there are none. */
+  get sentCallbackFn(): SendCallback[] {
+    return [];
   }
 
   _headers(): EngineRequest["headers"] {
@@ -161,38 +176,63 @@ export class Socket extends LeanEmitter implements Recipient {
     if (data !== undefined) packet.data = data;
     this.emit("packetCreate", packet);
     if (!this._websocket) return this._sendPolling(packet);
-    if (!this._watch?.announced && !this.server._watched) return this._sendSocket(normalize(data));
     if (!this._isWritable()) {
       this._keep(packet);
       return this._sendSocket(normalize(data));
     }
+    if (!this._watch?.announced && !this.server._watched) return this._sendSocket(normalize(data));
     this._announceFlush([packet]);
     this._sendSocket(normalize(data));
     this._announceDrain();
   }
 
+  /**
+   * Sends a packet of any type. A session closes by {@link close}, not by a packet `close`.
+   *
+   * @param type - `message`, `ping`, `noop` …; others than those of the protocol are ignored
+   */
+  sendPacket(type: string, data?: any, options?: any, callback?: SendCallback): void {
+    if (type === "message") return this._send(data, options, callback);
+    const digit = packetDigit(type);
+    if (digit === -1 || this.readyState !== "open") return;
+    this._announceSent(type, data);
+    this._sendWhole(`${digit}${data ?? ""}`);
+  }
+
+  /** Sends a packet that is encoded already; without a WebSocket, when it is due to be polled. */
+  _sendWhole(packet: string | Uint8Array): void {
+    this._noteSend();
+    if (this._external !== null) {
+      scheduleFlush();
+      return this._external.write(false, packet);
+    }
+    if (typeof packet === "string") sendText(this._handle, WHOLE, packet);
+    else sendBinary(this._handle, 0, packet);
+  }
+
   /** Shows a packet as waiting. Natively it is on its way, behind those before it. */
   private _keep(packet: SentPacket): void {
-    if (this._watch?.buffer == null && this._websocket) {
+    const watch = this.watch();
+    if (watch.buffer === null && this._websocket) {
       // After the flush that makes the transport writable again.
       process.nextTick(() => {
+        if (this._watch?.buffer == null) return;
         this._ondelivery();
         this._announceDrain();
+        process.nextTick(() => this._settle());
       });
     }
-    const watch = this.watch();
     watch.buffer ??= [];
-    const seen = watch.announced || this.server._watched;
-    watch.buffer.push(seen ? packet : { type: packet.type, options: packet.options });
+    watch.buffer.push(packet);
   }
 
   private _noteSend(): void {
     const tick = currentTick();
     if (this._sentAt === tick) {
-      this._waits = true;
+      this._waiting++;
     } else {
       this._sentAt = tick;
-      this._waits = false;
+      this._waiting = 0;
     }
   }
 
@@ -222,8 +262,8 @@ export class Socket extends LeanEmitter implements Recipient {
       if (!this._unseen) this._keep(packet);
     } else {
       if (answer !== "") answerPoll(this, answer, compress);
+      this._settle();
       this._announceDrain();
-      if (unseen) this._settle();
     }
   }
 
@@ -277,6 +317,22 @@ export class Socket extends LeanEmitter implements Recipient {
   _announceDrain(): void {
     this.emit("drain");
     if (this.server._watched) this.server.emit("drain", this);
+    const { _transport: transport } = this;
+    if (!this._websocket || transport === null || !this._watch?.announced) return;
+    process.nextTick(() => {
+      transport.emit("drain");
+      transport.emit("ready");
+    });
+  }
+
+  /** Tells listeners of a packet that was sent by itself. */
+  _announceSent(type: string, data?: any): void {
+    const packet: SentPacket = { type, options: { compress: true } };
+    if (data !== undefined) packet.data = data;
+    this.emit("packetCreate", packet);
+    if (!this._watch?.announced && !this.server._watched) return;
+    this._announceFlush([packet]);
+    this._announceDrain();
   }
 
   /** Calls back when what is sent now has left this thread. */
@@ -309,8 +365,8 @@ export class Socket extends LeanEmitter implements Recipient {
 
   /** What was buffered has been delivered. */
   _ondelivered(): void {
-    this._announceDrain();
     if (this._watch?.callbacks != null) this._settle();
+    this._announceDrain();
   }
 
   /**
@@ -323,7 +379,7 @@ export class Socket extends LeanEmitter implements Recipient {
     this.readyState = "closing";
     if (this._websocket) {
       closeSession(this._handle, discard ? DISCARD : 0);
-      const waits = !discard && this._waits && this._sentAt === currentTick();
+      const waits = !discard && this._waiting > 0 && this._sentAt === currentTick();
       if (waits) process.nextTick(() => this._onclose("forced close"));
       else this._onclose("forced close");
       return;
@@ -332,6 +388,22 @@ export class Socket extends LeanEmitter implements Recipient {
     if (payload != null) answerPoll(this, payload);
     // Otherwise it is over with the next poll, or when none comes.
     if (state === 0) this._onclose("forced close");
+  }
+
+  /** Closes the connection that carries the session, which ends as if the client had left. */
+  _closeTransport(callback?: () => void): void {
+    if (this.readyState !== "open" || this._watch?.reason != null) return;
+    this.watch().reason = "transport close";
+    if (this._websocket) {
+      closeSession(this._handle, 0);
+      callback?.();
+      setImmediate(() => this._onclose("transport close"));
+      return;
+    }
+    if (callback !== undefined) this.transport.once("close", callback);
+    const { payload, state } = engine.closePolling(this._handle, false);
+    if (payload != null) answerPoll(this, payload);
+    if (state === 0) this._onclose("transport close");
   }
 
   /** Has decoded packets given to `sink` from now on. */
@@ -356,7 +428,8 @@ export class Socket extends LeanEmitter implements Recipient {
     setRaw(this._handle);
   }
 
-  private _announceSends(): void {
+  /** Somebody wants to know of what is sent. */
+  _announceSends(): void {
     this._watchPolls();
     this.watch().announced = true;
     reach.value++;
@@ -429,7 +502,7 @@ export class Socket extends LeanEmitter implements Recipient {
   }
 
   _onclosed(reason: number, message: string | null): void {
-    const description = message === null ? undefined : new Error(message);
+    const description = message === null ? undefined : transportError(message);
     const end = () => this._onclose(closeReasons[reason], description);
     // A connection ends after what came over it: also when both arrived together, what was said
     // last (a disconnection from a namespace, say) is dispatched first.
@@ -464,7 +537,7 @@ export class Socket extends LeanEmitter implements Recipient {
         this.upgrading = true;
         break;
       case Note.Pinged:
-        this.emit("packetCreate", { type: "ping", options: { compress: true } });
+        this._announceSent("ping");
         break;
       case Note.Blocked:
         this._blocked = true;
@@ -476,7 +549,9 @@ export class Socket extends LeanEmitter implements Recipient {
   }
 
   private _switch(): void {
-    this._transport?.discard();
+    const before = this._transport;
+    const waiting = this._watch?.buffer != null;
+    before?.discard();
     this._transport = null;
     this._websocket = true;
     this.upgrading = false;
@@ -484,13 +559,16 @@ export class Socket extends LeanEmitter implements Recipient {
     this._blocked = false;
     reach.value++;
     this._external?.promote();
+    before?.emit("close");
     this.emit("upgrade", this.transport);
     this._ondelivery();
-    this._ondelivered();
+    if (waiting) this._ondelivered();
+    else this._settle();
   }
 
   _onclose(reason: string, description?: Error): void {
     if (this.readyState === "closed") return;
+    reason = this._watch?.reason ?? reason;
     this.readyState = "closed";
     unregister(this);
     release();
@@ -500,6 +578,12 @@ export class Socket extends LeanEmitter implements Recipient {
     this.server._onClosed(this);
     this._sink?.onclose(reason, description);
     this.emit("close", reason, description);
+    const { _transport: transport } = this;
+    if (transport === null) return;
+    if (description !== undefined && transport.listenerCount("error") > 0) {
+      transport.emit("error", description);
+    }
+    transport.emit("close");
   }
 }
 

@@ -2,9 +2,11 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { LeanEmitter } from "./emitter";
 import { engine } from "./native";
+import { NativeWebSocket } from "./native-web-socket";
 import type { ServerOptions } from "./options";
 import * as parser from "./parser";
 import type { Socket } from "./socket";
+import { PACKET_EVENTS } from "./watch";
 
 /** A request that waits for packets. */
 export interface PendingPoll {
@@ -12,7 +14,10 @@ export interface PendingPoll {
   res: ServerResponse;
 }
 
-/** The part that all transports share. */
+/** Events of a transport for which its session has to be watched. */
+const SEND_EVENTS = new Set<string | symbol>(["drain", "ready", "headers"]);
+
+/** The part that all transports share. Events: `packet`, `drain`, `ready`, `headers`, `close`. */
 export abstract class Transport extends LeanEmitter {
   /** Names of the transports that a session can move to. */
   static upgradesTo: string[] = [];
@@ -54,17 +59,33 @@ export abstract class Transport extends LeanEmitter {
     this.discarded = true;
   }
 
-  /** Closes the transport, and with it the session. */
+  /** Closes the transport, and with it the session: reason "transport close". */
   close(callback?: () => void): void {
-    if (callback !== undefined) this.conn.once("close", callback);
-    this.conn.close(true);
+    this.conn._closeTransport(callback);
   }
 
   /** Sends packets. */
   send(packets: { type: string; data?: any; options?: any }[]): void {
-    for (const packet of packets) {
-      if (packet.type === "message") this.conn.send(packet.data, packet.options);
-    }
+    for (const { type, data, options } of packets) this.conn.sendPacket(type, data, options);
+  }
+
+  private noteListener(event: string | symbol): void {
+    if (PACKET_EVENTS.has(event)) this.conn._setRaw();
+    else if (SEND_EVENTS.has(event)) this.conn._announceSends();
+  }
+
+  override on(event: string | symbol, listener: (...args: any[]) => void): this {
+    this.noteListener(event);
+    return super.on(event, listener);
+  }
+
+  override addListener(event: string | symbol, listener: (...args: any[]) => void): this {
+    return this.on(event, listener);
+  }
+
+  override prependListener(event: string | symbol, listener: (...args: any[]) => void): this {
+    this.noteListener(event);
+    return super.prependListener(event, listener);
   }
 }
 
@@ -114,6 +135,7 @@ export class Polling extends Transport {
 /** A WebSocket, served natively. */
 export class WebSocket extends Transport {
   readonly name = "websocket";
+  private view: NativeWebSocket | null = null;
 
   get writable(): boolean {
     return this.conn._isWritable();
@@ -125,20 +147,10 @@ export class WebSocket extends Transport {
   }
 
   /** The object of the engine that the application has chosen, or what stands for one. */
-  get socket(): {
-    readonly protocol: string;
-    readonly _socket: any;
-    readonly bufferedAmount: number;
-  } {
-    const { conn } = this;
-    const external: any = conn._external?.ws;
+  get socket(): NativeWebSocket {
+    const external: any = this.conn._external?.ws;
     if (external !== undefined) return external;
-    return {
-      protocol: "",
-      bufferedAmount: 0,
-      get _socket() {
-        return conn.request.socket;
-      },
-    };
+    this.view ??= new NativeWebSocket(this.conn, this);
+    return this.view;
   }
 }

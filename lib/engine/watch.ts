@@ -28,6 +28,8 @@ export class Watch {
   announced = false;
   /** The sink was taken off. */
   deaf = false;
+  /** Why the session ends, when that was settled before it did. */
+  reason: string | null = null;
   callbacks: SendCallback[] | null = null;
   buffer: SentPacket[] | null = null;
   private decoder: Decoder | null = null;
@@ -60,6 +62,11 @@ export function packetType(type: number): string {
   return type === -1 ? "message" : TYPES[type];
 }
 
+/** The digit of an Engine.IO packet type; -1 if there is no such type. */
+export function packetDigit(type: string): number {
+  return TYPES.indexOf(type);
+}
+
 /** Shows a packet to those who listen for packets; the sink is the first to get a message. */
 export function showPacket(
   conn: Socket,
@@ -67,17 +74,21 @@ export function showPacket(
   data: string | Buffer,
   deliver: () => void,
 ): void {
-  conn.emit("packet", type === "message" || data !== "" ? { type, data } : { type });
+  const packet = type === "message" || data !== "" ? { type, data } : { type };
+  const { transport } = conn;
+  conn.emit("packet", packet);
   if (type === "ping") {
     // Only clients of protocol 3 ping, and have been answered.
-    conn.emit("packetCreate", { type: "pong", options: { compress: true } });
+    conn._announceSent("pong");
     conn.emit("heartbeat");
   }
   if (type === "pong") conn.emit("heartbeat");
-  if (type !== "message") return;
-  deliver();
-  conn.emit("data", data);
-  conn.emit("message", data);
+  if (type === "message") {
+    deliver();
+    conn.emit("data", data);
+    conn.emit("message", data);
+  }
+  transport.emit("packet", packet);
 }
 
 /** The text of a packet that was decoded; attachments are shown as they are encoded. */
