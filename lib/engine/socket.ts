@@ -1,8 +1,9 @@
 /** One session as applications see it: `socket.conn`. */
+import createDebug = require("debug");
+
 import type { PacketForm } from "../../binding";
 import type { PacketSink, WriteOptions } from "../native-conn";
 import { noteReplacement } from "../replaced";
-import { LeanEmitter } from "./emitter";
 import { closeReasons, TRANSPORT_CLOSE, transportError } from "./errors";
 import { answerPoll } from "./http";
 import { isServed, Note } from "./inbox";
@@ -11,15 +12,8 @@ import { currentTick, DISCARD, engine, release, scheduleFlush, VOLATILE, WHOLE }
 import type { SocketInit } from "./opening";
 import { closeSession, gather, normalize, reach, sendBinary, sendText, setRaw } from "./outbox";
 import { type Recipient, unregister } from "./recipients";
-import {
-  type EngineRequest,
-  isPackedSecure,
-  type PackedRequest,
-  packedUrl,
-  parseQuery,
-  unpackRequest,
-} from "./request";
 import type { Server } from "./server";
+import { RequestedSession } from "./session-request";
 import { Polling, type Transport, WebSocket } from "./transports";
 import {
   encodeAgain,
@@ -34,11 +28,13 @@ import {
 } from "./watch";
 import { ExternalLinks, type ExternalWebSocket } from "./ws-engine";
 
+const debug = createDebug("engine:socket");
+
 /**
  * A session. Events: `packet`, `data`, `message`, `packetCreate`, `heartbeat`, `flush`, `drain`,
  * `upgrading`, `upgrade`, `close(reason, description?)`.
  */
-export class Socket extends LeanEmitter implements Recipient {
+export class Socket extends RequestedSession implements Recipient {
   /** Packets are decoded by the native engine. */
   get native(): true {
     return true;
@@ -49,8 +45,6 @@ export class Socket extends LeanEmitter implements Recipient {
   readonly server: Server;
   /** Revision of the Engine.IO protocol. */
   readonly protocol: number;
-  /** Address of the TCP peer. */
-  readonly remoteAddress: string;
   /** `"open"`, `"closing"` or `"closed"`. */
   readyState: "opening" | "open" | "closing" | "closed" = "open";
   /** An upgrade is being tried. */
@@ -70,19 +64,14 @@ export class Socket extends LeanEmitter implements Recipient {
   private _waiting = 0;
   /** See {@link SocketInit.unseen}. */
   _unseen: boolean;
-  private _packed: PackedRequest | null;
-  private _request: EngineRequest | null;
 
   constructor(init: SocketInit) {
-    super();
+    super(init);
     this.id = init.id;
     this.server = init.server;
     this.protocol = init.protocol;
-    this.remoteAddress = init.remoteAddress as string;
     this._handle = init.handle;
     this._websocket = init.websocket;
-    this._request = init.request;
-    this._packed = init.packed;
     this._unseen = init.unseen;
     if (init.jsonp !== undefined) this._transport = new Jsonp(this, init.jsonp);
     // The open packet was just written.
@@ -103,16 +92,6 @@ export class Socket extends LeanEmitter implements Recipient {
     return this._transport;
   }
 
-  /** The request that opened the session. */
-  get request(): EngineRequest {
-    this._request ??= unpackRequest(this._packed as PackedRequest, this.remoteAddress);
-    return this._request;
-  }
-
-  set request(request: EngineRequest) {
-    this._request = request;
-  }
-
   /** Packets that wait for a poll, or for the end of the tick. */
   get writeBuffer(): SentPacket[] {
     this._watchPolls();
@@ -131,23 +110,6 @@ export class Socket extends LeanEmitter implements Recipient {
   /** Callbacks of messages that the transport has and has not sent: here there are none. */
   get sentCallbackFn(): SendCallback[] {
     return [];
-  }
-
-  _headers(): EngineRequest["headers"] {
-    return this.request.headers;
-  }
-
-  get _url(): string {
-    return this._request?.url ?? packedUrl(this._packed as PackedRequest);
-  }
-
-  _query(): Record<string, string> {
-    return this._request?._query ?? parseQuery(this._url);
-  }
-
-  get _secure(): boolean {
-    if (this._packed !== null) return isPackedSecure(this._packed);
-    return (this._request as any).socket.encrypted === true;
   }
 
   /** Sends a message. `callback` is called with the transport once it was handed over. */
@@ -223,7 +185,10 @@ export class Socket extends LeanEmitter implements Recipient {
       });
     }
     watch.buffer ??= [];
-    watch.buffer.push(packet);
+    const { type, options } = packet;
+    const shown = this._websocket || watch.announced || this.server._watched;
+    // The native engine has it already: memory is not spent twice on a client that does not poll.
+    watch.buffer.push(shown || watch.mayKeep(packet.data) ? packet : { type, options });
   }
 
   private _noteSend(): void {
@@ -437,23 +402,9 @@ export class Socket extends LeanEmitter implements Recipient {
     this._setRaw();
   }
 
-  private _noteListener(event: string | symbol): void {
+  protected override noteListener(event: string | symbol): void {
     if (PACKET_EVENTS.has(event)) this._setRaw();
     else if (SEND_EVENTS.has(event)) this._announceSends();
-  }
-
-  override on(event: string | symbol, listener: (...args: any[]) => void): this {
-    this._noteListener(event);
-    return super.on(event, listener);
-  }
-
-  override addListener(event: string | symbol, listener: (...args: any[]) => void): this {
-    return this.on(event, listener);
-  }
-
-  override prependListener(event: string | symbol, listener: (...args: any[]) => void): this {
-    this._noteListener(event);
-    return super.prependListener(event, listener);
   }
 
   /** `"data"` stands for the sink too: without it, messages are the listeners' alone. */
@@ -549,6 +500,7 @@ export class Socket extends LeanEmitter implements Recipient {
   }
 
   private _switch(): void {
+    debug("upgraded to WebSocket: %s", this.id);
     const before = this._transport;
     const waiting = this._watch?.buffer != null;
     before?.discard();
@@ -569,6 +521,7 @@ export class Socket extends LeanEmitter implements Recipient {
   _onclose(reason: string, description?: Error): void {
     if (this.readyState === "closed") return;
     reason = this._watch?.reason ?? reason;
+    debug("closed: %s, %s", this.id, reason);
     this.readyState = "closed";
     unregister(this);
     release();

@@ -1,6 +1,6 @@
 /** The transport of a session as applications see it: `socket.conn.transport`. */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { LeanEmitter } from "./emitter";
+import { WatchfulEmitter } from "./emitter";
 import { engine } from "./native";
 import { NativeWebSocket } from "./native-web-socket";
 import type { ServerOptions } from "./options";
@@ -18,7 +18,7 @@ export interface PendingPoll {
 const SEND_EVENTS = new Set<string | symbol>(["drain", "ready", "headers"]);
 
 /** The part that all transports share. Events: `packet`, `drain`, `ready`, `headers`, `close`. */
-export abstract class Transport extends LeanEmitter {
+export abstract class Transport extends WatchfulEmitter {
   /** Names of the transports that a session can move to. */
   static upgradesTo: string[] = [];
   /** `"polling"` or `"websocket"`. */
@@ -69,23 +69,9 @@ export abstract class Transport extends LeanEmitter {
     for (const { type, data, options } of packets) this.conn.sendPacket(type, data, options);
   }
 
-  private noteListener(event: string | symbol): void {
+  protected override noteListener(event: string | symbol): void {
     if (PACKET_EVENTS.has(event)) this.conn._setRaw();
     else if (SEND_EVENTS.has(event)) this.conn._announceSends();
-  }
-
-  override on(event: string | symbol, listener: (...args: any[]) => void): this {
-    this.noteListener(event);
-    return super.on(event, listener);
-  }
-
-  override addListener(event: string | symbol, listener: (...args: any[]) => void): this {
-    return this.on(event, listener);
-  }
-
-  override prependListener(event: string | symbol, listener: (...args: any[]) => void): this {
-    this.noteListener(event);
-    return super.prependListener(event, listener);
   }
 }
 

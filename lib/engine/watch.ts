@@ -20,6 +20,10 @@ export interface SentPacket {
 /** Called with the transport once a message was handed over. */
 export type SendCallback = (transport: Transport) => void;
 
+/** Of the packets that wait for a poll unwatched, the data of so many is kept, if it is so short. */
+const SHOWN_PACKETS = 256;
+const SHOWN_SIZE = 1024;
+
 /** See the module. */
 export class Watch {
   /** Packets come here undecoded. */
@@ -33,6 +37,12 @@ export class Watch {
   callbacks: SendCallback[] | null = null;
   buffer: SentPacket[] | null = null;
   private decoder: Decoder | null = null;
+
+  /** Whether the data of one more packet that waits may be kept to be shown. */
+  mayKeep(data: any): boolean {
+    const size = typeof data === "string" ? data.length : (data?.byteLength ?? 0);
+    return size <= SHOWN_SIZE && (this.buffer?.length ?? 0) < SHOWN_PACKETS;
+  }
 
   /**
    * Decodes a message that came undecoded, for the sink there is by then.
