@@ -9,3 +9,22 @@ const Lean = function LeanEmitter() {} as unknown as new () => EventEmitter;
 Object.setPrototypeOf(Lean.prototype, EventEmitter.prototype);
 
 export class LeanEmitter extends Lean {}
+
+/** One that is told of every listener before it is added: what is listened to has to be produced. */
+export abstract class WatchfulEmitter extends LeanEmitter {
+  protected abstract noteListener(event: string | symbol): void;
+
+  override on(event: string | symbol, listener: (...args: any[]) => void): this {
+    this.noteListener(event);
+    return super.on(event, listener);
+  }
+
+  override addListener(event: string | symbol, listener: (...args: any[]) => void): this {
+    return this.on(event, listener);
+  }
+
+  override prependListener(event: string | symbol, listener: (...args: any[]) => void): this {
+    this.noteListener(event);
+    return super.prependListener(event, listener);
+  }
+}

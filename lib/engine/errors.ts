@@ -53,3 +53,8 @@ export const PollingFault = {
   POST_CONTENT: 2,
   QUEUE_FULL: 3,
 } as const;
+
+/** Why a transport failed, as listeners of `close` get it. */
+export function transportError(message: string): Error {
+  return Object.assign(new Error(message), { type: "TransportError" });
+}

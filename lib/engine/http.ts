@@ -177,6 +177,12 @@ export function respond(
   else finishCompressed(conn, req, res, headers, body, encoding);
 }
 
+/** Lets listeners add to the headers of an answer. */
+function announceHeaders(conn: Socket, headers: Record<string, any>, req: IncomingMessage): void {
+  conn.server.emit("headers", headers, req);
+  conn.transport.emit("headers", headers, req);
+}
+
 function finish(
   conn: Socket,
   req: IncomingMessage,
@@ -184,7 +190,7 @@ function finish(
   headers: Record<string, any>,
   body: string | Buffer,
 ): void {
-  conn.server.emit("headers", headers, req);
+  announceHeaders(conn, headers, req);
   checkHeaders(headers);
   res.writeHead(200, headers);
   res.end(body);
@@ -225,7 +231,7 @@ function finishCompressed(
   const options = conn.server.opts.httpCompression;
   const given = typeof options === "object" ? options : {};
   const stream = encoding === "gzip" ? createGzip(given) : createDeflate(given);
-  conn.server.emit("headers", compressed, req);
+  announceHeaders(conn, compressed, req);
   checkHeaders(compressed);
   res.writeHead(200, compressed);
   stream.on("error", () => res.destroy());

@@ -31,6 +31,7 @@ export interface Calls {
 export const VOLATILE = 1;
 export const CONTINUED = 2;
 export const DISCARD = 4;
+export const WHOLE = 8;
 
 /** Bytes that may wait for a peer that does not read; as in `src/config.rs`. */
 export const MAX_QUEUED_BYTES = 64 << 20;

@@ -110,16 +110,24 @@ function addSession(
   });
 }
 
-/** Tells those who watch what is sent of the open packet. */
-function announceOpen(
-  server: Server,
-  event: "flush" | "drain",
-  conn: Socket,
-  data: string | Buffer,
-): void {
+/** Tells those who watch what is sent of the open packet, which was sent natively. */
+function announceOpen(server: Server, event: "flush" | "drain", conn: Socket): void {
   if (!server._watched) return;
-  const packet = { type: "open", data, options: { compress: true } };
-  server.emit(event, conn, [packet]);
+  if (event === "drain") {
+    server.emit(event, conn);
+    return;
+  }
+  const { pingInterval, pingTimeout, maxPayload } = server._settings();
+  const upgrades = JSON.parse(server._offer(conn.transport.name));
+  const told = {
+    sid: conn.id,
+    upgrades,
+    pingInterval,
+    pingTimeout,
+    maxPayload: maxPayload ?? null,
+  };
+  const options = { compress: true };
+  server.emit(event, conn, [{ type: "open", options, data: JSON.stringify(told) }]);
 }
 
 /** Tells the application of a session. */
@@ -131,8 +139,8 @@ function announceConnection(server: Server, conn: Socket): void {
 
 /** Tells of a session over a WebSocket, and of its open packet. */
 export function announceSession(server: Server, conn: Socket): void {
-  announceOpen(server, "flush", conn, "");
-  announceOpen(server, "drain", conn, "");
+  announceOpen(server, "flush", conn);
+  announceOpen(server, "drain", conn);
   announceConnection(server, conn);
 }
 
@@ -150,7 +158,7 @@ export async function openPolling(
   const request = openRequest(server, req, id, "polling");
   const { handle, body } = engine.openPolling(server._options, request);
   const conn = addSession(server, req, id, handle, false);
-  announceOpen(server, "flush", conn, body);
+  announceOpen(server, "flush", conn);
   try {
     respond(conn, req, res, body, { initial, compress: true });
   } catch (error) {
@@ -159,7 +167,7 @@ export async function openPolling(
     const context = { name: "TRANSPORT_HANDSHAKE_ERROR", error };
     return refuseRequest(server, req, res, refuse(ErrorCode.BAD_REQUEST, context));
   }
-  announceOpen(server, "drain", conn, body);
+  announceOpen(server, "drain", conn);
   announceConnection(server, conn);
 }
 

@@ -5,22 +5,25 @@
  * server without a native side; what it sends on goes the usual way.
  */
 import type { WriteOptions } from "../native-conn";
-import { LeanEmitter } from "./emitter";
 import { answerPoll, failOverflowing } from "./http";
-import { currentTick, engine, MAX_QUEUED_BYTES, scheduleFlush, VOLATILE } from "./native";
+import { currentTick, engine, MAX_QUEUED_BYTES, scheduleFlush, VOLATILE, WHOLE } from "./native";
 import type { SocketInit } from "./opening";
 import { gather, normalize, reach, sendBinary, sendText, setRaw } from "./outbox";
 import type { Server } from "./server";
+import { RequestedSession } from "./session-request";
 import type { Socket } from "./socket";
 import { originalSend, Polling, type Transport, WebSocket, WebTransport } from "./transports";
-import { type SendCallback, type SentPacket, Watch } from "./watch";
+import { packetDigit, type SendCallback, type SentPacket, Watch } from "./watch";
 import type { ExternalLinks } from "./ws-engine";
 
 /** What a packet that waits costs beside its data, in bytes. */
 const PACKET_OVERHEAD = 64;
 
+/** Pings that a transport's `send` is given though they have been sent. */
+const sent = new WeakSet<object>();
+
 /** See the module. */
-export abstract class SendingSocket extends LeanEmitter {
+export abstract class SendingSocket extends RequestedSession {
   readonly server: Server;
   /** `"open"`, `"closing"` or `"closed"`. */
   readyState: "opening" | "open" | "closing" | "closed" = "open";
@@ -33,12 +36,12 @@ export abstract class SendingSocket extends LeanEmitter {
   protected _watch: Watch | null = null;
   protected _websocket: boolean;
   protected _blocked = false;
-  /** The tick of the last send, and whether it came behind another one. */
+  /** The tick of the last send, and how many it had before it. */
   private _sentAt = -1;
-  private _waits = false;
+  private _waiting = 0;
 
   constructor(init: SocketInit) {
-    super();
+    super(init);
     this.server = init.server;
     this._handle = init.handle;
     this._websocket = init.websocket;
@@ -76,11 +79,25 @@ export abstract class SendingSocket extends LeanEmitter {
     return new (this.carrierClass(probe))(this.whole);
   }
 
-  /** Packets that wait for a poll. */
+  /** Packets that wait for a poll, or for the end of the tick. */
   get writeBuffer(): SentPacket[] {
     this._watchPolls();
     const { buffer = null, held = null } = this._watch ?? {};
-    return held === null ? (buffer ?? []) : [...(buffer ?? []), ...held];
+    if (held !== null) return [...(buffer ?? []), ...held];
+    if (buffer !== null) return buffer;
+    // Those of Socket.IO are encoded behind this object: it knows their number.
+    const length = this._websocket && this._sentAt === currentTick() ? this._waiting : 0;
+    return Array.from({ length }, () => ({ type: "message", options: { compress: true } }));
+  }
+
+  /** Callbacks of messages that are not handed over yet. */
+  get packetsFn(): SendCallback[] {
+    return this._watch?.callbacks ?? [];
+  }
+
+  /** Callbacks of messages that the transport has and has not sent: here there are none. */
+  get sentCallbackFn(): SendCallback[] {
+    return [];
   }
 
   // --- sending --------------------------------------------------------------------------------
@@ -112,38 +129,71 @@ export abstract class SendingSocket extends LeanEmitter {
     this.emit("packetCreate", packet);
     if (this._isDiverted) return this._divert(packet);
     if (!this._websocket) return this._sendPolling(packet);
-    if (!this._watch?.announced && !this.server._watched) return this._sendSocket(normalize(data));
     if (!this._isWritable()) {
       this._keep(packet);
       return this._sendSocket(normalize(data));
     }
+    if (!this._watch?.announced && !this.server._watched) return this._sendSocket(normalize(data));
     this._announceFlush([packet]);
     this._sendSocket(normalize(data));
     this._announceDrain();
   }
 
+  /**
+   * Sends a packet of any type. A session closes by `close()`, not by a packet `close`.
+   *
+   * @param type - `message`, `ping`, `noop` …; others than those of the protocol are ignored
+   */
+  sendPacket(type: string, data?: any, options?: any, callback?: SendCallback): void {
+    if (type === "message") return this._send(data, options, callback);
+    if (packetDigit(type) === -1 || this.readyState !== "open") return;
+    const packet: SentPacket = { type, options: { compress: true } };
+    if (data !== undefined) packet.data = data;
+    if (this._isDiverted) {
+      this.emit("packetCreate", packet);
+      return this._divert(packet);
+    }
+    this._announceSent(type, data);
+    this._transmitPacket(packet);
+  }
+
+  /** Sends a packet that is encoded already; without a WebSocket, when it is due to be polled. */
+  _sendWhole(packet: string | Uint8Array): void {
+    this._noteSend();
+    if (this._external?.carries) {
+      scheduleFlush();
+      return this._external.write(false, packet);
+    }
+    if (typeof packet === "string") sendText(this._handle, WHOLE, packet);
+    else sendBinary(this._handle, 0, packet);
+  }
+
   /** Shows a packet as waiting. Natively it is on its way, behind those before it. */
   private _keep(packet: SentPacket): void {
-    if (this._watch?.buffer == null && this._websocket) {
+    const watch = this.watch();
+    if (watch.buffer === null && this._websocket) {
       // After the flush that makes the transport writable again.
       process.nextTick(() => {
+        if (this._watch?.buffer == null) return;
         this._ondelivery();
         this._announceDrain();
+        process.nextTick(() => this._settle());
       });
     }
-    const watch = this.watch();
     watch.buffer ??= [];
-    const seen = watch.announced || this.server._watched;
-    watch.buffer.push(seen ? packet : { type: packet.type, options: packet.options });
+    const { type, options } = packet;
+    const shown = this._websocket || watch.announced || this.server._watched;
+    // The native engine has it already: memory is not spent twice on a client that does not poll.
+    watch.buffer.push(shown || watch.mayKeep(packet.data) ? packet : { type, options });
   }
 
   private _noteSend(): void {
     const tick = currentTick();
     if (this._sentAt === tick) {
-      this._waits = true;
+      this._waiting++;
     } else {
       this._sentAt = tick;
-      this._waits = false;
+      this._waiting = 0;
     }
   }
 
@@ -168,8 +218,19 @@ export abstract class SendingSocket extends LeanEmitter {
     if (way === "buffer" && !native) {
       if (!this._unseen) this._keep(packet);
     } else if (way !== "socket") {
+      this._settle();
       this._announceDrain();
-      if (native) this._settle();
+    }
+  }
+
+  /** Hands a packet to the engine, as transports do: nobody is told. */
+  _transmitPacket(packet: { type: string; data?: any; options?: any }): void {
+    const { type, data, options } = packet;
+    if (type === "message") {
+      this._transmit(data, options?.compress !== false);
+    } else if (!sent.has(packet)) {
+      const digit = packetDigit(type);
+      if (digit !== -1) this._sendWhole(`${digit}${data ?? ""}`);
     }
   }
 
@@ -264,7 +325,7 @@ export abstract class SendingSocket extends LeanEmitter {
     }
     watch.held.push(packet);
     const before = watch.heldBytes;
-    watch.heldBytes += PACKET_OVERHEAD + normalize(packet.data).length;
+    watch.heldBytes += PACKET_OVERHEAD + normalize(packet.data ?? "").length;
     if (before <= MAX_QUEUED_BYTES && watch.heldBytes > MAX_QUEUED_BYTES && !this._websocket) {
       failOverflowing(this.whole);
     }
@@ -290,10 +351,13 @@ export abstract class SendingSocket extends LeanEmitter {
     return packets.some((packet) => packet.options.compress);
   }
 
+  /** A ping was sent natively: it is shown, and not sent again. */
   protected _onpinged(): void {
-    const packet = { type: "ping", options: { compress: true } };
-    this.emit("packetCreate", packet);
-    if (this._isDiverted) this.transport.send([packet]);
+    if (!this._isDiverted) return this._announceSent("ping");
+    const ping = { type: "ping", options: { compress: true } };
+    sent.add(ping);
+    this.emit("packetCreate", ping);
+    this._hand([ping]);
   }
 
   // --- who is told ----------------------------------------------------------------------------
@@ -308,10 +372,26 @@ export abstract class SendingSocket extends LeanEmitter {
   _announceDrain(): void {
     this.emit("drain");
     if (this.server._watched) this.server.emit("drain", this.whole);
+    const { _transport: transport } = this;
+    if (!this._websocket || transport === null || !this._watch?.announced) return;
+    process.nextTick(() => {
+      transport.emit("drain");
+      transport.emit("ready");
+    });
+  }
+
+  /** Tells listeners of a packet that was sent by itself. */
+  _announceSent(type: string, data?: any): void {
+    const packet: SentPacket = { type, options: { compress: true } };
+    if (data !== undefined) packet.data = data;
+    this.emit("packetCreate", packet);
+    if (!this._watch?.announced && !this.server._watched) return;
+    this._announceFlush([packet]);
+    this._announceDrain();
   }
 
   /** Somebody listens to what is sent. */
-  protected _announceSends(): void {
+  _announceSends(): void {
     this._watchPolls();
     this.watch().announced = true;
     reach.value++;
@@ -357,13 +437,13 @@ export abstract class SendingSocket extends LeanEmitter {
 
   /** What was buffered has been delivered. */
   _ondelivered(): void {
-    this._announceDrain();
     if (this._watch?.callbacks != null) this._settle();
+    this._announceDrain();
   }
 
   /** Whether something that was sent in this tick came behind something else. */
   protected get _isQueued(): boolean {
-    return this._waits && this._sentAt === currentTick();
+    return this._waiting > 0 && this._sentAt === currentTick();
   }
 }
 

@@ -319,6 +319,7 @@ export class Server extends EventEmitter {
 
   /** Keeps a new session until it ends. */
   _keep(init: SocketInit): Socket {
+    debug("session opened: %s", init.id);
     const conn = new Socket(init);
     // Ids that were generated at the same time may be the same: the later one has it.
     if (Object.hasOwn(this._sessions, conn.id)) this._sessions[conn.id].close(true);

@@ -1,8 +1,10 @@
 /** One session as applications see it: `socket.conn`. */
+import createDebug = require("debug");
+
 import type { PacketForm } from "../../binding";
 import type { PacketSink } from "../native-conn";
 import { noteReplacement } from "../replaced";
-import { closeReasons, PARSE_ERROR, TRANSPORT_CLOSE } from "./errors";
+import { closeReasons, PARSE_ERROR, TRANSPORT_CLOSE, transportError } from "./errors";
 import { answerPoll } from "./http";
 import { isServed, Note } from "./inbox";
 import { Jsonp } from "./jsonp";
@@ -10,14 +12,6 @@ import { DISCARD, engine, release } from "./native";
 import type { SocketInit } from "./opening";
 import { closeSession, reach } from "./outbox";
 import { type Recipient, unregister } from "./recipients";
-import {
-  type EngineRequest,
-  isPackedSecure,
-  type PackedRequest,
-  packedUrl,
-  parseQuery,
-  unpackRequest,
-} from "./request";
 import { SendingSocket } from "./sending-socket";
 import {
   encodeAgain,
@@ -28,6 +22,8 @@ import {
   showUndecodable,
 } from "./watch";
 import { ExternalLinks, type ExternalWebSocket, type LinkName } from "./ws-engine";
+
+const debug = createDebug("engine:socket");
 
 /**
  * A session. Events: `packet`, `data`, `message`, `packetCreate`, `heartbeat`, `flush`, `drain`,
@@ -43,52 +39,17 @@ export class Socket extends SendingSocket implements Recipient {
   readonly id: string;
   /** Revision of the Engine.IO protocol. */
   readonly protocol: number;
-  /** Address of the TCP peer; `undefined` over WebTransport. */
-  readonly remoteAddress: string;
   /** An upgrade is being tried. */
   upgrading = false;
   /** The session has moved to a WebSocket, or to WebTransport. */
   upgraded = false;
   private _sink: PacketSink | null = null;
-  private _packed: PackedRequest | null;
-  private _request: EngineRequest | null;
 
   constructor(init: SocketInit) {
     super(init);
     this.id = init.id;
     this.protocol = init.protocol;
-    this.remoteAddress = init.remoteAddress as string;
-    this._request = init.request;
-    this._packed = init.packed;
     if (init.jsonp !== undefined) this._transport = new Jsonp(this, init.jsonp);
-  }
-
-  /** The request that opened the session; null if none has: over WebTransport. */
-  get request(): EngineRequest {
-    if (this._packed !== null) this._request ??= unpackRequest(this._packed, this.remoteAddress);
-    return this._request as EngineRequest;
-  }
-
-  set request(request: EngineRequest) {
-    this._request = request;
-  }
-
-  _headers(): EngineRequest["headers"] {
-    return this.request?.headers ?? {};
-  }
-
-  get _url(): string | undefined {
-    return this._request?.url ?? (this._packed === null ? undefined : packedUrl(this._packed));
-  }
-
-  _query(): Record<string, string> {
-    return this._request?._query ?? parseQuery(this._url ?? "");
-  }
-
-  get _secure(): boolean {
-    if (this._packed !== null) return isPackedSecure(this._packed);
-    // HTTP/3, where there is no request, is encrypted.
-    return this._request === null || (this._request as any).socket.encrypted === true;
   }
 
   /**
@@ -112,6 +73,22 @@ export class Socket extends SendingSocket implements Recipient {
     if (state === 0) this._onclose("forced close");
   }
 
+  /** Closes the connection that carries the session, which ends as if the client had left. */
+  _closeTransport(callback?: () => void): void {
+    if (this.readyState !== "open" || this._watch?.reason != null) return;
+    this.watch().reason = "transport close";
+    if (this._websocket) {
+      closeSession(this._handle, 0);
+      callback?.();
+      setImmediate(() => this._onclose("transport close"));
+      return;
+    }
+    if (callback !== undefined) this.transport.once("close", callback);
+    const { payload, state } = engine.closePolling(this._handle, false);
+    if (payload != null) answerPoll(this, payload);
+    if (state === 0) this._onclose("transport close");
+  }
+
   /** Has decoded packets given to `sink` from now on. */
   setSink(sink: PacketSink): void {
     this._sink = sink;
@@ -127,23 +104,9 @@ export class Socket extends SendingSocket implements Recipient {
     return this._watch?.raw === true;
   }
 
-  private _noteListener(event: string | symbol): void {
+  protected override noteListener(event: string | symbol): void {
     if (PACKET_EVENTS.has(event)) this._setRaw();
     else if (SEND_EVENTS.has(event)) this._announceSends();
-  }
-
-  override on(event: string | symbol, listener: (...args: any[]) => void): this {
-    this._noteListener(event);
-    return super.on(event, listener);
-  }
-
-  override addListener(event: string | symbol, listener: (...args: any[]) => void): this {
-    return this.on(event, listener);
-  }
-
-  override prependListener(event: string | symbol, listener: (...args: any[]) => void): this {
-    this._noteListener(event);
-    return super.prependListener(event, listener);
   }
 
   /** `"data"` stands for the sink too: without it, messages are the listeners' alone. */
@@ -193,7 +156,7 @@ export class Socket extends SendingSocket implements Recipient {
   }
 
   _onclosed(reason: number, message: string | null): void {
-    const description = message === null ? undefined : new Error(message);
+    const description = message === null ? undefined : transportError(message);
     const end = () => {
       if (reason === PARSE_ERROR && this._watch?.raw && this.readyState !== "closed") {
         showUndecodable(this);
@@ -250,7 +213,10 @@ export class Socket extends SendingSocket implements Recipient {
   }
 
   private _switch(): void {
-    this._transport?.discard();
+    debug("upgraded: %s", this.id);
+    const before = this._transport;
+    const waiting = this._watch?.buffer != null;
+    before?.discard();
     this._transport = null;
     this._websocket = true;
     this.upgrading = false;
@@ -258,23 +224,35 @@ export class Socket extends SendingSocket implements Recipient {
     this._blocked = false;
     reach.value++;
     this._external?.promote();
+    before?.emit("close");
     this.emit("upgrade", this.transport);
     this._ondelivery();
-    this._ondelivered();
+    if (waiting) this._ondelivered();
+    else this._settle();
     this._handHeld();
   }
 
   _onclose(reason: string, description?: Error): void {
     if (this.readyState === "closed") return;
+    const settled = this._watch?.reason ?? null;
+    const isLost = settled === null && reason !== "forced close";
+    reason = settled ?? reason;
+    debug("closed: %s, %s", this.id, reason);
     this.readyState = "closed";
     unregister(this);
     release();
     this._watch?.end();
     this._watch = null;
-    this._external?.end(reason !== "forced close");
+    this._external?.end(isLost);
     this.server._onClosed(this);
     this._sink?.onclose(reason, description);
     this.emit("close", reason, description);
+    const { _transport: transport } = this;
+    if (transport === null) return;
+    if (description !== undefined && transport.listenerCount("error") > 0) {
+      transport.emit("error", description);
+    }
+    transport.emit("close");
   }
 }
 

@@ -1,12 +1,14 @@
 /** The transport of a session as applications see it: `socket.conn.transport`. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { noteReplacement } from "../replaced";
-import { LeanEmitter } from "./emitter";
+import { WatchfulEmitter } from "./emitter";
 import { engine } from "./native";
+import { NativeWebSocket } from "./native-web-socket";
 import type { ServerOptions } from "./options";
 import { reach } from "./outbox";
 import * as parser from "./parser";
 import type { Socket } from "./socket";
+import { PACKET_EVENTS } from "./watch";
 
 /** A request that waits for packets. */
 export interface PendingPoll {
@@ -14,8 +16,11 @@ export interface PendingPoll {
   res: ServerResponse;
 }
 
-/** The part that all transports share. */
-export abstract class Transport extends LeanEmitter {
+/** Events of a transport for which its session has to be watched. */
+const SEND_EVENTS = new Set<string | symbol>(["drain", "ready", "headers"]);
+
+/** The part that all transports share. Events: `packet`, `drain`, `ready`, `headers`, `close`. */
+export abstract class Transport extends WatchfulEmitter {
   /** Names of the transports that a session can move to. */
   static upgradesTo: string[] = [];
   /** `"polling"`, `"websocket"` or `"webtransport"`. */
@@ -61,10 +66,9 @@ export abstract class Transport extends LeanEmitter {
     this.discarded = true;
   }
 
-  /** Closes the transport, and with it the session. */
+  /** Closes the transport, and with it the session: reason "transport close". */
   close(callback?: () => void): void {
-    if (callback !== undefined) this.conn.once("close", callback);
-    this.conn.close(true);
+    this.conn._closeTransport(callback);
   }
 
   /**
@@ -73,9 +77,12 @@ export abstract class Transport extends LeanEmitter {
    */
   send(packets: { type: string; data?: any; options?: any }[]): void {
     if (this.conn.readyState === "closed") return;
-    for (const { type, data, options } of packets) {
-      if (type === "message") this.conn._transmit(data, options?.compress !== false);
-    }
+    for (const packet of packets) this.conn._transmitPacket(packet);
+  }
+
+  protected override noteListener(event: string | symbol): void {
+    if (PACKET_EVENTS.has(event)) this.conn._setRaw();
+    else if (SEND_EVENTS.has(event)) this.conn._announceSends();
   }
 }
 
@@ -125,6 +132,7 @@ export class Polling extends Transport {
 /** A WebSocket, served natively. */
 export class WebSocket extends Transport {
   readonly name = "websocket";
+  private view: NativeWebSocket | null = null;
 
   get writable(): boolean {
     return this.conn._isWritable();
@@ -136,21 +144,11 @@ export class WebSocket extends Transport {
   }
 
   /** The object of the engine that the application has chosen, or what stands for one. */
-  get socket(): {
-    readonly protocol: string;
-    readonly _socket: any;
-    readonly bufferedAmount: number;
-  } {
-    const { conn } = this;
-    const external: any = conn._external?.ws;
+  get socket(): NativeWebSocket {
+    const external: any = this.conn._external?.ws;
     if (external !== undefined) return external;
-    return {
-      protocol: "",
-      bufferedAmount: 0,
-      get _socket() {
-        return conn.request.socket;
-      },
-    };
+    this.view ??= new NativeWebSocket(this.conn, this);
+    return this.view;
   }
 }
 

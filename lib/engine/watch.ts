@@ -20,6 +20,10 @@ export interface SentPacket {
 /** Called with the transport once a message was handed over. */
 export type SendCallback = (transport: Transport) => void;
 
+/** Of the packets that wait for a poll unwatched, the data of so many is kept, if it is so short. */
+const SHOWN_PACKETS = 256;
+const SHOWN_SIZE = 1024;
+
 /** See the module. */
 export class Watch {
   /** Packets come here undecoded. */
@@ -28,6 +32,8 @@ export class Watch {
   announced = false;
   /** The sink was taken off. */
   deaf = false;
+  /** Why the session ends, when that was settled before it did. */
+  reason: string | null = null;
   callbacks: SendCallback[] | null = null;
   /** Sent and not delivered yet. */
   buffer: SentPacket[] | null = null;
@@ -36,6 +42,12 @@ export class Watch {
   /** Bytes of it, about. */
   heldBytes = 0;
   private decoder: Decoder | null = null;
+
+  /** Whether the data of one more packet that waits may be kept to be shown. */
+  mayKeep(data: any): boolean {
+    const size = typeof data === "string" ? data.length : (data?.byteLength ?? 0);
+    return size <= SHOWN_SIZE && (this.buffer?.length ?? 0) < SHOWN_PACKETS;
+  }
 
   /**
    * Decodes a message that came undecoded, for the sink there is by then.
@@ -65,6 +77,11 @@ export function packetType(type: number): string {
   return type === -1 ? "message" : TYPES[type];
 }
 
+/** The digit of an Engine.IO packet type; -1 if there is no such type. */
+export function packetDigit(type: string): number {
+  return TYPES.indexOf(type);
+}
+
 /** Shows a packet to those who listen for packets; the sink is the first to get a message. */
 export function showPacket(
   conn: Socket,
@@ -73,22 +90,28 @@ export function showPacket(
   deliver: () => void,
 ): void {
   const data = content === "" ? undefined : content;
-  conn.emit("packet", data === undefined ? { type } : { type, data });
+  const packet = data === undefined ? { type } : { type, data };
+  const { transport } = conn;
+  conn.emit("packet", packet);
   // Who beats in the wrong direction has had no answer: the session has ended.
-  const beats = type === (conn.protocol === 3 ? "ping" : "pong");
-  if (beats) {
-    if (type === "ping") conn.emit("packetCreate", { type: "pong", options: { compress: true } });
+  if (type === (conn.protocol === 3 ? "ping" : "pong")) {
+    if (type === "ping") conn._announceSent("pong");
     conn.emit("heartbeat");
   }
-  if (type !== "message") return;
-  deliver();
-  conn.emit("data", data);
-  conn.emit("message", data);
+  if (type === "message") {
+    deliver();
+    conn.emit("data", data);
+    conn.emit("message", data);
+  }
+  transport.emit("packet", packet);
 }
 
 /** Shows a packet that cannot be decoded. */
 export function showUndecodable(conn: Socket): void {
-  conn.emit("packet", { type: "error", data: "parser error" });
+  const packet = { type: "error", data: "parser error" };
+  const { transport } = conn;
+  conn.emit("packet", packet);
+  transport.emit("packet", packet);
 }
 
 /** The text of a packet that was decoded; attachments are shown as they are encoded. */

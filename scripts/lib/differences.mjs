@@ -62,8 +62,8 @@ export const instanceReasons = [
     "Steps of a handshake. To take part in it there are `allowRequest`, `use()`, `generateId()`, `verify()`, `handleRequest()`, `handleUpgrade()` and `onWebSocket()`.",
   ],
   [
-    each("engine Socket", "_readyState packetsFn sentCallbackFn cleanupFn"),
-    "`readyState` is a property of its own; callbacks and listeners on transports are kept natively or not at all.",
+    each("engine Socket", "_readyState cleanupFn"),
+    "`readyState` is a property of its own; there are no listeners on transports to take off.",
   ],
   [
     each(
@@ -75,9 +75,9 @@ export const instanceReasons = [
   [
     each(
       "engine Socket",
-      "onOpen onPacket onError setTransport onDrain _maybeUpgrade clearTransport onClose sendPacket flush getAvailableUpgrades closeTransport",
+      "onOpen onPacket onError setTransport onDrain _maybeUpgrade clearTransport onClose flush getAvailableUpgrades closeTransport",
     ),
-    "Steps of the native session. `send()`, `write()`, `close()` and the events are there.",
+    "Steps of the native session. `send()`, `write()`, `sendPacket()`, `close()` and the events are there.",
   ],
   [
     `${each("transport polling", "_readyState closeTimeout onRequest onPollRequest onDataRequest onData onClose write doWrite doClose headers onError onPacket")}`,

@@ -145,7 +145,8 @@ impl Local {
             if binary {
                 link.binary(self, data);
             } else {
-                link.message(self, Opcode::Text, b"4", data);
+                let kind: &[u8] = if flags & ops::WHOLE == 0 { b"4" } else { b"" };
+                link.message(self, Opcode::Text, kind, data);
             }
         });
     }
@@ -182,7 +183,11 @@ impl Local {
             if binary {
                 session.send(Packet::Binary(data.into()), out);
             } else if let Ok(text) = std::str::from_utf8(data) {
-                session.send(Packet::Text(Type::Message, text), out);
+                if flags & ops::WHOLE == 0 {
+                    session.send(Packet::Text(Type::Message, text), out);
+                } else if let Ok(packet) = Packet::decode(text) {
+                    session.send(packet, out);
+                }
             }
         });
     }

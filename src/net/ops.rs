@@ -9,6 +9,8 @@ pub const VOLATILE: u8 = 1;
 pub const CONTINUED: u8 = 2;
 /// With [`Op::Close`]: without waiting for buffered packets.
 pub const DISCARD: u8 = 4;
+/// With [`Op::Text`]: the text is a whole packet, of any type, and not the data of a message.
+pub const WHOLE: u8 = 8;
 
 const TEXT: u8 = 1;
 const BINARY: u8 = 2;
@@ -20,7 +22,7 @@ const BROADCAST_BINARY: u8 = 5;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields are what their variants say")]
 pub enum Op<'a> {
-    /// A text message: what follows the packet type.
+    /// A text message: what follows the packet type, unless it is [`WHOLE`].
     Text {
         handle: u32,
         flags: u8,

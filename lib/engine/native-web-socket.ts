@@ -1,0 +1,75 @@
+/** What stands for the object of a WebSocket library, where the native engine serves. */
+import { LeanEmitter } from "./emitter";
+import { normalize } from "./outbox";
+import type { Socket } from "./socket";
+import type { Transport } from "./transports";
+
+const CONNECTING = 0;
+const OPEN = 1;
+const CLOSING = 2;
+const CLOSED = 3;
+
+const STATES = { opening: CONNECTING, open: OPEN, closing: CLOSING, closed: CLOSED };
+
+/** Close code of a connection that was closed without one (RFC 6455, 7.1.5). */
+const NO_STATUS = 1005;
+
+/** Called when a message was handed over, or could not be. */
+type Sent = (error?: Error | null) => void;
+
+/**
+ * `socket.conn.transport.socket`: modelled on that of the package `ws`. Event: `close`. Messages
+ * are taken in natively and not shown here; `socket.conn` shows them.
+ */
+export class NativeWebSocket extends LeanEmitter {
+  readonly protocol = "";
+  readonly extensions = "";
+  readonly binaryType = "nodebuffer";
+  readonly isPaused = false;
+  /** What is queued natively is not counted. */
+  readonly bufferedAmount = 0;
+
+  constructor(
+    private readonly conn: Socket,
+    private readonly transport: Transport,
+  ) {
+    super();
+    transport.once("close", () => this.emit("close", NO_STATUS, Buffer.alloc(0)));
+  }
+
+  /** 1: open; 2: closing; 3: closed. */
+  get readyState(): number {
+    return STATES[this.transport.readyState as keyof typeof STATES];
+  }
+
+  /** The TCP socket as far as it is known: its addresses. */
+  get _socket(): any {
+    return this.conn.request.socket;
+  }
+
+  /**
+   * Sends a message as it is: a text begins with the type of an Engine.IO packet.
+   *
+   * @param callback - called with an Error when the connection is not open
+   */
+  send(data: any, options?: object | Sent, callback?: Sent): void {
+    const done = typeof options === "function" ? (options as Sent) : callback;
+    const { readyState } = this;
+    if (readyState === OPEN) {
+      this.conn._sendWhole(normalize(data));
+      if (done !== undefined) process.nextTick(done, null);
+    } else if (done !== undefined) {
+      process.nextTick(done, new Error(`WebSocket is not open: readyState ${readyState}`));
+    }
+  }
+
+  /** Closes the connection. The client is told no code. */
+  close(_code?: number, _reason?: string | Buffer): void {
+    this.transport.close();
+  }
+
+  /** Closes the connection without waiting for the client. */
+  terminate(): void {
+    this.transport.close();
+  }
+}
