@@ -40,6 +40,3 @@ export const closeReasons = [
   "parse error",
   "forced close",
 ];
-
-/** The number of "transport close". */
-export const TRANSPORT_CLOSE = 1;

@@ -5,7 +5,7 @@ import { createDeflate, createGzip } from "node:zlib";
 import accepts = require("accepts");
 
 import { checkHeaders } from "./headers";
-import { drainFor } from "./inbox";
+import { drain } from "./inbox";
 import { engine } from "./native";
 import { compressionThreshold } from "./options";
 import type { Socket } from "./socket";
@@ -32,14 +32,14 @@ function servePoll(conn: Socket, req: IncomingMessage, res: ServerResponse): voi
     // A poll was pending: that one hears that the session is over.
     if (payload != null) answerPoll(conn, payload);
     answerEmpty(res, 400);
-    return drainFor(conn);
+    return drain();
   }
   if (state === 2) return answerEmpty(res, 400);
   if (payload != null) {
     const compress = conn._ondelivery();
     respond(conn, req, res, payload, { compress });
     conn._ondelivered();
-    return drainFor(conn);
+    return drain();
   }
   const poll = { req, res };
   transport.poll = poll;
@@ -47,7 +47,7 @@ function servePoll(conn: Socket, req: IncomingMessage, res: ServerResponse): voi
     if (transport.poll !== poll) return;
     transport.poll = null;
     engine.pollLost(conn._handle);
-    drainFor(conn);
+    drain();
   });
   transport.emit("ready");
 }
@@ -102,7 +102,7 @@ function servePost(conn: Socket, req: IncomingMessage, res: ServerResponse): voi
     const answer = transport.push(Buffer.concat(chunks, length), isBinary);
     if (answer !== null) answerPoll(conn, answer);
     // What the body said reaches the application before the client hears that it arrived.
-    drainFor(conn);
+    drain();
     const headers = baseHeaders(req, "text/html", "ok");
     finish(conn, req, res, headers, "ok");
   };
@@ -119,7 +119,7 @@ function servePost(conn: Socket, req: IncomingMessage, res: ServerResponse): voi
 function fail(conn: Socket, message: string): void {
   const answer = engine.fail(conn._handle, message);
   if (answer !== null) answerPoll(conn, answer);
-  drainFor(conn);
+  drain();
 }
 
 /** An answer without body or type. */

@@ -3,9 +3,9 @@ import type { PacketForm } from "../../binding";
 import type { PacketSink, WriteOptions } from "../native-conn";
 import { noteReplacement } from "../replaced";
 import { LeanEmitter } from "./emitter";
-import { closeReasons, TRANSPORT_CLOSE } from "./errors";
+import { closeReasons } from "./errors";
 import { answerPoll } from "./http";
-import { isServed, Note } from "./inbox";
+import { Note } from "./inbox";
 import { Jsonp } from "./jsonp";
 import { currentTick, DISCARD, engine, release, scheduleFlush, VOLATILE } from "./native";
 import type { SocketInit } from "./opening";
@@ -57,6 +57,7 @@ export class Socket extends LeanEmitter implements Recipient {
   /** The session has moved to a WebSocket. */
   upgraded = false;
   readonly _handle: number;
+  _requestedIn = -1;
   private _transport: Transport | null = null;
   private _sink: PacketSink | null = null;
   private _websocket: boolean;
@@ -430,12 +431,7 @@ export class Socket extends LeanEmitter implements Recipient {
 
   _onclosed(reason: number, message: string | null): void {
     const description = message === null ? undefined : new Error(message);
-    const end = () => this._onclose(closeReasons[reason], description);
-    // A connection ends after what came over it: also when both arrived together, what was said
-    // last (a disconnection from a namespace, say) is dispatched first.
-    const waits = this._websocket ? reason === TRANSPORT_CLOSE : !isServed(this);
-    if (waits) setImmediate(end);
-    else end();
+    this._onclose(closeReasons[reason], description);
   }
 
   /** Gives the session a WebSocket of another engine; `probe`: one that an upgrade tries. */

@@ -156,6 +156,7 @@ impl Output for Effects<'_> {
         }
         *self.entry.main.borrow_mut() = link;
         let peer = &self.entry.peer;
+        peer.inbox.note(peer.handle, Note::Request);
         peer.inbox.note(peer.handle, Note::Upgraded);
     }
 
@@ -163,6 +164,7 @@ impl Output for Effects<'_> {
         let peer = &self.entry.peer;
         peer.forget();
         self.local.forget(peer.handle);
+        peer.inbox.note(peer.handle, Note::Ending);
         peer.inbox.closed(peer.handle, &closure);
     }
 }

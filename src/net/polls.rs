@@ -76,6 +76,7 @@ impl Runtime {
         self.here(handle, |session, config, now, out| {
             out.messages.begin_request();
             session.push(&body, config, now, out);
+            out.messages.end_request();
         });
     }
 
