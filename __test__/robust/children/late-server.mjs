@@ -56,11 +56,13 @@ obey({
   /** Burns the thread for `ms` milliseconds; tells when it begins and when it is over. */
   block({ ms, close }) {
     tell("blocking");
-    setTimeout(() => {
+    const stop = () => {
       block(ms);
       if (close) io.close(() => note("closed"));
       tell("unblocked");
-    }, 50); // the message has to be on its way before the thread stops
+    };
+    // The message has to be on its way first; timers are due before what has come is read.
+    setTimeout(() => setImmediate(stop), 50);
   },
   report() {
     tell("report", { chronicle, remains: remains() });
