@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FORMS } from "../support/arena.mjs";
+import { RawTcp } from "../support/hostile.mjs";
 import { leave, scene } from "../support/late.mjs";
 
 for (const form of FORMS) {
@@ -73,6 +74,24 @@ for (const form of FORMS) {
       await s.end();
     });
   }
+
+  test(`what was said before the poll was given up is heard (${form})`, async (t) => {
+    const s = await scene(t, form);
+    const session = await s.polling();
+    await session.join("/", { name: "A" });
+    const tcp = new RawTcp(s.port);
+    await tcp.write(`GET ${session.path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`);
+    await s.late(async () => {
+      await session.send('42["say","1"]');
+      tcp.destroy();
+    });
+    assert.deepEqual(await s.chronicle("A left: transport error"), [
+      "A connected",
+      "A said say 1",
+      "A left: transport error",
+    ]);
+    await s.end();
+  });
 
   for (const kind of ["polling", "websocket"]) {
     test(`who comes again is seen to leave first (${form}, ${kind})`, async (t) => {
