@@ -22,6 +22,8 @@ import { type DisconnectReason, RESERVED_EVENTS } from "./socket-types";
 import type { EventsMap } from "./typed-events";
 
 const debug = debugModule("socket.io:client");
+// Not one that an application's tests replace by a clock of their own.
+const { setImmediate } = globalThis;
 
 /** How {@link Client._packet} writes; a packet already encoded is passed on as it is. */
 type PacketOptions = WriteOptions & { preEncoded?: boolean };
@@ -78,10 +80,17 @@ export class Client<
       this._native = false;
       this.detach = this.listen();
     }
-    this.connectTimeout = setTimeout(() => {
-      if (debug.enabled) debug("no namespace joined yet, close the client");
-      this.close();
-    }, server._connectTimeout);
+    // If this thread was late, what the client has sent in time is heard first.
+    this.connectTimeout = setTimeout(
+      () => setImmediate(() => this.onconnecttimeout()),
+      server._connectTimeout,
+    );
+  }
+
+  private onconnecttimeout(): void {
+    if (this.connectTimeout === undefined) return;
+    if (debug.enabled) debug("no namespace joined yet, close the client");
+    this.close();
   }
 
   /** The request that opened the connection. */

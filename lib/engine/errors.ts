@@ -41,8 +41,6 @@ export const closeReasons = [
   "forced close",
 ];
 
-/** The number of "transport close". */
-export const TRANSPORT_CLOSE = 1;
 /** The number of "parse error". */
 export const PARSE_ERROR = 3;
 

@@ -6,7 +6,7 @@ import accepts = require("accepts");
 
 import { PollingFault } from "./errors";
 import { checkHeaders } from "./headers";
-import { drainFor } from "./inbox";
+import { drain } from "./inbox";
 import { engine } from "./native";
 import { compressionThreshold } from "./options";
 import type { Socket } from "./socket";
@@ -34,7 +34,7 @@ function servePoll(conn: Socket, req: IncomingMessage, res: ServerResponse): voi
     // A poll was pending: that one hears that the session is over.
     if (payload != null) answerPoll(conn, payload);
     answerEmpty(res, 400);
-    return drainFor(conn);
+    return drain();
   }
   if (state === 2) return answerEmpty(res, 400);
   if (payload != null) {
@@ -42,7 +42,7 @@ function servePoll(conn: Socket, req: IncomingMessage, res: ServerResponse): voi
     respond(conn, req, res, payload, { compress });
     if (handed === null) conn._ondelivered();
     else conn._settle();
-    return drainFor(conn);
+    return drain();
   }
   const poll = { req, res };
   transport.poll = poll;
@@ -50,7 +50,7 @@ function servePoll(conn: Socket, req: IncomingMessage, res: ServerResponse): voi
     if (transport.poll !== poll) return;
     transport.poll = null;
     engine.pollLost(conn._handle);
-    drainFor(conn);
+    drain();
   });
   transport.emit("ready");
 }
@@ -105,7 +105,7 @@ function servePost(conn: Socket, req: IncomingMessage, res: ServerResponse): voi
     const answer = transport.push(Buffer.concat(chunks, length), isBinary);
     if (answer !== null) answerPoll(conn, answer);
     // What the body said reaches the application before the client hears that it arrived.
-    drainFor(conn);
+    drain();
     const headers = baseHeaders(req, "text/html", "ok");
     finish(conn, req, res, headers, "ok");
   };
@@ -122,7 +122,7 @@ function servePost(conn: Socket, req: IncomingMessage, res: ServerResponse): voi
 function fail(conn: Socket, fault: number): void {
   const answer = engine.fail(conn._handle, fault);
   if (answer !== null) answerPoll(conn, answer);
-  drainFor(conn);
+  drain();
 }
 
 /** Ends a session whose client does not poll while more and more is sent to it. */

@@ -2,7 +2,10 @@
 
 import { placeAttachments } from "./attachments";
 import { calls, release, setWake } from "./native";
-import { fence, type Recipient, recipientOf } from "./recipients";
+import { type Recipient, recipientOf } from "./recipients";
+
+// Not one that an application's tests replace by a clock of their own.
+const { setImmediate } = globalThis;
 
 /** What a native listener tells. */
 export interface ListenerEvents {
@@ -40,7 +43,8 @@ export const Note = {
   UpgradeLost: 4,
   Pinged: 5,
   Offered: 6,
-  Leaving: 7,
+  Request: 7,
+  Ending: 8,
 } as const;
 
 /** Codes of records, as in `src/bridge/batch.rs`. */
@@ -62,6 +66,8 @@ const LISTENER_DRAINED = 14;
 const FRAME = 15;
 
 /** Socket.IO packet types. */
+const TYPE_CONNECT = 0;
+const TYPE_DISCONNECT = 1;
 const TYPE_EVENT = 2;
 const TYPE_ACK = 3;
 const TYPE_BINARY_EVENT = 5;
@@ -99,19 +105,61 @@ let at = 0;
 let draining = false;
 
 /**
+ * Counts turns of the loop. What has happened in turns of its own comes here at once if this thread
+ * is late; where it shows, it gets turns of its own again: see {@link pause}.
+ */
+let turn = 0;
+/** The turn in which a packet was last handed over: what it says is dispatched in later ticks. */
+let heardIn = -1;
+/** Whose packets those of that turn were; -1: several sessions'. */
+let heardFrom = -1;
+/** The turn in which a namespace was last left. */
+let leftIn = -1;
+/** What is left of the batch waits for the next turn. */
+let paused = false;
+
+/** Has the record at the cursor, and all that follow, wait until the ticks of this turn are over. */
+function pause(): void {
+  paused = true;
+  setImmediate(() => {
+    paused = false;
+    beginTurn();
+  });
+}
+
+/** Calls `fn`, at once unless some of what has arrived is waiting for the next turn. */
+export function inOrder(fn: () => void): void {
+  if (paused) setImmediate(() => inOrder(fn));
+  else fn();
+}
+
+function hear(handle: number): void {
+  heardFrom = heardIn === turn && heardFrom !== handle ? -1 : handle;
+  heardIn = turn;
+}
+
+/** Whether a note of a session has to wait for the next turn. */
+function waits(to: Recipient, note: number): boolean {
+  if (note === Note.Ending) return heardIn === turn;
+  if (note !== Note.Request) return false;
+  if (to._requestedIn === turn) return true;
+  to._requestedIn = turn;
+  return false;
+}
+
+/**
  * Works off what has arrived: up to `batches` of them. An exception of a listener leaves as it is,
  * and the rest follows in the next tick.
  */
 function work(batches: number): void {
-  if (draining) return;
+  if (draining || paused) return;
   draining = true;
   let done = false;
   try {
-    while (at < items.length) dispatch(items[at]);
-    while (batches-- > 0 && next()) {
-      while (at < items.length) dispatch(items[at]);
-    }
+    dispatchAll();
+    while (!paused && batches-- > 0 && next()) dispatchAll();
     done = true;
+    if (paused) return;
     // What was worked off may be large, and the next batch far away.
     items = [];
     values = [];
@@ -122,29 +170,27 @@ function work(batches: number): void {
   }
 }
 
+function dispatchAll(): void {
+  while (at < items.length && !paused) dispatch(items[at]);
+}
+
 /** Works off what has arrived until now. */
 export function drain(): void {
   work(calls.waiting());
   goOn();
+  endTurn();
 }
 
-/** The session whose request is being served on this thread. */
-let served: Recipient | null = null;
+let ending = false;
 
-/** The same, for a request of a session that is served here: its end is told within it. */
-export function drainFor(recipient: Recipient): void {
-  const before = served;
-  served = recipient;
-  try {
-    drain();
-  } finally {
-    served = before;
-  }
-}
-
-/** Whether what is told of the session now comes of its own request, on this thread. */
-export function isServed(recipient: Recipient): boolean {
-  return served === recipient;
+/** Counts a turn that this thread has begun otherwise than by being woken. */
+function endTurn(): void {
+  if (ending || heardIn !== turn) return;
+  ending = true;
+  setImmediate(() => {
+    ending = false;
+    turn++;
+  });
 }
 
 let goingOn = false;
@@ -162,18 +208,15 @@ let small = 0;
  * may depend on it, else in the next turn of the loop. If nothing is left, the engine wakes.
  */
 function goOn(): void {
-  if (!calls.rest() || goingOn) return;
+  if (paused || !calls.rest() || goingOn) return;
   goingOn = true;
-  const go = () => {
+  const soon = length < SMALL && ++small < MANY;
+  if (!soon) small = 0;
+  (soon ? process.nextTick : setImmediate)(() => {
     goingOn = false;
-    wakeSafely();
-  };
-  if (length < SMALL && ++small < MANY) {
-    process.nextTick(go);
-  } else {
-    small = 0;
-    setImmediate(go);
-  }
+    if (soon) wakeSafely();
+    else beginTurn();
+  });
 }
 
 /**
@@ -200,7 +243,13 @@ function safely(fn: () => void): () => void {
 
 // Node only warns of exceptions in a native callback.
 const wakeSafely = safely(wake);
-setWake(wakeSafely);
+
+function beginTurn(): void {
+  turn++;
+  wakeSafely();
+}
+
+setWake(beginTurn);
 
 /** The same as {@link drain}, for who only wants to look. */
 export const catchUp = safely(drain);
@@ -238,18 +287,25 @@ function dispatch(code: number): void {
   switch (code) {
     case EVENT:
       at += 3;
+      hear(name);
       to?._onpacket(TYPE_EVENT, "/", undefined, payload(first));
       break;
     case EVENT_WITH_ACK:
     case ACK: {
       const data = items[at + 3];
       at += 4;
+      hear(name);
       to?._onpacket(code === ACK ? TYPE_ACK : TYPE_EVENT, "/", Number(first), payload(data));
       break;
     }
     case PACKET: {
+      // Who leaves a namespace may return to it, and does not overtake what others said before.
+      if (first === TYPE_CONNECT && leftIn === turn) return pause();
+      if (first === TYPE_DISCONNECT && heardIn === turn && heardFrom !== name) return pause();
       const [, , , nsp, id, data, from, count] = items.slice(at, at + 8);
       at += 8;
+      hear(name);
+      if (first === TYPE_DISCONNECT) leftIn = turn;
       if (to !== undefined) dispatchPacket(to, first, nsp, id, data, from, count);
       break;
     }
@@ -270,6 +326,7 @@ function dispatch(code: number): void {
     case ENGINE_PACKET: {
       const data = values[items[at + 3]];
       at += 4;
+      hear(name);
       to?._onraw(first, data);
       break;
     }
@@ -280,10 +337,9 @@ function dispatch(code: number): void {
       break;
     }
     case NOTE:
+      if (to !== undefined && waits(to, first)) return pause();
       at += 3;
-      if (to === undefined) break;
-      if (first === Note.Leaving) fence(to);
-      else to._onnote(first);
+      to?._onnote(first);
       break;
     default:
       at = items.length;

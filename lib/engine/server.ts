@@ -15,7 +15,7 @@ import {
 } from "./admission";
 import { ErrorCode, errorMessages, type Refusal } from "./errors";
 import { checkCompression, serveSession } from "./http";
-import { catchUp } from "./inbox";
+import { catchUp, inOrder } from "./inbox";
 import { type Middleware, runMiddlewares, UpgradeResponse } from "./middleware";
 import { engine, hold, NativeOptions } from "./native";
 import {
@@ -231,9 +231,10 @@ export class Server extends EventEmitter {
         });
       });
     };
-    if (this.middlewares.length === 0) return proceed();
+    // A session that it is for may have been opened natively just now.
+    if (this.middlewares.length === 0) return inOrder(proceed);
     runMiddlewares(this.middlewares, req, res).then(
-      (passed) => (passed ? proceed() : res.end()),
+      (passed) => (passed ? inOrder(proceed) : res.end()),
       () => refuseRequest(this, req, res, middlewareFailure()),
     );
   }
@@ -243,8 +244,9 @@ export class Server extends EventEmitter {
     // From the first moment: a reset while a middleware waits must not become an exception.
     socket.on("error", onSocketError);
     const turn = this.turns.enter();
-    if (turn === undefined) this.beginUpgrade({ req, socket, head });
-    else turn.then(() => this.beginUpgrade({ req, socket, head }));
+    const begin = () => inOrder(() => this.beginUpgrade({ req, socket, head }));
+    if (turn === undefined) begin();
+    else turn.then(begin);
   }
 
   private beginUpgrade(upgrade: UpgradeRequest): void {

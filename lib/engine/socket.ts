@@ -4,9 +4,9 @@ import createDebug = require("debug");
 import type { PacketForm } from "../../binding";
 import type { PacketSink } from "../native-conn";
 import { noteReplacement } from "../replaced";
-import { closeReasons, PARSE_ERROR, TRANSPORT_CLOSE, transportError } from "./errors";
+import { closeReasons, PARSE_ERROR, transportError } from "./errors";
 import { answerPoll } from "./http";
-import { isServed, Note } from "./inbox";
+import { Note } from "./inbox";
 import { Jsonp } from "./jsonp";
 import { DISCARD, engine, release } from "./native";
 import type { SocketInit } from "./opening";
@@ -43,6 +43,7 @@ export class Socket extends SendingSocket implements Recipient {
   upgrading = false;
   /** The session has moved to a WebSocket, or to WebTransport. */
   upgraded = false;
+  _requestedIn = -1;
   private _sink: PacketSink | null = null;
 
   constructor(init: SocketInit) {
@@ -157,17 +158,10 @@ export class Socket extends SendingSocket implements Recipient {
 
   _onclosed(reason: number, message: string | null): void {
     const description = message === null ? undefined : transportError(message);
-    const end = () => {
-      if (reason === PARSE_ERROR && this._watch?.raw && this.readyState !== "closed") {
-        showUndecodable(this);
-      }
-      this._onclose(closeReasons[reason], description);
-    };
-    // A connection ends after what came over it: also when both arrived together, what was said
-    // last (a disconnection from a namespace, say) is dispatched first.
-    const waits = this._websocket ? reason === TRANSPORT_CLOSE : !isServed(this);
-    if (waits) setImmediate(end);
-    else end();
+    if (reason === PARSE_ERROR && this._watch?.raw && this.readyState !== "closed") {
+      showUndecodable(this);
+    }
+    this._onclose(closeReasons[reason], description);
   }
 
   /** Gives the session a WebSocket of another engine; `probe`: one that an upgrade tries. */

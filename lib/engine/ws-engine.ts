@@ -9,7 +9,7 @@ import createDebug = require("debug");
 
 import type { PacketForm } from "../../binding";
 import { answerPoll } from "./http";
-import { drain, Note } from "./inbox";
+import { drain, inOrder, Note } from "./inbox";
 import { engine, flush, MAX_QUEUED_BYTES } from "./native";
 import type { ResolvedOptions } from "./options";
 import type { EngineRequest } from "./request";
@@ -235,9 +235,9 @@ class Link {
 
   listen(): void {
     const { ws } = this;
-    ws.on("message", (data, isBinary) => this.receive(data, isBinary === true));
-    ws.on("close", () => this.lost(null, true));
-    ws.on("error", (error) => this.lost(String(error)));
+    ws.on("message", (data, isBinary) => inOrder(() => this.receive(data, isBinary === true)));
+    ws.on("close", () => inOrder(() => this.lost(null, true)));
+    ws.on("error", (error) => inOrder(() => this.lost(String(error))));
   }
 
   promote(): void {

@@ -157,6 +157,7 @@ impl Output for Effects<'_> {
         *self.entry.main.borrow_mut() = link;
         let peer = &self.entry.peer;
         peer.promote();
+        peer.inbox.note(peer.handle, Note::Request);
         peer.inbox.note(peer.handle, Note::Upgraded);
     }
 
@@ -164,6 +165,7 @@ impl Output for Effects<'_> {
         let peer = &self.entry.peer;
         peer.forget();
         self.local.forget(peer.handle);
+        peer.inbox.note(peer.handle, Note::Ending);
         peer.inbox.closed(peer.handle, &closure);
     }
 }

@@ -25,8 +25,10 @@ pub enum Note {
     UpgradeLost = 4,
     /// A WebSocket was offered for an upgrade.
     Offered = 6,
-    /// A namespace is left in a request of its own: what came before is heard first.
-    Leaving = 7,
+    /// The packets that follow are those of another request.
+    Request = 7,
+    /// The session ends, of which no packet told: what was said before is heard first.
+    Ending = 8,
     /// A ping was sent; told only of sessions whose packets are decoded in JavaScript.
     Pinged = 5,
 }

@@ -122,8 +122,7 @@ pub struct Messages {
     raw: bool,
     /// An undecodable packet came: what follows it is not looked at.
     refused: bool,
-    /// The next packet is the first one of its request.
-    leads: bool,
+    request: Request,
 }
 
 impl Messages {
@@ -132,9 +131,19 @@ impl Messages {
         self.raw = raw;
     }
 
-    /// A request's packets follow.
+    /// The packets that follow, until [`Messages::end_request`], are those of one request.
     pub fn begin_request(&mut self) {
-        self.leads = true;
+        self.request = Request::Begun;
+    }
+
+    /// All packets of the request have been received.
+    pub fn end_request(&mut self) {
+        self.request = Request::None;
+    }
+
+    /// Whether a packet of the request being received was told of.
+    pub fn has_told(&self) -> bool {
+        self.request == Request::Told
     }
 
     /// Whether packets are decoded in JavaScript.
@@ -151,12 +160,12 @@ impl Messages {
         inbox: &dyn Inbox,
     ) {
         if self.raw {
+            self.request.tell(handle, inbox);
             return inbox.engine_packet(handle, packet);
         }
         if self.refused {
             return;
         }
-        let leads = std::mem::take(&mut self.leads);
         let limits = sio::Limits {
             max_attachments: MAX_ATTACHMENTS,
             max_attachment_bytes: attachment_limit(config.max_message()),
@@ -164,9 +173,7 @@ impl Messages {
         let result = match packet {
             Packet::Text(Type::Message, text) => self.decoder.text(text, &limits).map(|packet| {
                 if let Some(packet) = packet {
-                    if leads && packet.kind == sio::Kind::Disconnect {
-                        inbox.note(handle, Note::Leaving);
-                    }
+                    self.request.tell(handle, inbox);
                     inbox.packet(handle, &packet, Vec::new());
                 }
             }),
@@ -176,6 +183,7 @@ impl Messages {
                 .map(|done| {
                     if let Some(mut done) = done {
                         let attachments = std::mem::take(&mut done.attachments);
+                        self.request.tell(handle, inbox);
                         inbox.packet(handle, &done.packet(), attachments);
                     }
                 }),
@@ -183,7 +191,30 @@ impl Messages {
         };
         if let Err(error) = result {
             self.refused = true;
+            self.request.tell(handle, inbox);
             inbox.refused(handle, &error.to_string());
+        }
+    }
+}
+
+/// How much of a request on an I/O thread was told of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Request {
+    /// None is being received.
+    #[default]
+    None,
+    /// Nothing yet.
+    Begun,
+    /// A packet at least.
+    Told,
+}
+
+impl Request {
+    /// A packet is about to be told of.
+    fn tell(&mut self, handle: Handle, inbox: &dyn Inbox) {
+        if *self == Self::Begun {
+            *self = Self::Told;
+            inbox.note(handle, Note::Request);
         }
     }
 }

@@ -49,6 +49,11 @@ impl Runtime {
         waits
     }
 
+    /// The connection of a poll that waits here was lost.
+    pub fn poll_lost_here(&self, handle: Handle) {
+        self.here(handle, |session, _, _, out| session.poll_lost(out));
+    }
+
     /// A post begins; the returned channel closes if another one overlaps it, or the session is
     /// gone. `None`: this is the overlapping one.
     pub fn begin_post(&self, handle: Handle) -> Option<oneshot::Receiver<()>> {
@@ -76,6 +81,7 @@ impl Runtime {
         self.here(handle, |session, config, now, out| {
             out.messages.begin_request();
             session.push(&body, config, now, out);
+            out.messages.end_request();
         });
     }
 

@@ -418,6 +418,9 @@ impl Output for Caller<'_> {
     fn closed(&mut self, closure: Closure) {
         let handle = self.peer.handle;
         self.peer.forget();
+        if self.is_here && !self.messages.has_told() {
+            self.peer.inbox.note(handle, Note::Ending);
+        }
         self.peer.inbox.closed(handle, &closure);
         self.runtime.send_to(handle, Command::Forget(handle));
     }

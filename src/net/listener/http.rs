@@ -231,7 +231,7 @@ struct WaitingPoll<'a>(&'a Http);
 impl Drop for WaitingPoll<'_> {
     fn drop(&mut self) {
         if let Some((handle, _)) = self.0.waiting.take() {
-            runtime().poll_lost(handle);
+            runtime().poll_lost_here(handle);
             self.0.tell();
         }
     }

@@ -1,0 +1,75 @@
+// A server that keeps a chronicle of what its application hears, and can be stopped on command.
+// Arguments: the form of the server, its options as JSON.
+import { startServer } from "../../support/arena.mjs";
+import { letGo, obey, tell } from "../../support/parent.mjs";
+
+const [form, options] = process.argv.slice(2);
+const io = await startServer(form, JSON.parse(options));
+const chronicle = [];
+const note = (line) => chronicle.push(line);
+
+for (const kind of ["uncaughtException", "unhandledRejection"]) {
+  process.on(kind, (error) => note(`thrown: ${error.message}`));
+}
+
+/** Sockets are called what their clients call themselves. */
+function welcome(socket) {
+  const name = `${socket.handshake.auth.name}${socket.nsp.name === "/" ? "" : socket.nsp.name}`;
+  note(`${name} ${socket.recovered ? "recovered" : "connected"}`);
+  socket.onAny((event, ...args) => {
+    if (event === "throw") throw new Error(`of ${name}`);
+    if (event === "leave") socket.disconnect();
+    if (event === "slow") Promise.resolve().then(() => note(`${name} had a microtask`));
+    if (event === "greet") socket.emit("greeting");
+    if (event === "ask") socket.emit("question", () => note(`${name} answered`));
+    if (typeof args.at(-1) === "function") args.at(-1)("yes");
+  });
+  // A listener of its own: events are heard a tick after onAny.
+  for (const event of ["say", "slow", "throw", "ask", "greet", "leave"]) {
+    socket.on(event, (what = "") => note(`${name} said ${event} ${what}`.trim()));
+  }
+  socket.on("disconnect", (reason) => note(`${name} left: ${reason}`));
+}
+io.on("connection", welcome);
+io.of("/other").on("connection", welcome);
+io.of(/^\/dynamic-/).on("connection", welcome);
+io.of("/patient").use((_socket, next) => setTimeout(next, 20));
+io.of("/patient").on("connection", welcome);
+
+/** What is left of everybody. */
+function remains() {
+  const namespaces = [...io._nsps.values()];
+  const sum = (size) => namespaces.reduce((total, nsp) => total + size(nsp), 0);
+  return {
+    clients: io.engine.clientsCount,
+    sockets: sum((nsp) => nsp.sockets.size),
+    rooms: sum((nsp) => nsp.adapter.rooms.size),
+  };
+}
+
+function block(ms) {
+  const end = Date.now() + ms;
+  while (Date.now() < end);
+}
+
+obey({
+  /** Burns the thread for `ms` milliseconds; tells when it begins and when it is over. */
+  block({ ms, close }) {
+    tell("blocking");
+    const stop = () => {
+      block(ms);
+      if (close) io.close(() => note("closed"));
+      tell("unblocked");
+    };
+    // The message has to be on its way first; timers are due before what has come is read.
+    setTimeout(() => setImmediate(stop), 50);
+  },
+  report() {
+    tell("report", { chronicle, remains: remains() });
+  },
+  async end() {
+    await io.close();
+    letGo();
+  },
+});
+tell("listening", { port: io.httpServer.address().port });

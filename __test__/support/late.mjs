@@ -1,0 +1,53 @@
+// A server whose JavaScript thread is late.
+import assert from "node:assert/strict";
+import { setTimeout as pause } from "node:timers/promises";
+import { spawnChild } from "./child.mjs";
+import { Polling, Ws } from "./raw.mjs";
+import { until } from "./wait.mjs";
+
+/** Ends a raw session. */
+export async function leave(session) {
+  if (session instanceof Polling) await session.send("1");
+  else session.ws.close();
+}
+
+/** A server in a child process, with the chronicle of its application: `late-server.mjs`. */
+export async function scene(t, form, options = {}) {
+  const server = spawnChild(t, "late-server.mjs", [form, JSON.stringify(options)]);
+  const { port } = await server.message("listening");
+  const report = async () => {
+    server.send("report");
+    return server.message("report");
+  };
+  return {
+    port,
+    server,
+    polling: () => Polling.open(t, port),
+    websocket: () => Ws.open(t, port),
+    /** Does something while the thread is stopped; resolves when both are over. */
+    async late(act, { ms = 600, ...rest } = {}) {
+      server.send("block", { ms, ...rest });
+      await server.message("blocking");
+      await pause(100); // until it is
+      const acted = act();
+      await Promise.all([acted, server.message("unblocked")]);
+    },
+    /** The chronicle, once there is such a line in it. */
+    async chronicle(last) {
+      const { chronicle } = await until(async () => {
+        const seen = await report();
+        return seen.chronicle.includes(last) && seen;
+      }, `"${last}" is heard`);
+      return chronicle;
+    },
+    /** Everybody has gone and nothing is left; the server ends. */
+    async end() {
+      await until(async () => {
+        const { remains } = await report();
+        return Object.values(remains).every((n) => n === 0);
+      }, "nobody is left");
+      server.send("end");
+      assert.equal(await server.exit(), 0);
+    },
+  };
+}
