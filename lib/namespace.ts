@@ -201,7 +201,6 @@ export class Namespace<
       this.isOffset(offset)
     ) {
       try {
-        if (this.adapter instanceof RecoveringAdapter) await this.adapter._leave(pid);
         const session = await this.adapter.restoreSession(pid, offset);
         if (session) {
           if (debug.enabled) debug("connection state recovered for sid %s", session.sid);

@@ -54,8 +54,6 @@ Base.prototype = Object.create(SessionAwareAdapter.prototype);
 export class RecoveringAdapter extends Base {
   private readonly audiences = new Audiences(this);
   private readonly away = new Map<PrivateSessionId, Away>();
-  /** The connected sockets by the ids that their sessions are recovered by. */
-  private readonly present = new Map<PrivateSessionId, SocketId>();
   /** Position of the log at which each socket was connected. */
   private readonly since = new Map<SocketId, number>();
   private readonly log: PacketLog;
@@ -87,10 +85,7 @@ export class RecoveringAdapter extends Base {
     super.addAll(id, rooms);
     this.audiences.joined(rooms);
     // A socket enters the room of its own when it is connected.
-    if (!rooms.has(id)) return;
-    if (!this.since.has(id)) this.since.set(id, this.log.last);
-    const pid = this.pidOf(id);
-    if (pid !== undefined) this.present.set(pid, id);
+    if (rooms.has(id) && !this.since.has(id)) this.since.set(id, this.log.last);
   }
 
   override del(id: SocketId, room: Room): void {
@@ -102,12 +97,6 @@ export class RecoveringAdapter extends Base {
     this.audiences.leaving(id);
     super.delAll(id);
     this.since.delete(id);
-    const pid = this.pidOf(id);
-    if (pid !== undefined) this.present.delete(pid);
-  }
-
-  private pidOf(id: SocketId): PrivateSessionId | undefined {
-    return (this.nsp.sockets.get(id) as any)?.pid;
   }
 
   // --- packets --------------------------------------------------------------------------------
@@ -177,25 +166,6 @@ export class RecoveringAdapter extends Base {
   private putBack(session: Away): void {
     this.away.set(session.pid, session);
     this.scheduleSweep();
-  }
-
-  /**
-   * Ends the connection of a client that has come back over another one, before its loss was
-   * noticed: that may take as long as a heartbeat does. Its session is there then.
-   */
-  async _leave(pid: PrivateSessionId): Promise<void> {
-    const id = this.present.get(pid);
-    if (id === undefined) return;
-    // Apart, so that what a listener throws is not taken for a failed recovery.
-    await new Promise<void>((resolve) => {
-      process.nextTick(() => {
-        try {
-          (this.nsp.sockets.get(id) as any)?.conn.close(true);
-        } finally {
-          resolve();
-        }
-      });
-    });
   }
 
   /**
