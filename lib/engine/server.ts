@@ -18,6 +18,7 @@ import { checkCompression, serveSession } from "./http";
 import { catchUp, inOrder } from "./inbox";
 import { type Middleware, runMiddlewares, UpgradeResponse } from "./middleware";
 import { engine, hold, NativeOptions } from "./native";
+import { spreadNewcomers } from "./newcomers";
 import {
   acceptWebSocket,
   announceSession,
@@ -180,6 +181,7 @@ export class Server extends EventEmitter {
       if (ours) (req as EngineRequest)._own = true;
       return ours;
     };
+    const requested = spreadNewcomers(server);
     const others = server.listeners("request").slice() as RequestListener[];
     server.removeAllListeners("request");
     server.on("close", () => this.close());
@@ -194,11 +196,13 @@ export class Server extends EventEmitter {
       this._onchange?.();
     });
     server.on("request", (req, res) => {
+      requested();
       if (isOurs(req)) return this.handleRequest(req, res);
       for (const other of others) other.call(server, req, res);
     });
     if (!this._isEnabled("websocket")) return;
     server.on("upgrade", (req: IncomingMessage, socket: Duplex, head: Buffer) => {
+      requested();
       if (isOurs(req)) return this.handleUpgrade(req, socket, head);
       if (options.destroyUpgrade !== false) endLater(socket, destroyTimeout);
     });

@@ -1,0 +1,102 @@
+/**
+ * Connections to an HTTP server come in crowds, after an outage for instance. Node parses whatever
+ * has arrived in one turn of its loop: thousands of requests, if thousands of connections are read.
+ * Of a crowd, only a few at a time are read until their first request is there.
+ */
+import { Server as HttpServer } from "node:http";
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+
+// Not those that an application's tests replace by a clock of their own.
+const { setImmediate, setTimeout } = globalThis;
+
+/** So many connections without a request are read. */
+const FEW = 50;
+/** After so long a silence, in ms, a connection does not count any more: others are read, too. */
+const PATIENCE = 5;
+
+/** What is used of the handle of a socket. */
+interface Handle {
+  readStart(): void;
+  readStop(): void;
+}
+
+const handleOf = (socket: Duplex) => (socket as any)._handle as Partial<Handle> | null | undefined;
+
+/** See the module. */
+class Newcomers {
+  /** Connections being read from which no request has come; when counting began, in ms. */
+  private silent = 0;
+  private since = 0;
+  private readonly waiting: Duplex[] = [];
+  private next = 0;
+  private releasing = false;
+
+  /** A connection was accepted. */
+  connected(socket: Duplex): void {
+    const handle = handleOf(socket);
+    if (typeof handle?.readStop !== "function" || typeof handle.readStart !== "function") return;
+    if (this.silent >= FEW) this.forget();
+    if (this.silent < FEW) {
+      this.silent++;
+      return;
+    }
+    handle.readStop();
+    if (this.waiting.push(socket) === 1) this.watch();
+  }
+
+  /** A request has come, maybe the first one of its connection. */
+  requested(): void {
+    if (this.silent > 0) this.silent--;
+    if (this.waiting.length === 0 || this.releasing) return;
+    this.releasing = true;
+    setImmediate(() => {
+      this.releasing = false;
+      this.release();
+    });
+  }
+
+  private forget(): void {
+    const now = performance.now();
+    if (now - this.since < PATIENCE) return;
+    this.since = now;
+    this.silent = 0;
+  }
+
+  private watch(): void {
+    setTimeout(() => {
+      this.forget();
+      this.release();
+      if (this.waiting.length > 0) this.watch();
+    }, PATIENCE);
+  }
+
+  private release(): void {
+    while (this.silent < FEW && this.next < this.waiting.length) {
+      const handle = handleOf(this.waiting[this.next++]);
+      // It may have been closed meanwhile.
+      if (handle == null) continue;
+      this.silent++;
+      handle.readStart?.();
+    }
+    if (this.next < this.waiting.length) return;
+    this.waiting.length = 0;
+    this.next = 0;
+  }
+}
+
+const crowds = new WeakMap<object, Newcomers>();
+
+/** Spreads the crowds that come to a server. Returns what is to be called with each request. */
+export function spreadNewcomers(server: unknown): () => void {
+  // Others know their connections in ways of their own.
+  if (!(server instanceof HttpServer)) return () => {};
+  let crowd = crowds.get(server);
+  if (crowd === undefined) {
+    const made = new Newcomers();
+    crowds.set(server, made);
+    server.on("connection", (socket: Socket) => made.connected(socket));
+    crowd = made;
+  }
+  return () => crowd.requested();
+}
