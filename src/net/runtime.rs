@@ -30,6 +30,9 @@ pub struct Opening<'a> {
     pub sid: &'a str,
 }
 
+/// A deadline that is nearer, in ms, is not left to a thread's next look.
+const NEAR_MS: u64 = 1000;
+
 /// Names the number of I/O threads; one unless set.
 const THREADS_VARIABLE: &str = "SOCKET_IO_NATIVE_THREADS";
 
@@ -129,6 +132,18 @@ impl Runtime {
         }
     }
 
+    /// Has the thread of a session look at its deadline, which is far away in most cases.
+    fn send_due(&self, handle: Handle, deadline: Option<u64>, command: Command) {
+        let Some(worker) = self.workers.get(self.thread_of(handle)) else {
+            return;
+        };
+        if deadline.is_some_and(|at| at < self.now() + NEAR_MS) {
+            worker.send(command);
+        } else {
+            worker.send_lazily(command);
+        }
+    }
+
     fn send_to(&self, handle: Handle, command: Command) {
         self.send(self.thread_of(handle), command);
     }
@@ -173,7 +188,8 @@ impl Runtime {
         })?;
         tell(peer.handle);
         if !websocket || external {
-            self.send_to(peer.handle, Command::Open(peer.clone()));
+            let deadline = lock(&peer.inner).session.deadline();
+            self.send_due(peer.handle, deadline, Command::Open(peer.clone()));
         }
         Some(peer)
     }
@@ -330,8 +346,9 @@ impl Runtime {
         };
         let before = inner.session.deadline();
         let result = f(&mut inner.session, &peer.config, self.now(), &mut caller);
-        if inner.session.deadline().is_some_and(|at| Some(at) < before) {
-            self.send_to(handle, Command::Rearm(handle));
+        let deadline = inner.session.deadline();
+        if deadline.is_some_and(|at| Some(at) < before) {
+            self.send_due(handle, deadline, Command::Rearm(handle));
         }
         Some((result, caller.answer))
     }
@@ -422,6 +439,6 @@ impl Output for Caller<'_> {
             self.peer.inbox.note(handle, Note::Ending);
         }
         self.peer.inbox.closed(handle, &closure);
-        self.runtime.send_to(handle, Command::Forget(handle));
+        self.runtime.send_due(handle, None, Command::Forget(handle));
     }
 }

@@ -1,11 +1,15 @@
 //! The I/O threads: what they can be asked for, and their loops.
 
+use std::future::{Future as _, poll_fn};
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::{Instant, sleep};
 
 use super::handle::Handle;
 use super::inbox::Inbox;
@@ -98,6 +102,8 @@ pub struct Shared {
     queue: Mutex<Vec<Command>>,
     notified: AtomicBool,
     notify: Notify,
+    /// The thread looks into the queue by itself soon; changes under the lock of the queue.
+    looks: AtomicBool,
     panics: AtomicU64,
 }
 
@@ -105,10 +111,33 @@ impl Shared {
     /// Asks for something.
     pub fn send(&self, command: Command) {
         lock(&self.queue).push(command);
+        self.wake();
+    }
+
+    /// Asks for something that may wait for [`PATIENCE`]: waking a thread costs more than most of
+    /// what it is woken for.
+    pub fn send_lazily(&self, command: Command) {
+        let mut queue = lock(&self.queue);
+        queue.push(command);
+        let looks = self.looks.load(Ordering::Relaxed);
+        drop(queue);
+        if !looks {
+            self.wake();
+        }
+    }
+
+    fn wake(&self) {
         // One wake-up is enough for all that is queued until it has happened.
         if !self.notified.swap(true, Ordering::AcqRel) {
             self.notify.notify_one();
         }
+    }
+
+    /// Takes what was asked for. If that was something, the thread is to look again soon.
+    fn take(&self) -> Vec<Command> {
+        let mut queue = lock(&self.queue);
+        self.looks.store(!queue.is_empty(), Ordering::Relaxed);
+        std::mem::take(&mut *queue)
     }
 
     /// Counts a fault of ours.
@@ -122,15 +151,37 @@ impl Shared {
     }
 }
 
+/// How long something may wait that is asked for lazily.
+pub const PATIENCE: Duration = Duration::from_millis(20);
+
 /// Runs an I/O thread; does not return.
 pub async fn run(shared: Arc<Shared>, workers: usize) {
     let local = Local::new(shared, workers);
     tokio::task::spawn_local(keep_time(local.clone()));
     tokio::task::spawn_local(ring_bells(local.clone()));
+    let mut soon = pin!(sleep(PATIENCE));
+    let mut looks = false;
     loop {
-        local.shared.notify.notified().await;
+        {
+            let mut notified = pin!(local.shared.notify.notified());
+            poll_fn(|cx| {
+                if notified.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(());
+                }
+                if looks {
+                    soon.as_mut().poll(cx)
+                } else {
+                    Poll::Pending
+                }
+            })
+            .await;
+        }
         local.shared.notified.store(false, Ordering::Release);
-        let commands = std::mem::take(&mut *lock(&local.shared.queue));
+        let commands = local.shared.take();
+        looks = !commands.is_empty();
+        if looks && soon.is_elapsed() {
+            soon.as_mut().reset(Instant::now() + PATIENCE);
+        }
         for command in commands {
             local.guard(|| local.command(command));
         }
