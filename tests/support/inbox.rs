@@ -169,6 +169,10 @@ impl Inbox for Environment {
     }
 
     fn note(&self, handle: Handle, note: Note) {
+        // They only say where a turn of the loop ends; what JavaScript makes of them is tested there.
+        if matches!(note, Note::Request | Note::Ending) {
+            return;
+        }
         self.append(Event::Note(handle, note));
     }
 
