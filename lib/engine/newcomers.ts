@@ -36,7 +36,7 @@ class Newcomers {
   connected(socket: Duplex): void {
     const handle = handleOf(socket);
     if (typeof handle?.readStop !== "function" || typeof handle.readStart !== "function") return;
-    if (this.silent >= FEW) this.forget();
+    if (this.silent >= FEW && performance.now() - this.since >= PATIENCE) this.forget();
     if (this.silent < FEW) {
       this.silent++;
       return;
@@ -57,9 +57,7 @@ class Newcomers {
   }
 
   private forget(): void {
-    const now = performance.now();
-    if (now - this.since < PATIENCE) return;
-    this.since = now;
+    this.since = performance.now();
     this.silent = 0;
   }
 
