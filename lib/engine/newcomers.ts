@@ -31,6 +31,7 @@ class Newcomers {
   private readonly waiting: Duplex[] = [];
   private next = 0;
   private releasing = false;
+  private watching = false;
 
   /** A connection was accepted. */
   connected(socket: Duplex): void {
@@ -42,7 +43,8 @@ class Newcomers {
       return;
     }
     handle.readStop();
-    if (this.waiting.push(socket) === 1) this.watch();
+    this.waiting.push(socket);
+    this.watch();
   }
 
   /** A request has come, maybe the first one of its connection. */
@@ -61,8 +63,12 @@ class Newcomers {
     this.silent = 0;
   }
 
+  /** Looks after those who wait, until nobody does. */
   private watch(): void {
+    if (this.watching) return;
+    this.watching = true;
     setTimeout(() => {
+      this.watching = false;
       this.forget();
       this.release();
       if (this.waiting.length > 0) this.watch();

@@ -22,6 +22,13 @@ const PACKET_OVERHEAD = 64;
 /** Pings that a transport's `send` is given though they have been sent. */
 const sent = new WeakSet<object>();
 
+/** A packet as it is sent without options. */
+function packetOf(type: string, data?: any): SentPacket {
+  const packet: SentPacket = { type, options: { compress: true } };
+  if (data !== undefined) packet.data = data;
+  return packet;
+}
+
 /** See the module. */
 export abstract class SendingSocket extends RequestedSession {
   readonly server: Server;
@@ -147,13 +154,12 @@ export abstract class SendingSocket extends RequestedSession {
   sendPacket(type: string, data?: any, options?: any, callback?: SendCallback): void {
     if (type === "message") return this._send(data, options, callback);
     if (packetDigit(type) === -1 || this.readyState !== "open") return;
-    const packet: SentPacket = { type, options: { compress: true } };
-    if (data !== undefined) packet.data = data;
+    const packet = packetOf(type, data);
     if (this._isDiverted) {
       this.emit("packetCreate", packet);
       return this._divert(packet);
     }
-    this._announceSent(type, data);
+    this._announcePacket(packet);
     this._transmitPacket(packet);
   }
 
@@ -354,7 +360,7 @@ export abstract class SendingSocket extends RequestedSession {
   /** A ping was sent natively: it is shown, and not sent again. */
   protected _onpinged(): void {
     if (!this._isDiverted) return this._announceSent("ping");
-    const ping = { type: "ping", options: { compress: true } };
+    const ping = packetOf("ping");
     sent.add(ping);
     this.emit("packetCreate", ping);
     this._hand([ping]);
@@ -380,10 +386,13 @@ export abstract class SendingSocket extends RequestedSession {
     });
   }
 
-  /** Tells listeners of a packet that was sent by itself. */
-  _announceSent(type: string, data?: any): void {
-    const packet: SentPacket = { type, options: { compress: true } };
-    if (data !== undefined) packet.data = data;
+  /** Tells listeners of a packet without data that was sent natively. */
+  _announceSent(type: string): void {
+    this._announcePacket(packetOf(type));
+  }
+
+  /** Tells listeners of a packet that is sent by itself. */
+  private _announcePacket(packet: SentPacket): void {
     this.emit("packetCreate", packet);
     if (!this._watch?.announced && !this.server._watched) return;
     this._announceFlush([packet]);

@@ -152,7 +152,7 @@ impl Shared {
 }
 
 /// How long something may wait that is asked for lazily.
-pub const PATIENCE: Duration = Duration::from_millis(20);
+const PATIENCE: Duration = Duration::from_millis(20);
 
 /// Runs an I/O thread; does not return.
 pub async fn run(shared: Arc<Shared>, workers: usize) {
