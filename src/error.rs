@@ -64,4 +64,10 @@ pub const QUEUE_FULL: Closure = Closure::transport("too many bytes are waiting f
 pub const INTERNAL: Closure = Closure::transport("internal error");
 
 /// Faults of polling sessions that JavaScript finds, by its numbers (`lib/engine/errors.ts`).
-pub const POLLING_FAULTS: [Closure; 4] = [POST_OVERLAP, POST_ABORTED, POST_CONTENT, QUEUE_FULL];
+pub const POLLING_FAULTS: [Closure; 5] = [
+    POST_OVERLAP,
+    POST_ABORTED,
+    POST_CONTENT,
+    QUEUE_FULL,
+    POLL_ABORTED,
+];

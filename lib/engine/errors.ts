@@ -50,6 +50,7 @@ export const PollingFault = {
   POST_ABORTED: 1,
   POST_CONTENT: 2,
   QUEUE_FULL: 3,
+  POLL_ABORTED: 4,
 } as const;
 
 /** Why a transport failed, as listeners of `close` get it. */

@@ -131,6 +131,14 @@ export function failOverflowing(conn: Socket): void {
   process.nextTick(() => fail(conn, PollingFault.QUEUE_FULL));
 }
 
+/** Ends the connection of the poll that waits, as if its client had gone; without one, nothing. */
+export function abandonPoll(conn: Socket): void {
+  if (conn.transport.name !== "polling") return;
+  const { poll } = conn.transport as Polling;
+  if (poll !== null) poll.req.socket.destroy();
+  else if (conn._isPollPending()) fail(conn, PollingFault.POLL_ABORTED);
+}
+
 /** An answer without body or type. */
 export function answerEmpty(res: ServerResponse, status: number): void {
   res.writeHead(status);

@@ -30,8 +30,14 @@ export interface StreamEvents {
   write(data: Buffer): void;
   /** All input has been taken. */
   taken(): void;
-  /** The engine has done with the stream; `abort`: drop what is unwritten. */
-  end(abort: boolean): void;
+  /**
+   * The engine has done with the stream.
+   *
+   * @param abort - what is unwritten is to be dropped
+   * @param read - bytes that a connection has read, if the engine has read it
+   * @param written - bytes that were written to it
+   */
+  end(abort: boolean, read: number, written: number): void;
 }
 
 /** Small news of a session; the same numbers as in `src/net/inbox.rs`. */
@@ -395,12 +401,12 @@ function dispatchStream(code: number, stream: number): void {
     at += 3;
     events?.write(data);
   } else if (code === STREAM_END) {
-    const abort = items[at + 2] === 1;
-    at += 3;
+    const [, , abort, read, written] = items.slice(at, at + 5);
+    at += 5;
     release();
     if (events === undefined) return onAdoptedEnd(stream);
     streams.delete(stream);
-    events.end(abort);
+    events.end(abort === 1, read, written);
   } else if (code === STREAM_TAKEN) {
     at += 2;
     events?.taken();

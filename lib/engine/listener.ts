@@ -17,6 +17,16 @@ import type { ListenerSettings } from "../../binding";
 import { staticCors } from "./cors";
 import { registerListener } from "./inbox";
 import { hold, listener as native, engine as nativeEngine, release } from "./native";
+import {
+  type Bind,
+  connectionsOf,
+  countConnection,
+  createListenHandle,
+  interceptListen,
+  type ListenHandle,
+  setServer,
+  uncountConnection,
+} from "./node-internals";
 import { compressionThreshold } from "./options";
 import type { Server } from "./server";
 import { isUnobserved, REQUEST_METHODS } from "./tampering";
@@ -34,27 +44,6 @@ export interface ServedFiles {
   etag: string;
 }
 
-/** A TCP handle of Node. */
-interface Handle {
-  readonly fd: number;
-  getsockname(out: { port?: number }): number;
-  listen(backlog: number): number;
-  close(callback?: () => void): void;
-  ref(): void;
-  unref(): void;
-  hasRef(): boolean;
-}
-
-type CreateHandle = (
-  address: string,
-  port: number,
-  addressType: number,
-  fd?: number,
-  flags?: number,
-) => Handle | number;
-
-const createHandle: CreateHandle | undefined = (net as any)._createServerHandle;
-
 /** Changes that cannot be seen when they are made are looked for so often, in ms. */
 const LOOK_MS = 1000;
 // Not those that an application's tests replace by a clock of their own.
@@ -71,8 +60,10 @@ const ID = "00000000000000000000";
  * @returns `null` where that cannot be: the server then listens as ever
  */
 export function preparePort(server: HttpServer): PortListener | null {
-  if (native === null || createHandle === undefined || cluster.isWorker) return null;
-  return process.env[SWITCH] === "off" ? null : new PortListener(server);
+  if (native === null || cluster.isWorker || process.env[SWITCH] === "off") return null;
+  const listener = new PortListener(server);
+  const bind: Bind = (...args) => listener.bind(...args);
+  return interceptListen(server, bind) ? listener : null;
 }
 
 /** See the module. */
@@ -81,7 +72,7 @@ export class PortListener {
   private files: ServedFiles | null = null;
   private accepting: InstanceType<NonNullable<typeof native>["NativeListener"]> | null = null;
   /** The listening socket. */
-  private handle: Handle | null = null;
+  private handle: ListenHandle | null = null;
   private looking: NodeJS.Timeout | undefined;
   /** The settings that are in force, as JSON. */
   private configured = "";
@@ -92,34 +83,19 @@ export class PortListener {
   /** The engine's own listeners on the server. */
   private own: Record<string, unknown[]> = {};
 
-  constructor(private readonly server: HttpServer) {
-    const { _listen2: listen } = server as any;
-    (server as any)._listen2 = (
-      address: string | null,
-      port: number,
-      type: number,
-      ...rest: [number, number | undefined, number | undefined]
-    ) => {
-      const { server } = this as any;
-      if (!server._handle) server._handle = this.bind(address, port, type, rest[1], rest[2]);
-      listen.call(server, address, port, type, ...rest);
-    };
-  }
+  constructor(private readonly server: HttpServer) {}
 
-  /** A bound handle that listens natively; `null`: Node is to bind, and to tell what is wrong. */
-  private bind(address: string | null, port: number, type: number, fd?: number, flags?: number) {
+  /** Gives a bound handle that listens natively; `null`: Node is to bind, and to tell what is wrong. */
+  bind(
+    address: string | null,
+    port: number,
+    type: number,
+    fd?: number,
+    flags?: number,
+  ): ListenHandle | null {
     if (port < 0 || (fd !== undefined && fd >= 0) || flags) return null;
-    let handle: Handle | number;
-    if (address) {
-      handle = (createHandle as CreateHandle)(address, port, type, fd, flags);
-    } else {
-      // As Node does: any address of either family.
-      handle = (createHandle as CreateHandle)("::", port, 6, fd, flags);
-      if (typeof handle === "number") {
-        handle = (createHandle as CreateHandle)("0.0.0.0", port, 4, fd, flags);
-      }
-    }
-    if (typeof handle === "number") return null;
+    const handle = createListenHandle(address, port, type, fd, flags);
+    if (handle === null) return null;
     // A port in use is only told when the handle listens.
     const name: { port?: number } = {};
     if (handle.getsockname(name) !== 0 || (port !== 0 && name.port !== port)) {
@@ -129,7 +105,7 @@ export class PortListener {
     return this.adopt(handle);
   }
 
-  private adopt(handle: Handle): Handle {
+  private adopt(handle: ListenHandle): ListenHandle {
     const close = handle.close;
     handle.listen = (backlog) => {
       const error = (native as NonNullable<typeof native>).listenOn(handle.fd, backlog);
@@ -146,7 +122,7 @@ export class PortListener {
     return handle;
   }
 
-  private start(handle: Handle): void {
+  private start(handle: ListenHandle): void {
     this.handle = handle;
     this.reference(true);
     if (this.waiting) this.drained();
@@ -168,7 +144,7 @@ export class PortListener {
     if (this.accepting?.stop()) {
       this.waiting = true;
       hold();
-      (this.server as any)._connections++;
+      countConnection(this.server);
     }
   }
 
@@ -186,8 +162,7 @@ export class PortListener {
     if (!this.waiting) return;
     this.waiting = false;
     release();
-    (this.server as any)._connections--;
-    (this.server as any)._emitCloseIfDrained();
+    uncountConnection(this.server);
   }
 
   /** Begins to serve `engine`, which is attached to the server. */
@@ -272,13 +247,13 @@ export class PortListener {
 
   /** A connection whose next request is not for the listener. */
   private takeOver(fd: number, bytes: Buffer): void {
-    const { server } = this as any;
-    const socket: any = new net.Socket({ fd, allowHalfOpen: true, readable: true, writable: true });
+    const { server } = this;
+    const socket = new net.Socket({ fd, allowHalfOpen: true, readable: true, writable: true });
     if (!server.listening) {
       socket.destroy();
       return;
     }
-    if (server.maxConnections && server._connections >= server.maxConnections) {
+    if (server.maxConnections && connectionsOf(server) >= server.maxConnections) {
       const { localAddress, localPort, localFamily } = socket;
       const { remoteAddress, remotePort, remoteFamily } = socket;
       socket.destroy();
@@ -286,9 +261,7 @@ export class PortListener {
       server.emit("drop", { ...local, remoteAddress, remotePort, remoteFamily });
       return;
     }
-    server._connections++;
-    socket.server = server;
-    socket._server = server;
+    setServer(socket, server);
     server.emit("connection", socket);
     if (bytes.length > 0) socket.unshift(bytes);
   }

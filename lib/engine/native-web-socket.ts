@@ -1,4 +1,7 @@
 /** What stands for the object of a WebSocket library, where the native engine serves. */
+import type { Duplex } from "node:stream";
+
+import { webSocketStream } from "./connections";
 import { LeanEmitter } from "./emitter";
 import { normalize } from "./outbox";
 import type { Socket } from "./socket";
@@ -42,9 +45,9 @@ export class NativeWebSocket extends LeanEmitter {
     return STATES[this.transport.readyState as keyof typeof STATES];
   }
 
-  /** The TCP socket as far as it is known: its addresses. */
-  get _socket(): any {
-    return this.conn.request.socket;
+  /** The TCP socket that carries the WebSocket. */
+  get _socket(): Duplex {
+    return webSocketStream(this.conn);
   }
 
   /**

@@ -7,6 +7,9 @@ import { Server as HttpServer } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 
+import { ownListener } from "./connections";
+import { readHandleOf } from "./node-internals";
+
 // Not those that an application's tests replace by a clock of their own.
 const { setImmediate, setTimeout } = globalThis;
 
@@ -14,14 +17,6 @@ const { setImmediate, setTimeout } = globalThis;
 const FEW = 50;
 /** After so long a silence, in ms, a connection does not count any more: others are read, too. */
 const PATIENCE = 5;
-
-/** What is used of the handle of a socket. */
-interface Handle {
-  readStart(): void;
-  readStop(): void;
-}
-
-const handleOf = (socket: Duplex) => (socket as any)._handle as Partial<Handle> | null | undefined;
 
 /** See the module. */
 class Newcomers {
@@ -35,8 +30,8 @@ class Newcomers {
 
   /** A connection was accepted. */
   connected(socket: Duplex): void {
-    const handle = handleOf(socket);
-    if (typeof handle?.readStop !== "function" || typeof handle.readStart !== "function") return;
+    const handle = readHandleOf(socket);
+    if (handle === null) return;
     if (this.silent >= FEW && performance.now() - this.since >= PATIENCE) this.forget();
     if (this.silent < FEW) {
       this.silent++;
@@ -77,11 +72,11 @@ class Newcomers {
 
   private release(): void {
     while (this.silent < FEW && this.next < this.waiting.length) {
-      const handle = handleOf(this.waiting[this.next++]);
+      const handle = readHandleOf(this.waiting[this.next++]);
       // It may have been closed meanwhile.
-      if (handle == null) continue;
+      if (handle === null) continue;
       this.silent++;
-      handle.readStart?.();
+      handle.readStart();
     }
     if (this.next < this.waiting.length) return;
     this.waiting.length = 0;
@@ -99,7 +94,10 @@ export function spreadNewcomers(server: unknown): () => void {
   if (crowd === undefined) {
     const made = new Newcomers();
     crowds.set(server, made);
-    server.on("connection", (socket: Socket) => made.connected(socket));
+    server.on(
+      "connection",
+      ownListener((socket: Socket) => made.connected(socket)),
+    );
     crowd = made;
   }
   return () => crowd.requested();

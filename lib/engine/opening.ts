@@ -3,24 +3,20 @@
  * session moves to.
  */
 import type { ServerResponse } from "node:http";
+import type { Socket as NetSocket } from "node:net";
 
 import type { PacketForm } from "../../binding";
 import { refuseRequest, refuseUpgradeRequest, report, verifyProtocol } from "./admission";
+import { isHeld, isListenedTo, setStream } from "./connections";
 import { ErrorCode, type Refusal, refuse } from "./errors";
 import { checkHeaders, headerLines } from "./headers";
 import { respond } from "./http";
 import { engine } from "./native";
-import {
-  type EngineRequest,
-  type PackedRequest,
-  packetForm,
-  packRequest,
-  pinEnds,
-  share,
-} from "./request";
+import { isAdoptable, serverOf } from "./node-internals";
+import { type EngineRequest, type PackedRequest, packetForm, packRequest, share } from "./request";
 import type { Server } from "./server";
 import type { Socket } from "./socket";
-import { type Acceptor, acceptUpgrade, isAdoptable, type UpgradeRequest } from "./upgrade";
+import { type Acceptor, acceptUpgrade, type UpgradeRequest } from "./upgrade";
 import {
   type ExternalServer,
   type ExternalWebSocket,
@@ -94,8 +90,7 @@ function addSession(
 ): Socket {
   // A socket that is pumped lives on in JavaScript, and can be asked (for certificates, say).
   const pumped = server.ws !== undefined || !isAdoptable(req.socket);
-  const seen = pumped || !req._own || server._isRequestSeen();
-  if (seen && websocket && !pumped) pinEnds(req.socket);
+  const seen = pumped || isRequestSeen(server, req, websocket ? "upgrade" : "request");
   return server._keep({
     server,
     id,
@@ -108,6 +103,12 @@ function addSession(
     packed: seen ? null : packRequest(req),
     unseen: false,
   });
+}
+
+/** Whether the application may have seen a request, and put something on it. */
+function isRequestSeen(server: Server, req: EngineRequest, event: "request" | "upgrade"): boolean {
+  const owner = serverOf(req.socket);
+  return !req._own || server._isRequestSeen() || owner === undefined || isListenedTo(owner, event);
 }
 
 /** Tells those who watch what is sent of the open packet, which was sent natively. */
@@ -184,10 +185,15 @@ export function acceptWebSocket(server: Server, granted: Granted): void {
 
 function offer(server: Server, granted: Granted, session: Socket): void {
   if (server.ws !== undefined) return handOver(server, server.ws, granted, session);
+  let taken = false;
   accept(server, granted, false, {
     attach: (connection) => {
       if (!isForWebSocket(granted)) return engine.turnAway(connection);
-      if (engine.upgrade(session._handle, connection)) session.upgrading = true;
+      taken = engine.upgrade(session._handle, connection);
+      if (taken) session.upgrading = true;
+    },
+    attached: (stream, held) => {
+      if (taken && stream !== null) setStream(session, stream, held, true);
     },
   });
 }
@@ -208,7 +214,11 @@ async function openWebSocket(server: Server, granted: Granted): Promise<void> {
       const request = openRequest(server, req, id, "websocket");
       handle = engine.openWebSocket(server._options, request, connection);
     },
-    attached: () => announceSession(server, addSession(server, req, id, handle, true)),
+    attached: (stream, held) => {
+      const conn = addSession(server, req, id, handle, true);
+      if (stream !== null) setStream(conn, stream, held, false);
+      announceSession(server, conn);
+    },
   });
 }
 
@@ -217,9 +227,17 @@ function isForWebSocket({ upgrade }: Granted): boolean {
   return upgrade.req._query.transport === "websocket";
 }
 
-function accept(server: Server, granted: Granted, initial: boolean, acceptor: Acceptor): void {
+function accept(
+  server: Server,
+  granted: Granted,
+  initial: boolean,
+  acceptor: Omit<Acceptor, "isHeld">,
+): void {
+  const { req, socket } = granted.upgrade;
+  const seen = isRequestSeen(server, req, "upgrade") || isHeld(socket as NetSocket);
   const lines = () => upgradeHeaders(server, granted, initial);
-  acceptUpgrade(granted.upgrade, server._options, server._closed, lines, acceptor);
+  const held = { ...acceptor, isHeld: seen };
+  acceptUpgrade(granted.upgrade, server._options, server._closed, lines, held);
 }
 
 /** Has the application's WebSocket server take an upgrade request; `to`: an id for a new session. */

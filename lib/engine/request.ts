@@ -3,9 +3,11 @@
  * buffers too, so only its text is kept, and an equal object is built if somebody asks.
  */
 import { IncomingMessage } from "node:http";
-import { Socket as NetSocket } from "node:net";
+import type { Socket as NetSocket } from "node:net";
 import type { PacketForm } from "../../binding";
+import type { RequestEnds } from "./connections";
 import { sharedHeaders } from "./native";
+import { setHeaders } from "./node-internals";
 
 /** A request of the engine: its query is parsed once. */
 export type EngineRequest = IncomingMessage & {
@@ -85,23 +87,31 @@ export function isPackedSecure({ shared }: PackedRequest): boolean {
   return shared[0] === "1";
 }
 
-/** Builds the request again. */
-export function unpackRequest(packed: PackedRequest, remoteAddress: string): EngineRequest {
+/**
+ * Builds the request again.
+ *
+ * @param socketAt - gives the socket that the request came over
+ */
+export function unpackRequest(
+  packed: PackedRequest,
+  remoteAddress: string,
+  socketAt: (ends: RequestEnds) => NetSocket,
+): EngineRequest {
   const [encrypted, method, httpVersion, remoteFamily, localAddress, localPort, ...rawHeaders] =
     packed.shared.split(SEPARATOR);
   const [url, remotePort, ...values] = packed.own.split(SEPARATOR);
   for (let i = 1; i < rawHeaders.length; i += 2) {
     if (rawHeaders[i] === OWN) rawHeaders[i] = values.shift() as string;
   }
-  const socket = new NetSocket();
-  pin(socket, {
-    remoteAddress,
-    remoteFamily: remoteFamily || undefined,
-    remotePort: portOf(remotePort),
-    localAddress: localAddress || undefined,
-    localPort: portOf(localPort),
-    encrypted: encrypted === "1" || undefined,
+  const socket = socketAt({
+    remote: { address: remoteAddress, family: remoteFamily || undefined, port: portOf(remotePort) },
+    local: {
+      address: localAddress || undefined,
+      family: remoteFamily || undefined,
+      port: portOf(localPort),
+    },
   });
+  if (encrypted === "1") (socket as any).encrypted = true;
   const req = new IncomingMessage(socket) as EngineRequest;
   req.method = method;
   req.url = url;
@@ -109,36 +119,11 @@ export function unpackRequest(packed: PackedRequest, remoteAddress: string): Eng
   const [major, minor] = httpVersion.split(".", 2);
   req.httpVersionMajor = Number(major);
   req.httpVersionMinor = Number(minor);
-  // As Node's own parser does it; the headers object is derived when it is first read.
-  (req as any)._addHeaderLines(rawHeaders, rawHeaders.length);
+  setHeaders(req, rawHeaders);
   req.complete = true;
   req.push(null);
   req._query = parseQuery(url);
   return req;
-}
-
-/** The ends of a connection. */
-interface Ends {
-  remoteAddress?: string;
-  remoteFamily?: string;
-  remotePort?: number;
-  localAddress?: string;
-  localPort?: number;
-  encrypted?: boolean;
-}
-
-/** Lets a socket that is about to be destroyed go on telling where it led. */
-export function pinEnds(socket: NetSocket): void {
-  const { remoteAddress, remoteFamily, remotePort, localAddress, localPort } = socket;
-  pin(socket, { remoteAddress, remoteFamily, remotePort, localAddress, localPort });
-}
-
-function pin(socket: NetSocket, ends: Ends): void {
-  const { localAddress: address, localPort: port, remoteFamily: family } = ends;
-  const local = port === undefined ? {} : { address, family, port };
-  for (const [name, value] of Object.entries({ ...ends, address: () => local })) {
-    Object.defineProperty(socket, name, { value, configurable: true, writable: true });
-  }
 }
 
 function portOf(text: string): number | undefined {

@@ -13,6 +13,7 @@ import {
   refuseUpgradeRequest,
   verifyRequest,
 } from "./admission";
+import { ownListener } from "./connections";
 import { ErrorCode, errorMessages, type Refusal } from "./errors";
 import { checkCompression, serveSession } from "./http";
 import { catchUp, inOrder } from "./inbox";
@@ -195,17 +196,19 @@ export class Server extends EventEmitter {
       }
       this._onchange?.();
     });
-    server.on("request", (req, res) => {
+    const onrequest = (req: IncomingMessage, res: ServerResponse) => {
       requested();
       if (isOurs(req)) return this.handleRequest(req, res);
       for (const other of others) other.call(server, req, res);
-    });
+    };
+    server.on("request", ownListener(onrequest));
     if (!this._isEnabled("websocket")) return;
-    server.on("upgrade", (req: IncomingMessage, socket: Duplex, head: Buffer) => {
+    const onupgrade = (req: IncomingMessage, socket: Duplex, head: Buffer) => {
       requested();
       if (isOurs(req)) return this.handleUpgrade(req, socket, head);
       if (options.destroyUpgrade !== false) endLater(socket, destroyTimeout);
-    });
+    };
+    server.on("upgrade", ownListener(onupgrade));
   }
 
   private pathOf(options: AttachOptions): string {

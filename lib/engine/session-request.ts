@@ -1,4 +1,5 @@
 /** What a session keeps of the request that opened it: the request itself, or what it consists of. */
+import { type RequestEnds, requestSocket } from "./connections";
 import { WatchfulEmitter } from "./emitter";
 import type { SocketInit } from "./opening";
 import {
@@ -9,6 +10,7 @@ import {
   parseQuery,
   unpackRequest,
 } from "./request";
+import type { Socket } from "./socket";
 
 /** The part of a session that its request explains. */
 export abstract class RequestedSession extends WatchfulEmitter {
@@ -29,7 +31,11 @@ export abstract class RequestedSession extends WatchfulEmitter {
    * if none has: over WebTransport.
    */
   get request(): EngineRequest {
-    if (this._packed !== null) this._request ??= unpackRequest(this._packed, this.remoteAddress);
+    if (this._packed !== null && this._request === null) {
+      const conn = this as unknown as Socket;
+      const socketAt = (ends: RequestEnds) => requestSocket(conn, ends);
+      this._request = unpackRequest(this._packed, this.remoteAddress, socketAt);
+    }
     return this._request as EngineRequest;
   }
 

@@ -4,6 +4,7 @@ import createDebug = require("debug");
 import type { PacketForm } from "../../binding";
 import type { PacketSink } from "../native-conn";
 import { noteReplacement } from "../replaced";
+import { promoteStream } from "./connections";
 import { closeReasons, PARSE_ERROR, transportError } from "./errors";
 import { answerPoll } from "./http";
 import { Note } from "./inbox";
@@ -93,6 +94,11 @@ export class Socket extends SendingSocket implements Recipient {
   /** Has decoded packets given to `sink` from now on. */
   setSink(sink: PacketSink): void {
     this._sink = sink;
+  }
+
+  /** Whether the connection of its request is the one of its WebSocket. */
+  get _isCarriedByRequest(): boolean {
+    return this._websocket && !this.upgraded;
   }
 
   /** Whether somebody takes decoded packets. */
@@ -218,6 +224,7 @@ export class Socket extends SendingSocket implements Recipient {
     this._blocked = false;
     reach.value++;
     this._external?.promote();
+    promoteStream(this);
     before?.emit("close");
     this.emit("upgrade", this.transport);
     this._ondelivery();

@@ -1,8 +1,18 @@
 /** WebSocket upgrades: checks, the 101, and the connection's way into the native engine. */
-import { type Server as NetServer, Socket as NetSocket } from "node:net";
+import type { Server as NetServer, Socket as NetSocket } from "node:net";
 import type { Duplex } from "node:stream";
+import { type HeldConnection, holdSocket, keepSocket } from "./connections";
 import { forgetStream, registerStream, setAdoptedEnd } from "./inbox";
 import { type Connection, engine, hold, type NativeOptions } from "./native";
+import {
+  adoptableDescriptor,
+  connectionsOf,
+  countConnection,
+  isReplaceable,
+  readHandleOf,
+  serverOf,
+  uncountConnection,
+} from "./node-internals";
 import { type EngineRequest, packetForm } from "./request";
 
 /** An upgrade request as Node gives it. */
@@ -15,10 +25,17 @@ export interface UpgradeRequest {
 
 /** What becomes of an accepted WebSocket. */
 export interface Acceptor {
+  /** Whether the application may hold the socket: it stays open then. */
+  readonly isHeld: boolean;
   /** Hands the connection to the native engine; may throw. */
   attach(connection: Connection): void;
-  /** The engine has it; the addresses of the socket can still be read. */
-  attached?(): void;
+  /**
+   * The engine has it; the addresses of the socket can still be read.
+   *
+   * @param stream - the socket, if it stays
+   * @param held - the native connection that it stands for, if it is not pumped
+   */
+  attached?(stream: Duplex | null, held: HeldConnection | null): void;
 }
 
 /** Refuses an upgrade request and ends its connection. */
@@ -84,6 +101,9 @@ export function acceptUpgrade(
   const more = headerLines();
   if (more === null) return;
   const response = `${[...lines, ...more].join("\r\n")}\r\n\r\n`;
+  // The server's timeout is for requests; frames are not to wait for one another.
+  (socket as Partial<NetSocket>).setTimeout?.(0);
+  (socket as Partial<NetSocket>).setNoDelay?.();
   whenWritten(socket, () => handOver(upgrade, response, acceptor));
 }
 
@@ -96,19 +116,36 @@ function whenWritten(socket: Duplex, callback: () => void): void {
 }
 
 function handOver(upgrade: UpgradeRequest, response: string, acceptor: Acceptor): void {
-  const { socket } = upgrade;
+  const socket = upgrade.socket as NetSocket;
   const fd = adoptableDescriptor(socket);
-  if (fd === null) return pump(upgrade, response, acceptor);
+  const isHeld = acceptor.isHeld && fd !== null;
+  if (fd === null || (isHeld && !isReplaceable(socket))) return pump(upgrade, response, acceptor);
+  readHandleOf(socket)?.readStop();
+  const head = pending(upgrade);
   // The one that accepted it, which counts it; `server` may name another.
-  const server: NetServer | undefined = (socket as any)._server ?? undefined;
-  const connection = { stream: ownerNumber(server), fd, ...what(upgrade, response) };
+  const server = serverOf(socket);
+  const held = isHeld ? holdSocket(socket) : null;
+  const { bytesRead, bytesWritten } = socket;
+  const connection = {
+    stream: held === null ? ownerNumber(server) : held.number,
+    fd,
+    bytesRead,
+    bytesWritten,
+    ...what(upgrade, head, response),
+  };
   if (!attach(acceptor, connection)) {
+    if (held !== null) forgetStream(held.number);
     socket.destroy();
     return;
   }
-  if (server !== undefined) (server as any)._connections++;
+  if (held !== null) {
+    keepSocket(socket, held);
+    acceptor.attached?.(socket, held);
+    return;
+  }
+  if (server !== undefined) countConnection(server);
   try {
-    acceptor.attached?.();
+    acceptor.attached?.(null, null);
   } finally {
     socket.destroy();
   }
@@ -126,30 +163,17 @@ function attach(acceptor: Acceptor, connection: Connection): boolean {
 }
 
 /** What the engine is told of a connection, however it gets its bytes. */
-function what(upgrade: UpgradeRequest, response: string) {
-  const extensions = upgrade.req.headers["sec-websocket-extensions"];
-  return { head: pending(upgrade), response, extensions, form: packetForm(upgrade.req) };
+function what({ req }: UpgradeRequest, head: Buffer, response: string) {
+  const extensions = req.headers["sec-websocket-extensions"];
+  return { head, response, extensions, form: packetForm(req) };
 }
 
-/** What has been received and not been read: it comes with the request, or after it. */
+/** The bytes that have been received and not been read: they came with the request, or after it. */
 function pending({ socket, head }: UpgradeRequest): Buffer {
-  const rest: Buffer | null = socket.read();
-  return rest === null ? head : Buffer.concat([head, rest]);
-}
-
-/**
- * Whether the native engine may take a socket over: a plain TCP or UNIX socket. The descriptor of
- * a TLS socket carries ciphertext, any other stream has none.
- */
-export function isAdoptable(socket: Duplex): boolean {
-  if (process.platform === "win32" || !(socket instanceof NetSocket)) return false;
-  return !(socket as any).encrypted && !(socket as any)._parent;
-}
-
-function adoptableDescriptor(socket: Duplex): number | null {
-  if (!isAdoptable(socket)) return null;
-  const fd = (socket as any)._handle?.fd;
-  return typeof fd === "number" && fd >= 0 ? fd : null;
+  const chunks = [head];
+  // From Node 26 on one call gives one chunk.
+  for (let chunk = socket.read(); chunk !== null; chunk = socket.read()) chunks.push(chunk);
+  return chunks.length === 1 ? head : Buffer.concat(chunks);
 }
 
 /** Servers that sockets were taken from; a connection's number is its server's place here. */
@@ -166,16 +190,14 @@ function ownerNumber(server: NetServer | undefined): number {
   return owners.push(server) - 1;
 }
 
-function isInUse(server: any): boolean {
-  return server.listening || server._connections > 0;
+function isInUse(server: NetServer): boolean {
+  return server.listening || connectionsOf(server) > 0;
 }
 
 // An adopted connection still counts as one of its server, so that `close()` waits for it.
 setAdoptedEnd((owner) => {
-  const server = owners[owner] as any;
-  if (server === undefined) return;
-  server._connections--;
-  server._emitCloseIfDrained();
+  const server = owners[owner];
+  if (server !== undefined) uncountConnection(server);
 });
 
 /** Bytes fed to the engine before it is asked whether it has taken them. */
@@ -204,7 +226,13 @@ function pump(upgrade: UpgradeRequest, response: string, acceptor: Acceptor): vo
     },
   });
   const finish = () => engine.feed(stream, Buffer.alloc(0));
-  if (!attach(acceptor, { stream, ...what(upgrade, response) })) {
+  const connection = {
+    stream,
+    bytesRead: 0,
+    bytesWritten: 0,
+    ...what(upgrade, pending(upgrade), response),
+  };
+  if (!attach(acceptor, connection)) {
     forgetStream(stream);
     socket.destroy();
     return;
@@ -220,5 +248,5 @@ function pump(upgrade: UpgradeRequest, response: string, acceptor: Acceptor): vo
   });
   socket.once("end", finish);
   socket.once("close", finish);
-  acceptor.attached?.();
+  acceptor.attached?.(socket, null);
 }

@@ -15,7 +15,7 @@ use crate::eio::payload::Payload;
 use crate::eio::session::Socket;
 use crate::error::Closure;
 use crate::net::handle::Handle;
-use crate::net::inbox::{Note, Opened};
+use crate::net::inbox::{Note, Opened, StreamEnd};
 use crate::sio::{Kind, Packet};
 
 /// `handle, payload`: an event of the main namespace.
@@ -268,9 +268,11 @@ impl Batch {
     }
 
     /// Appends the end of a connection.
-    pub fn stream_end(&mut self, stream: u32, abort: bool) {
+    pub fn stream_end(&mut self, stream: u32, end: StreamEnd) {
         self.record(STREAM_END, stream);
-        self.number(u8::from(abort));
+        self.number(u8::from(end.abort));
+        self.number(end.read);
+        self.number(end.written);
     }
 
     /// Appends that the input of a pumped stream has been taken.
@@ -332,11 +334,16 @@ mod tests {
             batch.packet(handle, &packet, Vec::new());
         }
         batch.closed(handle, &Closure::transport("why \"quoted\""));
-        batch.stream_end(9, true);
+        let end = StreamEnd {
+            abort: true,
+            read: 5,
+            written: 7,
+        };
+        batch.stream_end(9, end);
         let (array, values) = parsed(batch);
         let expected = serde_json::json!([
             0, 5, ["a", 1], 1, 5, 7, ["b"], 2, 5, 1, [], 3, 5, 0, "/x", null, {"t": 1}, 0, 0,
-            3, 5, 1, "/", null, null, 0, 0, 5, 5, 0, "why \"quoted\"", 10, 9, 1
+            3, 5, 1, "/", null, null, 0, 0, 5, 5, 0, "why \"quoted\"", 10, 9, 1, 5, 7
         ]);
         assert_eq!(serde_json::Value::from(array), expected);
         assert!(values.is_empty());

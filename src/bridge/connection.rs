@@ -24,6 +24,10 @@ pub struct Connection {
     pub fd: Option<i32>,
     /// Bytes that came with the request.
     pub head: Buffer,
+    /// Bytes that its socket has read until now, `head` among them.
+    pub bytes_read: f64,
+    /// Bytes that its socket has written until now.
+    pub bytes_written: f64,
     /// The 101 response.
     pub response: String,
     /// The form of its packets.
@@ -74,6 +78,8 @@ impl Connection {
             source,
             stream: self.stream,
             inbox,
+            // A float out of range saturates, NaN is 0.
+            before: (self.bytes_read as u64, self.bytes_written as u64),
             head: self.head.to_vec(),
             response: self.response.into_bytes(),
             first,

@@ -22,12 +22,9 @@ use crate::net::handle::Handle;
 use crate::net::inbox::Inbox as _;
 use crate::net::peer::Peer;
 use crate::net::runtime::{self, Opening, runtime};
-use crate::net::worker::Command;
+use crate::net::worker::{Command, FIRST_STREAM};
 use crate::ws;
 use crate::ws::deflate::negotiate;
-
-/// Lower numbers are for adopted sockets: there JavaScript names the server they came from.
-const FIRST_STREAM: u32 = 1 << 16;
 
 pub(super) fn failure(what: impl std::fmt::Display) -> Error {
     Error::new(Status::GenericFailure, what.to_string())
@@ -129,7 +126,7 @@ impl Engine {
         unsafe { self.hub.bell().hold(env.raw(), held) };
     }
 
-    /// A number for a stream that JavaScript pumps, unlike that of any other in the process.
+    /// A number for one connection, unlike that of any other in the process.
     #[napi]
     pub fn next_stream(&self) -> u32 {
         static NEXT: AtomicU32 = AtomicU32::new(FIRST_STREAM);
@@ -440,7 +437,7 @@ impl Engine {
         }
     }
 
-    fn flush(&mut self) {
+    pub(super) fn flush(&mut self) {
         // SAFETY: never freed; calls of one environment come one at a time.
         unsafe { &mut *self.boundary }.flush();
     }

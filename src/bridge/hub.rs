@@ -15,7 +15,7 @@ use crate::eio::payload::Payload;
 use crate::eio::session::Socket;
 use crate::error::Closure;
 use crate::net::handle::Handle;
-use crate::net::inbox::{Inbox, Note, Opened};
+use crate::net::inbox::{Inbox, Note, Opened, StreamEnd};
 use crate::net::lock;
 use crate::net::runtime::runtime;
 use crate::net::worker::Command;
@@ -135,8 +135,8 @@ impl Inbox for Hub {
         self.append(|batch| batch.stream_write(stream, bytes));
     }
 
-    fn stream_end(&self, stream: u32, abort: bool) {
-        self.append(|batch| batch.stream_end(stream, abort));
+    fn stream_end(&self, stream: u32, end: StreamEnd) {
+        self.append(|batch| batch.stream_end(stream, end));
     }
 
     fn stream_taken(&self, stream: u32) {

@@ -1,6 +1,6 @@
 //! The boundary to JavaScript: batches in ([`batch`], [`hub`]), runs of operations out ([`calls`]),
 //! and the rarer calls that open sessions and hand over connections ([`engine`], with its objects in
-//! [`options`], [`opening`] and [`connection`]). It translates and nothing else: no protocol here.
+//! [`options`], [`opening`], [`connection`] and [`sockets`]). It translates and nothing else: no protocol here.
 
 pub mod batch;
 pub mod calls;
@@ -11,4 +11,5 @@ pub mod hub;
 pub mod listener;
 pub mod opening;
 pub mod options;
+pub mod sockets;
 pub mod values;

@@ -4,6 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -20,6 +21,12 @@ pub trait Carrier {
     /// Tells the peer that nothing more will be written. `false`: only dropping does that.
     fn shutdown(&self) -> bool {
         false
+    }
+    /// Has the connection reset when it is dropped: the peer gets an RST, not an end.
+    fn reset(&self) {}
+    /// The local and the remote address of a TCP connection.
+    fn ends(&self) -> Option<(SocketAddr, SocketAddr)> {
+        None
     }
     /// Whether JavaScript does the writing, and has to be woken for it.
     fn is_pumped(&self) -> bool {
@@ -38,11 +45,12 @@ pub use adopted::{Adopted, adopt};
 
 #[cfg(unix)]
 mod adopted {
-    use super::{Carrier, Context, Poll, io};
+    use super::{Carrier, Context, Poll, SocketAddr, io};
     use std::io::{Read as _, Write as _};
     use std::net::{Shutdown, TcpStream};
     use std::os::fd::{BorrowedFd, OwnedFd};
     use std::task::ready;
+    use std::time::Duration;
     use tokio::io::unix::AsyncFd;
 
     /// A TCP or UNIX socket. The standard library's TCP type reads and writes either: it only
@@ -100,6 +108,16 @@ mod adopted {
 
         fn shutdown(&self) -> bool {
             self.0.get_ref().shutdown(Shutdown::Write).is_ok()
+        }
+
+        fn reset(&self) {
+            // A socket that cannot be told ends as usual.
+            let _ = socket2::SockRef::from(self.0.get_ref()).set_linger(Some(Duration::ZERO));
+        }
+
+        fn ends(&self) -> Option<(SocketAddr, SocketAddr)> {
+            let stream = self.0.get_ref();
+            Some((stream.local_addr().ok()?, stream.peer_addr().ok()?))
         }
 
         fn poll_write(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
@@ -232,7 +250,7 @@ pub(super) mod tests {
     use std::task::Wake;
 
     use super::super::handle::Handle;
-    use super::super::inbox::{Note, Opened};
+    use super::super::inbox::{Note, Opened, StreamEnd};
     use super::super::lock;
     use super::*;
     use crate::eio;
@@ -255,7 +273,7 @@ pub(super) mod tests {
             assert_eq!(stream, 7);
             lock(&self.0).extend_from_slice(bytes);
         }
-        fn stream_end(&self, _: u32, _: bool) {}
+        fn stream_end(&self, _: u32, _: StreamEnd) {}
         fn stream_taken(&self, _: u32) {}
         fn opened(&self, _: u32, _: Handle, _: &Opened<'_>) {}
         #[cfg(unix)]

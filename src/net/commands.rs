@@ -42,6 +42,24 @@ impl Local {
                     pumped.written(n);
                 }
             }
+            Command::Watch(handle, stream, inbox) => self.watch(handle, stream, &inbox),
+            Command::EndConnection(stream, how) => {
+                if let Some(link) = self.link(stream) {
+                    link.end(self, how);
+                }
+            }
+            Command::WriteRaw(stream, bytes) => {
+                if let Some(link) = self.link(stream) {
+                    link.append(self, &[&bytes]);
+                }
+            }
+            Command::Ends(handle, asker) => {
+                let ends = self.main_link(handle).and_then(|link| link.ends());
+                if let Some(ends) = ends {
+                    // The asker may have lost patience.
+                    let _ = asker.try_send(ends);
+                }
+            }
             Command::Frame(handle, socket, packet) => {
                 if let Some(entry) = self.entry(handle)
                     && let Some(link) = &*entry.link(socket).borrow()

@@ -33,6 +33,17 @@ pub enum Note {
     Pinged = 5,
 }
 
+/// The end of a connection that JavaScript knows by a number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StreamEnd {
+    /// A stream that JavaScript pumps is dropped without writing what is left.
+    pub abort: bool,
+    /// Bytes read from the connection.
+    pub read: u64,
+    /// Bytes that were written to it.
+    pub written: u64,
+}
+
 /// A session that a listener has opened.
 #[derive(Clone, Copy, Debug)]
 pub struct Opened<'a> {
@@ -66,9 +77,8 @@ pub trait Inbox: Send + Sync {
     /// Bytes for a stream that JavaScript pumps.
     /// No bytes: that was the last of it.
     fn stream_write(&self, stream: u32, bytes: &[u8]);
-    /// A connection has been closed: `stream` is the number it was handed over with.
-    /// `abort`: without waiting for what is still to be written.
-    fn stream_end(&self, stream: u32, abort: bool);
+    /// A connection has been closed: `stream` is a number that JavaScript knows it by.
+    fn stream_end(&self, stream: u32, end: StreamEnd);
     /// All input of a pumped stream has been taken: JavaScript may read on.
     fn stream_taken(&self, stream: u32);
 

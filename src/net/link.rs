@@ -4,6 +4,7 @@ mod serving;
 
 use std::cell::{Cell, RefCell};
 use std::io;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -14,6 +15,7 @@ use super::inbox::{Inbox, Note};
 use super::local::Local;
 use super::ops;
 use super::queue::Queue;
+use super::worker::NO_STREAM;
 use crate::config::MAX_QUEUED_BYTES;
 use crate::eio::form::Form;
 use crate::eio::packet::Packet;
@@ -36,6 +38,18 @@ enum State {
     Dead,
 }
 
+/// How an application ends the connection of a WebSocket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Nothing is written after what is queued; the peer's end is awaited.
+    Shutdown,
+    /// The connection is closed with what the kernel takes of the queue, or after all of it if it
+    /// was shut down before.
+    Close,
+    /// The connection is reset.
+    Reset,
+}
+
 /// How a message is to be written on a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
@@ -49,8 +63,9 @@ pub enum Framing {
 
 /// See the module.
 pub struct Link {
-    /// The number JavaScript knows the connection by.
+    /// The number JavaScript knows the connection by, and another one if it was named later.
     stream: u32,
+    watch: Cell<u32>,
     inbox: Arc<dyn Inbox>,
     /// The session; none if the WebSocket was taken only to be closed.
     entry: Option<Rc<Entry>>,
@@ -58,6 +73,11 @@ pub struct Link {
     form: Form,
     carrier: Rc<dyn Carrier>,
     state: Cell<State>,
+    /// The application has closed the connection: it ends with what is queued.
+    closing: Cell<bool>,
+    /// Bytes read and written.
+    read: Cell<u64>,
+    written: Cell<u64>,
     queue: RefCell<Queue>,
     blocked: Cell<bool>,
     dirty: Cell<bool>,
@@ -73,7 +93,11 @@ pub struct Link {
 }
 
 impl Link {
-    /// A WebSocket over `carrier`.
+    /// A WebSocket over `carrier`, which has read and written the bytes of `before`.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parts of a connection, given once"
+    )]
     pub fn new(
         stream: u32,
         inbox: Arc<dyn Inbox>,
@@ -81,16 +105,21 @@ impl Link {
         role: Socket,
         form: Form,
         carrier: Rc<dyn Carrier>,
+        before: (u64, u64),
         deflater: Option<Deflater>,
     ) -> Rc<Self> {
         Rc::new(Self {
             stream,
+            watch: Cell::new(NO_STREAM),
             inbox,
             entry,
             role: Cell::new(role),
             form,
             carrier,
             state: Cell::new(State::Open),
+            closing: Cell::new(false),
+            read: Cell::new(before.0),
+            written: Cell::new(before.1),
             queue: RefCell::default(),
             blocked: Cell::new(false),
             dirty: Cell::new(false),
@@ -105,6 +134,60 @@ impl Link {
     /// The WebSocket carries its session from now on.
     pub fn promote(&self) {
         self.role.set(Socket::Main);
+        self.publish();
+    }
+
+    /// Bytes read and written.
+    fn traffic(&self) -> (u64, u64) {
+        (self.read.get(), self.written.get())
+    }
+
+    fn count_read(&self, bytes: usize) {
+        self.read.set(self.read.get() + bytes as u64);
+        self.publish();
+    }
+
+    fn count_written(&self, bytes: usize) {
+        self.written.set(self.written.get() + bytes as u64);
+        self.publish();
+    }
+
+    /// Lets other threads see the byte counts of the WebSocket that carries the session.
+    fn publish(&self) {
+        if self.role.get() == Socket::Main
+            && let Some(entry) = &self.entry
+        {
+            entry.peer.traffic.store(self.traffic());
+        }
+    }
+
+    /// Has the end of the connection told by one more number.
+    pub fn watch(&self, stream: u32) {
+        self.watch.set(stream);
+    }
+
+    /// The local and the remote address.
+    pub fn ends(&self) -> Option<(SocketAddr, SocketAddr)> {
+        self.carrier.ends()
+    }
+
+    /// Ends the connection for the application.
+    pub fn end(self: &Rc<Self>, local: &Local, how: End) {
+        match how {
+            End::Shutdown => self.leave(State::Ending),
+            End::Close if self.state.get() == State::Ending => {
+                self.closing.set(true);
+                self.wake();
+            }
+            End::Close => {
+                self.flush(local);
+                self.kill();
+            }
+            End::Reset => {
+                self.carrier.reset();
+                self.kill();
+            }
+        }
     }
 
     /// How a data message of `len` bytes is to be written.
@@ -234,6 +317,11 @@ impl Link {
         self.leave(State::Closing);
     }
 
+    /// Whether the connection is about to be dropped.
+    pub fn is_dead(&self) -> bool {
+        self.state.get() == State::Dead
+    }
+
     /// Drops the connection without a word.
     pub fn kill(&self) {
         self.leave(State::Dead);
@@ -277,6 +365,7 @@ impl Link {
             match self.carrier.write(queue.front()) {
                 Ok(n) if n > 0 => {
                     queue.written(n, |buffer| local.recycle(buffer));
+                    self.count_written(n);
                     self.pumped(local);
                 }
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
@@ -320,6 +409,7 @@ impl Link {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             queue.written(n, |buffer| local.recycle(buffer));
+            self.count_written(n);
             self.pumped(local);
         }
         Poll::Ready(Ok(()))

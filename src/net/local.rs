@@ -12,13 +12,13 @@ use tokio::sync::Notify;
 use super::carrier::{Carrier, Pumped};
 use super::entry::Entry;
 use super::handle::Handle;
-use super::inbox::Inbox;
+use super::inbox::{Inbox, StreamEnd};
 use super::link::Link;
 use super::lock;
 use super::peer::Peer;
 use super::runtime::runtime;
 use super::trim::Trim;
-use super::worker::{Attach, NO_STREAM, Shared, Source};
+use super::worker::{Attach, NO_STREAM, Shared, Source, is_single};
 use crate::config::READ_BUFFER_BYTES;
 use crate::eio::wheel::Wheel;
 use crate::error::{Closure, QUEUE_FULL, Reason};
@@ -38,6 +38,8 @@ pub struct Local {
     workers: usize,
     pub(super) entries: RefCell<Vec<Option<Rc<Entry>>>>,
     pub(super) streams: RefCell<HashMap<u32, Rc<Pumped>>>,
+    /// Connections that JavaScript knows by a number and does not pump.
+    pub(super) links: RefCell<HashMap<u32, Rc<Link>>>,
     pub(super) wheel: RefCell<Wheel<u32>>,
     pub(super) timers: Notify,
     dirty: RefCell<Vec<Rc<Link>>>,
@@ -65,6 +67,7 @@ impl Local {
             workers,
             entries: RefCell::default(),
             streams: RefCell::default(),
+            links: RefCell::default(),
             wheel: RefCell::new(Wheel::new(runtime().now())),
             timers: Notify::new(),
             dirty: RefCell::default(),
@@ -236,6 +239,7 @@ impl Local {
             stream,
             inbox,
             head,
+            before,
             response,
             deflate,
             first,
@@ -253,7 +257,14 @@ impl Local {
                         });
                     }
                     if stream != NO_STREAM {
-                        inbox.stream_end(stream, true);
+                        inbox.stream_end(
+                            stream,
+                            StreamEnd {
+                                abort: true,
+                                read: before.0,
+                                written: before.1,
+                            },
+                        );
                     }
                     return self.ring_later(&inbox);
                 }
@@ -273,7 +284,20 @@ impl Local {
         });
         let inflater = deflate
             .map(|(parameters, _)| Box::new(Inflater::new(parameters, self.deflate.clone())));
-        let link = Link::new(stream, inbox, entry.clone(), role, form, carrier, deflater);
+        let is_pumped = carrier.is_pumped();
+        let link = Link::new(
+            stream,
+            inbox,
+            entry.clone(),
+            role,
+            form,
+            carrier,
+            before,
+            deflater,
+        );
+        if is_single(stream) && !is_pumped {
+            self.links.borrow_mut().insert(stream, link.clone());
+        }
         // A write of its own: some clients lose a frame that comes with the response.
         link.append(self, &[&response]);
         link.flush(self);
@@ -327,8 +351,32 @@ impl Local {
         self.wheel.borrow().next_deadline()
     }
 
-    /// A pumped stream is gone.
+    /// A connection that has a number is gone.
     pub fn forget_stream(&self, stream: u32) {
-        self.streams.borrow_mut().remove(&stream);
+        if is_single(stream) {
+            self.streams.borrow_mut().remove(&stream);
+            self.links.borrow_mut().remove(&stream);
+        }
+    }
+
+    /// Names the connection of a session's WebSocket. One that is gone already has its end told.
+    pub(super) fn watch(&self, handle: Handle, stream: u32, inbox: &Arc<dyn Inbox>) {
+        let link = self.main_link(handle);
+        let Some(link) = link.filter(|link| !link.is_dead()) else {
+            inbox.stream_end(stream, StreamEnd::default());
+            return self.ring_later(inbox);
+        };
+        link.watch(stream);
+        self.links.borrow_mut().insert(stream, link);
+    }
+
+    /// The WebSocket that carries a session.
+    pub(super) fn main_link(&self, handle: Handle) -> Option<Rc<Link>> {
+        self.entry(handle)?.main.borrow().clone()
+    }
+
+    /// A connection by its number, unless JavaScript pumps it.
+    pub(super) fn link(&self, stream: u32) -> Option<Rc<Link>> {
+        self.links.borrow().get(&stream).cloned()
     }
 }

@@ -1,7 +1,7 @@
 //! One session as the process sees it: the state machine and the packet decoder under one lock,
 //! because polls reach it from the JavaScript thread and WebSockets from an I/O thread.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::oneshot;
@@ -28,6 +28,8 @@ pub struct Peer {
     pub sid: Option<Sid>,
     /// Which of its WebSockets are served in JavaScript.
     pub external: External,
+    /// Bytes on the connection of the WebSocket that carries the session.
+    pub traffic: Traffic,
     /// Everything that changes.
     pub inner: Mutex<Inner>,
 }
@@ -56,6 +58,27 @@ impl Peer {
         if let Some(sid) = &self.sid {
             self.config.sids().remove(sid);
         }
+    }
+}
+
+/// Byte counts of a connection, written by its I/O thread and read by any.
+#[derive(Debug, Default)]
+pub struct Traffic {
+    read: AtomicU64,
+    written: AtomicU64,
+}
+
+impl Traffic {
+    /// Stores the totals.
+    pub fn store(&self, (read, written): (u64, u64)) {
+        self.read.store(read, Ordering::Relaxed);
+        self.written.store(written, Ordering::Relaxed);
+    }
+
+    /// Bytes read from the connection and bytes that the kernel has taken.
+    pub fn load(&self) -> (u64, u64) {
+        let read = self.read.load(Ordering::Relaxed);
+        (read, self.written.load(Ordering::Relaxed))
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::handle::{Handle, Table};
 use super::inbox::{Inbox, Note};
 use super::lock;
-use super::peer::{Inner, Messages, Peer, Waiter};
+use super::peer::{Inner, Messages, Peer, Traffic, Waiter};
 use super::worker::{self, Attach, Command, Shared};
 use crate::config::EngineConfig;
 use crate::eio::form::{Form, Protocol};
@@ -182,6 +182,7 @@ impl Runtime {
                 inbox,
                 config,
                 external: external.into(),
+                traffic: Traffic::default(),
                 sid,
                 inner: Mutex::new(Inner::new(session)),
             })

@@ -1,9 +1,11 @@
 //! The I/O threads: what they can be asked for, and their loops.
 
 use std::future::{Future as _, poll_fn};
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
@@ -13,6 +15,7 @@ use tokio::time::{Instant, sleep};
 
 use super::handle::Handle;
 use super::inbox::Inbox;
+use super::link::End;
 #[cfg(unix)]
 use super::listener::{Listener, Open};
 use super::local::Local;
@@ -34,6 +37,14 @@ pub enum Source {
 
 /// For a connection that JavaScript does not know.
 pub const NO_STREAM: u32 = u32::MAX;
+/// The first number of a single connection. Lower ones name the server that accepted a connection
+/// of which JavaScript keeps nothing else.
+pub const FIRST_STREAM: u32 = 1 << 16;
+
+/// Whether a number names one connection.
+pub fn is_single(stream: u32) -> bool {
+    (FIRST_STREAM..NO_STREAM).contains(&stream)
+}
 
 /// A WebSocket for an I/O thread to serve.
 pub struct Attach {
@@ -51,6 +62,8 @@ pub struct Attach {
     pub inbox: Arc<dyn Inbox>,
     /// Bytes that came with the request.
     pub head: Vec<u8>,
+    /// Bytes that the connection has read and written until now, `head` among them.
+    pub before: (u64, u64),
     /// The 101 response.
     pub response: Vec<u8>,
     /// What the response says about compression, and how the server compresses.
@@ -76,6 +89,14 @@ pub enum Command {
     AwaitTaken(u32),
     /// JavaScript has written so many bytes of a pumped stream.
     Written(u32, usize),
+    /// Name the connection of a session's WebSocket, whose end is told by that number.
+    Watch(Handle, u32, Arc<dyn Inbox>),
+    /// End a connection that has a number.
+    EndConnection(u32, End),
+    /// Write bytes of the application on a connection that has a number.
+    WriteRaw(u32, Vec<u8>),
+    /// Tell the local and the remote address of a session's WebSocket.
+    Ends(Handle, SyncSender<(SocketAddr, SocketAddr)>),
     /// Send a packet on a session's WebSocket.
     Frame(Handle, Socket, Outgoing),
     /// Close a session's WebSocket.

@@ -12,7 +12,7 @@ use super::{Link, State};
 use crate::config::{CLOSE_WAIT_MS, MAX_FRAGMENTS};
 use crate::eio::packet::Packet;
 use crate::error::{Closure, INTERNAL, Reason};
-use crate::net::inbox::Note;
+use crate::net::inbox::{Note, StreamEnd};
 use crate::net::local::Local;
 use crate::net::worker::NO_STREAM;
 use crate::ws::deflate::Inflater;
@@ -70,7 +70,7 @@ impl Link {
             match self.state.get() {
                 State::Dead => return Poll::Ready(()),
                 State::Ending if self.queue.borrow().is_empty() => {
-                    if !self.carrier.shutdown() {
+                    if self.closing.get() || !self.carrier.shutdown() {
                         return Poll::Ready(());
                     }
                     self.pumped(local);
@@ -104,6 +104,7 @@ impl Link {
             let Some(bytes) = buffer.get_mut(..n) else {
                 return Poll::Ready(());
             };
+            self.count_read(n);
             self.take(local, reading, bytes);
         }
     }
@@ -198,18 +199,23 @@ impl Drop for End<'_> {
             self.local.count_panic();
         }
         let was = self.link.state.replace(State::Dead);
-        if was == State::Open || was == State::Dead {
-            let closure = if fault {
-                INTERNAL
-            } else {
-                Closure::plain(Reason::TransportClose)
-            };
-            self.link.lost(self.local, closure);
-        }
-        self.local.forget_stream(self.link.stream);
-        if self.link.stream != NO_STREAM {
-            let abort = matches!(was, State::Dead | State::Closing);
-            self.link.inbox.stream_end(self.link.stream, abort);
+        let closure = if fault {
+            INTERNAL
+        } else {
+            Closure::plain(Reason::TransportClose)
+        };
+        self.link.lost(self.local, closure);
+        let (read, written) = self.link.traffic();
+        let end = StreamEnd {
+            abort: matches!(was, State::Dead | State::Closing),
+            read,
+            written,
+        };
+        for stream in [self.link.stream, self.link.watch.get()] {
+            if stream != NO_STREAM {
+                self.local.forget_stream(stream);
+                self.link.inbox.stream_end(stream, end);
+            }
         }
         self.local.ring_later(&self.link.inbox);
         self.local.settle();

@@ -101,6 +101,7 @@ pub async fn serve(stream: TcpStream, open: Open, local: Rc<Local>) {
         first = false;
         if let Ask::WebSocket(greeting, session) = admitted.ask {
             drop((serving, http));
+            let request = admitted.head as u64;
             wire.consume(admitted.head);
             let lines = settings.cors.lines(admitted.origin.as_deref());
             let lines = lines.iter().filter_map(|(name, value)| {
@@ -125,6 +126,7 @@ pub async fn serve(stream: TcpStream, open: Open, local: Rc<Local>) {
                     &local,
                     &settings,
                     session,
+                    request,
                     response.into_bytes(),
                     deflate,
                 );
@@ -332,13 +334,19 @@ fn leave(wire: Rc<Wire>, mut bytes: Vec<u8>, listener: &Listener, local: &Local)
     }
 }
 
-/// Hands the connection to the thread of its session, or opens one.
+/// Hands the connection to the thread of its session, or opens one. `request`: the length of the
+/// request's head in bytes.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the parts of an upgrade, given once"
+)]
 fn become_websocket(
     wire: Rc<Wire>,
     open: Open,
     local: &Rc<Local>,
     settings: &Settings,
     session: Result<Arc<Peer>, Packed>,
+    request: u64,
     response: Vec<u8>,
     deflate: Option<(Parameters, Compression)>,
 ) {
@@ -370,6 +378,7 @@ fn become_websocket(
         source: Source::Socket(stream.into()),
         stream: NO_STREAM,
         inbox: listener.inbox.clone(),
+        before: (request + head.len() as u64, 0),
         head,
         response,
         deflate,

@@ -1,0 +1,480 @@
+/**
+ * The private parts of Node that this package touches: all of them stand here. They are checked
+ * when the package is loaded, and each handle when it is first seen. Where one is not as expected,
+ * the functions answer `null` or `false`, and their callers take a way that needs public
+ * interfaces only: Node's own listener for a port, a stream that Node reads for a WebSocket.
+ */
+import { executionAsyncId } from "node:async_hooks";
+import { Server as HttpServer, type IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+
+import net = require("node:net");
+
+import createDebug = require("debug");
+
+const debug = createDebug("engine");
+
+const noop = () => {};
+
+// --- what is there ------------------------------------------------------------------------------
+
+/** The groups of private members, each true if all of its members are as expected. */
+function inspect() {
+  const server = new net.Server() as any;
+  const { prototype } = net.Socket as any;
+  const found = {
+    /** A server can be given a bound handle to listen on. */
+    listening:
+      typeof (net as any)._createServerHandle === "function" &&
+      typeof server._listen2 === "function" &&
+      "_handle" in server,
+    /** The number of a server's connections can be changed. */
+    counting:
+      typeof server._connections === "number" && typeof server._emitCloseIfDrained === "function",
+    /** A socket can be given another handle. */
+    handles: typeof Object.getOwnPropertyDescriptor(prototype, "_handle")?.set === "function",
+    /** Headers can be added to a request as Node's parser does it. */
+    headers:
+      typeof (require("node:http") as any).IncomingMessage.prototype._addHeaderLines === "function",
+  };
+  for (const [name, is] of Object.entries(found)) {
+    if (!is) debug("this Node differs: %s", name);
+  }
+  return found;
+}
+
+const found = inspect();
+
+// --- a port ---------------------------------------------------------------------------------------
+
+/** A handle that listens. */
+export interface ListenHandle {
+  readonly fd: number;
+  getsockname(out: { port?: number }): number;
+  listen(backlog: number): number;
+  close(callback?: () => void): void;
+  ref(): void;
+  unref(): void;
+  hasRef(): boolean;
+}
+
+/** Gives the handle that a server is to listen on; `null`: Node is to make it. */
+export type Bind = (
+  address: string | null,
+  port: number,
+  type: number,
+  fd: number | undefined,
+  flags: number | undefined,
+) => ListenHandle | null;
+
+/**
+ * Has `bind` asked for a handle when a server begins to listen.
+ *
+ * @returns false if this Node does not let that be done
+ */
+export function interceptListen(server: HttpServer, bind: Bind): boolean {
+  if (!found.listening || !found.counting) return false;
+  const own = server as any;
+  const listen = own._listen2;
+  own._listen2 = (
+    address: string | null,
+    port: number,
+    type: number,
+    ...rest: [number, number | undefined, number | undefined]
+  ) => {
+    if (!own._handle) own._handle = bind(address, port, type, rest[1], rest[2]);
+    listen.call(own, address, port, type, ...rest);
+  };
+  return true;
+}
+
+/** A bound handle, of either family if there is no address; `null`: Node is to tell what is wrong. */
+export function createListenHandle(
+  address: string | null,
+  port: number,
+  type: number,
+  fd: number | undefined,
+  flags: number | undefined,
+): ListenHandle | null {
+  const create: (...args: unknown[]) => ListenHandle | number = (net as any)._createServerHandle;
+  let handle: ListenHandle | number;
+  if (address) {
+    handle = create(address, port, type, fd, flags);
+  } else {
+    // As Node does: any address of either family.
+    handle = create("::", port, 6, fd, flags);
+    if (typeof handle === "number") handle = create("0.0.0.0", port, 4, fd, flags);
+  }
+  if (typeof handle === "number") return null;
+  const isWhole = typeof handle.fd === "number" && handle.fd >= 0;
+  if (isWhole && typeof handle.getsockname === "function") {
+    rememberTcp(handle);
+    return handle;
+  }
+  handle.close();
+  return null;
+}
+
+// --- connections of a server ------------------------------------------------------------------
+
+/** How many connections a server counts. */
+export function connectionsOf(server: net.Server): number {
+  return (server as any)._connections;
+}
+
+/** Has a server count one more connection. */
+export function countConnection(server: net.Server): void {
+  (server as any)._connections++;
+}
+
+/** The opposite of {@link countConnection}: `close()` of the server may be complete. */
+export function uncountConnection(server: net.Server): void {
+  (server as any)._connections--;
+  (server as any)._emitCloseIfDrained();
+}
+
+/** The server that accepted a socket and counts it. */
+export function serverOf(socket: Duplex): net.Server | undefined {
+  return (socket as any)._server ?? undefined;
+}
+
+/** Lets a socket be one that `server` has accepted, and counts it. */
+export function setServer(socket: net.Socket, server: net.Server): void {
+  countConnection(server);
+  (socket as any).server = server;
+  (socket as any)._server = server;
+}
+
+/** Node's own listener for the connections of an HTTP server. */
+const [connectionListener] = new HttpServer().listeners("connection");
+
+/** Whether a listener of `connection` is the one with which Node serves HTTP. */
+export function isConnectionListener(listener: unknown): boolean {
+  return listener === connectionListener;
+}
+
+// --- sockets ------------------------------------------------------------------------------------
+
+/** The part of a handle that starts and stops reading. */
+interface ReadHandle {
+  readStart(): void;
+  readStop(): void;
+}
+
+/** The handle of a socket, if it lets reading be stopped; `null`: it is closed or another kind. */
+export function readHandleOf(socket: Duplex): ReadHandle | null {
+  const handle = (socket as any)._handle;
+  const can = typeof handle?.readStop === "function" && typeof handle.readStart === "function";
+  return can ? handle : null;
+}
+
+/**
+ * Whether the native engine may take a socket over: a plain TCP or UNIX socket. The descriptor of
+ * a TLS socket carries ciphertext, any other stream has none.
+ */
+export function isAdoptable(socket: Duplex): boolean {
+  if (process.platform === "win32" || !(socket instanceof net.Socket)) return false;
+  return !(socket as any).encrypted && !(socket as any)._parent;
+}
+
+/** The descriptor of a socket that the native engine may take over. */
+export function adoptableDescriptor(socket: Duplex): number | null {
+  if (!found.counting || !isAdoptable(socket)) return null;
+  const handle = (socket as any)._handle;
+  if (typeof handle?.fd !== "number" || handle.fd < 0) return null;
+  rememberTcp(handle);
+  return handle.fd;
+}
+
+/** The symbol by which a handle knows its socket. */
+function ownerSymbol(socket: any): symbol | undefined {
+  const handle = socket._handle;
+  return Object.getOwnPropertySymbols(handle).find((symbol) => handle[symbol] === socket);
+}
+
+/** Whether {@link replaceHandle} can be called with a socket. */
+export function isReplaceable(socket: Duplex): boolean {
+  const handle = (socket as any)._handle;
+  return (
+    found.handles &&
+    typeof handle?.close === "function" &&
+    typeof handle.readStop === "function" &&
+    ownerSymbol(socket) !== undefined
+  );
+}
+
+/** The address of one end of a connection. */
+export interface End {
+  address?: string;
+  family?: string;
+  port?: number;
+}
+
+/** A connection that Node does not serve, as a handle speaks to it. */
+export interface ForeignConnection {
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
+  /** Bytes that wait to be written. */
+  readonly bytesQueued: number;
+  readonly local: End;
+  readonly remote: End;
+  /** Nothing is written any more after what was sent before. */
+  shutdown(): void;
+  /** Closes the connection, or resets it; `done` is called once it has ended. */
+  close(reset: boolean, done: () => void): void;
+  /** Writes behind what was sent before. */
+  write(bytes: Uint8Array): void;
+  /** Lets the connection keep the process alive, or not. */
+  reference(on: boolean): void;
+}
+
+/** The methods of a handle that speaks to a connection served elsewhere; `this` is the handle. */
+class ForeignHandle {
+  reading = true;
+  onread: unknown = noop;
+  private referenced = true;
+
+  constructor(
+    private readonly connection: ForeignConnection,
+    private readonly asyncId: number,
+  ) {}
+
+  close(done: () => void = noop): void {
+    this.connection.close(false, () => done.call(this));
+  }
+
+  reset(done: () => void = noop): number {
+    this.connection.close(true, () => done.call(this));
+    return 0;
+  }
+
+  /** Says that it is done, which it is as far as this side can tell. */
+  shutdown(_req: unknown): number {
+    this.connection.shutdown();
+    return 1;
+  }
+
+  readStart(): number {
+    return 0;
+  }
+
+  readStop(): number {
+    return 0;
+  }
+
+  ref(): void {
+    this.referenced = true;
+    this.connection.reference(true);
+  }
+
+  unref(): void {
+    this.referenced = false;
+    this.connection.reference(false);
+  }
+
+  hasRef(): boolean {
+    return this.referenced;
+  }
+
+  getAsyncId(): number {
+    return this.asyncId;
+  }
+
+  getsockname(out: End): number {
+    Object.assign(out, this.connection.local);
+    return 0;
+  }
+
+  getpeername(out: End): number {
+    Object.assign(out, this.connection.remote);
+    return 0;
+  }
+
+  get fd(): number {
+    return -1;
+  }
+
+  get bytesRead(): number {
+    return this.connection.bytesRead;
+  }
+
+  get bytesWritten(): number {
+    return this.connection.bytesWritten;
+  }
+
+  get writeQueueSize(): number {
+    return this.connection.bytesQueued;
+  }
+
+  get _externalStream(): undefined {
+    return undefined;
+  }
+
+  setNoDelay(): number {
+    return 0;
+  }
+
+  setKeepAlive(): number {
+    return 0;
+  }
+
+  setTypeOfService(): number {
+    return 0;
+  }
+
+  getTypeOfService(): number {
+    return 0;
+  }
+
+  setBlocking(): number {
+    return 0;
+  }
+
+  useUserBuffer(): void {}
+
+  writeBuffer(req: WriteRequest, data: Uint8Array): number {
+    return this.write(req, data);
+  }
+
+  writeUtf8String(req: WriteRequest, text: string): number {
+    return this.write(req, Buffer.from(text, "utf8"));
+  }
+
+  writeAsciiString(req: WriteRequest, text: string): number {
+    return this.write(req, Buffer.from(text, "latin1"));
+  }
+
+  writeLatin1String(req: WriteRequest, text: string): number {
+    return this.write(req, Buffer.from(text, "latin1"));
+  }
+
+  writeUcs2String(req: WriteRequest, text: string): number {
+    return this.write(req, Buffer.from(text, "utf16le"));
+  }
+
+  writev(req: WriteRequest, chunks: any[], allBuffers: boolean): number {
+    const parts: Buffer[] = allBuffers ? chunks : [];
+    for (let i = 0; i < chunks.length && !allBuffers; i += 2) {
+      const [chunk, encoding] = [chunks[i], chunks[i + 1]];
+      parts.push(typeof chunk === "string" ? Buffer.from(chunk, encoding) : chunk);
+    }
+    return this.write(req, Buffer.concat(parts));
+  }
+
+  private write(req: WriteRequest, bytes: Uint8Array): number {
+    this.connection.write(bytes);
+    // Up to Node 25 a request says how it ended; a global that only Node's own handles set decides
+    // whether Node waits for that. From Node 26 on the number returned is the end.
+    if (req !== null) {
+      process.nextTick(() => {
+        if (req.async) req.oncomplete?.(0, this, undefined);
+      });
+    }
+    return 0;
+  }
+}
+
+/** A write in progress, up to Node 25. */
+type WriteRequest = { async?: boolean; oncomplete?: (...args: unknown[]) => void } | null;
+
+/** Prototypes of handles by the prototype of the handle they stand for. */
+const prototypes = new WeakMap<object, object>();
+
+/** The methods of {@link ForeignHandle} over a prototype of Node, which `instanceof` asks for. */
+function prototypeOver(base: object): object {
+  let made = prototypes.get(base);
+  if (made === undefined) {
+    const { constructor: _, ...own } = Object.getOwnPropertyDescriptors(ForeignHandle.prototype);
+    made = Object.create(base, own as PropertyDescriptorMap) as object;
+    prototypes.set(base, made);
+  }
+  return made;
+}
+
+/** The prototype of TCP handles, once one was seen. */
+let tcpPrototype: object | null = null;
+
+/** Lets the sockets that {@link createSocket} makes be like those over a TCP handle. */
+function rememberTcp(handle: any): void {
+  if (tcpPrototype === null && handle.constructor?.name === "TCP") {
+    tcpPrototype = Object.getPrototypeOf(handle);
+  }
+}
+
+function createHandle(connection: ForeignConnection, base: object | null, asyncId: number): any {
+  const handle = new ForeignHandle(connection, asyncId);
+  if (base !== null) Object.setPrototypeOf(handle, prototypeOver(base));
+  return handle;
+}
+
+/**
+ * Gives a socket a handle that speaks to `connection`, and closes its own: the connection goes on
+ * as the descriptor's duplicate.
+ */
+export function replaceHandle(socket: net.Socket, connection: ForeignConnection): void {
+  const own = socket as any;
+  const before = own._handle;
+  const owner = ownerSymbol(own) as symbol;
+  const handle = createHandle(
+    connection,
+    Object.getPrototypeOf(before),
+    before.getAsyncId?.() ?? 0,
+  );
+  handle[owner] = socket;
+  watchTimeout(own, connection);
+  own._handle = handle;
+  before.onread = noop;
+  before.close();
+}
+
+/** The ends of the connection of a socket. */
+export function endsOf(socket: net.Socket): { local: End; remote: End } {
+  const { localAddress, localPort, remoteAddress, remotePort, remoteFamily: family } = socket;
+  const { localFamily } = socket;
+  return {
+    local: { address: localAddress, family: localFamily, port: localPort },
+    remote: { address: remoteAddress, family, port: remotePort },
+  };
+}
+
+/** A socket for a connection that Node does not know. */
+export function createSocket(connection: ForeignConnection): net.Socket {
+  const handle = createHandle(connection, tcpPrototype, executionAsyncId());
+  const socket = new net.Socket({ handle, allowHalfOpen: true } as net.SocketConstructorOpts);
+  watchTimeout(socket, connection);
+  return socket;
+}
+
+/** Has the timeout of a socket count from the last traffic of its connection, as it does in Node. */
+function watchTimeout(socket: any, connection: ForeignConnection): void {
+  const elapsed = socket._onTimeout;
+  if (typeof elapsed !== "function" || typeof socket._unrefTimer !== "function") return;
+  const traffic = () => connection.bytesRead + connection.bytesWritten;
+  let before = traffic();
+  socket._onTimeout = () => {
+    const now = traffic();
+    if (now === before) return elapsed.call(socket);
+    before = now;
+    socket._unrefTimer();
+  };
+}
+
+// --- requests -----------------------------------------------------------------------------------
+
+/** Gives a request its headers: names and values in turn. */
+export function setHeaders(req: IncomingMessage, rawHeaders: string[]): void {
+  if (found.headers) {
+    // The object of headers is made when it is first read.
+    (req as any)._addHeaderLines(rawHeaders, rawHeaders.length);
+    return;
+  }
+  req.rawHeaders = rawHeaders;
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i].toLowerCase();
+    const before = req.headers[name];
+    const value = rawHeaders[i + 1];
+    if (before === undefined) req.headers[name] = name === "set-cookie" ? [value] : value;
+    else if (Array.isArray(before)) before.push(value);
+    else req.headers[name] = `${before}${name === "cookie" ? "; " : ", "}${value}`;
+  }
+}

@@ -1,0 +1,97 @@
+//! The connection of a WebSocket for the `net.Socket` that the application holds of it: its byte
+//! counts and addresses, and the calls that end it.
+
+use std::net::SocketAddr;
+use std::sync::mpsc::sync_channel;
+use std::time::Duration;
+
+use napi::bindgen_prelude::Buffer;
+use napi_derive::napi;
+
+use super::engine::Engine;
+use crate::net::handle::Handle;
+use crate::net::link::End;
+use crate::net::runtime::runtime;
+use crate::net::worker::Command;
+
+/// How long the JavaScript thread waits for an I/O thread to tell the addresses of a connection.
+const ENDS_WAIT: Duration = Duration::from_millis(500);
+
+/// The ends of a TCP connection.
+#[napi(object)]
+pub struct ConnectionEnds {
+    /// `"IPv4"` or `"IPv6"`.
+    pub family: String,
+    /// The server's address.
+    pub local_address: String,
+    /// The server's port.
+    pub local_port: u32,
+    /// The client's address.
+    pub remote_address: String,
+    /// The client's port.
+    pub remote_port: u32,
+}
+
+impl From<(SocketAddr, SocketAddr)> for ConnectionEnds {
+    fn from((local, remote): (SocketAddr, SocketAddr)) -> Self {
+        let family = if remote.is_ipv4() { "IPv4" } else { "IPv6" };
+        Self {
+            family: family.into(),
+            local_address: local.ip().to_string(),
+            local_port: local.port().into(),
+            remote_address: remote.ip().to_string(),
+            remote_port: remote.port().into(),
+        }
+    }
+}
+
+#[napi]
+impl Engine {
+    /// Has the end of the connection of a session's WebSocket told by the number `stream` too. If
+    /// it is gone already, that is told at once.
+    #[napi]
+    pub fn watch_connection(&self, handle: u32, stream: u32) {
+        let handle = Handle::from_raw(handle);
+        let command = Command::Watch(handle, stream, self.hub.clone());
+        runtime().send(runtime().thread_of(handle), command);
+    }
+
+    /// Ends a connection that has a number. 0: it is shut down after what was sent before; 1: it is
+    /// closed; 2: it is reset.
+    #[napi]
+    pub fn end_connection(&mut self, stream: u32, how: u32) {
+        self.flush();
+        let end = match how {
+            0 => End::Shutdown,
+            1 => End::Close,
+            _ => End::Reset,
+        };
+        runtime().send_all(|| Command::EndConnection(stream, end));
+    }
+
+    /// Writes bytes on a connection that has a number, behind what was sent before.
+    #[napi]
+    pub fn write_raw(&mut self, stream: u32, bytes: Buffer) {
+        self.flush();
+        runtime().send_all(|| Command::WriteRaw(stream, bytes.to_vec()));
+    }
+
+    /// Bytes read from and written to the connection of a session's WebSocket; none: the session
+    /// has ended.
+    #[napi]
+    pub fn connection_traffic(&self, handle: u32) -> Option<Vec<f64>> {
+        let peer = runtime().table().get(Handle::from_raw(handle))?;
+        let (read, written) = peer.traffic.load();
+        Some(vec![read as f64, written as f64])
+    }
+
+    /// The addresses of the connection of a session's WebSocket; none: it is gone, or is no TCP
+    /// connection that an I/O thread serves. This thread waits for the answer.
+    #[napi]
+    pub fn connection_ends(&self, handle: u32) -> Option<ConnectionEnds> {
+        let handle = Handle::from_raw(handle);
+        let (asker, answer) = sync_channel(1);
+        runtime().send(runtime().thread_of(handle), Command::Ends(handle, asker));
+        answer.recv_timeout(ENDS_WAIT).ok().map(Into::into)
+    }
+}
