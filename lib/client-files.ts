@@ -7,6 +7,8 @@ import { createBrotliCompress, createDeflate, createGzip } from "node:zlib";
 import accepts from "accepts";
 import debugModule from "debug";
 
+import { ownListener } from "./engine/own-listeners";
+
 const debug = debugModule("socket.io:server");
 
 const DIRECTORY = join(__dirname, "../client-dist");
@@ -51,7 +53,7 @@ export function attachClientFiles(
   if (debug.enabled) debug("attaching client serving req handler");
   const others = server.listeners("request").slice() as RequestListener[];
   server.removeAllListeners("request");
-  server.on("request", (req, res) => {
+  const onrequest: RequestListener = (req, res) => {
     const name = clientFile(req.url ?? "", path());
     if (name === undefined) {
       for (const listener of others) listener.call(server, req, res);
@@ -60,7 +62,8 @@ export function attachClientFiles(
     } else {
       sendClientFile(name, req, res);
     }
-  });
+  };
+  server.on("request", ownListener(onrequest));
 }
 
 /** Name of the bundle a URL asks for: `<path>/<name>`, whatever its query. */

@@ -5,7 +5,7 @@
  * to the native connection. One that nobody has seen is destroyed when its connection is taken
  * over, and another one is made if somebody asks for it.
  */
-import type { Server as NetServer, Socket as NetSocket } from "node:net";
+import type { Socket as NetSocket } from "node:net";
 import type { Duplex } from "node:stream";
 
 import { abandonPoll } from "./http";
@@ -16,10 +16,10 @@ import {
   type End,
   endsOf,
   type ForeignConnection,
-  isConnectionListener,
   replaceHandle,
   serverOf,
 } from "./node-internals";
+import { isListenedTo } from "./own-listeners";
 import type { Socket } from "./socket";
 import { isUnobserved } from "./tampering";
 
@@ -27,22 +27,6 @@ import { isUnobserved } from "./tampering";
 const SHUTDOWN = 0;
 const CLOSE = 1;
 const RESET = 2;
-
-/** The listeners of HTTP servers that belong to engines. */
-const ownListeners = new WeakSet<object>();
-
-/** Marks a listener as the engine's own: it keeps no socket. */
-export function ownListener<F extends object>(listener: F): F {
-  ownListeners.add(listener);
-  return listener;
-}
-
-/** Whether the application listens to an event of a server. */
-export function isListenedTo(server: NetServer, event: string): boolean {
-  return server
-    .listeners(event)
-    .some((one) => !ownListeners.has(one) && !isConnectionListener(one));
-}
 
 /**
  * Whether the application may hold a socket that asks for an upgrade: a listener or an earlier

@@ -261,7 +261,7 @@ export class PortListener {
       server.emit("drop", { ...local, remoteAddress, remotePort, remoteFamily });
       return;
     }
-    setServer(socket, server);
+    setServer(socket, server, bytes.length);
     server.emit("connection", socket);
     if (bytes.length > 0) socket.unshift(bytes);
   }

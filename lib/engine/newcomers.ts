@@ -7,8 +7,8 @@ import { Server as HttpServer } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 
-import { ownListener } from "./connections";
 import { readHandleOf } from "./node-internals";
+import { ownListener } from "./own-listeners";
 
 // Not those that an application's tests replace by a clock of their own.
 const { setImmediate, setTimeout } = globalThis;

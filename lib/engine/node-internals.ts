@@ -138,11 +138,31 @@ export function serverOf(socket: Duplex): net.Server | undefined {
   return (socket as any)._server ?? undefined;
 }
 
-/** Lets a socket be one that `server` has accepted, and counts it. */
-export function setServer(socket: net.Socket, server: net.Server): void {
+/**
+ * Lets a socket be one that `server` has accepted, and counts it.
+ *
+ * @param bytesRead - bytes that were read of its connection before Node knew it
+ */
+export function setServer(socket: net.Socket, server: net.Server, bytesRead: number): void {
   countConnection(server);
   (socket as any).server = server;
   (socket as any)._server = server;
+  const handle = (socket as any)._handle;
+  const count = findGetter(handle, "bytesRead");
+  if (count === undefined) return;
+  Object.defineProperty(handle, "bytesRead", {
+    get: () => bytesRead + count.call(handle),
+    configurable: true,
+  });
+}
+
+/** The getter of a property, wherever on the chain of prototypes it stands. */
+function findGetter(object: object, name: string): (() => number) | undefined {
+  for (let at = object; at != null; at = Object.getPrototypeOf(at)) {
+    const property = Object.getOwnPropertyDescriptor(at, name);
+    if (property !== undefined) return property.get;
+  }
+  return undefined;
 }
 
 /** Node's own listener for the connections of an HTTP server. */

@@ -7,12 +7,13 @@ import type { Socket as NetSocket } from "node:net";
 
 import type { PacketForm } from "../../binding";
 import { refuseRequest, refuseUpgradeRequest, report, verifyProtocol } from "./admission";
-import { isHeld, isListenedTo, setStream } from "./connections";
+import { isHeld, setStream } from "./connections";
 import { ErrorCode, type Refusal, refuse } from "./errors";
 import { checkHeaders, headerLines } from "./headers";
 import { respond } from "./http";
 import { engine } from "./native";
 import { isAdoptable, serverOf } from "./node-internals";
+import { isListenedTo } from "./own-listeners";
 import { type EngineRequest, type PackedRequest, packetForm, packRequest, share } from "./request";
 import type { Server } from "./server";
 import type { Socket } from "./socket";

@@ -13,7 +13,6 @@ import {
   refuseUpgradeRequest,
   verifyRequest,
 } from "./admission";
-import { ownListener } from "./connections";
 import { ErrorCode, errorMessages, type Refusal } from "./errors";
 import { checkCompression, serveSession } from "./http";
 import { catchUp, inOrder } from "./inbox";
@@ -37,6 +36,7 @@ import {
   type ServerOptions,
 } from "./options";
 import { reach } from "./outbox";
+import { ownListener } from "./own-listeners";
 import { register } from "./recipients";
 import { type EngineRequest, type PackedRequest, parseQuery, share } from "./request";
 import { Socket } from "./socket";
