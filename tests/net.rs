@@ -393,6 +393,7 @@ async fn a_stream_that_javascript_pumps() {
         source: Source::Stream,
         stream,
         inbox: env.clone(),
+        before: (0, 0),
         head: head.into(),
         response: RESPONSE.into(),
         deflate: None,

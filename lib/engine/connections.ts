@@ -120,6 +120,10 @@ export class HeldConnection implements ForeignConnection, StreamEvents {
     engine.writeRaw(this.number, Buffer.from(bytes));
   }
 
+  keepAlive(on: boolean, seconds: number): void {
+    engine.keepConnectionAlive(this.number, on, seconds);
+  }
+
   reference(on: boolean): void {
     if (this.isOver || on === this.referenced) return;
     this.referenced = on;
@@ -234,21 +238,11 @@ function watchSession(conn: Socket, ends: RequestEnds): NetSocket {
 function pollingSocket(conn: Socket, ends: RequestEnds): NetSocket {
   if (conn.readyState === "closed") return endedSocket(ends);
   let ended = false;
-  const end = (done: () => void) => {
+  const end = () => {
     if (!ended) abandonPoll(conn);
     ended = true;
-    process.nextTick(done);
   };
-  const socket = createSocket({
-    ...ends,
-    bytesRead: 0,
-    bytesWritten: 0,
-    bytesQueued: 0,
-    shutdown: () => end(() => {}),
-    close: (_reset, done) => end(done),
-    write: () => {},
-    reference: () => {},
-  });
+  const socket = createSocket(unknownConnection(ends, end));
   conn.once("close", () => {
     ended = true;
     socket.destroy();
@@ -258,19 +252,26 @@ function pollingSocket(conn: Socket, ends: RequestEnds): NetSocket {
 
 /** A socket for a connection that has ended: it knows the client's address. */
 function endedSocket(ends: RequestEnds): NetSocket {
-  const done = (callback: () => void) => process.nextTick(callback);
-  const nothing = () => {};
-  const socket = createSocket({
+  const socket = createSocket(unknownConnection(ends, () => {}));
+  // Node remembers it when it has been read.
+  void socket.remoteAddress;
+  return socket.destroy();
+}
+
+/** A connection of which nothing but its ends is known; `end` is called when it is to end. */
+function unknownConnection(ends: RequestEnds, end: () => void): ForeignConnection {
+  return {
     ...ends,
     bytesRead: 0,
     bytesWritten: 0,
     bytesQueued: 0,
-    shutdown: nothing,
-    close: (_reset, callback) => done(callback),
-    write: nothing,
-    reference: nothing,
-  });
-  // Node remembers it when it has been read.
-  void socket.remoteAddress;
-  return socket.destroy();
+    shutdown: end,
+    close(_reset, done) {
+      end();
+      process.nextTick(done);
+    },
+    keepAlive() {},
+    write() {},
+    reference() {},
+  };
 }

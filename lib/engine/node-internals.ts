@@ -242,6 +242,8 @@ export interface ForeignConnection {
   shutdown(): void;
   /** Closes the connection, or resets it; `done` is called once it has ended. */
   close(reset: boolean, done: () => void): void;
+  /** Has the kernel probe an idle peer, after so many seconds; 0: the system's default. */
+  keepAlive(on: boolean, seconds: number): void;
   /** Writes behind what was sent before. */
   write(bytes: Uint8Array): void;
   /** Lets the connection keep the process alive, or not. */
@@ -334,7 +336,8 @@ class ForeignHandle {
     return 0;
   }
 
-  setKeepAlive(): number {
+  setKeepAlive(on: boolean, seconds: number): number {
+    this.connection.keepAlive(on, seconds);
     return 0;
   }
 

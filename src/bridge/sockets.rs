@@ -69,6 +69,14 @@ impl Engine {
         runtime().send_all(|| Command::EndConnection(stream, end));
     }
 
+    /// Has the kernel probe the idle peer of a connection that has a number, after so many seconds;
+    /// 0: after the system's default.
+    #[napi]
+    pub fn keep_connection_alive(&self, stream: u32, on: bool, seconds: u32) {
+        let delay = on.then(|| Duration::from_secs(seconds.into()));
+        runtime().send_all(|| Command::KeepAlive(stream, delay));
+    }
+
     /// Writes bytes on a connection that has a number, behind what was sent before.
     #[napi]
     pub fn write_raw(&mut self, stream: u32, bytes: Buffer) {

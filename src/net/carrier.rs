@@ -7,6 +7,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use super::inbox::Inbox;
 
@@ -24,6 +25,8 @@ pub trait Carrier {
     }
     /// Has the connection reset when it is dropped: the peer gets an RST, not an end.
     fn reset(&self) {}
+    /// Has the kernel probe an idle peer after `delay`; none: never.
+    fn keep_alive(&self, _delay: Option<Duration>) {}
     /// The local and the remote address of a TCP connection.
     fn ends(&self) -> Option<(SocketAddr, SocketAddr)> {
         None
@@ -45,12 +48,11 @@ pub use adopted::{Adopted, adopt};
 
 #[cfg(unix)]
 mod adopted {
-    use super::{Carrier, Context, Poll, SocketAddr, io};
+    use super::{Carrier, Context, Duration, Poll, SocketAddr, io};
     use std::io::{Read as _, Write as _};
     use std::net::{Shutdown, TcpStream};
     use std::os::fd::{BorrowedFd, OwnedFd};
     use std::task::ready;
-    use std::time::Duration;
     use tokio::io::unix::AsyncFd;
 
     /// A TCP or UNIX socket. The standard library's TCP type reads and writes either: it only
@@ -113,6 +115,16 @@ mod adopted {
         fn reset(&self) {
             // A socket that cannot be told ends as usual.
             let _ = socket2::SockRef::from(self.0.get_ref()).set_linger(Some(Duration::ZERO));
+        }
+
+        fn keep_alive(&self, delay: Option<Duration>) {
+            let socket = socket2::SockRef::from(self.0.get_ref());
+            // A UNIX socket has no such option.
+            let _ = socket.set_keepalive(delay.is_some());
+            if let Some(delay) = delay.filter(|delay| !delay.is_zero()) {
+                let parameters = socket2::TcpKeepalive::new().with_time(delay);
+                let _ = socket.set_tcp_keepalive(&parameters);
+            }
         }
 
         fn ends(&self) -> Option<(SocketAddr, SocketAddr)> {
@@ -376,7 +388,7 @@ pub(super) mod tests {
         use std::os::fd::AsRawFd as _;
         use std::os::unix::net::UnixStream;
 
-        use super::super::{Adopted, adopt};
+        use super::super::{Adopted, Duration, adopt};
         use super::{Carrier as _, Waker, io, read};
 
         /// An adopted socket, whose first owner has closed it, and its peer.
@@ -405,6 +417,23 @@ pub(super) mod tests {
             assert_eq!(read(&carrier, Waker::noop(), 4), None);
             peer.write_all(b"you").expect("written");
             assert_eq!(next(&carrier, 4).await, b"you");
+        }
+
+        #[tokio::test]
+        async fn keep_alive_is_an_option_of_the_socket() {
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+            let address = listener.local_addr().expect("its address");
+            let _client = std::net::TcpStream::connect(address).expect("a connection");
+            let (own, remote) = listener.accept().expect("accepted");
+            // SAFETY: `own` keeps the descriptor open.
+            let fd = unsafe { adopt(own.as_raw_fd()) }.expect("a duplicate");
+            let carrier = Adopted::new(fd).expect("registered");
+            assert_eq!(carrier.ends(), Some((address, remote)));
+            let own = socket2::SockRef::from(&own);
+            for delay in [Some(Duration::from_secs(70)), None, Some(Duration::ZERO)] {
+                carrier.keep_alive(delay);
+                assert_eq!(own.keepalive().ok(), Some(delay.is_some()));
+            }
         }
 
         #[tokio::test]

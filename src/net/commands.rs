@@ -48,6 +48,11 @@ impl Local {
                     link.end(self, how);
                 }
             }
+            Command::KeepAlive(stream, delay) => {
+                if let Some(link) = self.link(stream) {
+                    link.keep_alive(delay);
+                }
+            }
             Command::WriteRaw(stream, bytes) => {
                 if let Some(link) = self.link(stream) {
                     link.append(self, &[&bytes]);

@@ -121,6 +121,7 @@ mod tests {
             inbox: Arc::new(Recorder::default()),
             config,
             sid: None,
+            traffic: Default::default(),
             external: false.into(),
             inner: Mutex::new(inner),
         })

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use super::carrier::Carrier;
 use super::entry::Entry;
@@ -75,9 +76,6 @@ pub struct Link {
     state: Cell<State>,
     /// The application has closed the connection: it ends with what is queued.
     closing: Cell<bool>,
-    /// Bytes read and written.
-    read: Cell<u64>,
-    written: Cell<u64>,
     queue: RefCell<Queue>,
     blocked: Cell<bool>,
     dirty: Cell<bool>,
@@ -93,11 +91,7 @@ pub struct Link {
 }
 
 impl Link {
-    /// A WebSocket over `carrier`, which has read and written the bytes of `before`.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the parts of a connection, given once"
-    )]
+    /// A WebSocket over `carrier`.
     pub fn new(
         stream: u32,
         inbox: Arc<dyn Inbox>,
@@ -105,7 +99,6 @@ impl Link {
         role: Socket,
         form: Form,
         carrier: Rc<dyn Carrier>,
-        before: (u64, u64),
         deflater: Option<Deflater>,
     ) -> Rc<Self> {
         Rc::new(Self {
@@ -118,8 +111,6 @@ impl Link {
             carrier,
             state: Cell::new(State::Open),
             closing: Cell::new(false),
-            read: Cell::new(before.0),
-            written: Cell::new(before.1),
             queue: RefCell::default(),
             blocked: Cell::new(false),
             dirty: Cell::new(false),
@@ -134,36 +125,28 @@ impl Link {
     /// The WebSocket carries its session from now on.
     pub fn promote(&self) {
         self.role.set(Socket::Main);
-        self.publish();
     }
 
-    /// Bytes read and written.
+    /// Bytes read and written; zero for a WebSocket without a session.
     fn traffic(&self) -> (u64, u64) {
-        (self.read.get(), self.written.get())
+        let entry = self.entry.as_ref();
+        entry.map_or((0, 0), |entry| entry.peer.traffic.load())
     }
 
-    fn count_read(&self, bytes: usize) {
-        self.read.set(self.read.get() + bytes as u64);
-        self.publish();
-    }
-
-    fn count_written(&self, bytes: usize) {
-        self.written.set(self.written.get() + bytes as u64);
-        self.publish();
-    }
-
-    /// Lets other threads see the byte counts of the WebSocket that carries the session.
-    fn publish(&self) {
-        if self.role.get() == Socket::Main
-            && let Some(entry) = &self.entry
-        {
-            entry.peer.traffic.store(self.traffic());
+    fn count(&self, read: usize, written: usize) {
+        if let Some(entry) = &self.entry {
+            entry.peer.traffic.add(read as u64, written as u64);
         }
     }
 
     /// Has the end of the connection told by one more number.
     pub fn watch(&self, stream: u32) {
         self.watch.set(stream);
+    }
+
+    /// Has the kernel probe an idle peer after `delay`; none: never.
+    pub fn keep_alive(&self, delay: Option<Duration>) {
+        self.carrier.keep_alive(delay);
     }
 
     /// The local and the remote address.
@@ -365,7 +348,7 @@ impl Link {
             match self.carrier.write(queue.front()) {
                 Ok(n) if n > 0 => {
                     queue.written(n, |buffer| local.recycle(buffer));
-                    self.count_written(n);
+                    self.count(0, n);
                     self.pumped(local);
                 }
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
@@ -409,7 +392,7 @@ impl Link {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             queue.written(n, |buffer| local.recycle(buffer));
-            self.count_written(n);
+            self.count(0, n);
             self.pumped(local);
         }
         Poll::Ready(Ok(()))

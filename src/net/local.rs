@@ -285,16 +285,10 @@ impl Local {
         let inflater = deflate
             .map(|(parameters, _)| Box::new(Inflater::new(parameters, self.deflate.clone())));
         let is_pumped = carrier.is_pumped();
-        let link = Link::new(
-            stream,
-            inbox,
-            entry.clone(),
-            role,
-            form,
-            carrier,
-            before,
-            deflater,
-        );
+        if let Some(entry) = &entry {
+            entry.peer.traffic.store(before);
+        }
+        let link = Link::new(stream, inbox, entry.clone(), role, form, carrier, deflater);
         if is_single(stream) && !is_pumped {
             self.links.borrow_mut().insert(stream, link.clone());
         }

@@ -28,7 +28,7 @@ pub struct Peer {
     pub sid: Option<Sid>,
     /// Which of its WebSockets are served in JavaScript.
     pub external: External,
-    /// Bytes on the connection of the WebSocket that carries the session.
+    /// Bytes on the connection of its WebSocket.
     pub traffic: Traffic,
     /// Everything that changes.
     pub inner: Mutex<Inner>,
@@ -61,7 +61,8 @@ impl Peer {
     }
 }
 
-/// Byte counts of a connection, written by its I/O thread and read by any.
+/// Byte counts of the connection that carries a session as a WebSocket, or is about to. Its I/O
+/// thread writes them, any thread reads them.
 #[derive(Debug, Default)]
 pub struct Traffic {
     read: AtomicU64,
@@ -69,7 +70,13 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    /// Stores the totals.
+    /// Counts more bytes.
+    pub fn add(&self, read: u64, written: u64) {
+        let before = self.load();
+        self.store((before.0 + read, before.1 + written));
+    }
+
+    /// Begins with the bytes that a connection has carried before.
     pub fn store(&self, (read, written): (u64, u64)) {
         self.read.store(read, Ordering::Relaxed);
         self.written.store(written, Ordering::Relaxed);

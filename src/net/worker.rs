@@ -93,6 +93,9 @@ pub enum Command {
     Watch(Handle, u32, Arc<dyn Inbox>),
     /// End a connection that has a number.
     EndConnection(u32, End),
+    /// Have the kernel probe the idle peer of a connection that has a number after this time, or
+    /// not any more.
+    KeepAlive(u32, Option<Duration>),
     /// Write bytes of the application on a connection that has a number.
     WriteRaw(u32, Vec<u8>),
     /// Tell the local and the remote address of a session's WebSocket.

@@ -299,6 +299,7 @@ async fn a_websocket_that_cannot_be_served_is_lost() {
             source: Source::Socket(file.expect("a file").into()),
             stream,
             inbox: env.clone(),
+            before: (0, 0),
             head: Vec::new(),
             response: Vec::new(),
             deflate: None,

@@ -96,6 +96,7 @@ pub async fn attach_as(
         source: Source::Socket(fd),
         stream,
         inbox: env.clone(),
+        before: (0, 0),
         head: Vec::new(),
         response: RESPONSE.into(),
         deflate: None,

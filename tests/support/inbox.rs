@@ -10,7 +10,7 @@ use socket_io_native::eio::payload::{self, Payload};
 use socket_io_native::eio::session::Socket;
 use socket_io_native::error::Closure;
 use socket_io_native::net::handle::Handle;
-use socket_io_native::net::inbox::{Inbox, Note, Opened};
+use socket_io_native::net::inbox::{Inbox, Note, Opened, StreamEnd};
 use socket_io_native::sio::Packet;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -198,7 +198,7 @@ impl Inbox for Environment {
         self.append(Event::Drained);
     }
 
-    fn stream_end(&self, stream: u32, _: bool) {
+    fn stream_end(&self, stream: u32, _: StreamEnd) {
         self.append(Event::Ended(stream));
     }
 

@@ -104,7 +104,7 @@ impl Link {
             let Some(bytes) = buffer.get_mut(..n) else {
                 return Poll::Ready(());
             };
-            self.count_read(n);
+            self.count(n, 0);
             self.take(local, reading, bytes);
         }
     }
