@@ -28,6 +28,11 @@ function runOldest(): void {
   }
 }
 
+/** Tells whether packets that were handed over wait for ticks that have not run yet. */
+export function isDispatching(): boolean {
+  return batches.length > 0;
+}
+
 /** Calls `handler(target, value)` in a later tick, in order of {@link Stage.push}. */
 export class Stage<Target, Value> {
   private waiting: StageBatch<Target, Value> | null = null;
