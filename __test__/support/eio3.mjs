@@ -3,7 +3,21 @@ import { createRequire } from "node:module";
 import { request } from "./raw.mjs";
 import { defer, once, until } from "./wait.mjs";
 
-const connect = createRequire(import.meta.url)("socket.io-client-v2");
+const connect = withoutWebSocket(() => createRequire(import.meta.url)("socket.io-client-v2"));
+
+/**
+ * Calls `load` as if Node had no WebSocket of its own. From Node 22 on it has one, which the client
+ * prefers to `ws`, and which does not know a certificate or headers of the client's.
+ */
+function withoutWebSocket(load) {
+  const own = Object.getOwnPropertyDescriptor(globalThis, "WebSocket");
+  delete globalThis.WebSocket;
+  try {
+    return load();
+  } finally {
+    if (own !== undefined) Object.defineProperty(globalThis, "WebSocket", own);
+  }
+}
 
 /** A real client of version 2, not awaited and closed after the test. */
 export function oldClient(t, url, { nsp = "/", ...options } = {}) {
