@@ -6,7 +6,7 @@ import net from "node:net";
 import { test } from "node:test";
 import { connected, client as plainClient } from "../support/clients.mjs";
 import { closeHttp, closeServer, listen } from "../support/server.mjs";
-import { Server } from "../support/subject.mjs";
+import { beyond, Server } from "../support/subject.mjs";
 import { frame, opening, Tcp } from "../support/tcp.mjs";
 import { defer, once, until } from "../support/wait.mjs";
 import { settled, WAYS } from "../support/ways.mjs";
@@ -68,6 +68,33 @@ test("a Duplex that is destroyed with an error", async (t) => {
   assert.equal((await gone)[0], "transport close");
   assert.equal(io.engine.clientsCount, 0);
 });
+
+// as a TLS socket of Node may be after a reset
+for (const [what, request, answer] of [
+  ["a WebSocket", opening(), /^HTTP\/1\.1 101 /],
+  ["a refused request", opening("EIO=4&transport=websocket&sid=nobody"), null],
+]) {
+  beyond(`a Duplex of ${what} that has ended and completes no write is let go`, async (t) => {
+    const { io, httpServer } = serveNowhere(t);
+    const [near, far] = streamPair();
+    httpServer.emit("connection", near);
+    const wire = Wire.over(t, far);
+    if (answer === null) near._write = () => {};
+    wire.write(request);
+    if (answer !== null) {
+      assert.match(await wire.head(), answer);
+      await nextText(wire);
+      near._write = () => {};
+      wire.write(frame(9, "to be answered"));
+      await until(() => near.writableLength > 0, "a write is stuck");
+    } else {
+      await until(() => near.writableLength > 0, "the refusal is stuck");
+    }
+    far.end();
+    await until(() => near.destroyed, "the server lets go of the stream");
+    assert.equal(io.engine.clientsCount, 0);
+  });
+}
 
 test("a Duplex that the server closes", async (t) => {
   const { io, httpServer } = serveNowhere(t);

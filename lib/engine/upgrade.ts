@@ -45,10 +45,10 @@ export function refuseUpgrade(socket: Duplex, message: string): void {
     return;
   }
   const length = Buffer.byteLength(message);
-  socket.end(
+  finish(
+    socket,
     "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-type: text/html\r\n" +
       `Content-Length: ${length}\r\n\r\n${message}`,
-    () => socket.destroy(),
   );
 }
 
@@ -58,7 +58,37 @@ const UNAVAILABLE =
 
 /** Refuses an upgrade request of an engine that is closed. */
 export function refuseUnavailable(socket: Duplex): void {
-  socket.end(UNAVAILABLE, () => socket.destroy());
+  finish(socket, UNAVAILABLE);
+}
+
+/** How long bytes that are to be written last may wait without any progress, in ms. */
+const CLOSE_WAIT = 30_000;
+/** The same for a peer that has ended the connection. */
+const ENDED_WAIT = 2000;
+
+/**
+ * Ends a stream after a last text, and destroys it when everything is written. A peer that reads
+ * nothing is given up; so is one that was reset: over TLS, Node may tell that as an ordinary end and
+ * never complete another write.
+ */
+function finish(socket: Duplex, last?: string): void {
+  socket.end(last, () => socket.destroy());
+  let timer: NodeJS.Timeout | undefined;
+  let left = socket.writableLength;
+  const wait = () => {
+    clearTimeout(timer);
+    timer = setTimeout(look, socket.readableEnded ? ENDED_WAIT : CLOSE_WAIT).unref();
+  };
+  const look = () => {
+    if (socket.writableLength === left) return socket.destroy();
+    left = socket.writableLength;
+    wait();
+  };
+  if (socket.destroyed) return;
+  wait();
+  // The peer's end is only told to who reads.
+  socket.once("end", wait).resume();
+  socket.once("close", () => clearTimeout(timer));
 }
 
 /** Answers a request with 101 and hands its connection over; or refuses it. */
@@ -81,8 +111,7 @@ export function acceptUpgrade(
   );
   const refusal = checked.refusal ?? (closed ? UNAVAILABLE : null);
   if (refusal !== null) {
-    socket.end(refusal, () => socket.destroy());
-    return;
+    return finish(socket, refusal);
   }
   if (!socket.readable || !socket.writable) {
     socket.destroy();
@@ -202,8 +231,6 @@ setAdoptedEnd((owner) => {
 
 /** Bytes fed to the engine before it is asked whether it has taken them. */
 const FEED_WINDOW = 256 * 1024;
-/** How long what was written last may take to reach the peer, in ms. */
-const CLOSE_WAIT = 30_000;
 
 /** Feeds the engine from a stream that cannot be adopted, and writes what it says. */
 function pump(upgrade: UpgradeRequest, response: string, acceptor: Acceptor): void {
@@ -219,13 +246,10 @@ function pump(upgrade: UpgradeRequest, response: string, acceptor: Acceptor): vo
     },
     end(abort) {
       if (abort) return socket.destroy();
-      socket.end(() => socket.destroy());
-      // A peer that does not read would keep it for ever.
-      const timer = setTimeout(() => socket.destroy(), CLOSE_WAIT).unref();
-      socket.once("close", () => clearTimeout(timer));
+      finish(socket);
     },
   });
-  const finish = () => engine.feed(stream, Buffer.alloc(0));
+  const ended = () => engine.feed(stream, Buffer.alloc(0));
   const connection = {
     stream,
     bytesRead: 0,
@@ -246,7 +270,7 @@ function pump(upgrade: UpgradeRequest, response: string, acceptor: Acceptor): vo
     socket.pause();
     engine.awaitTaken(stream);
   });
-  socket.once("end", finish);
-  socket.once("close", finish);
+  socket.once("end", ended);
+  socket.once("close", ended);
   acceptor.attached?.(socket, null);
 }
