@@ -1,6 +1,7 @@
 // One port for the workers of a cluster: @socket.io/sticky gives each connection to the worker of
 // its session, by raw sockets, or chunk by chunk where a request has a body.
 import assert from "node:assert/strict";
+import cluster from "node:cluster";
 import http from "node:http";
 import { test } from "node:test";
 import * as adapter from "@socket.io/cluster-adapter";
@@ -26,15 +27,36 @@ async function start(t, loadBalancingMethod) {
   return { port, nodes };
 }
 
+/** The sessions that the primary knows. */
+const known = new Set();
+cluster.on("message", (_worker, { type, data }) => {
+  // @socket.io/sticky takes the message first
+  if (type === "sticky:connection") setImmediate(() => known.add(data));
+});
+
 /**
- * Two clients for each way to connect, one after the other, with what each hears. The primary may
- * learn of a session after its client, whose first request then goes astray: it has to try again.
+ * Sends a request of a session once the primary knows the session. A worker answers a handshake
+ * before it tells the primary: a request that is faster goes to any worker, which refuses it, and a
+ * client whose upgrade is refused never tries again.
  */
+class PatientAgent extends http.Agent {
+  addRequest(req, options) {
+    const sid = /[?&]sid=([\w-]+)/.exec(req.path)?.[1];
+    if (sid === undefined || known.has(sid)) return super.addRequest(req, options);
+    until(() => known.has(sid), "the primary knows the session").then(
+      () => super.addRequest(req, options),
+      (error) => req.destroy(error),
+    );
+  }
+}
+
+/** Two clients for each way to connect, one after the other, with what each hears. */
 async function connectAll(t, port) {
+  const agent = new PatientAgent();
   const reconnection = { reconnection: true, reconnectionDelay: 20, reconnectionDelayMax: 50 };
   const clients = [];
   for (const way of [...Object.keys(WAYS), ...Object.keys(WAYS)]) {
-    const one = client(t, port, { ...WAYS[way], auth: { name: way }, ...reconnection });
+    const one = client(t, port, { ...WAYS[way], auth: { name: way }, agent, ...reconnection });
     one.heard = [];
     one.onAny((...event) => one.heard.push(event));
     await once(one, "connect");

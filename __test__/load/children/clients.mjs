@@ -6,13 +6,16 @@ import { setTimeout as pause } from "node:timers/promises";
 import { realClient } from "../../support/arena.mjs";
 import { letGo, obey, tell } from "../../support/parent.mjs";
 import { within } from "../../support/wait.mjs";
+import { IDLE_MS } from "./idle.mjs";
 
 const { port, first, count, rooms, seconds, perSecond } = JSON.parse(process.argv[2]);
 const TRANSPORTS = [["polling"], ["websocket"], ["polling", "websocket"]];
 const LONG = 120_000;
 
-// Without a pool every poll would be a TCP connection, and the machine would run out of ports.
-const agent = new http.Agent({ keepAlive: true, maxSockets: Infinity });
+// Without a pool every poll would be a TCP connection, and the machine would run out of ports. Idle
+// connections are closed here, long before the server closes them: a request that meets the server's
+// end is never sent again by the client.
+const agent = new http.Agent({ keepAlive: true, maxSockets: Infinity, timeout: IDLE_MS / 4 });
 const faults = [];
 const fault = (text) => faults.length < 20 && faults.push(text);
 let delivered = 0;

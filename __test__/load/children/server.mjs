@@ -3,8 +3,10 @@ import { startServer } from "../../support/arena.mjs";
 import { census, isEmpty, openSockets } from "../../support/census.mjs";
 import { letGo, obey, tell } from "../../support/parent.mjs";
 import { until } from "../../support/wait.mjs";
+import { IDLE_MS } from "./idle.mjs";
 
 const io = await startServer(process.argv[2]);
+io.httpServer.keepAliveTimeout = IDLE_MS;
 const reasons = {};
 
 for (const name of ["/", "/chat"]) {
