@@ -6,6 +6,7 @@ import path from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
+import { NODES } from "../scripts/lib/nodes.mjs";
 import { Server } from "./support/subject.mjs";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -69,4 +70,11 @@ test("docs/options.md: the defaults of the engine", () => {
     if (fallback === undefined) continue;
     assert.deepEqual(opts[name] ?? false, new Function(`return (${fallback})`)(), name);
   }
+});
+
+test("README.md: the versions of Node that are tested", () => {
+  const [, listed] = /^Node ([\d, and]+) are tested/m.exec(read("README.md"));
+  assert.deepEqual(listed.match(/\d+/g), Object.keys(NODES));
+  const [lowest] = Object.keys(NODES);
+  assert.equal(JSON.parse(read("package.json")).engines.node, `>=${lowest}`);
 });

@@ -13,6 +13,7 @@ import { compareInstances, compareModules, explain } from "./lib/compatibility.m
 import { readDeclarations } from "./lib/declarations.mjs";
 import { instanceReasons, memberReasons } from "./lib/differences.mjs";
 import { readInstances } from "./lib/instances.mjs";
+import { NODES } from "./lib/nodes.mjs";
 import { Complaint, script } from "./lib/say.mjs";
 
 const require = createRequire(import.meta.url);
@@ -101,8 +102,16 @@ function reasonTable({ explained }) {
   return ["| Name | Why it differs |", "| --- | --- |", ...rows].join("\n");
 }
 
-const version = (folder) =>
-  JSON.parse(readFileSync(path.join(folder, "package.json"), "utf8")).version;
+const manifest = (folder) => JSON.parse(readFileSync(path.join(folder, "package.json"), "utf8"));
+const version = (folder) => manifest(folder).version;
+
+function nodeTable() {
+  const rows = Object.entries(NODES).map(([major, words]) => {
+    const tests = words.length > 0 ? `those under ${list(words)}` : "all";
+    return `| ${major} | ${tests} |`;
+  });
+  return ["| Node | Tests |", "| --- | --- |", ...rows].join("\n");
+}
 
 const document = (declared, live) => `# Compatibility
 
@@ -113,6 +122,13 @@ difference without a reason fails the tests. What the names _do_ is what the tes
 
 A member is the same if it has the same kind, visibility, overloads, type parameters and numbers of
 arguments. Members that both inherit from Node's \`EventEmitter\` are left out.
+
+## Runtimes
+
+The package asks for Node ${code(manifest(ROOT).engines.node)}. Its tests are run on Linux x64 with these versions
+(\`npm run test:nodes\`):
+
+${nodeTable()}
 
 ## Deliberate differences
 

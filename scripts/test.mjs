@@ -3,10 +3,14 @@
 //   npm test                                     everything
 //   npm test -- engine browser                   only test files whose path contains one of the words
 //   npm test -- --test-name-pattern=upgrade      only tests of that name (a regular expression)
+//   npm test -- --node 26 net/                   on another Node, which is installed from npm
 //   npm run test:oracle                          the same files against the npm package socket.io
+//   npm run test:nodes                           on every Node that is supported
 //
-// Words, patterns and the oracle leave out cargo. A part that is not there (a browser) has its
-// tests skipped and said so; with REQUIRE_PARTS=1 the tests that want it fail instead.
+// Words, patterns, --node and the oracle leave out cargo. A part that is not there (a browser) has
+// its tests skipped and said so; with REQUIRE_PARTS=1 the tests that want it fail instead.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import os from "node:os";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -15,6 +19,7 @@ import { parseArgs } from "node:util";
 import { stream } from "./lib/command.mjs";
 import { filesOf } from "./lib/files.mjs";
 import { runStages } from "./lib/node-tests.mjs";
+import { current, nodeOf } from "./lib/nodes.mjs";
 import { Complaint, script } from "./lib/say.mjs";
 
 // Long loads measure the machine: they want it for themselves.
@@ -23,13 +28,15 @@ const ALONE = "__test__/load/";
 function readArguments() {
   const options = {
     oracle: { type: "boolean", default: false },
+    node: { type: "string" },
     "test-name-pattern": { type: "string", multiple: true, default: [] },
     "test-only": { type: "boolean", default: false },
   };
   try {
     const { values, positionals } = parseArgs({ options, allowPositionals: true });
     const selection = { testNamePatterns: values["test-name-pattern"], only: values["test-only"] };
-    return { oracle: values.oracle, words: positionals, selection };
+    const node = values.node && Number.parseInt(values.node, 10);
+    return { oracle: values.oracle, node, words: positionals, selection };
   } catch (error) {
     throw new Complaint(error.message);
   }
@@ -53,6 +60,14 @@ async function cargoTests() {
   return status === 0 ? [] : [`cargo test FAILED (${status}), see above`];
 }
 
+/** Does what this script was asked for on another Node; resolves with the exit code. */
+async function runOn(major) {
+  const { program, env } = await nodeOf(major);
+  const child = spawn(program, process.argv.slice(1), { env, stdio: "inherit" });
+  const [status] = await once(child, "close");
+  return status;
+}
+
 /** One line for each part whose tests were skipped because it is not on this machine. */
 function missingParts(events) {
   const reasons = events.map((event) => event.data.skip).filter((why) => /^missing: /.test(why));
@@ -65,12 +80,18 @@ function missingParts(events) {
 const failed = ({ type, data }) => type === "test:fail" && !data.todo;
 
 await script(async () => {
-  const { oracle, words, selection } = readArguments();
+  const { oracle, node, words, selection } = readArguments();
+  if (node !== undefined && node !== current) {
+    process.exitCode = await runOn(node);
+    return;
+  }
   const files = pick(words);
+  console.log(`Node ${process.version}, ${process.platform} ${process.arch}\n`);
   if (oracle) process.env.ORACLE = "upstream";
   const everything =
     words.length === 0 && selection.testNamePatterns.length === 0 && !selection.only;
-  const complaints = everything && !oracle ? await cargoTests() : [];
+  const crate = everything && !oracle && node === undefined;
+  const complaints = crate ? await cargoTests() : [];
   if (complaints.length > 0) process.exitCode = 1;
 
   const cores = os.availableParallelism();
@@ -80,8 +101,9 @@ await script(async () => {
     { files: others, concurrency: Math.max(2, cores) },
     { files: alone, concurrency: 1 },
   ];
-  const events = runStages(stages, selection, (ended) => {
+  const events = runStages(stages, selection, (ended, totals) => {
     if (ended.some(failed)) process.exitCode = 1;
+    process.send?.(Object.fromEntries(totals));
     return [...missingParts(ended), ...complaints];
   });
   // Node's summary closes the output

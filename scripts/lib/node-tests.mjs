@@ -12,7 +12,8 @@ const HANG = 15 * 60_000;
  * The events of all stages, for one of Node's reporters.
  * A stage is `{ files, concurrency }`: files relative to the root, run as processes of their own.
  * `selection` are further options of `run`: `testNamePatterns`, `only`.
- * `remarks(events)` gets how each test ended and gives lines to tell before the totals.
+ * `remarks(events, totals)` gets how each test ended and the sums by their names, and gives lines to
+ * tell before the sums.
  */
 export async function* runStages(stages, selection, remarks) {
   const totals = new Map();
@@ -30,7 +31,7 @@ export async function* runStages(stages, selection, remarks) {
       yield event;
     }
   }
-  for (const line of remarks(ended)) yield diagnostic(line);
+  for (const line of remarks(ended, totals)) yield diagnostic(line);
   for (const [name, sum] of totals) yield diagnostic(`${name} ${sum}`);
 }
 
