@@ -327,13 +327,26 @@ export class PortListener {
         origin,
         lines: toLines(lines),
       })),
-      keepAlive: server.keepAliveTimeout || undefined,
+      ...idleTimes(server),
       headTimeout: Math.min(server.headersTimeout || NEVER, server.requestTimeout || NEVER),
       requestTimeout: server.requestTimeout || NEVER,
       files: requests ? (this.files?.files ?? []) : [],
       etag: this.files?.etag ?? "",
     };
   }
+}
+
+/** Node keeps idle connections so much longer than it announces, in ms, unless it is told. */
+const KEEP_ALIVE_BUFFER = 1000;
+
+/** How long a connection between requests is announced to live, and does live, in ms. */
+function idleTimes(server: HttpServer) {
+  const keepAlive = server.keepAliveTimeout || undefined;
+  if (keepAlive === undefined) return {};
+  // An option of Node 22 and later.
+  const given = (server as { keepAliveTimeoutBuffer?: number }).keepAliveTimeoutBuffer as number;
+  const buffer = Number.isFinite(given) && given >= 0 ? given : KEEP_ALIVE_BUFFER;
+  return { keepAlive, idleTimeout: keepAlive + buffer };
 }
 
 /** Everything goes through Node. */
@@ -361,6 +374,7 @@ const NOTHING: ListenerSettings = {
 const SETTINGS = [
   "headersTimeout",
   "keepAliveTimeout",
+  "keepAliveTimeoutBuffer",
   "maxConnections",
   "maxHeadersCount",
   "maxRequestsPerSocket",

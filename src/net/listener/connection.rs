@@ -6,7 +6,7 @@ use std::future::{Future as _, poll_fn};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper::server::conn::http1;
@@ -18,6 +18,7 @@ use tokio::time::{Instant, Sleep, sleep};
 use super::admission::{Admitted, Ask, Ends, Greeting, admit};
 use super::head::{Inspected, inspect};
 use super::http::{Current, Http};
+use super::overtime::Overtime;
 use super::pack::Packed;
 use super::settings::Settings;
 use super::wire::{HttpIo, Wire};
@@ -209,7 +210,7 @@ impl<'a> Ending<'a> {
 struct Stall {
     patience: Duration,
     /// Where the answer stands, and until when it may.
-    at: Option<(u64, Pin<Box<Sleep>>)>,
+    at: Option<(u64, Pin<Box<Sleep>>, Overtime)>,
 }
 
 impl Stall {
@@ -225,11 +226,10 @@ impl Stall {
             self.at = None;
             return false;
         };
-        let at = self.at.take().filter(|(before, _)| *before == written);
-        let (_, timer) = self
-            .at
-            .insert(at.unwrap_or_else(|| (written, Box::pin(sleep(self.patience)))));
-        timer.as_mut().poll(cx).is_ready()
+        let at = self.at.take().filter(|(before, ..)| *before == written);
+        let begin = || (written, Box::pin(sleep(self.patience)), Overtime::default());
+        let (_, timer, overtime) = self.at.insert(at.unwrap_or_else(begin));
+        overtime.is_over(timer.as_mut(), written, cx)
     }
 }
 
@@ -250,9 +250,10 @@ impl Boundary<'_> {
         let patience = if self.first {
             settings.head_ms
         } else {
-            settings.keep_alive_ms.unwrap_or(NEVER_MS)
+            settings.idle_ms.unwrap_or(NEVER_MS)
         };
         let mut timer = pin!(sleep(Duration::from_millis(patience)));
+        let mut overtime = Overtime::default();
         // Of a request that has begun, the head may take as long as that of a first one.
         let mut begun = self.first;
         let parked = Cell::new(0);
@@ -277,16 +278,20 @@ impl Boundary<'_> {
                     begun = true;
                     let patience = Duration::from_millis(settings.head_ms);
                     timer.as_mut().reset(Instant::now() + patience);
+                    overtime = Overtime::default();
                 }
-                if timer.as_mut().poll(cx).is_ready() {
+                match self.wire.poll_more(cx) {
+                    // Node tells what it thinks of half a request.
+                    Poll::Ready(Ok(0)) if !idle => return Poll::Ready(Next::Foreign),
+                    Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Next::Gone),
+                    Poll::Ready(Ok(_)) => continue,
+                    Poll::Pending => {}
+                }
+                let received = self.wire.peek(<[u8]>::len) as u64;
+                if overtime.is_over(timer.as_mut(), received, cx) {
                     return Poll::Ready(if begun { Next::Late } else { Next::Gone });
                 }
-                match ready!(self.wire.poll_more(cx)) {
-                    // Node tells what it thinks of half a request.
-                    Ok(0) if !idle => return Poll::Ready(Next::Foreign),
-                    Ok(0) | Err(_) => return Poll::Ready(Next::Gone),
-                    Ok(_) => {}
-                }
+                return Poll::Pending;
             }
         })
         .await

@@ -1,6 +1,6 @@
 //! The engine over HTTP (Engine.IO protocol 4, "HTTP long-polling"), and the client files.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::{Future as _, poll_fn};
 use std::io::{self, Write as _};
 use std::pin::{Pin, pin};
@@ -19,6 +19,7 @@ use super::Listener;
 use super::admission::{Admitted, Ask, FILE_ENCODINGS};
 use super::answer::{Answers, Spelling, Whole};
 use super::encoding::{Accepted, Encoding};
+use super::overtime::Overtime;
 use super::pack::Packed;
 use super::settings::Settings;
 use super::wire::Answering;
@@ -174,13 +175,22 @@ impl Http {
             complete: false,
         };
         let patience = Duration::from_millis(reply.settings.request_ms);
+        let received = Cell::new(0);
         let mut overlapped = pin!(overlapped);
-        let mut reading = pin!(tokio::time::timeout(patience, read(body, length)));
+        let mut timer = pin!(tokio::time::sleep(patience));
+        let mut overtime = Overtime::default();
+        let mut reading = pin!(read(body, length, &received));
         let body = poll_fn(|cx| {
             if overlapped.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(Err(silence()));
             }
-            reading.as_mut().poll(cx).map(|read| read?)
+            if let Poll::Ready(read) = reading.as_mut().poll(cx) {
+                return Poll::Ready(read);
+            }
+            if overtime.is_over(timer.as_mut(), received.get(), cx) {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+            Poll::Pending
         })
         .await?;
         post.complete = true;
@@ -213,13 +223,14 @@ impl Http {
     }
 }
 
-/// Reads a body of that length.
-async fn read(mut body: Incoming, length: usize) -> io::Result<Vec<u8>> {
+/// Reads a body of that length; `received` counts its bytes.
+async fn read(mut body: Incoming, length: usize, received: &Cell<u64>) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(length.min(LONG));
     while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
         let frame = frame.map_err(io::Error::other)?;
         if let Some(data) = frame.data_ref() {
             bytes.extend_from_slice(data);
+            received.set(bytes.len() as u64);
         }
     }
     Ok(bytes)

@@ -12,6 +12,7 @@ mod connection;
 mod encoding;
 mod head;
 mod http;
+mod overtime;
 mod pack;
 mod settings;
 mod wire;

@@ -47,8 +47,12 @@ pub struct Settings {
     pub cookie: Option<Cookie>,
     /// Headers for other origins.
     pub cors: Cors,
-    /// How long a connection may be idle between requests, in ms; for ever if it is not said.
+    /// How long a client may take a connection for open between requests, as answers announce it,
+    /// in ms; nothing is announced without it.
     pub keep_alive_ms: Option<u64>,
+    /// How long a connection may be idle between requests, in ms; for ever without it. Longer than
+    /// what is announced: a request that is under way when the announced time ends still arrives.
+    pub idle_ms: Option<u64>,
     /// How long the head of a request may take, in ms.
     pub head_ms: u64,
     /// How long a whole request may take, in ms.
