@@ -262,8 +262,12 @@ export class PortListener {
       return;
     }
     setServer(socket, server, bytes.length);
-    server.emit("connection", socket);
-    if (bytes.length > 0) socket.unshift(bytes);
+    try {
+      server.emit("connection", socket);
+    } finally {
+      // A listener that throws does not keep the others from serving the connection.
+      if (bytes.length > 0) socket.unshift(bytes);
+    }
   }
 
   /** Whether nobody but the engine listens to an event of the server. */

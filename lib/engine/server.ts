@@ -451,11 +451,20 @@ function onSocketError(error: Error): void {
   debug("socket error: %s", error.message);
 }
 
+/** How long the client of a connection that has been ended may take to end it too, in ms. */
+const END_WAIT = 30_000;
+
 /** Ends a connection that nobody has answered, without a word. */
 function endLater(socket: Duplex, ms: number): void {
   socket.on("error", onSocketError);
   setTimeout(() => {
     const written = (socket as any).bytesWritten;
-    if (socket.writable && written <= 0) socket.end();
+    if (!socket.writable || written > 0) return;
+    socket.end();
+    // Its end comes behind what it has sent. If nobody reads that, the end is never seen.
+    if (socket.readableFlowing !== null || socket.listenerCount("readable") > 0) return;
+    socket.resume();
+    const timer = setTimeout(() => socket.destroy(), END_WAIT).unref();
+    socket.once("close", () => clearTimeout(timer));
   }, ms);
 }
