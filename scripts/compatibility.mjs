@@ -11,7 +11,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { compareInstances, compareModules, explain } from "./lib/compatibility.mjs";
 import { readDeclarations } from "./lib/declarations.mjs";
-import { instanceReasons, memberReasons } from "./lib/differences.mjs";
+import { behaviours, instanceReasons, memberReasons } from "./lib/differences.mjs";
 import { readInstances } from "./lib/instances.mjs";
 import { NODES } from "./lib/nodes.mjs";
 import { Complaint, script } from "./lib/say.mjs";
@@ -102,6 +102,11 @@ function reasonTable({ explained }) {
   return ["| Name | Why it differs |", "| --- | --- |", ...rows].join("\n");
 }
 
+function behaviourTable() {
+  const rows = behaviours.map(([object, difference]) => `| ${object} | ${difference} |`);
+  return ["| Object | Difference |", "| --- | --- |", ...rows].join("\n");
+}
+
 const manifest = (folder) => JSON.parse(readFileSync(path.join(folder, "package.json"), "utf8"));
 const version = (folder) => manifest(folder).version;
 
@@ -133,6 +138,8 @@ ${nodeTable()}
 ## Deliberate differences
 
 ${reasonTable(declared)}
+
+${behaviourTable()}
 
 ## Members
 
