@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { Agent, request } from "node:http";
 import { test } from "node:test";
 import { client as connect, connected } from "../support/clients.mjs";
-import { FORMS } from "../support/forms.mjs";
+import { answer, FORMS } from "../support/forms.mjs";
+import { secureClient, secureTest, serveSecure } from "../support/secure.mjs";
 import { once, until } from "../support/wait.mjs";
 
 /** The ways an application gets the socket; each gives a function that returns it, once it is there. */
@@ -27,23 +28,39 @@ const HOLDERS = {
   "of socket.conn.transport": () => (socket) => socket.conn.transport.socket._socket,
 };
 
-/** One test per form of server and per holder; `fn(t, { io, httpServer, socket, client, tcp })`. */
-function eachHolder(title, fn, options = {}) {
-  for (const [form, serve] of Object.entries(FORMS)) {
+/** The forms of servers, and TLS: `serve(t)`, and `connectTo(t, port, options)`. */
+const LINES = {
+  ...Object.fromEntries(
+    Object.entries(FORMS).map(([form, serve]) => [form, { test, serve, connectTo: connect }]),
+  ),
+  TLS: {
+    test: secureTest,
+    serve: async (t) => answer(await serveSecure(t)),
+    connectTo: secureClient,
+  },
+};
+const PLAIN = Object.keys(FORMS);
+
+/** One test per line and per holder; `fn(t, { io, httpServer, socket, client, tcp })`. */
+function eachHolder(title, fn, lines = Object.keys(LINES)) {
+  for (const line of lines) {
+    const { test, serve, connectTo } = LINES[line];
     for (const [holder, hold] of Object.entries(HOLDERS)) {
-      test(`the socket ${holder} ${title} [${form}]`, async (t) => {
+      test(`the socket ${holder} ${title} [${line}]`, async (t) => {
         const served = await serve(t);
         const held = hold(served);
-        const one = await join(t, served, options);
+        const one = await join(t, { ...served, connectTo });
         await fn(t, { ...served, ...one, tcp: held(one.socket) });
       });
     }
   }
 }
 
-async function join(t, { io, port }, options = {}) {
+const WEBSOCKET = { transports: ["websocket"] };
+
+async function join(t, { io, port, connectTo = connect }) {
   const accepted = once(io, "connection");
-  const client = connect(t, port, options);
+  const client = connectTo(t, port, WEBSOCKET);
   const [[socket]] = await Promise.all([accepted, connected(client)]);
   return { socket, client };
 }
@@ -115,7 +132,7 @@ const ENDINGS = {
   "destroy(error)": (tcp) => tcp.destroy(new Error("no more")),
 };
 for (const [name, end] of Object.entries(ENDINGS)) {
-  eachHolder(`ends the client by ${name}`, async (_t, { io, httpServer, socket, client, tcp }) => {
+  const ends = async (_t, { io, httpServer, socket, client, tcp }) => {
     const closes = countCloses(tcp);
     const left = once(client, "disconnect");
     const gone = once(socket, "disconnect");
@@ -130,7 +147,10 @@ for (const [name, end] of Object.entries(ENDINGS)) {
     assert.equal(tcp.readyState, "closed");
     assert.equal(io.engine.clientsCount, 0);
     await until(async () => (await connections(httpServer)) === 0, "no connection is counted");
-  });
+  };
+  // A TLS socket cannot be reset.
+  const lines = name === "resetAndDestroy()" ? PLAIN : Object.keys(LINES);
+  eachHolder(`ends the client by ${name}`, ends, lines);
 }
 
 eachHolder("delivers what was sent before destroySoon()", async (_t, { socket, client, tcp }) => {
@@ -175,25 +195,28 @@ eachHolder("takes options of a TCP socket", async (_t, { client, tcp }) => {
   assert.equal(await client.timeout(20_000).emitWithAck("echo", 1), 1);
 });
 
-eachHolder("writes what the application gives it", async (_t, { client, tcp }) => {
-  const { encodeFrame } = {
-    encodeFrame: (text) => Buffer.from([0x81, text.length, ...Buffer.from(text)]),
-  };
-  for (const [i, send] of [
-    (done) => tcp.write(encodeFrame('42["raw",0]'), done),
-    (done) => tcp.write(encodeFrame('42["raw",1]').toString("latin1"), "latin1", done),
-    (done) => {
-      tcp.cork();
-      tcp.write(encodeFrame('42["raw",2]').subarray(0, 5));
-      tcp.write(encodeFrame('42["raw",2]').subarray(5), done);
-      tcp.uncork();
-    },
-  ].entries()) {
+/** A small text frame. */
+const frameOf = (text) => Buffer.from([0x81, text.length, ...Buffer.from(text)]);
+
+const WRITES = [
+  (tcp, done) => tcp.write(frameOf('42["raw",0]'), done),
+  (tcp, done) => tcp.write(frameOf('42["raw",1]').toString("latin1"), "latin1", done),
+  (tcp, done) => {
+    tcp.cork();
+    tcp.write(frameOf('42["raw",2]').subarray(0, 5));
+    tcp.write(frameOf('42["raw",2]').subarray(5), done);
+    tcp.uncork();
+  },
+];
+
+async function write(_t, { client, tcp }) {
+  for (const [i, send] of WRITES.entries()) {
     const heard = once(client, "raw");
-    await new Promise((resolve) => send(resolve));
+    await new Promise((resolve) => send(tcp, resolve));
     assert.deepEqual(await heard, [i]);
   }
-});
+}
+eachHolder("writes what the application gives it", write, PLAIN);
 
 for (const [form, serve] of Object.entries(FORMS)) {
   test(`the socket of an upgraded session is that of its WebSocket [${form}]`, async (t) => {

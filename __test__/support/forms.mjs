@@ -4,7 +4,7 @@ import { Server } from "./subject.mjs";
 import { defer, once } from "./wait.mjs";
 
 /** Gives every connection an `echo`. */
-function answer(served) {
+export function answer(served) {
   served.io.on("connection", (socket) => socket.on("echo", (value, ack) => ack(value)));
   return served;
 }
