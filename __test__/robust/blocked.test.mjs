@@ -10,9 +10,24 @@ import { defer, until, within } from "../support/wait.mjs";
 
 const MEBIBYTE = 2 ** 20;
 
+const start = (t, form, options) =>
+  spawnChild(t, "blocked-server.mjs", [form, JSON.stringify(options)], "robust", { gate: true });
+
+/** Does something while the server's thread stands still, for `ms` at least. */
+async function blocked(server, act, ms) {
+  server.send("block");
+  const { rss } = await server.message("blocking");
+  await server.stopped();
+  const acted = act();
+  await pause(ms);
+  server.release();
+  await Promise.all([acted, server.message("unblocked")]);
+  return rss;
+}
+
 /** A server in a child process, and `count` clients of it; `send(client)` numbers the messages. */
 async function scene(t, form, options, count) {
-  const server = spawnChild(t, "blocked-server.mjs", [form, JSON.stringify(options)]);
+  const server = start(t, form, options);
   const { port } = await server.message("listening");
   const clients = await Promise.all(Array.from({ length: count }, () => realClient(port)));
   defer(t, () => {
@@ -56,8 +71,7 @@ async function talk(t, form, options, block) {
   }, 20);
   defer(t, () => clearInterval(talking));
   await pause(100);
-  s.server.send("block", { ms: block });
-  await s.server.message("unblocked");
+  await blocked(s.server, () => {}, block);
   await pause(options.pingInterval + options.pingTimeout); // whoever was given up is gone by now
   clearInterval(talking);
   await s.complete();
@@ -68,19 +82,18 @@ for (const form of FORMS) {
     talk(t, form, { pingInterval: 2000, pingTimeout: 2000 }, 600));
 
   beyond(`a block of three heartbeats loses nobody and nothing (${form})`, (t) =>
-    talk(t, form, { pingInterval: 300, pingTimeout: 200 }, 1600),
+    talk(t, form, { pingInterval: 300, pingTimeout: 1000 }, 4000),
   );
 
   test(`what a client says before it leaves is heard, though all of it comes at once (${form})`, async (t) => {
-    const server = spawnChild(t, "blocked-server.mjs", [form, "{}"]);
+    const server = start(t, form, {});
     const { port } = await server.message("listening");
     const session = await Polling.open(t, port);
     await session.join();
-    server.send("block", { ms: 1000 });
-    await server.message("blocking");
-    await pause(100); // until it is
-    for (const packet of ['42["number",0]', "41", "1"]) await session.send(packet);
-    await server.message("unblocked");
+    const leave = async () => {
+      for (const packet of ['42["number",0]', "41", "1"]) await session.send(packet);
+    };
+    await blocked(server, leave, 1000);
     const report = await until(async () => {
       server.send("report");
       const seen = await server.message("report");
@@ -94,14 +107,14 @@ for (const form of FORMS) {
 
   test(`a flood into a blocked thread is held back, not stored (${form})`, async (t) => {
     const s = await scene(t, form, {}, 4);
-    s.server.send("block", { ms: 3000 });
-    const { rss } = await s.server.message("blocking");
     const payload = "x".repeat(6 * 1024);
-    for (let i = 0; i < 10_000; i++) {
-      for (const client of s.clients) s.send(client, payload);
-      if (i % 100 === 99) await pause(1);
-    }
-    await s.server.message("unblocked");
+    const flood = async () => {
+      for (let i = 0; i < 10_000; i++) {
+        for (const client of s.clients) s.send(client, payload);
+        if (i % 100 === 99) await pause(1);
+      }
+    };
+    const rss = await blocked(s.server, flood, 3000);
     const { highest } = await s.complete();
     const grown = Math.round((highest - rss) / MEBIBYTE);
     t.diagnostic(`grown by ${grown} MiB for a flood of 240 MiB`);

@@ -8,7 +8,7 @@ import { beyond, isOracle } from "../support/subject.mjs";
 import { defer } from "../support/wait.mjs";
 
 beyond("a client that polls a port outlives a block of many heartbeats", async (t) => {
-  const s = await scene(t, "port", { pingInterval: 300, pingTimeout: 200 });
+  const s = await scene(t, "port", { pingInterval: 300, pingTimeout: 1000 });
   const clients = [];
   for (const name of ["A", "B", "C"]) {
     const client = await realClient(s.port, { transports: ["polling"], auth: { name } });
@@ -18,8 +18,8 @@ beyond("a client that polls a port outlives a block of many heartbeats", async (
   }
   const lost = [];
   for (const client of clients) client.on("disconnect", (reason) => lost.push(reason));
-  await s.late(() => {}, { ms: 1800 });
-  await pause(1500);
+  await s.late(() => {}, { ms: 4000 });
+  await pause(1500); // whoever was given up is gone by now
   for (const client of clients) client.emit("say", "1");
   await s.chronicle("C said say 1");
   assert.deepEqual(lost, []);
@@ -34,9 +34,9 @@ for (const [form, kind] of [
   ["attached", "websocket"],
 ]) {
   beyond(`who asked in time is let in, however late it is heard (${form}, ${kind})`, async (t) => {
-    const s = await scene(t, form, { connectTimeout: 500 });
+    const s = await scene(t, form, { connectTimeout: 2000 });
     const session = await s[kind]();
-    await s.late(() => session.send('40{"name":"A"}'), { ms: 900 });
+    await s.late(() => session.send('40{"name":"A"}'), { ms: 2500 });
     assert.match(await session.next(), /^40/);
     await leave(session);
     await s.chronicle("A left: transport close");

@@ -5,19 +5,27 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { defer, within } from "./wait.mjs";
 
+/** The descriptor, in the child, at which it stands still. */
+export const GATE = 4;
+
 /**
  * Starts `children/<file>` of the folder `folder` (robust by default); `options` are those of fork,
  * `worker`: as a worker of Node's cluster, with the test as its primary, and `base`: the URL of a
  * file next to which that folder lies.
  * Both sides send objects with a `type`; `message(type)` waits for one, `exit()` for the exit code.
+ * With `gate`, the child can stand still (parent.mjs): `stopped()` waits until it does, `release()`
+ * lets it go on.
  */
 export function spawnChild(t, file, args = [], folder = "robust", options = {}) {
   const path = fileURLToPath(
     new URL(`../${folder}/children/${file}`, options.base ?? import.meta.url),
   );
   const stdio = ["ignore", "inherit", "inherit", "ipc"];
+  if (options.gate) stdio[GATE] = "pipe";
   const start = options.worker ? forkWorker : fork;
   const child = start(path, args, { execArgv: [], stdio, ...options });
+  const gate = child.stdio?.[GATE];
+  gate?.on("error", () => {}); // the child has gone
   defer(t, () => child.kill("SIGKILL"));
   const inbox = [];
   const waiting = [];
@@ -42,6 +50,15 @@ export function spawnChild(t, file, args = [], folder = "robust", options = {}) 
       });
       return within(Promise.race([arrived, died]), `"${type}" of ${file}`, ms);
     },
+    /** Resolves when the child stands still; rejects when it ends. */
+    stopped() {
+      const stands = new Promise((resolve) => gate.once("data", resolve));
+      const died = exited.then((code) => {
+        throw new Error(`${file} ended with ${code} before it stood still`);
+      });
+      return within(Promise.race([stands, died]), `${file} to stand still`, 60_000);
+    },
+    release: () => gate.write("."),
     /** The exit code of a child that ends by itself, or the name of the signal that killed it. */
     exit: (ms = 60_000) => within(exited, `the end of ${file}`, ms),
   };

@@ -13,7 +13,8 @@ export async function leave(session) {
 
 /** A server in a child process, with the chronicle of its application: `late-server.mjs`. */
 export async function scene(t, form, options = {}) {
-  const server = spawnChild(t, "late-server.mjs", [form, JSON.stringify(options)]);
+  const args = [form, JSON.stringify(options)];
+  const server = spawnChild(t, "late-server.mjs", args, "robust", { gate: true });
   const { port } = await server.message("listening");
   const report = async () => {
     server.send("report");
@@ -24,12 +25,13 @@ export async function scene(t, form, options = {}) {
     server,
     polling: () => Polling.open(t, port),
     websocket: () => Ws.open(t, port),
-    /** Does something while the thread is stopped; resolves when both are over. */
-    async late(act, { ms = 600, ...rest } = {}) {
-      server.send("block", { ms, ...rest });
-      await server.message("blocking");
-      await pause(100); // until it is
+    /** Does something while the thread stands still, for `ms`; resolves when both are over. */
+    async late(act, { ms = 600, close = false } = {}) {
+      server.send("block", { close });
+      await server.stopped();
       const acted = act();
+      await pause(ms);
+      server.release();
       await Promise.all([acted, server.message("unblocked")]);
     },
     /** The chronicle, once there is such a line in it. */

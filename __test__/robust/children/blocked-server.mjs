@@ -1,7 +1,7 @@
 // A server whose JavaScript thread can be stopped on command.
 // Arguments: the form of the server, its options as JSON.
 import { startServer } from "../../support/arena.mjs";
-import { letGo, obey, tell } from "../../support/parent.mjs";
+import { letGo, obey, standStill, tell } from "../../support/parent.mjs";
 
 const [form, options] = process.argv.slice(2);
 const io = await startServer(form, JSON.parse(options));
@@ -21,14 +21,11 @@ io.on("connection", (socket) => {
 });
 
 obey({
-  /** Burns the thread for `ms` milliseconds; tells when it begins and when it is over. */
-  block({ ms }) {
+  /** Stands still until the test says so; tells the memory in use before, in bytes. */
+  block() {
     tell("blocking", { rss: process.memoryUsage.rss() });
-    setTimeout(() => {
-      const end = Date.now() + ms;
-      while (Date.now() < end);
-      tell("unblocked");
-    }, 50); // the message has to be on its way before the thread stops
+    standStill();
+    tell("unblocked");
   },
   /** Reports who was lost, the events heard, and the highest memory use ever, in bytes. */
   report() {

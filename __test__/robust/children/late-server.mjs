@@ -1,7 +1,7 @@
 // A server that keeps a chronicle of what its application hears, and can be stopped on command.
 // Arguments: the form of the server, its options as JSON.
 import { startServer } from "../../support/arena.mjs";
-import { letGo, obey, tell } from "../../support/parent.mjs";
+import { letGo, obey, standStill, tell } from "../../support/parent.mjs";
 
 const [form, options] = process.argv.slice(2);
 const io = await startServer(form, JSON.parse(options));
@@ -47,22 +47,14 @@ function remains() {
   };
 }
 
-function block(ms) {
-  const end = Date.now() + ms;
-  while (Date.now() < end);
-}
-
 obey({
-  /** Burns the thread for `ms` milliseconds; tells when it begins and when it is over. */
-  block({ ms, close }) {
-    tell("blocking");
-    const stop = () => {
-      block(ms);
+  /** Stands still until the test says so; then what was due by time is done before what has come. */
+  block({ close }) {
+    setImmediate(() => {
+      standStill();
       if (close) io.close(() => note("closed"));
       tell("unblocked");
-    };
-    // The message has to be on its way first; timers are due before what has come is read.
-    setTimeout(() => setImmediate(stop), 50);
+    });
   },
   report() {
     tell("report", { chronicle, remains: remains() });
