@@ -77,7 +77,7 @@ pub struct Attach {
 
 /// What an I/O thread is asked to do.
 pub enum Command {
-    /// A run of [`ops`].
+    /// A run of operations, encoded as [`crate::net::ops`] reads them.
     Run(Vec<u8>),
     /// Look after a session that has no WebSocket yet.
     Open(Arc<Peer>),
@@ -138,7 +138,7 @@ impl Shared {
         self.wake();
     }
 
-    /// Asks for something that may wait for [`PATIENCE`]: waking a thread costs more than most of
+    /// Asks for something that may wait for `PATIENCE`: waking a thread costs more than most of
     /// what it is woken for.
     pub fn send_lazily(&self, command: Command) {
         let mut queue = lock(&self.queue);
