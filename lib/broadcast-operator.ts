@@ -30,6 +30,14 @@ type OperatorFlags = BroadcastFlags & { expectSingleResponse?: boolean };
 export class BroadcastOperator<EmitEvents extends EventsMap, SocketData>
   implements TypedEventBroadcaster<EmitEvents>
 {
+  /**
+   * Called by `io.to()`, `socket.broadcast` and the like.
+   *
+   * @param adapter - of the namespace
+   * @param rooms - reached; all sockets, if empty
+   * @param exceptRooms - not reached
+   * @param flags - of the packets
+   */
   constructor(
     private readonly adapter: Adapter,
     private readonly rooms: Set<Room> = new Set(),
@@ -37,7 +45,16 @@ export class BroadcastOperator<EmitEvents extends EventsMap, SocketData>
     private readonly flags: OperatorFlags = {},
   ) {}
 
-  /** Adds rooms; a socket in several of them is reached once. */
+  /**
+   * Adds one room, or several; a socket in several of them is reached once.
+   *
+   * @returns a new operator
+   *
+   * @example
+   * ```ts
+   * io.to("table-7").to("table-8").emit("dish ready", "soup");
+   * ```
+   */
   to(room: Room | Room[]): BroadcastOperator<EmitEvents, SocketData> {
     return new BroadcastOperator(
       this.adapter,
@@ -47,12 +64,28 @@ export class BroadcastOperator<EmitEvents extends EventsMap, SocketData>
     );
   }
 
-  /** Alias of {@link BroadcastOperator.to}. */
+  /**
+   * Same as {@link BroadcastOperator.to}.
+   *
+   * @example
+   * ```ts
+   * io.in("table-7").in("table-8").socketsLeave("lunch");
+   * ```
+   */
   in(room: Room | Room[]): BroadcastOperator<EmitEvents, SocketData> {
     return this.to(room);
   }
 
-  /** Excludes rooms, whatever else their sockets are in. */
+  /**
+   * Excludes one room, or several, whatever other rooms their sockets are in.
+   *
+   * @returns a new operator
+   *
+   * @example
+   * ```ts
+   * io.to("waiters").except("on-break").emit("order", "soup");
+   * ```
+   */
   except(room: Room | Room[]): BroadcastOperator<EmitEvents, SocketData> {
     return new BroadcastOperator(
       this.adapter,
@@ -62,22 +95,55 @@ export class BroadcastOperator<EmitEvents extends EventsMap, SocketData>
     );
   }
 
-  /** Whether the packet may be compressed (default: true). */
+  /**
+   * Sets whether the transport may compress the packet. Default: `true`.
+   *
+   * @returns a new operator
+   *
+   * @example
+   * ```ts
+   * io.to("table-7").compress(false).emit("photo", Buffer.alloc(1024));
+   * ```
+   */
   compress(compress: boolean): BroadcastOperator<EmitEvents, SocketData> {
     return this.withFlags({ compress });
   }
 
-  /** The packet may be lost by clients that are not ready to receive. */
+  /**
+   * Lets clients whose connection is not ready to be written to miss the packet.
+   *
+   * @example
+   * ```ts
+   * io.to("kitchen").volatile.emit("oven temperature", 180);
+   * ```
+   */
   get volatile(): BroadcastOperator<EmitEvents, SocketData> {
     return this.withFlags({ volatile: true });
   }
 
-  /** Only sockets of this server. */
+  /**
+   * Selects sockets of this server only.
+   *
+   * @example
+   * ```ts
+   * io.to("kitchen").local.emit("printer ready");
+   * ```
+   */
   get local(): BroadcastOperator<EmitEvents, SocketData> {
     return this.withFlags({ local: true });
   }
 
-  /** Acknowledgements are awaited for `timeout` ms. */
+  /**
+   * Sets how long acknowledgements are awaited.
+   *
+   * @param timeout - milliseconds
+   * @returns a new operator
+   *
+   * @example
+   * ```ts
+   * const answers = await io.to("table-7").timeout(5000).emitWithAck("more wine?");
+   * ```
+   */
   timeout(timeout: number): BroadcastOperator<DecorateAcknowledgements<EmitEvents>, SocketData> {
     return this.withFlags({ timeout }) as BroadcastOperator<any, SocketData>;
   }
@@ -95,10 +161,21 @@ export class BroadcastOperator<EmitEvents extends EventsMap, SocketData>
   }
 
   /**
-   * Sends an event to all selected clients. A function as last argument is called with an Error,
-   * if not all clients have answered in time, and the array of answers.
+   * Sends an event to all selected clients. A function as last argument is called once: with an
+   * Error or `null`, and the array of the answers that have come. Acknowledgements need
+   * {@link BroadcastOperator.timeout}: without it they are awaited for 1 ms.
    *
-   * @throws Error when the name is reserved
+   * @returns true
+   * @throws Error for a reserved name, as `connect` or `disconnect`
+   *
+   * @example
+   * ```ts
+   * io.to("table-7").emit("dish ready", "soup");
+   *
+   * io.to("table-7").timeout(5000).emit("dessert?", (err: Error | null, answers: boolean[]) => {
+   *   console.log("%d guests want one", answers.filter(Boolean).length);
+   * });
+   * ```
    */
   emit<Ev extends EventNames<EmitEvents>>(ev: Ev, ...args: EventParams<EmitEvents, Ev>): boolean;
   emit(...data: any[]): boolean {
@@ -154,9 +231,21 @@ export class BroadcastOperator<EmitEvents extends EventsMap, SocketData>
   }
 
   /**
-   * Sends an event and waits for the acknowledgements.
+   * Sends an event to all selected clients and waits for their answers. It needs
+   * {@link BroadcastOperator.timeout}.
    *
-   * @returns the answers; rejected with an Error carrying `responses` after the timeout
+   * @returns the answers; rejected when the time is over, with an Error that has the answers so far
+   *   in `responses`
+   *
+   * @example
+   * ```ts
+   * try {
+   *   const answers = await io.to("table-7").timeout(5000).emitWithAck("dessert?");
+   *   console.log(answers);
+   * } catch (err) {
+   *   console.log("not all have answered", err);
+   * }
+   * ```
    */
   emitWithAck<Ev extends EventNamesWithError<EmitEvents>>(
     ev: Ev,
@@ -173,15 +262,31 @@ export class BroadcastOperator<EmitEvents extends EventsMap, SocketData>
   }
 
   /**
-   * Ids of the selected sockets.
+   * Tells the ids of the sockets in the selected rooms.
    *
    * @deprecated use {@link BroadcastOperator.fetchSockets}
+   *
+   * @example
+   * ```ts
+   * const ids = await io.in("table-7").allSockets();
+   * ```
    */
   allSockets(): Promise<Set<SocketId>> {
     return this.adapter.sockets(this.rooms);
   }
 
-  /** The selected sockets; those of other servers as {@link RemoteSocket}. */
+  /**
+   * Fetches the selected sockets of the whole cluster: those of this server as they are, the others
+   * as {@link RemoteSocket}.
+   *
+   * @returns rejected if the adapter cannot reach the other servers in time
+   *
+   * @example
+   * ```ts
+   * const guests = await io.in("table-7").fetchSockets();
+   * console.log(guests.map((guest) => guest.data.name));
+   * ```
+   */
   fetchSockets(): Promise<RemoteSocket<EmitEvents, SocketData>[]> {
     return this.adapter
       .fetchSockets(this.selection)
@@ -194,17 +299,40 @@ export class BroadcastOperator<EmitEvents extends EventsMap, SocketData>
       );
   }
 
-  /** Makes the selected sockets join rooms. */
+  /**
+   * Makes the selected sockets join one room, or several.
+   *
+   * @example
+   * ```ts
+   * io.in("table-7").socketsJoin("table-8");
+   * ```
+   */
   socketsJoin(room: Room | Room[]): void {
     this.adapter.addSockets(this.selection, Array.isArray(room) ? room : [room]);
   }
 
-  /** Makes the selected sockets leave rooms. */
+  /**
+   * Makes the selected sockets leave one room, or several.
+   *
+   * @example
+   * ```ts
+   * io.in("table-7").socketsLeave("vegetarian");
+   * ```
+   */
   socketsLeave(room: Room | Room[]): void {
     this.adapter.delSockets(this.selection, Array.isArray(room) ? room : [room]);
   }
 
-  /** Disconnects the selected sockets; with `close`, closes their connections. */
+  /**
+   * Disconnects the selected sockets from their namespace.
+   *
+   * @param close - also closes their connections; default: `false`
+   *
+   * @example
+   * ```ts
+   * io.in("table-7").disconnectSockets();
+   * ```
+   */
   disconnectSockets(close = false): void {
     this.adapter.disconnectSockets(this.selection, close);
   }
@@ -219,9 +347,13 @@ function withRooms(rooms: Set<Room>, added: Room | Room[]): Set<Room> {
 
 /** What an adapter tells about a socket of another server. */
 interface SocketDetails<SocketData> {
+  /** Identifier of the socket. */
   id: SocketId;
+  /** Facts about the request that opened its connection. */
   handshake: Handshake;
+  /** Its rooms. */
   rooms: Iterable<Room>;
+  /** Its data. */
   data: SocketData;
 }
 
@@ -229,15 +361,23 @@ interface SocketDetails<SocketData> {
 export class RemoteSocket<EmitEvents extends EventsMap, SocketData>
   implements TypedEventBroadcaster<EmitEvents>
 {
+  /** Identifier of the socket, unique in the cluster. */
   readonly id: SocketId;
+  /** Facts about the request that opened its connection. */
   readonly handshake: Handshake;
   /** Its rooms when it was fetched. */
   readonly rooms: Set<Room>;
-  /** Its data when it was fetched. */
+  /** Its data when it was fetched: a copy. */
   readonly data: SocketData;
 
   private readonly operator: BroadcastOperator<EmitEvents, SocketData>;
 
+  /**
+   * Called by `fetchSockets()`.
+   *
+   * @param adapter - of the namespace
+   * @param details - of the socket, as its server has told them
+   */
   constructor(adapter: Adapter, details: SocketDetails<SocketData>) {
     this.id = details.id;
     this.handshake = details.handshake;
@@ -252,27 +392,74 @@ export class RemoteSocket<EmitEvents extends EventsMap, SocketData>
     );
   }
 
-  /** The acknowledgement of the next event is awaited for `timeout` ms. */
+  /**
+   * Sets how long the answer to the next event is awaited.
+   *
+   * @param timeout - milliseconds
+   *
+   * @example
+   * ```ts
+   * const [guest] = await io.in("table-7").fetchSockets();
+   * const answer = await guest?.timeout(5000).emitWithAck("dessert?");
+   * ```
+   */
   timeout(timeout: number): BroadcastOperator<DecorateAcknowledgements<EmitEvents>, SocketData> {
     return this.operator.timeout(timeout);
   }
 
-  /** Sends an event to the client. */
+  /**
+   * Sends an event to the client. A function as last argument is called with what the client
+   * answers: use {@link RemoteSocket.timeout} with it.
+   *
+   * @returns true
+   * @throws Error for a reserved name, as `connect` or `disconnect`
+   *
+   * @example
+   * ```ts
+   * for (const guest of await io.fetchSockets()) guest.emit("bill", guest.data.total);
+   * ```
+   */
   emit<Ev extends EventNames<EmitEvents>>(ev: Ev, ...args: EventParams<EmitEvents, Ev>): boolean {
     return this.operator.emit(ev, ...args);
   }
 
-  /** Makes the socket join rooms. */
+  /**
+   * Makes the socket join one room, or several.
+   *
+   * @example
+   * ```ts
+   * for (const guest of await io.fetchSockets()) guest.join("evening");
+   * ```
+   */
   join(room: Room | Room[]): void {
     this.operator.socketsJoin(room);
   }
 
-  /** Makes the socket leave a room. */
+  /**
+   * Makes the socket leave a room.
+   *
+   * @example
+   * ```ts
+   * for (const guest of await io.fetchSockets()) guest.leave("lunch");
+   * ```
+   */
   leave(room: Room): void {
     this.operator.socketsLeave(room);
   }
 
-  /** Disconnects the socket; with `close`, closes its connection. */
+  /**
+   * Disconnects the socket from its namespace.
+   *
+   * @param close - also closes its connection; default: `false`
+   * @returns this object
+   *
+   * @example
+   * ```ts
+   * for (const guest of await io.fetchSockets()) {
+   *   if (guest.data.paid) guest.disconnect(true);
+   * }
+   * ```
+   */
   disconnect(close = false): this {
     this.operator.disconnectSockets(close);
     return this;

@@ -12,35 +12,83 @@ export abstract class CatchAllEmitter<
   EmitEvents extends EventsMap,
   ReservedEvents extends EventsMap,
 > extends StrictEventEmitter<ListenEvents, EmitEvents, ReservedEvents> {
+  /** The listeners of {@link CatchAllEmitter.onAny}. */
   protected _anyListeners?: Listener[] = undefined;
+  /** The listeners of {@link CatchAllEmitter.onAnyOutgoing}. */
   protected _anyOutgoingListeners?: Listener[] = undefined;
 
-  /** Adds a listener for every incoming event, called before the event's own ones. */
+  /**
+   * Adds a listener for every incoming event. It is called before the event's own listeners, with
+   * the name, the arguments, and the function that answers if the client waits for one.
+   *
+   * @returns this object
+   *
+   * @example
+   * ```ts
+   * socket.onAny((name, ...args) => console.log("incoming: %s", name, args));
+   * ```
+   */
   onAny(listener: (...args: any[]) => void): this {
     this._anyListeners ??= [];
     this._anyListeners.push(listener);
     return this;
   }
 
-  /** Same as {@link onAny}, before the other catch-all listeners. */
+  /**
+   * Same as {@link CatchAllEmitter.onAny}, in front of the other catch-all listeners.
+   *
+   * @example
+   * ```ts
+   * socket.prependAny((name) => console.time(name));
+   * ```
+   */
   prependAny(listener: (...args: any[]) => void): this {
     this._anyListeners ??= [];
     this._anyListeners.unshift(listener);
     return this;
   }
 
-  /** Removes a catch-all listener, or all of them. */
+  /**
+   * Removes a catch-all listener.
+   *
+   * @param listener - default: all of them
+   * @returns this object
+   *
+   * @example
+   * ```ts
+   * const log = (name: string) => console.log(name);
+   * socket.onAny(log);
+   * socket.offAny(log);
+   * ```
+   */
   offAny(listener?: (...args: any[]) => void): this {
     if (this._anyListeners) this._anyListeners = without(this._anyListeners, listener);
     return this;
   }
 
-  /** The catch-all listeners: the live array, if there ever was one. */
+  /**
+   * Returns the catch-all listeners: the array in use, if there ever was one.
+   *
+   * @example
+   * ```ts
+   * console.log("%d catch-all listeners", socket.listenersAny().length);
+   * ```
+   */
   listenersAny(): ((...args: any[]) => void)[] {
     return this._anyListeners ?? [];
   }
 
-  /** Adds a listener for every outgoing event; it does not see the acknowledgement. */
+  /**
+   * Adds a listener for every event that is sent to this client, by broadcasts too. It does not see
+   * the acknowledgement.
+   *
+   * @returns this object
+   *
+   * @example
+   * ```ts
+   * socket.onAnyOutgoing((name, ...args) => console.log("outgoing: %s", name, args));
+   * ```
+   */
   onAnyOutgoing(listener: (...args: any[]) => void): this {
     this._anyOutgoingListeners ??= [];
     this._anyOutgoingListeners.push(listener);
@@ -48,7 +96,14 @@ export abstract class CatchAllEmitter<
     return this;
   }
 
-  /** Same as {@link onAnyOutgoing}, before the other ones. */
+  /**
+   * Same as {@link CatchAllEmitter.onAnyOutgoing}, in front of the other ones.
+   *
+   * @example
+   * ```ts
+   * socket.prependAnyOutgoing((name) => console.timeEnd(name));
+   * ```
+   */
   prependAnyOutgoing(listener: (...args: any[]) => void): this {
     this._anyOutgoingListeners ??= [];
     this._anyOutgoingListeners.unshift(listener);
@@ -56,7 +111,17 @@ export abstract class CatchAllEmitter<
     return this;
   }
 
-  /** Removes an outgoing catch-all listener, or all of them. */
+  /**
+   * Removes an outgoing catch-all listener.
+   *
+   * @param listener - default: all of them
+   * @returns this object
+   *
+   * @example
+   * ```ts
+   * socket.offAnyOutgoing();
+   * ```
+   */
   offAnyOutgoing(listener?: (...args: any[]) => void): this {
     if (this._anyOutgoingListeners) {
       this._anyOutgoingListeners = without(this._anyOutgoingListeners, listener);
@@ -64,12 +129,23 @@ export abstract class CatchAllEmitter<
     return this;
   }
 
-  /** The outgoing catch-all listeners: the live array, if there ever was one. */
+  /**
+   * Returns the outgoing catch-all listeners: the array in use, if there ever was one.
+   *
+   * @example
+   * ```ts
+   * console.log("%d listeners", socket.listenersAnyOutgoing().length);
+   * ```
+   */
   listenersAnyOutgoing(): ((...args: any[]) => void)[] {
     return this._anyOutgoingListeners ?? [];
   }
 
-  /** Whether somebody wants to see each outgoing event. The live array may be filled by anyone. */
+  /**
+   * Whether somebody wants to see each outgoing event. The live array may be filled by anyone.
+   *
+   * @internal
+   */
   get _hasOutgoingListeners(): boolean {
     return (
       this._anyOutgoingListeners !== undefined ||

@@ -46,13 +46,15 @@ export class Client<
   /** Id of the engine connection: secret, unlike the ids of the sockets. */
   readonly id: string;
   private readonly server: Server<ListenEvents, EmitEvents, ServerSideEvents, SocketData>;
-  /** Whether the connection decodes packets itself. */
+  /** Whether the connection decodes packets itself. @internal */
   readonly _native: boolean;
 
   /** The joined socket while there is no more than one, and nobody asked for the maps. */
   private only?: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData> = undefined;
   private maps?: {
+    /** The joined sockets, by id. */
     sockets: Map<SocketId, Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>>;
+    /** The joined sockets, by name of their namespace. */
     nsps: Map<string, Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>>;
   } = undefined;
   /** Namespaces the client is about to join, and the socket once it exists. */
@@ -66,6 +68,7 @@ export class Client<
   /** Takes the listeners off the connection; set for connections that are not native. */
   private detach?: () => void = undefined;
 
+  /** Called by {@link Server.bind} for each connection. */
   constructor(
     server: Server<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
     conn: EngineSocket,
@@ -197,12 +200,12 @@ export class Client<
     });
   }
 
-  /** The socket that is going to be connected, if the middlewares let it. */
+  /** The socket that is going to be connected, if the middlewares let it. @internal */
   _preconnect(socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>): void {
     this.joining?.set(socket.nsp.name, socket);
   }
 
-  /** The attempt to join a namespace is over: the client may ask again. */
+  /** The attempt to join a namespace is over: the client may ask again. @internal */
   _refused(name: string): void {
     this.joining?.delete(name);
     if (this.joining?.size === 0) this.joining = undefined;
@@ -250,7 +253,7 @@ export class Client<
     this.route(packet);
   }
 
-  /** A packet decoded by the native connection. */
+  /** A packet decoded by the native connection. @internal */
   onpacket(type: number, nsp: string, id: number | undefined, data: any): void {
     // A dynamic namespace may throw at a name: as with a decoder, the client pays for it.
     try {
@@ -323,7 +326,7 @@ export class Client<
     for (const packet of packets) this.conn.write(packet, opts as any);
   }
 
-  /** Whether adapters may pass {@link writeToEngine} by. */
+  /** Whether adapters may pass {@link writeToEngine} by. @internal */
   get _bypassable(): boolean {
     return this.writeToEngine === writeToEngine;
   }
@@ -344,14 +347,18 @@ export class Client<
     this.onclose("forced server close");
   }
 
-  /** An undecodable packet, or an error of the connection. */
+  /** An undecodable packet, or an error of the connection. @internal */
   onerror(err: Error | string): void {
     const error = typeof err === "string" ? new Error(err) : err;
     for (const socket of this.allSockets()) socket._onerror(error);
     this.conn.close();
   }
 
-  /** The connection is closed: so are the sockets, and those whose middlewares still run. */
+  /**
+   * The connection is closed: so are the sockets, and those whose middlewares still run.
+   *
+   * @internal
+   */
   onclose(reason: string, description?: any): void {
     if (debug.enabled) debug("client close with reason %s", reason);
     this.detach?.();

@@ -5,16 +5,16 @@
  */
 import cors from "cors";
 import debugModule from "debug";
-import type { Room, SocketId } from "socket.io-adapter";
 import * as defaultParser from "socket.io-parser";
 import type { BroadcastOperator, RemoteSocket } from "./broadcast-operator";
 import { Client } from "./client";
 import { attachClientFiles, clientFiles, type RequestMiddleware } from "./client-files";
 import { attach as attachEngine, Server as Engine, type Socket as EngineSocket } from "./engine";
 import { delay } from "./engine/options";
-import { type ExtendedError, Namespace, type ServerReservedEventsMap } from "./namespace";
+import { type ExtendedError, Namespace } from "./namespace";
 import { ParentNamespace } from "./parent-namespace";
 import { listenOnPort } from "./port";
+import { BroadcastingServer } from "./server-broadcasts";
 import {
   type AdapterConstructor,
   chooseAdapter,
@@ -25,22 +25,7 @@ import {
   type TServerInstance,
 } from "./server-options";
 import { Socket } from "./socket";
-import {
-  type AllButLast,
-  type DecorateAcknowledgementsWithMultipleResponses,
-  type DecorateAcknowledgementsWithTimeoutAndMultipleResponses,
-  type DefaultEventsMap,
-  delegateEmitter,
-  type EventNames,
-  type EventNamesWithAck,
-  type EventParams,
-  type EventsMap,
-  type FirstNonErrorArg,
-  type Last,
-  type MessageParams,
-  type RemoveAcknowledgements,
-  StrictEventEmitter,
-} from "./typed-events";
+import { type DefaultEventsMap, delegateEmitter, type EventsMap } from "./typed-events";
 import { attachUwsApp } from "./uws";
 
 const debug = debugModule("socket.io:server");
@@ -58,23 +43,19 @@ export class Server<
   EmitEvents extends EventsMap = ListenEvents,
   ServerSideEvents extends EventsMap = DefaultEventsMap,
   SocketData = any,
-> extends StrictEventEmitter<
-  ServerSideEvents,
-  RemoveAcknowledgements<EmitEvents>,
-  ServerReservedEventsMap<ListenEvents, EmitEvents, ServerSideEvents, SocketData>
-> {
-  /** The main namespace, `/`. */
+> extends BroadcastingServer<ListenEvents, EmitEvents, ServerSideEvents, SocketData> {
+  /** The main namespace, `/`: `io.emit()`, `io.to()` and the like reach its clients. */
   sockets!: Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>;
-  /** The engine bound last. */
+  /** The engine bound last: it serves the HTTP requests and holds the connections. */
   declare engine: Engine;
-  /** The HTTP server attached to last. */
+  /** The HTTP server attached to last; `undefined` before. */
   declare httpServer: TServerInstance;
 
-  /** The parser in use. */
+  /** The parser in use: `socket.io-parser`, or the option `parser`. */
   readonly _parser: typeof defaultParser;
   /** Encodes the packets of all clients. */
   readonly encoder: defaultParser.Encoder;
-  /** All namespaces but the dynamic ones, by name. */
+  /** The namespaces by name, children of dynamic ones included. */
   _nsps: Map<string, Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>> = new Map();
   private readonly parentNsps: Map<
     ParentNspNameMatchFn,
@@ -89,18 +70,40 @@ export class Server<
   private _adapter?: AdapterConstructor;
   private _serveClient!: boolean;
   private _path!: string;
-  /** Milliseconds a client has to join a namespace. */
+  /** Milliseconds that a client has to join a namespace. */
   _connectTimeout!: number;
   declare private eio: Engine;
   private readonly clientFilesMiddleware?: RequestMiddleware;
 
   /**
-   * Creates a server, attached if an HTTP server or a port is given.
+   * Creates a server that is attached to nothing yet.
    *
-   * @param srv - HTTP server, port to listen on, or options
    * @param opts - options; the object is kept, and defaults are filled in
+   *
+   * @example
+   * ```ts
+   * import { Server } from "socket.io-native";
+   *
+   * const io = new Server({ pingInterval: 10_000 });
+   * io.attach(httpServer);
+   * ```
    */
   constructor(opts?: Partial<ServerOptions>);
+  /**
+   * Creates a server, attached if an HTTP server or a port is given.
+   *
+   * @param srv - HTTP server, or the number of a port to listen on
+   * @param opts - options; the object is kept, and defaults are filled in
+   * @throws TypeError for an option that cannot be used
+   *
+   * @example
+   * ```ts
+   * import { Server } from "socket.io-native";
+   *
+   * const io = new Server(3000, { cors: { origin: "https://bistro.example" } });
+   * io.on("connection", (socket) => console.log("%s is here", socket.id));
+   * ```
+   */
   constructor(srv?: TServerInstance | number, opts?: Partial<ServerOptions>);
   constructor(
     srv: undefined | Partial<ServerOptions> | TServerInstance | number,
@@ -136,8 +139,20 @@ export class Server<
 
   // --- settings -------------------------------------------------------------------------------
 
-  /** Gets or sets whether the client bundles are served. Read when attaching. */
+  /**
+   * Sets whether the client bundles are served below the path, as `/socket.io/socket.io.js`. It is
+   * read when the server attaches. Default: `true`.
+   *
+   * @example
+   * ```ts
+   * import { Server } from "socket.io-native";
+   *
+   * const io = new Server().serveClient(false);
+   * io.attach(httpServer);
+   * ```
+   */
   serveClient(v: boolean): this;
+  /** Tells whether the client bundles are served. */
   serveClient(): boolean;
   serveClient(v?: boolean): this | boolean;
   serveClient(...args: [] | [boolean]): this | boolean {
@@ -146,8 +161,20 @@ export class Server<
     return this;
   }
 
-  /** Gets or sets the prefix of the requests. One trailing slash is removed. */
+  /**
+   * Sets the prefix of the URLs that are for this server, without a slash at its end. It is read
+   * when the server attaches. Default: `"/socket.io"`.
+   *
+   * @example
+   * ```ts
+   * import { Server } from "socket.io-native";
+   *
+   * const io = new Server().path("/orders");
+   * io.attach(httpServer);
+   * ```
+   */
   path(v: string): this;
+  /** Tells the prefix of the URLs. */
   path(): string;
   path(v?: string): this | string;
   path(...args: [] | [string]): this | string {
@@ -157,8 +184,17 @@ export class Server<
     return this;
   }
 
-  /** Gets or sets the milliseconds a client has to join a namespace. */
+  /**
+   * Sets how long a client may take to join its first namespace, in milliseconds; its connection is
+   * closed then. Default: 45000. Clients that are connected already keep their limit.
+   *
+   * @example
+   * ```ts
+   * io.connectTimeout(10_000);
+   * ```
+   */
   connectTimeout(v: number): this;
+  /** Tells how long a client may take to join its first namespace, in milliseconds. */
   connectTimeout(): number;
   connectTimeout(v?: number): this | number;
   connectTimeout(v?: number): this | number {
@@ -167,8 +203,32 @@ export class Server<
     return this;
   }
 
-  /** Gets or sets the adapter. Every namespace gets a new one. */
+  /**
+   * Tells the class of the adapters.
+   *
+   * @example
+   * ```ts
+   * console.log(io.adapter()?.name);
+   * ```
+   */
   adapter(): AdapterConstructor | undefined;
+  /**
+   * Sets the class of the adapters. Each namespace gets a new one, without the rooms of the one it
+   * had: call it before clients connect.
+   *
+   * @example
+   * ```ts
+   * import { Adapter } from "socket.io-adapter";
+   *
+   * class LoggingAdapter extends Adapter {
+   *   override addAll(id: string, rooms: Set<string>) {
+   *     console.log("%s joins %s", id, [...rooms]);
+   *     return super.addAll(id, rooms);
+   *   }
+   * }
+   * io.adapter(LoggingAdapter);
+   * ```
+   */
   adapter(v: AdapterConstructor): this;
   adapter(...args: [] | [AdapterConstructor]): AdapterConstructor | undefined | this {
     if (args.length === 0) return this._adapter;
@@ -179,16 +239,32 @@ export class Server<
 
   // --- attaching ------------------------------------------------------------------------------
 
-  /** Alias of {@link Server.attach}. */
+  /**
+   * Same as {@link Server.attach}.
+   *
+   * @example
+   * ```ts
+   * io.listen(3000);
+   * ```
+   */
   listen(srv: TServerInstance | number, opts: Partial<ServerOptions> = {}): this {
     return this.attach(srv, opts);
   }
 
   /**
-   * Attaches the server to an HTTP server, or to a new one that listens on a port.
+   * Attaches the server to an HTTP server, or to a new one that listens on a port and answers
+   * requests for other paths with 404.
    *
-   * @param opts - options of the engine; those of the constructor win
-   * @throws Error for a request handler instead of a server
+   * @param srv - HTTP, HTTPS or HTTP/2 server, or a port
+   * @param opts - options of the engine; those of the constructor win, and are copied into it
+   * @returns this object
+   * @throws Error for a request handler, as that of Express, instead of a server
+   *
+   * @example
+   * ```ts
+   * io.attach(httpServer, { path: "/orders" });
+   * httpServer.listen(3000);
+   * ```
    */
   attach(srv: TServerInstance | number, opts: Partial<ServerOptions> = {}): this {
     if (typeof srv === "function") {
@@ -209,9 +285,20 @@ export class Server<
   }
 
   /**
-   * Attaches the server to an application of µWebSockets.js. Needs the package `engine.io`.
+   * Attaches the server to an application of µWebSockets.js, served by the engine of the package
+   * `engine.io`.
    *
-   * @throws Error when that package is not there
+   * @param app - what `App()` of that library returns
+   * @param opts - options of the engine; those of the constructor win
+   * @throws Error when `engine.io` is not installed
+   *
+   * @example
+   * ```ts
+   * declare const app: { listen(port: number, done: () => void): void };
+   *
+   * io.attachApp(app);
+   * app.listen(3000, () => console.log("open"));
+   * ```
    */
   attachApp(app: unknown, opts: Partial<ServerOptions> = {}): void {
     Object.assign(opts, this.opts);
@@ -234,7 +321,18 @@ export class Server<
     return this.eio;
   }
 
-  /** Takes the connections of an engine. */
+  /**
+   * Takes the connections of an engine, one of `engine.io` too.
+   *
+   * @returns this object
+   *
+   * @example
+   * ```ts
+   * import { attach } from "socket.io-native/engine";
+   *
+   * io.bind(attach(httpServer, { path: "/orders" }));
+   * ```
+   */
   bind(engine: Engine): this {
     this.engine = engine;
     if (engine instanceof Engine) engine._decodesNatively = this._parser === defaultParser;
@@ -251,9 +349,19 @@ export class Server<
   }
 
   /**
-   * Disconnects all clients, then closes adapters, engine and HTTP server.
+   * Disconnects all clients (reason: "server shutting down"), then closes adapters, engine and HTTP
+   * server.
    *
-   * @param fn - called when the HTTP server is closed, with its error if there is one
+   * @param fn - called when the HTTP server has closed, with its error if there is one
+   * @returns resolved when the HTTP server has closed, also if it was not running
+   *
+   * @example
+   * ```ts
+   * process.once("SIGTERM", async () => {
+   *   io.emit("closing time");
+   *   await io.close();
+   * });
+   * ```
    */
   async close(fn?: (err?: Error) => void): Promise<void> {
     const closing = [...this._nsps.values()].map(async (nsp) => {
@@ -278,11 +386,21 @@ export class Server<
   // --- namespaces -----------------------------------------------------------------------------
 
   /**
-   * The namespace of a name, created if need be; or, for an expression or a function, a new dynamic
-   * namespace, the template of those whose name it accepts.
+   * Returns the namespace of a name, created if it is not there yet. A regular expression or a
+   * function creates a dynamic namespace: clients may connect to each name that it accepts.
    *
-   * @param fn - listener for connections
-   * @throws Error for a `g` or `y` expression, which would match every other time
+   * @param name - a name, with or without the slash in front; or what decides about names
+   * @param fn - added as a listener of `connection`
+   * @throws Error for a regular expression with the flag `g` or `y`
+   *
+   * @example
+   * ```ts
+   * io.of("/kitchen").emit("order", "soup");
+   *
+   * io.of(/^\/table-\d+$/, (socket) => {
+   *   console.log("a guest at %s", socket.nsp.name);
+   * });
+   * ```
    */
   of(
     name: string | RegExp | ParentNspNameMatchFn,
@@ -327,6 +445,7 @@ export class Server<
   /**
    * Asks the dynamic namespaces, in order of creation, for one that accepts `name`.
    *
+   * @param auth - payload of the client's CONNECT packet
    * @param fn - called with its child of that name, or `false`
    */
   _checkNamespace(
@@ -349,133 +468,6 @@ export class Server<
       });
     };
     ask();
-  }
-
-  // --- the main namespace ---------------------------------------------------------------------
-
-  /** Adds a middleware to the main namespace. */
-  use(
-    fn: (
-      socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
-      next: (err?: ExtendedError) => void,
-    ) => void,
-  ): this {
-    this.sockets.use(fn);
-    return this;
-  }
-
-  /** Selects the sockets of a room. */
-  to(
-    room: Room | Room[],
-  ): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
-    return this.sockets.to(room);
-  }
-
-  /** Alias of {@link Server.to}. */
-  in(
-    room: Room | Room[],
-  ): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
-    return this.sockets.in(room);
-  }
-
-  /** Selects the sockets that are not in a room. */
-  except(
-    room: Room | Room[],
-  ): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
-    return this.sockets.except(room);
-  }
-
-  /** Whether the packet may be compressed (default: true). */
-  compress(
-    compress: boolean,
-  ): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
-    return this.sockets.compress(compress);
-  }
-
-  /** The packet may be lost by clients that are not ready to receive. */
-  get volatile(): BroadcastOperator<
-    DecorateAcknowledgementsWithMultipleResponses<EmitEvents>,
-    SocketData
-  > {
-    return this.sockets.volatile;
-  }
-
-  /** Only sockets of this server. */
-  get local(): BroadcastOperator<
-    DecorateAcknowledgementsWithMultipleResponses<EmitEvents>,
-    SocketData
-  > {
-    return this.sockets.local;
-  }
-
-  /** Acknowledgements are awaited for `timeout` ms. */
-  timeout(
-    timeout: number,
-  ): BroadcastOperator<
-    DecorateAcknowledgementsWithTimeoutAndMultipleResponses<EmitEvents>,
-    SocketData
-  > {
-    return this.sockets.timeout(timeout);
-  }
-
-  /** Sends a `message` event to all clients. */
-  send(...args: MessageParams<EmitEvents>): this {
-    this.sockets.emit("message" as any, ...(args as any));
-    return this;
-  }
-
-  /** Alias of {@link Server.send}. */
-  write(...args: MessageParams<EmitEvents>): this {
-    this.sockets.emit("message" as any, ...(args as any));
-    return this;
-  }
-
-  /** Sends an event to the other servers of the cluster. */
-  serverSideEmit<Ev extends EventNames<ServerSideEvents>>(
-    ev: Ev,
-    ...args: EventParams<
-      DecorateAcknowledgementsWithTimeoutAndMultipleResponses<ServerSideEvents>,
-      Ev
-    >
-  ): boolean {
-    return this.sockets.serverSideEmit(ev, ...args);
-  }
-
-  /** Sends an event to the other servers and waits for their answers. */
-  serverSideEmitWithAck<Ev extends EventNamesWithAck<ServerSideEvents>>(
-    ev: Ev,
-    ...args: AllButLast<EventParams<ServerSideEvents, Ev>>
-  ): Promise<FirstNonErrorArg<Last<EventParams<ServerSideEvents, Ev>>>[]> {
-    return this.sockets.serverSideEmitWithAck(ev, ...args);
-  }
-
-  /**
-   * Ids of the connected sockets.
-   *
-   * @deprecated use {@link Server.fetchSockets}
-   */
-  allSockets(): Promise<Set<SocketId>> {
-    return this.sockets.allSockets();
-  }
-
-  /** The connected sockets of all servers. */
-  fetchSockets(): Promise<RemoteSocket<EmitEvents, SocketData>[]> {
-    return this.sockets.fetchSockets();
-  }
-
-  /** Makes all sockets join rooms. */
-  socketsJoin(room: Room | Room[]): void {
-    this.sockets.socketsJoin(room);
-  }
-
-  /** Makes all sockets leave rooms. */
-  socketsLeave(room: Room | Room[]): void {
-    this.sockets.socketsLeave(room);
-  }
-
-  /** Disconnects all sockets; with `close`, closes their connections. */
-  disconnectSockets(close = false): void {
-    this.sockets.disconnectSockets(close);
   }
 }
 

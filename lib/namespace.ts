@@ -1,33 +1,32 @@
 /** A namespace: its sockets, its middlewares, and the way a client takes into it. */
 import debugModule from "debug";
-import type { Adapter, Room, SocketId } from "socket.io-adapter";
-import { BroadcastOperator, type RemoteSocket } from "./broadcast-operator";
+import type { Adapter, SocketId } from "socket.io-adapter";
+import { BroadcastOperator } from "./broadcast-operator";
 import type { Client } from "./client";
 import type { Server } from "./index";
 import { type Middleware, runMiddlewares } from "./middleware";
+import { BroadcastingNamespace } from "./namespace-broadcasts";
 import { RecoveringAdapter } from "./recovering-adapter";
 import { Recovery } from "./recovery";
 import { Socket } from "./socket";
-import {
-  type AllButLast,
-  type DecorateAcknowledgementsWithMultipleResponses,
-  type DecorateAcknowledgementsWithTimeoutAndMultipleResponses,
-  type DefaultEventsMap,
-  type EventNames,
-  type EventNamesWithAck,
-  type EventParams,
-  type EventsMap,
-  type FirstNonErrorArg,
-  type Last,
-  type MessageParams,
-  type RemoveAcknowledgements,
-  StrictEventEmitter,
+import type {
+  AllButLast,
+  DecorateAcknowledgementsWithTimeoutAndMultipleResponses,
+  DefaultEventsMap,
+  EventNames,
+  EventNamesWithAck,
+  EventParams,
+  EventsMap,
+  FirstNonErrorArg,
+  Last,
+  RemoveAcknowledgements,
 } from "./typed-events";
 
 const debug = debugModule("socket.io:namespace");
 
 /** The error of a middleware; `data` is sent to the client. */
 export interface ExtendedError extends Error {
+  /** More about the refusal, sent to the client. */
   data?: any;
 }
 
@@ -38,7 +37,9 @@ export interface NamespaceReservedEventsMap<
   ServerSideEvents extends EventsMap,
   SocketData,
 > {
+  /** Same as `connection`, and earlier. */
   connect: (socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>) => void;
+  /** A client has connected to the namespace. */
   connection: (socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>) => void;
 }
 
@@ -49,6 +50,7 @@ export interface ServerReservedEventsMap<
   ServerSideEvents extends EventsMap,
   SocketData,
 > extends NamespaceReservedEventsMap<ListenEvents, EmitEvents, ServerSideEvents, SocketData> {
+  /** A namespace was created. */
   new_namespace: (
     namespace: Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
   ) => void;
@@ -74,19 +76,20 @@ export class Namespace<
   EmitEvents extends EventsMap = ListenEvents,
   ServerSideEvents extends EventsMap = DefaultEventsMap,
   SocketData = any,
-> extends StrictEventEmitter<
+> extends BroadcastingNamespace<
+  EmitEvents,
   ServerSideEvents,
-  RemoveAcknowledgements<EmitEvents>,
+  SocketData,
   NamespaceReservedEventsMap<ListenEvents, EmitEvents, ServerSideEvents, SocketData>
 > {
-  /** Starts with a slash. */
+  /** Its name, which starts with a slash. */
   readonly name: string;
-  /** The connected sockets, by id. */
+  /** The connected sockets of this server, by id. */
   readonly sockets: Map<SocketId, Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>> =
     new Map();
-  /** Keeps the rooms. */
+  /** Keeps the rooms and broadcasts to them. */
   adapter!: Adapter;
-  /** The server. */
+  /** The server it belongs to. */
   readonly server: Server<ListenEvents, EmitEvents, ServerSideEvents, SocketData>;
 
   /** Sockets whose middlewares still run, by id. */
@@ -98,9 +101,15 @@ export class Namespace<
     Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
     ExtendedError
   >[] = [];
-  /** Next acknowledgement id. */
+  /** The id of the next acknowledgement. */
   _ids = 0;
 
+  /**
+   * Called by `io.of()`.
+   *
+   * @param server - the server it belongs to
+   * @param name - its name, with the slash
+   */
   constructor(
     server: Server<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
     name: string,
@@ -123,7 +132,22 @@ export class Namespace<
 
   // --- connection of a client -----------------------------------------------------------------
 
-  /** Adds a middleware that each client has to pass. `next(err)` refuses the client. */
+  /**
+   * Adds a middleware: each client that connects to the namespace passes it before the
+   * `connection` event. Middlewares run in the order in which they were added.
+   *
+   * @param fn - calls `next()` to go on; `next(error)` refuses the client, which gets a
+   *   `connect_error` event with the error's `message` and `data`
+   *
+   * @example
+   * ```ts
+   * const kitchen = io.of("/kitchen");
+   * kitchen.use((socket, next) => {
+   *   const { token } = socket.handshake.auth;
+   *   next(token === "waiter" ? undefined : new Error("unknown token"));
+   * });
+   * ```
+   */
   use(
     fn: (
       socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
@@ -144,6 +168,7 @@ export class Namespace<
   /**
    * Leads a client into the namespace.
    *
+   * @param auth - payload of the CONNECT packet
    * @param fn - called with the socket when it is accepted
    */
   async _add(
@@ -238,7 +263,7 @@ export class Namespace<
     this.emitReserved("connection", socket);
   }
 
-  /** Gives up a socket that is not connected yet. */
+  /** Gives up a socket that is not connected yet. @internal */
   _drop(socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>): void {
     this._preConnectSockets.delete(socket.id);
     socket._cleanup();
@@ -253,68 +278,18 @@ export class Namespace<
 
   // --- broadcasts -----------------------------------------------------------------------------
 
-  private operator() {
-    return new BroadcastOperator<
-      DecorateAcknowledgementsWithMultipleResponses<EmitEvents>,
-      SocketData
-    >(this.adapter);
-  }
-
-  /** Selects the sockets of a room. */
-  to(
-    room: Room | Room[],
-  ): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
-    return this.operator().to(room);
-  }
-
-  /** Alias of {@link Namespace.to}. */
-  in(
-    room: Room | Room[],
-  ): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
-    return this.operator().in(room);
-  }
-
-  /** Selects the sockets that are not in a room. */
-  except(
-    room: Room | Room[],
-  ): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
-    return this.operator().except(room);
-  }
-
-  /** Whether the packet may be compressed (default: true). */
-  compress(
-    compress: boolean,
-  ): BroadcastOperator<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>, SocketData> {
-    return this.operator().compress(compress);
-  }
-
-  /** The packet may be lost by clients that are not ready to receive. */
-  get volatile(): BroadcastOperator<
-    DecorateAcknowledgementsWithMultipleResponses<EmitEvents>,
-    SocketData
-  > {
-    return this.operator().volatile;
-  }
-
-  /** Only sockets of this server. */
-  get local(): BroadcastOperator<
-    DecorateAcknowledgementsWithMultipleResponses<EmitEvents>,
-    SocketData
-  > {
-    return this.operator().local;
-  }
-
-  /** Acknowledgements are awaited for `timeout` ms. */
-  timeout(
-    timeout: number,
-  ): BroadcastOperator<
-    DecorateAcknowledgementsWithTimeoutAndMultipleResponses<EmitEvents>,
-    SocketData
-  > {
-    return this.operator().timeout(timeout) as BroadcastOperator<any, SocketData>;
-  }
-
-  /** Sends an event to all clients of the namespace; it does not run local listeners. */
+  /**
+   * Sends an event to all clients of the namespace, on every server of the cluster. Local listeners
+   * do not run.
+   *
+   * @returns true
+   * @throws Error for a reserved name, as `connect` or `disconnect`
+   *
+   * @example
+   * ```ts
+   * io.of("/kitchen").emit("order", { table: 7, dish: "soup" });
+   * ```
+   */
   override emit<Ev extends EventNames<RemoveAcknowledgements<EmitEvents>>>(
     ev: Ev,
     ...args: EventParams<RemoveAcknowledgements<EmitEvents>, Ev>
@@ -324,53 +299,22 @@ export class Namespace<
     return operator.emit(...args);
   }
 
-  /** Sends a `message` event to all clients. */
-  send(...args: MessageParams<EmitEvents>): this {
-    this.emit("message" as any, ...(args as any));
-    return this;
-  }
-
-  /** Alias of {@link Namespace.send}. */
-  write(...args: MessageParams<EmitEvents>): this {
-    this.emit("message" as any, ...(args as any));
-    return this;
-  }
-
-  /**
-   * Ids of the connected sockets.
-   *
-   * @deprecated use {@link Namespace.fetchSockets}
-   */
-  allSockets(): Promise<Set<SocketId>> {
-    return this.operator().allSockets();
-  }
-
-  /** The connected sockets of all servers. */
-  fetchSockets(): Promise<RemoteSocket<EmitEvents, SocketData>[]> {
-    return this.operator().fetchSockets() as Promise<any[]>;
-  }
-
-  /** Makes all sockets join rooms. */
-  socketsJoin(room: Room | Room[]): void {
-    this.operator().socketsJoin(room);
-  }
-
-  /** Makes all sockets leave rooms. */
-  socketsLeave(room: Room | Room[]): void {
-    this.operator().socketsLeave(room);
-  }
-
-  /** Disconnects all sockets; with `close`, closes their connections. */
-  disconnectSockets(close = false): void {
-    this.operator().disconnectSockets(close);
-  }
-
   // --- other servers --------------------------------------------------------------------------
 
   /**
-   * Sends an event to the other servers of the cluster.
+   * Sends an event to the other servers of the cluster, whose listeners on the same namespace run.
+   * A function as last argument is called with an Error or `null`, and the array of answers. The
+   * adapter has to support it; the in-memory one warns and sends nothing.
    *
-   * @throws Error when the name is reserved
+   * @returns true
+   * @throws Error for the reserved names `connect`, `connection` and `new_namespace`
+   *
+   * @example
+   * ```ts
+   * const kitchen = io.of("/kitchen");
+   * kitchen.on("menu changed", (dish: string) => console.log("new dish: %s", dish));
+   * kitchen.serverSideEmit("menu changed", "risotto");
+   * ```
    */
   serverSideEmit<Ev extends EventNames<ServerSideEvents>>(
     ev: Ev,
@@ -385,9 +329,16 @@ export class Namespace<
   }
 
   /**
-   * Sends an event to the other servers and waits for their answers.
+   * Sends an event to the other servers of the cluster and waits for their answers.
    *
-   * @returns the answers; rejected with an Error carrying `responses` if one is missing
+   * @returns one answer per server; rejected with an Error that has the answers so far in
+   *   `responses` when the adapter stops waiting
+   *
+   * @example
+   * ```ts
+   * const kitchen = io.of("/kitchen");
+   * const stocks: number[] = await kitchen.serverSideEmitWithAck("stock", "risotto");
+   * ```
    */
   serverSideEmitWithAck<Ev extends EventNamesWithAck<ServerSideEvents>>(
     ev: Ev,

@@ -13,11 +13,13 @@ export interface PacketSink {
    * @param type - number of the Socket.IO packet type; binary events and acks come as plain ones
    * @param nsp - name of the namespace
    * @param id - id of the acknowledgement, if any
+   *
+   * @internal
    */
   onpacket(type: number, nsp: string, id: number | undefined, data: any): void;
-  /** A packet that could not be decoded. */
+  /** A packet that could not be decoded. @internal */
   onerror(message: string): void;
-  /** The connection is closed. */
+  /** The connection is closed. @internal */
   onclose(reason: string, description?: Error): void;
 }
 
@@ -31,7 +33,7 @@ export interface WriteOptions {
   wsPreEncodedFrame?: unknown;
 }
 
-/** A connection of the native engine. */
+/** A connection of the native engine. @internal */
 export type NativeConn = EngineSocket & {
   readonly native: true;
   /** Sends decoded packets to `sink` instead of emitting "data". */
@@ -50,7 +52,7 @@ export type NativeConn = EngineSocket & {
   readonly _secure: boolean;
 };
 
-/** Whether a connection belongs to the native engine. */
+/** Whether a connection belongs to the native engine. @internal */
 export function isNative(conn: EngineSocket): conn is NativeConn {
   return (conn as { native?: boolean }).native === true;
 }

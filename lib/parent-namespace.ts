@@ -27,18 +27,32 @@ export class ParentNamespace<
   ServerSideEvents extends EventsMap = DefaultEventsMap,
   SocketData = any,
 > extends Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData> {
-  /** The namespaces created so far. */
+  /** The namespaces created so far; with `cleanupEmptyChildNamespaces`, those that have sockets. */
   readonly children: Set<Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>> =
     new Set();
 
+  /** Called by `io.of()`; the namespace gets a name of its own. */
   constructor(server: Server<ListenEvents, EmitEvents, ServerSideEvents, SocketData>) {
     super(server, `/_${count++}`);
   }
 
+  /** Creates the adapter, which hands broadcasts to the adapters of the children. */
   override _initAdapter(): void {
     this.adapter = new ParentBroadcastAdapter(this);
   }
 
+  /**
+   * Sends an event to all clients of all children.
+   *
+   * @returns true
+   * @throws Error for a reserved name, if there is a child
+   *
+   * @example
+   * ```ts
+   * const tables = io.of(/^\/table-\d+$/);
+   * tables.emit("last orders");
+   * ```
+   */
   override emit<Ev extends EventNames<RemoveAcknowledgements<EmitEvents>>>(
     ev: Ev,
     ...args: EventParams<RemoveAcknowledgements<EmitEvents>, Ev>
@@ -48,7 +62,20 @@ export class ParentNamespace<
     return true;
   }
 
-  /** Creates the child called `name`. */
+  /**
+   * Creates the child of a name, with the middlewares and connection listeners of this namespace.
+   * It is called when the first client asks for the name.
+   *
+   * @param name - the name, with its slash
+   *
+   * @example
+   * ```ts
+   * import type { ParentNamespace } from "socket.io-native";
+   *
+   * const tables = io.of(/^\/table-\d+$/) as ParentNamespace;
+   * tables.createChild("/table-7").on("connection", (guest) => guest.emit("menu", ["soup"]));
+   * ```
+   */
   createChild(name: string): Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData> {
     if (debug.enabled) debug("creating child namespace %s", name);
     const { server } = this;
@@ -81,7 +108,19 @@ export class ParentNamespace<
     };
   }
 
-  /** @throws Error always: the children have to be asked one by one */
+  /**
+   * Not supported: fetch the sockets of each child.
+   *
+   * @throws Error always
+   *
+   * @example
+   * ```ts
+   * import type { ParentNamespace } from "socket.io-native";
+   *
+   * const tables = io.of(/^\/table-\d+$/) as ParentNamespace;
+   * for (const table of tables.children) console.log(await table.fetchSockets());
+   * ```
+   */
   override fetchSockets(): Promise<RemoteSocket<EmitEvents, SocketData>[]> {
     throw new Error("fetchSockets() is not supported on parent namespaces");
   }

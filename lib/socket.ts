@@ -82,35 +82,59 @@ export class Socket<
   ServerSideEvents extends EventsMap = DefaultEventsMap,
   SocketData = any,
 > extends BroadcastingSocket<ListenEvents, EmitEvents, SocketData> {
-  /** Identifier of the socket, unique among all servers. */
+  /** Identifier of the socket, unique in the cluster. It is no secret: it names a room, too. */
   readonly id: SocketId;
-  /** Whether the state of a former connection was recovered. */
+  /** Whether the state of a former connection was recovered (option `connectionStateRecovery`). */
   readonly recovered: boolean = false;
   /** Whether the socket is in the namespace: from its CONNECT packet to its disconnection. */
   connected = false;
 
   /** Known to the client only; lets it recover the session. */
   private readonly pid?: PrivateSessionId;
+  /** The adapter of the namespace. */
   protected readonly adapter: Adapter;
+  /** @internal */
   private _leaving = false;
+  /** @internal */
   private _left = false;
+  /** @internal */
   private readonly _issued = Date.now();
+  /** @internal */
   private readonly _auth?: { [key: string]: any };
+  /** @internal */
   private _handshake: Handshake = NOT_YET;
+  /** @internal */
   private _data: SocketData = NOT_YET;
-  /** What is recovered, until the socket is connected. */
+  /** What is recovered, until the socket is connected. @internal */
   _recovery?: Recovery = undefined;
+  /** @internal */
   private _acks?: Map<number, Listener> = undefined;
+  /** @internal */
   private _fns?: Middleware<Event, Error>[] = undefined;
 
   /**
+   * Called by the namespace that a client joins.
+   *
    * @param nsp - the namespace
    * @param client - the connection
    * @param auth - payload of the CONNECT packet
-   * @param recovery - of the session the client had before
    */
   constructor(
+    nsp: Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
+    client: Client<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
+    auth?: Record<string, unknown>,
+  );
+  /** @internal */
+  constructor(
+    nsp: Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
+    client: Client<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
+    auth?: Record<string, unknown>,
+    recovery?: Recovery,
+  );
+  constructor(
+    /** The namespace. */
     readonly nsp: Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
+    /** The client, which has one socket per namespace. */
     readonly client: Client<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
     auth?: Record<string, unknown>,
     recovery?: Recovery,
@@ -143,7 +167,7 @@ export class Socket<
     return buildHandshake(this.client.conn, this._issued, this._auth ?? {});
   }
 
-  /** The request that opened the connection, and what came with the CONNECT packet. */
+  /** Facts about the request that opened the connection, and what came with the CONNECT packet. */
   get handshake(): Handshake {
     if (this._handshake === NOT_YET) this._handshake = this.buildHandshake();
     return this._handshake;
@@ -153,7 +177,7 @@ export class Socket<
     this._handshake = handshake;
   }
 
-  /** Data of the application; `fetchSockets()` shows it on every server. */
+  /** Any data of the application; `fetchSockets()` shows it on every server of the cluster. */
   get data(): SocketData {
     if (this._data === NOT_YET) this._data = {} as SocketData;
     return this._data;
@@ -179,7 +203,7 @@ export class Socket<
     return this.nsp.server;
   }
 
-  /** Whether the socket is not in the namespace. */
+  /** Whether the socket is not in the namespace; the opposite of `connected`. */
   get disconnected(): boolean {
     return !this.connected;
   }
@@ -189,12 +213,12 @@ export class Socket<
     return this.client.request;
   }
 
-  /** The engine connection. */
+  /** The engine connection, shared by the sockets of one client. */
   get conn(): EngineSocket {
     return this.client.conn;
   }
 
-  /** The rooms of this socket: a live set while it is in one. */
+  /** The rooms of this socket, with the one named by its id; empty once it is disconnected. */
   get rooms(): Set<Room> {
     return this.adapter.socketRooms(this.id) ?? new Set();
   }
@@ -202,9 +226,17 @@ export class Socket<
   // --- outgoing events ------------------------------------------------------------------------
 
   /**
-   * Sends an event to this client. A function as last argument is the acknowledgement.
+   * Sends an event to this client, with anything JSON expresses and binary data. A function as last
+   * argument is called with what the client answers.
    *
-   * @throws Error when the name is reserved
+   * @returns true
+   * @throws Error for a reserved name, as `connect` or `disconnect`
+   *
+   * @example
+   * ```ts
+   * socket.emit("dish ready", { table: 7, dish: "soup" });
+   * socket.emit("taste", "soup", (verdict: string) => console.log(verdict));
+   * ```
    */
   override emit<Ev extends EventNames<EmitEvents>>(
     ev: Ev,
@@ -240,9 +272,15 @@ export class Socket<
   }
 
   /**
-   * Sends an event and waits for the acknowledgement.
+   * Sends an event and waits for the client's answer. Without {@link Socket.timeout}, it waits as
+   * long as it takes, and for ever if the client has gone.
    *
-   * @returns its first argument; rejected with an Error if `timeout()` was set and has elapsed
+   * @returns the answer; rejected with an Error when the time of `timeout()` is over
+   *
+   * @example
+   * ```ts
+   * const verdict: string = await socket.timeout(5000).emitWithAck("taste", "soup");
+   * ```
    */
   emitWithAck<Ev extends EventNamesWithAck<EmitEvents>>(
     ev: Ev,
@@ -257,13 +295,29 @@ export class Socket<
     });
   }
 
-  /** Sends a `message` event. */
+  /**
+   * Sends an event named `message`.
+   *
+   * @returns this object
+   *
+   * @example
+   * ```ts
+   * socket.send("your table is ready");
+   * ```
+   */
   send(...args: MessageParams<EmitEvents>): this {
     this.emit("message" as any, ...(args as any));
     return this;
   }
 
-  /** Alias of {@link Socket.send}. */
+  /**
+   * Same as {@link Socket.send}.
+   *
+   * @example
+   * ```ts
+   * socket.write("your table is ready");
+   * ```
+   */
   write(...args: MessageParams<EmitEvents>): this {
     this.emit("message" as any, ...(args as any));
     return this;
@@ -296,7 +350,20 @@ export class Socket<
     this.client._packet(packet as Packet, opts);
   }
 
-  /** The acknowledgement of the next event is called with an Error after `timeout` ms. */
+  /**
+   * Sets how long the answer to the next event is awaited: its callback gets an Error first, or
+   * `null`.
+   *
+   * @param timeout - milliseconds
+   * @returns this object
+   *
+   * @example
+   * ```ts
+   * socket.timeout(5000).emit("taste", "soup", (err: Error | null, verdict?: string) => {
+   *   console.log(err ? "no answer" : verdict);
+   * });
+   * ```
+   */
   timeout(
     timeout: number,
   ): Socket<ListenEvents, DecorateAcknowledgements<EmitEvents>, ServerSideEvents, SocketData> {
@@ -306,14 +373,34 @@ export class Socket<
 
   // --- rooms ----------------------------------------------------------------------------------
 
-  /** Enters rooms. Without effect once the socket has left its namespace. */
+  /**
+   * Enters one room, or several. It does nothing once the socket has left its namespace.
+   *
+   * @returns a promise, if the adapter works asynchronously
+   *
+   * @example
+   * ```ts
+   * io.on("connection", async (socket) => {
+   *   await socket.join(["table-7", "vegetarian"]);
+   * });
+   * ```
+   */
   join(rooms: Room | Room[]): Promise<void> | void {
     if (this._left) return;
     if (debug.enabled) debug("join room %s", rooms);
     return this.adapter.addAll(this.id, new Set(Array.isArray(rooms) ? rooms : [rooms]));
   }
 
-  /** Leaves a room. */
+  /**
+   * Leaves a room.
+   *
+   * @returns a promise, if the adapter works asynchronously
+   *
+   * @example
+   * ```ts
+   * socket.on("pay", () => socket.leave("table-7"));
+   * ```
+   */
   leave(room: Room): Promise<void> | void {
     if (debug.enabled) debug("leave room %s", room);
     return this.adapter.del(this.id, room);
@@ -377,7 +464,7 @@ export class Socket<
     callback.apply(this, packet.data);
   }
 
-  /** Ignores the acknowledgement of a broadcast that has timed out. */
+  /** Ignores the acknowledgement of a broadcast that has timed out. @internal */
   _forgetAck(id: number): void {
     this._acks?.delete(id);
   }
@@ -399,7 +486,7 @@ export class Socket<
     });
   }
 
-  /** Runs the listeners of an event of the client. */
+  /** Runs the listeners of an event of the client. @internal */
   _deliver(event: any[]): void {
     if (!this.connected) {
       if (debug.enabled) debug("ignore packet received after disconnection");
@@ -411,7 +498,19 @@ export class Socket<
   }
 
   /**
-   * Adds a middleware for incoming events. `next(err)` drops the event and emits `error`.
+   * Adds a middleware for incoming events. `next(error)` drops the event and emits `error` on this
+   * socket.
+   *
+   * @param fn - gets the name and the arguments of the event as one array
+   * @returns this object
+   *
+   * @example
+   * ```ts
+   * socket.use(([name], next) => {
+   *   next(name === "order" && !socket.data.table ? new Error("no table") : undefined);
+   * });
+   * socket.on("error", (err) => console.log(err.message));
+   * ```
    */
   use(fn: (event: Event, next: (err?: Error) => void) => void): this {
     this.fns.push(fn);
@@ -424,7 +523,7 @@ export class Socket<
 
   // --- connection and disconnection -----------------------------------------------------------
 
-  /** The namespace has accepted the socket. */
+  /** Tells the client that the namespace has accepted it. */
   _onconnect(): void {
     if (debug.enabled) debug("socket connected - writing packet");
     this.connected = true;
@@ -479,9 +578,16 @@ export class Socket<
   }
 
   /**
-   * Disconnects the client from the namespace.
+   * Disconnects the client from the namespace. The client gets the reason "io server disconnect"
+   * and does not connect again by itself.
    *
-   * @param close - also from all other namespaces, and closes its connection
+   * @param close - also from all other namespaces, and closes its connection; default: `false`
+   * @returns this object
+   *
+   * @example
+   * ```ts
+   * socket.on("leave", () => socket.disconnect());
+   * ```
    */
   disconnect(close = false): this {
     if (!this.connected) return this;

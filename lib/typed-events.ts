@@ -131,6 +131,7 @@ type UntypedIfNever<T> = [T] extends [never] ? (...args: any[]) => void | Promis
 
 /** Anything that can emit the events of a map. */
 export interface TypedEventBroadcaster<EmitEvents extends EventsMap> {
+  /** Sends an event. */
   emit<Ev extends EventNames<EmitEvents>>(ev: Ev, ...args: EventParams<EmitEvents, Ev>): boolean;
 }
 
@@ -210,7 +211,18 @@ export abstract class StrictEventEmitter<
   extends LazyEmitter
   implements TypedEventBroadcaster<EmitEvents>
 {
-  /** Adds `listener` at the end of the listeners of `ev`. */
+  /**
+   * Adds `listener` at the end of the listeners of `ev`.
+   *
+   * @returns this object
+   *
+   * @example
+   * ```ts
+   * io.on("connection", (socket) => {
+   *   socket.on("order", (dish: string) => console.log(dish));
+   * });
+   * ```
+   */
   override on<Ev extends ReservedOrUserEventNames<ReservedEvents, ListenEvents>>(
     ev: Ev,
     listener: ReservedOrUserListener<ReservedEvents, ListenEvents, Ev>,
@@ -218,7 +230,16 @@ export abstract class StrictEventEmitter<
     return super.on(ev, listener);
   }
 
-  /** Adds a `listener` of `ev` that runs once. */
+  /**
+   * Adds a `listener` of `ev` that runs once.
+   *
+   * @returns this object
+   *
+   * @example
+   * ```ts
+   * socket.once("pay", (total: number) => console.log("paid: %d", total));
+   * ```
+   */
   override once<Ev extends ReservedOrUserEventNames<ReservedEvents, ListenEvents>>(
     ev: Ev,
     listener: ReservedOrUserListener<ReservedEvents, ListenEvents, Ev>,
@@ -226,7 +247,17 @@ export abstract class StrictEventEmitter<
     return super.once(ev, listener);
   }
 
-  /** Emits an event; what that means (locally, to a client, to a room) is up to the class. */
+  /**
+   * Emits an event: a server or namespace sends it to all its clients, a socket to its own.
+   *
+   * @returns true
+   *
+   * @example
+   * ```ts
+   * io.emit("last orders");
+   * socket.emit("bill", 42);
+   * ```
+   */
   override emit<Ev extends EventNames<EmitEvents>>(
     ev: Ev,
     ...args: EventParams<EmitEvents, Ev>
@@ -247,7 +278,14 @@ export abstract class StrictEventEmitter<
     return super.emit(ev, ...args);
   }
 
-  /** The listeners of `ev`, in order. */
+  /**
+   * Returns a copy of the array of the listeners of `ev`, in order.
+   *
+   * @example
+   * ```ts
+   * console.log("%d listeners", io.listeners("connection").length);
+   * ```
+   */
   override listeners<Ev extends ReservedOrUserEventNames<ReservedEvents, ListenEvents>>(
     ev: Ev,
   ): ReservedOrUserListener<ReservedEvents, ListenEvents, Ev>[] {

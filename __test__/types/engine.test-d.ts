@@ -34,6 +34,8 @@ expectType<number>(Server.errors.FORBIDDEN as number);
 engine.use((_req: unknown, _res: unknown, next: () => void) => next());
 engine.generateId = (req) => String(req.url);
 engine.generateId = async () => "id";
+const routed = createServer((req, res) => engine.handleRequest(req, res));
+routed.on("upgrade", (req, socket, head) => engine.handleUpgrade(req, socket, head));
 engine.on("connection", (socket: Socket) => {
   expectType<number>(socket.protocol);
   expectType<string>(socket.remoteAddress);

@@ -22,6 +22,7 @@ export const errorMessages: Record<number, string> = {
 
 /** A refusal. */
 export interface Refusal {
+  /** One of `Server.errors`. */
   code: number;
   /** What `connection_error` listeners get besides. */
   context: Record<string, any>;

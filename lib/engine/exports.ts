@@ -24,6 +24,14 @@ export const transports = { polling: Polling, websocket: WebSocket, webtransport
  * @param port - to listen on
  * @param callback - called when it listens
  * @returns the engine; its HTTP server is `engine.httpServer`
+ *
+ * @example
+ * ```ts
+ * import { listen } from "socket.io-native/engine";
+ *
+ * const engine = listen(3000, () => console.log("open"));
+ * engine.on("connection", (conn) => conn.send("welcome"));
+ * ```
  */
 export function listen(
   port: number,
@@ -42,8 +50,17 @@ export function listen(
 }
 
 /**
- * An engine for an application of µWebSockets.js: constructs that of the package `engine.io`, and
- * throws when it is not installed.
+ * Makes an engine for an application of µWebSockets.js: one of the package `engine.io`. Throws if
+ * that package is not installed.
+ *
+ * @example
+ * ```ts
+ * import { uServer } from "socket.io-native/engine";
+ *
+ * declare const app: { listen(port: number, done: () => void): void };
+ * new uServer({ pingInterval: 10_000 }).attach(app, { path: "/orders" });
+ * app.listen(3000, () => console.log("open"));
+ * ```
  */
 export const uServer = function uServer(options?: ServerOptions) {
   return new (loadEngine())(options);

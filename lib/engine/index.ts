@@ -12,7 +12,19 @@ export { Transport } from "./transports";
 /** Revision of the Engine.IO protocol. */
 export const protocol = 4;
 
-/** Makes an engine and attaches it to `server`. */
+/**
+ * Makes an engine and attaches it to `server`.
+ *
+ * @param options - of the engine, and where it is attached; the path is `"/engine.io"` by default
+ *
+ * @example
+ * ```ts
+ * import { attach } from "socket.io-native/engine";
+ *
+ * const engine = attach(httpServer, { path: "/orders" });
+ * engine.on("connection", (conn) => conn.send("welcome"));
+ * ```
+ */
 export function attach(server: HttpServer, options?: AttachOptions & ServerOptions): Server {
   const engine = new Server(options);
   engine.attach(server, options);

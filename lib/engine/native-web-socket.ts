@@ -25,13 +25,18 @@ type Sent = (error?: Error | null) => void;
  * are taken in natively and not shown here; `socket.conn` shows them.
  */
 export class NativeWebSocket extends LeanEmitter {
+  /** Subprotocol: none is agreed on. */
   readonly protocol = "";
+  /** Extensions are not told. */
   readonly extensions = "";
+  /** Bytes are Buffers. */
   readonly binaryType = "nodebuffer";
+  /** Reading is never paused from here. */
   readonly isPaused = false;
-  /** What is queued natively is not counted. */
+  /** Always 0: bytes that are queued natively are not counted. */
   readonly bufferedAmount = 0;
 
+  /** @internal */
   constructor(
     private readonly conn: Socket,
     private readonly transport: Transport,
@@ -54,6 +59,14 @@ export class NativeWebSocket extends LeanEmitter {
    * Sends a message as it is: a text begins with the type of an Engine.IO packet.
    *
    * @param callback - called with an Error when the connection is not open
+   *
+   * @example
+   * ```ts
+   * import { transports } from "socket.io-native/engine";
+   *
+   * const { transport } = socket.conn;
+   * if (transport instanceof transports.websocket) transport.socket.send("4soup");
+   * ```
    */
   send(data: any, options?: object | Sent, callback?: Sent): void {
     const done = typeof options === "function" ? (options as Sent) : callback;
@@ -66,12 +79,32 @@ export class NativeWebSocket extends LeanEmitter {
     }
   }
 
-  /** Closes the connection. The client is told no code. */
+  /**
+   * Closes the connection. The code is not sent to the client.
+   *
+   * @example
+   * ```ts
+   * import { transports } from "socket.io-native/engine";
+   *
+   * const { transport } = socket.conn;
+   * if (transport instanceof transports.websocket) transport.socket.close();
+   * ```
+   */
   close(_code?: number, _reason?: string | Buffer): void {
     this.transport.close();
   }
 
-  /** Closes the connection without waiting for the client. */
+  /**
+   * Closes the connection without waiting for the client.
+   *
+   * @example
+   * ```ts
+   * import { transports } from "socket.io-native/engine";
+   *
+   * const { transport } = socket.conn;
+   * if (transport instanceof transports.websocket) transport.socket.terminate();
+   * ```
+   */
   terminate(): void {
     this.transport.close();
   }

@@ -63,7 +63,7 @@ export interface PerMessageDeflateOptions {
   clientMaxWindowBits?: number | boolean;
   /** Shorter messages, in bytes, are not compressed; only without takeover. @default 1024 */
   threshold?: number;
-  /** @default { level: 2, windowBits: 15 } */
+  /** `level` and `windowBits` of the compression. @default { level: 2, windowBits: 15 } */
   zlibDeflateOptions?: object;
   /** Without effect. */
   zlibInflateOptions?: object;

@@ -23,8 +23,11 @@ export type RawData = any;
 
 /** A packet. */
 export interface Packet {
+  /** Type of the packet. */
   type: PacketType;
+  /** Whether the transport may compress it. */
   options?: { compress: boolean };
+  /** A string or bytes; absent if there are none. */
   data?: RawData;
 }
 
@@ -60,7 +63,16 @@ function textOf({ type, data }: Packet): string {
  * Encodes a packet; calls back at once. Bytes stay as they are, or become `b` and base64.
  *
  * @param supportsBinary - whether bytes may be sent as they are
- * @throws TypeError for a type that there is not
+ * @throws TypeError for an unknown type
+ *
+ * @example
+ * ```ts
+ * import { parser } from "socket.io-native/engine";
+ *
+ * parser.encodePacket({ type: "message", data: "soup" }, true, (encoded) => {
+ *   console.log(encoded); // 4soup
+ * });
+ * ```
  */
 export function encodePacket(
   packet: Packet,
@@ -73,9 +85,16 @@ export function encodePacket(
 }
 
 /**
- * Decodes a packet. What cannot be decoded is a packet of the type `"error"`.
+ * Decodes a packet. The result for an invalid one has the type `"error"`.
  *
- * @throws TypeError for what is neither a text nor bytes
+ * @throws TypeError for anything but a string and bytes
+ *
+ * @example
+ * ```ts
+ * import { parser } from "socket.io-native/engine";
+ *
+ * console.log(parser.decodePacket("4soup").data);
+ * ```
  */
 export function decodePacket(encoded: RawData, binaryType?: BinaryType): Packet {
   if (typeof encoded !== "string") {
@@ -97,7 +116,18 @@ function bytesAs(binaryType: BinaryType | undefined, given: any): Buffer | Array
   return Uint8Array.from(bytes).buffer;
 }
 
-/** Encodes packets as the body of a poll or post; calls back once, but not for no packet at all. */
+/**
+ * Encodes packets as the body of a poll or post; calls back once, or not at all for no packets.
+ *
+ * @example
+ * ```ts
+ * import { parser } from "socket.io-native/engine";
+ *
+ * parser.encodePayload([{ type: "noop" }, { type: "message", data: "soup" }], (body) => {
+ *   console.log(body.length);
+ * });
+ * ```
+ */
 export function encodePayload(packets: Packet[], callback: (payload: string) => void): void {
   const encoded: string[] = [];
   for (const packet of packets) {
@@ -106,7 +136,16 @@ export function encodePayload(packets: Packet[], callback: (payload: string) => 
   if (encoded.length > 0) callback(encoded.join(SEPARATOR));
 }
 
-/** Decodes a body; a packet of the type `"error"` is the last. */
+/**
+ * Decodes the body of a poll or post. A packet of the type `"error"` is the last.
+ *
+ * @example
+ * ```ts
+ * import { parser } from "socket.io-native/engine";
+ *
+ * for (const packet of parser.decodePayload("6\u001e4soup")) console.log(packet.type);
+ * ```
+ */
 export function decodePayload(payload: string, binaryType?: BinaryType): Packet[] {
   const packets: Packet[] = [];
   for (const encoded of payload.split(SEPARATOR)) {
@@ -117,7 +156,17 @@ export function decodePayload(payload: string, binaryType?: BinaryType): Packet[
   return packets;
 }
 
-/** Encodes packets for a stream of bytes (WebTransport): each as a header and its content. */
+/**
+ * Encodes packets for a stream of bytes (WebTransport): each as a header and its content.
+ *
+ * @example
+ * ```ts
+ * import { parser } from "socket.io-native/engine";
+ *
+ * const stream = parser.createPacketEncoderStream();
+ * await stream.writable.getWriter().write({ type: "message", data: "soup" });
+ * ```
+ */
 export function createPacketEncoderStream(): TransformStream<Packet, Uint8Array> {
   return new TransformStream({
     transform(packet, controller) {
@@ -133,6 +182,15 @@ export function createPacketEncoderStream(): TransformStream<Packet, Uint8Array>
  * Decodes packets from a stream of bytes. The first packet of the type `"error"` is the last.
  *
  * @param maxPayload - the largest packet, in bytes
+ *
+ * @example
+ * ```ts
+ * import { parser } from "socket.io-native/engine";
+ *
+ * const stream = parser.createPacketDecoderStream(1_000_000);
+ * const { value } = await stream.readable.getReader().read();
+ * console.log(value?.type);
+ * ```
  */
 export function createPacketDecoderStream(
   maxPayload: number,

@@ -3,23 +3,31 @@ import { SLOT_MASK } from "./native";
 
 /** What a session's records turn into. */
 export interface Recipient {
-  /** The native session's name. */
+  /** The native session's name. @internal */
   readonly _handle: number;
-  /** The turn of the loop in which the packets of a request were last handed over. */
+  /** The turn of the loop in which the packets of a request were last handed over. @internal */
   _requestedIn: number;
-  /** A decoded packet; `data` holds its attachments. */
+  /** A decoded packet; `data` holds its attachments. @internal */
   _onpacket(type: number, nsp: string, id: number | undefined, data: any): void;
-  /** A packet that cannot be decoded. */
+  /** A packet that cannot be decoded. @internal */
   _onrefused(message: string): void;
-  /** The session has ended. */
+  /** The session has ended. @internal */
   _onclosed(reason: number, message: string | null): void;
-  /** The body that answers the pending poll. */
+  /** The body that answers the pending poll. @internal */
   _onanswer(payload: string | Buffer): void;
-  /** An Engine.IO packet, of a session whose packets are decoded here; type -1: binary message. */
+  /**
+   * An Engine.IO packet, of a session whose packets are decoded here; type -1: binary message.
+   *
+   * @internal
+   */
   _onraw(type: number, data: string | Buffer): void;
-  /** A message for the WebSocket of another engine: the one in use, or the probing one. */
+  /**
+   * A message for the WebSocket of another engine: the one in use, or the probing one.
+   *
+   * @internal
+   */
   _onframe(probe: boolean, message: string | Buffer): void;
-  /** See `Note`. */
+  /** See `Note`. @internal */
   _onnote(note: number): void;
 }
 

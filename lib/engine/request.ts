@@ -12,7 +12,7 @@ import { setHeaders } from "./node-internals";
 /** A request of the engine: its query is parsed once. */
 export type EngineRequest = IncomingMessage & {
   _query: Record<string, string>;
-  /** Came from a server that the engine is attached to: nobody else was given it. */
+  /** Came from a server that the engine is attached to: nobody else was given it. @internal */
   _own?: boolean;
   /** Set for a WebSocket handshake. */
   websocket?: unknown;

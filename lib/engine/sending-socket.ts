@@ -29,24 +29,32 @@ function packetOf(type: string, data?: any): SentPacket {
   return packet;
 }
 
-/** See the module. */
+/** The part of a session that sends. */
 export abstract class SendingSocket extends RequestedSession {
+  /** The engine of the session. */
   readonly server: Server;
-  /** `"open"`, `"closing"` or `"closed"`. */
+  /** State of the session: `"open"`, `"closing"` or `"closed"`. */
   readyState: "opening" | "open" | "closing" | "closed" = "open";
+  /** @internal */
   readonly _handle: number;
-  /** Its WebSockets, if they are served by the engine that the application has chosen. */
+  /** Its WebSockets, if they are served by the engine that the application has chosen. @internal */
   _external: ExternalLinks | null = null;
-  /** See {@link SocketInit.unseen}. */
+  /** See {@link SocketInit.unseen}. @internal */
   _unseen: boolean;
+  /** @internal */
   protected _transport: Transport | null = null;
+  /** @internal */
   protected _watch: Watch | null = null;
+  /** @internal */
   protected _websocket: boolean;
+  /** @internal */
   protected _blocked = false;
-  /** The tick of the last send, and how many it had before it. */
+  /** The tick of the last send, and how many it had before it. @internal */
   private _sentAt = -1;
+  /** @internal */
   private _waiting = 0;
 
+  /** @internal */
   constructor(init: SocketInit) {
     super(init);
     this.server = init.server;
@@ -60,11 +68,12 @@ export abstract class SendingSocket extends RequestedSession {
     }
   }
 
-  /** The same, whole. */
+  /** The same, whole. @internal */
   private get whole(): Socket {
     return this as unknown as Socket;
   }
 
+  /** @internal */
   protected watch(): Watch {
     this._watch ??= new Watch();
     return this._watch;
@@ -81,7 +90,7 @@ export abstract class SendingSocket extends RequestedSession {
     return this._external?.name(probe) === "webtransport" ? WebTransport : WebSocket;
   }
 
-  /** What carries the session as a WebSocket does, or tries to (`probe`). */
+  /** What carries the session as a WebSocket does, or tries to (`probe`). @internal */
   protected _carrier(probe: boolean): Transport {
     return new (this.carrierClass(probe))(this.whole);
   }
@@ -109,18 +118,39 @@ export abstract class SendingSocket extends RequestedSession {
 
   // --- sending --------------------------------------------------------------------------------
 
-  /** Sends a message. `callback` is called with the transport once it was handed over. */
+  /**
+   * Sends a message: a string, or bytes.
+   *
+   * @param options - `compress: false` sends it uncompressed
+   * @param callback - called with the transport once the message was handed over
+   * @returns this object
+   *
+   * @example
+   * ```ts
+   * socket.conn.send("plain text for a client of the engine", { compress: false }, (transport) => {
+   *   console.log("sent over %s", transport.name);
+   * });
+   * ```
+   */
   send(data: any, options?: any, callback?: SendCallback): this {
     this._send(data, options, callback);
     return this;
   }
 
-  /** Alias of {@link send}. */
+  /**
+   * Same as {@link SendingSocket.send}.
+   *
+   * @example
+   * ```ts
+   * socket.conn.write(Buffer.from([1, 2, 3]));
+   * ```
+   */
   write(data: any, options?: any, callback?: SendCallback): this {
     this._send(data, options, callback);
     return this;
   }
 
+  /** @internal */
   private _send(data: any, options?: any, callback?: SendCallback): void {
     if (typeof options === "function") {
       callback = options;
@@ -147,9 +177,16 @@ export abstract class SendingSocket extends RequestedSession {
   }
 
   /**
-   * Sends a packet of any type. A session closes by `close()`, not by a packet `close`.
+   * Sends a packet of any type; types that the protocol does not have are ignored. A session is
+   * closed by `close()`, and not by a packet `close`.
    *
-   * @param type - `message`, `ping`, `noop` …; others than those of the protocol are ignored
+   * @param type - `"message"`, `"ping"`, `"noop"` and so on
+   * @param callback - for messages: called with the transport once the packet was handed over
+   *
+   * @example
+   * ```ts
+   * socket.conn.sendPacket("noop");
+   * ```
    */
   sendPacket(type: string, data?: any, options?: any, callback?: SendCallback): void {
     if (type === "message") return this._send(data, options, callback);
@@ -163,7 +200,11 @@ export abstract class SendingSocket extends RequestedSession {
     this._transmitPacket(packet);
   }
 
-  /** Sends a packet that is encoded already; without a WebSocket, when it is due to be polled. */
+  /**
+   * Sends a packet that is encoded already; without a WebSocket, when it is due to be polled.
+   *
+   * @internal
+   */
   _sendWhole(packet: string | Uint8Array): void {
     this._noteSend();
     if (this._external?.carries) {
@@ -174,7 +215,7 @@ export abstract class SendingSocket extends RequestedSession {
     else sendBinary(this._handle, 0, packet);
   }
 
-  /** Shows a packet as waiting. Natively it is on its way, behind those before it. */
+  /** Shows a packet as waiting. Natively it is on its way, behind those before it. @internal */
   private _keep(packet: SentPacket): void {
     const watch = this.watch();
     if (watch.buffer === null && this._websocket) {
@@ -193,6 +234,7 @@ export abstract class SendingSocket extends RequestedSession {
     watch.buffer.push(shown || watch.mayKeep(packet.data) ? packet : { type, options });
   }
 
+  /** @internal */
   private _noteSend(): void {
     const tick = currentTick();
     if (this._sentAt === tick) {
@@ -203,6 +245,7 @@ export abstract class SendingSocket extends RequestedSession {
     }
   }
 
+  /** @internal */
   private _sendSocket(data: string | Uint8Array): void {
     this._noteSend();
     if (this._external !== null) {
@@ -214,6 +257,7 @@ export abstract class SendingSocket extends RequestedSession {
     else sendBinary(this._handle, 0, data);
   }
 
+  /** @internal */
   private _sendPolling(packet: SentPacket): void {
     const { compress } = packet.options;
     const native = this._isPollNative();
@@ -229,7 +273,7 @@ export abstract class SendingSocket extends RequestedSession {
     }
   }
 
-  /** Hands a packet to the engine, as transports do: nobody is told. */
+  /** Hands a packet to the engine, as transports do: nobody is told. @internal */
   _transmitPacket(packet: { type: string; data?: any; options?: any }): void {
     const { type, data, options } = packet;
     if (type === "message") {
@@ -240,7 +284,11 @@ export abstract class SendingSocket extends RequestedSession {
     }
   }
 
-  /** Hands a message to the engine, as transports do: nobody is told. Returns where it went. */
+  /**
+   * Hands a message to the engine, as transports do: nobody is told. Returns where it went.
+   *
+   * @internal
+   */
   _transmit(data: any, compress: boolean): "buffer" | "poll" | "socket" {
     const message = normalize(data);
     if (!this._websocket) {
@@ -256,7 +304,7 @@ export abstract class SendingSocket extends RequestedSession {
     return "socket";
   }
 
-  /** Sends the parts of one Socket.IO packet. See `lib/native-conn.ts`. */
+  /** Sends the parts of one Socket.IO packet. See `lib/native-conn.ts`. @internal */
   writeEncoded(encoded: (string | Buffer)[], options: WriteOptions): void {
     if (this.readyState !== "open") return;
     if (!this._plain) {
@@ -268,7 +316,11 @@ export abstract class SendingSocket extends RequestedSession {
     gather(this._handle, encoded, options.volatile === true ? VOLATILE : 0);
   }
 
-  /** Whether what is sent goes straight to the native engine, so that it may be sent in bulk. */
+  /**
+   * Whether what is sent goes straight to the native engine, so that it may be sent in bulk.
+   *
+   * @internal
+   */
   get _plain(): boolean {
     return (
       this._websocket &&
@@ -280,6 +332,7 @@ export abstract class SendingSocket extends RequestedSession {
     );
   }
 
+  /** @internal */
   _isWritable(): boolean {
     if (!this._websocket) return this.transport.writable;
     return !this._blocked && this._sentAt !== currentTick();
@@ -287,17 +340,21 @@ export abstract class SendingSocket extends RequestedSession {
 
   // --- polls ----------------------------------------------------------------------------------
 
-  /** Whether a poll waits, here or where it is answered natively. */
+  /** Whether a poll waits, here or where it is answered natively. @internal */
   _isPollPending(): boolean {
     return engine.isPollPending(this._handle);
   }
 
-  /** Whether a poll waits that is answered natively: also one that came before they are watched. */
+  /**
+   * Whether a poll waits that is answered natively: also one that came before they are watched.
+   *
+   * @internal
+   */
   private _isPollNative(): boolean {
     return (this._transport as Polling | null)?.poll == null && this._isPollPending();
   }
 
-  /** Has the polls come here, from the next one on: somebody wants to know of them. */
+  /** Has the polls come here, from the next one on: somebody wants to know of them. @internal */
   protected _watchPolls(): void {
     if (!this._unseen || this._websocket) return;
     this._unseen = false;
@@ -306,19 +363,20 @@ export abstract class SendingSocket extends RequestedSession {
 
   // --- a transport's `send` of the application ------------------------------------------------
 
-  /** Whether the application has replaced the `send` of its transport. */
+  /** Whether the application has replaced the `send` of its transport. @internal */
   protected get _isDiverted(): boolean {
     const kind = this._websocket ? this.carrierClass(false) : Polling;
     const transport = this._transport ?? kind.prototype;
     return transport.send !== originalSend;
   }
 
-  /** The `send` of its transport was replaced: pings are sends too. */
+  /** The `send` of its transport was replaced: pings are sends too. @internal */
   _ondiverted(): void {
     this._watchPolls();
     this._setRaw();
   }
 
+  /** @internal */
   private _divert(packet: SentPacket): void {
     this._ondiverted();
     const watch = this.watch();
@@ -337,7 +395,7 @@ export abstract class SendingSocket extends RequestedSession {
     }
   }
 
-  /** Hands packets to the transport's `send`. */
+  /** Hands packets to the transport's `send`. @internal */
   private _hand(packets: SentPacket[]): void {
     this._announceFlush(packets);
     this.transport.send(packets);
@@ -348,6 +406,8 @@ export abstract class SendingSocket extends RequestedSession {
   /**
    * Hands over what has waited, as the transport is writable again. Returns whether it may be
    * compressed; null if there was nothing.
+   *
+   * @internal
    */
   _handHeld(): boolean | null {
     const packets = this._watch?.held;
@@ -357,7 +417,7 @@ export abstract class SendingSocket extends RequestedSession {
     return packets.some((packet) => packet.options.compress);
   }
 
-  /** A ping was sent natively: it is shown, and not sent again. */
+  /** A ping was sent natively: it is shown, and not sent again. @internal */
   protected _onpinged(): void {
     if (!this._isDiverted) return this._announceSent("ping");
     const ping = packetOf("ping");
@@ -368,13 +428,13 @@ export abstract class SendingSocket extends RequestedSession {
 
   // --- who is told ----------------------------------------------------------------------------
 
-  /** Tells listeners that packets are about to be handed to the transport. */
+  /** Tells listeners that packets are about to be handed to the transport. @internal */
   _announceFlush(packets: SentPacket[]): void {
     this.emit("flush", packets);
     if (this.server._watched) this.server.emit("flush", this.whole, packets);
   }
 
-  /** Tells listeners that packets were handed to the transport. */
+  /** Tells listeners that packets were handed to the transport. @internal */
   _announceDrain(): void {
     this.emit("drain");
     if (this.server._watched) this.server.emit("drain", this.whole);
@@ -386,12 +446,12 @@ export abstract class SendingSocket extends RequestedSession {
     });
   }
 
-  /** Tells listeners of a packet without data that was sent natively. */
+  /** Tells listeners of a packet without data that was sent natively. @internal */
   _announceSent(type: string): void {
     this._announcePacket(packetOf(type));
   }
 
-  /** Tells listeners of a packet that is sent by itself. */
+  /** Tells listeners of a packet that is sent by itself. @internal */
   private _announcePacket(packet: SentPacket): void {
     this.emit("packetCreate", packet);
     if (!this._watch?.announced && !this.server._watched) return;
@@ -399,7 +459,7 @@ export abstract class SendingSocket extends RequestedSession {
     this._announceDrain();
   }
 
-  /** Somebody listens to what is sent. */
+  /** Somebody listens to what is sent. @internal */
   _announceSends(): void {
     this._watchPolls();
     this.watch().announced = true;
@@ -408,14 +468,14 @@ export abstract class SendingSocket extends RequestedSession {
     this._setRaw();
   }
 
-  /** Has packets come here undecoded: somebody wants to see them. */
+  /** Has packets come here undecoded: somebody wants to see them. @internal */
   _setRaw(): void {
     if (this._watch?.raw) return;
     this.watch().raw = true;
     setRaw(this._handle);
   }
 
-  /** Calls back when what is sent now has left this thread. */
+  /** Calls back when what is sent now has left this thread. @internal */
   private _await(callback: SendCallback): void {
     const watch = this.watch();
     if (watch.callbacks !== null) {
@@ -426,7 +486,7 @@ export abstract class SendingSocket extends RequestedSession {
     process.nextTick(() => process.nextTick(() => this._settle()));
   }
 
-  /** Calls back, unless something waits. */
+  /** Calls back, unless something waits. @internal */
   _settle(): void {
     if ((this._watch?.buffer?.length ?? 0) + (this._watch?.held?.length ?? 0) > 0) return;
     const callbacks = this._watch?.callbacks;
@@ -435,7 +495,7 @@ export abstract class SendingSocket extends RequestedSession {
     for (const callback of callbacks) callback(this.transport);
   }
 
-  /** What is buffered is about to be delivered. Returns whether it may be compressed. */
+  /** What is buffered is about to be delivered. Returns whether it may be compressed. @internal */
   _ondelivery(): boolean {
     const packets = this._watch?.buffer;
     if (this._watch === null || packets == null) return true;
@@ -444,13 +504,13 @@ export abstract class SendingSocket extends RequestedSession {
     return packets.some((packet) => packet.options.compress);
   }
 
-  /** What was buffered has been delivered. */
+  /** What was buffered has been delivered. @internal */
   _ondelivered(): void {
     if (this._watch?.callbacks != null) this._settle();
     this._announceDrain();
   }
 
-  /** Whether something that was sent in this tick came behind something else. */
+  /** Whether something that was sent in this tick came behind something else. @internal */
   protected get _isQueued(): boolean {
     return this._waiting > 0 && this._sentAt === currentTick();
   }

@@ -61,37 +61,66 @@ type RequestListener = (req: IncomingMessage, res: ServerResponse) => void;
  * `connection_error`, `flush`, `drain`.
  */
 export class Server extends EventEmitter {
+  /** Codes of `connection_error`, and of the JSON that answers a refused request, by name. */
   static errors = ErrorCode;
+  /** The texts that go with the codes. */
   static errorMessages = errorMessages;
 
+  /**
+   * The options with their defaults. A new value counts for sessions opened later; `pingInterval`,
+   * `pingTimeout`, `upgradeTimeout` and `maxHttpBufferSize` for live ones, too.
+   */
   opts: ResolvedOptions;
+  /** The middlewares, in order; the one of the option `cors` is the first. */
   middlewares: Middleware[] = [];
   /** The WebSocket server of the option `wsEngine`; without it, the native engine serves. */
   ws?: ExternalServer;
-  /** Set by the stand-alone `listen()`. */
+  /** The HTTP server that `listen()` has made; `undefined` for an engine that was attached. */
   httpServer?: HttpServer;
-  /** Somebody listens to what is sent. */
+  /** Somebody listens to what is sent. @internal */
   _watched = false;
-  /** The options that live sessions read. */
+  /** The options that live sessions read. @internal */
   readonly _options = new NativeOptions();
-  /** Prefix of the requests on the server attached to last. */
+  /** Prefix of the requests on the server attached to last. @internal */
   _path = "";
-  /** A Socket.IO server takes the packets, and its parser is the one that the native engine has. */
+  /**
+   * A Socket.IO server takes the packets, and its parser is the one that the native engine has.
+   *
+   * @internal
+   */
   _decodesNatively = false;
-  /** The options of the middleware for CORS, which a later option `cors` does not replace. */
+  /**
+   * The options of the middleware for CORS, which a later option `cors` does not replace.
+   *
+   * @internal
+   */
   readonly _corsOptions: ServerOptions["cors"];
-  /** Called when what may be answered natively may have changed. */
+  /** Called when what may be answered natively may have changed. @internal */
   _onchange: (() => void) | null = null;
-  /** See {@link clients}; without those that a native listener has opened just now. */
+  /** See {@link clients}; without those that a native listener has opened just now. @internal */
   readonly _sessions: Record<string, Socket> = {};
   private count = 0;
   private isCaughtUp = false;
   /** The middleware of the option `cors`. */
   private corsMiddleware: Middleware | null = null;
-  /** WebSockets are refused. */
+  /** WebSockets are refused. @internal */
   _closed = false;
   private readonly turns = new Turns();
 
+  /**
+   * Creates an engine that is attached to nothing yet.
+   *
+   * @param options - options; those left out have their defaults
+   * @throws TypeError for an option that cannot be used
+   *
+   * @example
+   * ```ts
+   * import { Server } from "socket.io-native/engine";
+   *
+   * const engine = new Server({ pingInterval: 10_000, transports: ["websocket"] });
+   * engine.attach(httpServer);
+   * ```
+   */
   constructor(options: ServerOptions = {}) {
     super();
     this.opts = resolveOptions(options);
@@ -127,13 +156,13 @@ export class Server extends EventEmitter {
     readSettings(this.opts);
   }
 
-  /** Sessions by their id. */
+  /** The sessions by id: do not show the ids to others. */
   get clients(): Record<string, Socket> {
     this.catchUp();
     return this._sessions;
   }
 
-  /** How many sessions there are. */
+  /** The number of sessions. */
   get clientsCount(): number {
     this.catchUp();
     return this.count;
@@ -150,29 +179,74 @@ export class Server extends EventEmitter {
     catchUp();
   }
 
-  /** Adds a middleware, called with every request and upgrade request of this engine. */
+  /**
+   * Adds a middleware that sees every request and upgrade request of this engine, before it is
+   * verified. A middleware of Express will do. `next(error)` refuses the request with status 400.
+   *
+   * @example
+   * ```ts
+   * io.engine.use((req, res, next) => {
+   *   res.setHeader("x-kitchen", "open");
+   *   next();
+   * });
+   * ```
+   */
   use(fn: Middleware): void {
     this.middlewares.push(fn);
     this._onchange?.();
   }
 
-  /** The id of a new session; may be replaced, also by a function that returns a promise. */
+  /**
+   * Returns the id of a new session: 20 characters of `A-Z a-z 0-9 _ -` from the system's random
+   * source. It may be replaced; a promise is awaited.
+   *
+   * @param _req - the request that opens the session
+   *
+   * @example
+   * ```ts
+   * import { randomUUID } from "node:crypto";
+   *
+   * io.engine.generateId = () => randomUUID();
+   * ```
+   */
   generateId(_req: IncomingMessage): string | Promise<string> {
     return engine.generateId();
   }
 
-  /** What sessions on `transport` can be upgraded to, whether it is enabled or not. */
+  /**
+   * Tells the transports that a session on `transport` may be upgraded to; the option `transports`
+   * does not matter here. It is empty without `allowUpgrades`.
+   *
+   * @example
+   * ```ts
+   * console.log(io.engine.upgrades("polling"));
+   * ```
+   */
   upgrades(transport: string): string[] {
     if (!this.opts.allowUpgrades || transport !== "polling") return [];
     return ["websocket", "webtransport"];
   }
 
-  /** Whether the option `transports` names it. */
+  /** Whether the option `transports` names it. @internal */
   _isEnabled(transport: string | undefined): boolean {
     return this.opts.transports.indexOf(transport as "polling") !== -1;
   }
 
-  /** Serves the requests of `server` whose URL begins with the path. */
+  /**
+   * Serves the requests of `server` whose URL begins with the path. The listeners of `request` that
+   * the server has get the others. When the server closes, so does the engine.
+   *
+   * @param server - HTTP or HTTPS server
+   * @param options - path (default: `"/engine.io"`), and what becomes of other upgrade requests
+   *
+   * @example
+   * ```ts
+   * import { Server } from "socket.io-native/engine";
+   *
+   * const engine = new Server();
+   * engine.attach(httpServer, { path: "/orders" });
+   * ```
+   */
   attach(server: HttpServer, options: AttachOptions = {}): void {
     const path = this.pathOf(options);
     this._path = path;
@@ -216,12 +290,40 @@ export class Server extends EventEmitter {
     return options.addTrailingSlash === false ? path : `${path}/`;
   }
 
-  /** Parses the query of a request, once. */
+  /**
+   * Parses the query of a request into `req._query`, once. The methods that answer requests do it
+   * too.
+   *
+   * @example
+   * ```ts
+   * httpServer.on("request", (req) => {
+   *   io.engine.prepare(req);
+   *   console.log("_query" in req);
+   * });
+   * ```
+   */
+  prepare(req: IncomingMessage): void;
   prepare(req: EngineRequest): void {
     req._query ??= parseQuery(req.url as string);
   }
 
-  /** Answers a request. */
+  /**
+   * Answers a request: a handshake, a poll or a post. It is for servers that route requests by
+   * themselves; {@link Server.attach} calls it otherwise.
+   *
+   * @see https://github.com/socketio/engine.io-protocol
+   *
+   * @example
+   * ```ts
+   * import { Server } from "socket.io-native/engine";
+   *
+   * const engine = new Server();
+   * httpServer.on("request", (req, res) => {
+   *   if (req.url?.startsWith("/orders/")) engine.handleRequest(req, res);
+   * });
+   * ```
+   */
+  handleRequest(req: IncomingMessage, res: ServerResponse): void;
   handleRequest(req: EngineRequest, res: ServerResponse): void {
     if (debug.enabled) debug("handling %s request %s", req.method, req.url);
     this.prepare(req);
@@ -246,7 +348,24 @@ export class Server extends EventEmitter {
     );
   }
 
-  /** Answers an upgrade request. */
+  /**
+   * Answers an upgrade request: opens a WebSocket, for a new session or for the one it names.
+   *
+   * @param socket - the connection; it is ended if the request is refused
+   * @param head - what has been read behind the request
+   *
+   * @example
+   * ```ts
+   * import { Server } from "socket.io-native/engine";
+   *
+   * const engine = new Server();
+   * httpServer.on("upgrade", (req, socket, head) => {
+   *   if (req.url?.startsWith("/orders/")) engine.handleUpgrade(req, socket, head);
+   *   else socket.destroy();
+   * });
+   * ```
+   */
+  handleUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void;
   handleUpgrade(req: EngineRequest, socket: Duplex, head: Buffer): void {
     // From the first moment: a reset while a middleware waits must not become an exception.
     socket.on("error", onSocketError);
@@ -277,11 +396,23 @@ export class Server extends EventEmitter {
 
   /**
    * Serves a WebSocket that somebody else has opened, as frameworks with a WebSocket server of
-   * their own do. `allowRequest` and middlewares are theirs to run.
+   * their own do. They run `allowRequest` and middlewares themselves.
    *
+   * @param req - the upgrade request
    * @param _socket - the connection's stream; not used
-   * @param ws - of the package `ws`, or like one
+   * @param ws - a WebSocket of the package `ws`, or one like it
+   *
+   * @example
+   * ```ts
+   * import { WebSocketServer } from "ws";
+   *
+   * const webSockets = new WebSocketServer({ noServer: true });
+   * httpServer.on("upgrade", (req, socket, head) => {
+   *   webSockets.handleUpgrade(req, socket, head, (ws) => io.engine.onWebSocket(req, socket, ws));
+   * });
+   * ```
    */
+  onWebSocket(req: IncomingMessage, _socket: Duplex, ws: ExternalWebSocket): void;
   onWebSocket(req: EngineRequest, _socket: Duplex, ws: ExternalWebSocket): void {
     this.prepare(req);
     ws.on("error", onSocketError);
@@ -291,42 +422,64 @@ export class Server extends EventEmitter {
   /**
    * Serves a WebTransport session of the application's HTTP/3 server: opens a session on its first
    * bidirectional stream, or moves one there. As there is no request, middlewares and the option
-   * `cors` refuse it; the options `transports`, `allowUpgrades` and `allowRequest` do not, nor is
-   * `generateId()` asked.
+   * `cors` refuse it; the options `transports`, `allowUpgrades` and `allowRequest` do not, and
+   * `generateId()` is not called.
    *
-   * @param session - as browsers and servers have it: `incomingBidirectionalStreams`, `closed` and
-   *   `close()` are used
-   * @returns settles once it is accepted, or closed again
-   * @throws TypeError for what is no such session
+   * @param session - `incomingBidirectionalStreams`, `closed` and `close()` of it are used
+   * @returns resolved once it is accepted, or closed again
+   * @throws TypeError for an object without these members
+   *
+   * @example
+   * ```ts
+   * declare const sessions: AsyncIterable<{ ready: Promise<void> }>;
+   *
+   * for await (const session of sessions) {
+   *   session.ready.then(() => io.engine.onWebTransportSession(session));
+   * }
+   * ```
    */
   onWebTransportSession(session: any): Promise<any> {
     return takeWebTransport(this, session);
   }
 
-  /** Checks a request; the order is that of upstream and visible in its answers. */
+  /**
+   * Checks a request before it is answered; its query has to be parsed.
+   *
+   * @param upgrade - whether it asks for an upgrade
+   * @returns the code and the context of the refusal; null if the request may be answered
+   *
+   * @example
+   * ```ts
+   * httpServer.on("request", (req) => {
+   *   const url = new URL(req.url ?? "/", "http://localhost");
+   *   const request = Object.assign(req, { _query: Object.fromEntries(url.searchParams) });
+   *   console.log(io.engine.verify(request, false)?.code);
+   * });
+   * ```
+   */
   verify(req: EngineRequest, upgrade: boolean): Refusal | null {
     return verifyRequest(this, req, upgrade);
   }
 
-  /** What sessions are told and held to; those that live are held to it from now on. */
+  /** What sessions are told and held to; those that live are held to it from now on. @internal */
   _settings() {
     const { told, upgradeTimeout, maxMessage } = readSettings(this.opts);
     this._options.set(told.pingInterval, told.pingTimeout, upgradeTimeout, maxMessage);
     return told;
   }
 
-  /** The transports that a handshake on `transport` offers, as JSON. */
+  /** The transports that a handshake on `transport` offers, as JSON. @internal */
   _offer(transport: string): string {
     return JSON.stringify(this.upgrades(transport).filter((name) => this._isEnabled(name)));
   }
 
-  /** The cookie that tells a client its session id. */
+  /** The cookie that tells a client its session id. @internal */
   _cookieFor(id: string): string {
     const { name, ...options } = this.opts.cookie;
     return cookie.serialize(name, id, options);
   }
 
-  /** Keeps a new session until it ends. */
+  /** Keeps a new session until it ends. @internal */
   _keep(init: SocketInit): Socket {
     debug("session opened: %s", init.id);
     const conn = new Socket(init);
@@ -340,7 +493,11 @@ export class Server extends EventEmitter {
     return conn;
   }
 
-  /** What may be answered without this thread: whatever no function of the application sees. */
+  /**
+   * What may be answered without this thread: whatever no function of the application sees.
+   *
+   * @internal
+   */
   _mayServe() {
     const { opts } = this;
     const has = (event: string) => this.listenerCount(event) > 0;
@@ -363,7 +520,7 @@ export class Server extends EventEmitter {
     };
   }
 
-  /** A native listener has opened a session. */
+  /** A native listener has opened a session. @internal */
   _onOpened(
     handle: number,
     websocket: boolean,
@@ -388,7 +545,7 @@ export class Server extends EventEmitter {
     else announceSession(this, conn);
   }
 
-  /** Whether the application may have put something on the request object. */
+  /** Whether the application may have put something on the request object. @internal */
   _isRequestSeen(): boolean {
     return (
       this.handleRequest !== ORIGINALS.handleRequest ||
@@ -399,14 +556,25 @@ export class Server extends EventEmitter {
     );
   }
 
-  /** A session has ended. */
+  /** A session has ended. @internal */
   _onClosed(conn: Socket): void {
     if (this._sessions[conn.id] !== conn) return;
     delete this._sessions[conn.id];
     this.count--;
   }
 
-  /** Closes all sessions; WebSockets are refused from now on. */
+  /**
+   * Closes all sessions (reason: "forced close"). Requests for WebSockets are refused from now on,
+   * until an HTTP server that the engine is attached to listens again.
+   *
+   * @returns this object
+   *
+   * @example
+   * ```ts
+   * httpServer.close();
+   * io.engine.close();
+   * ```
+   */
   close(): this {
     for (const conn of Object.values(this.clients)) conn.close(true);
     this._closed = true;
@@ -415,6 +583,7 @@ export class Server extends EventEmitter {
     return this;
   }
 
+  /** @internal */
   private noteListener(event: string | symbol): void {
     if (event === "flush" || event === "drain") {
       this._watched = true;
@@ -423,16 +592,19 @@ export class Server extends EventEmitter {
     this._onchange?.();
   }
 
+  /** @internal */
   override on(event: string | symbol, listener: (...args: any[]) => void): this {
     super.on(event, listener);
     this.noteListener(event);
     return this;
   }
 
+  /** @internal */
   override addListener(event: string | symbol, listener: (...args: any[]) => void): this {
     return this.on(event, listener);
   }
 
+  /** @internal */
   override prependListener(event: string | symbol, listener: (...args: any[]) => void): this {
     super.prependListener(event, listener);
     this.noteListener(event);

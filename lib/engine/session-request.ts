@@ -14,11 +14,14 @@ import type { Socket } from "./socket";
 
 /** The part of a session that its request explains. */
 export abstract class RequestedSession extends WatchfulEmitter {
-  /** Address of the TCP peer; `undefined` over WebTransport. */
+  /** Address of the client, or of the proxy before it; `undefined` over WebTransport. */
   readonly remoteAddress: string;
+  /** @internal */
   private _packed: PackedRequest | null;
+  /** @internal */
   private _request: EngineRequest | null;
 
+  /** @internal */
   constructor(init: SocketInit) {
     super();
     this.remoteAddress = init.remoteAddress as string;
@@ -43,18 +46,22 @@ export abstract class RequestedSession extends WatchfulEmitter {
     this._request = request;
   }
 
+  /** @internal */
   _headers(): EngineRequest["headers"] {
     return this.request?.headers ?? {};
   }
 
+  /** @internal */
   get _url(): string | undefined {
     return this._request?.url ?? (this._packed === null ? undefined : packedUrl(this._packed));
   }
 
+  /** @internal */
   _query(): Record<string, string> {
     return this._request?._query ?? parseQuery(this._url ?? "");
   }
 
+  /** @internal */
   get _secure(): boolean {
     if (this._packed !== null) return isPackedSecure(this._packed);
     // HTTP/3, where there is no request, is encrypted.

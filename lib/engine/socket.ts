@@ -31,22 +31,25 @@ const debug = createDebug("engine:socket");
  * `upgrading`, `upgrade`, `close(reason, description?)`.
  */
 export class Socket extends SendingSocket implements Recipient {
-  /** Packets are decoded by the native engine. */
+  /** Packets are decoded by the native engine. @internal */
   get native(): true {
     return true;
   }
 
-  /** The engine session id: the only key to the session. */
+  /** The id of the session. Who knows it can take the session over: keep it secret. */
   readonly id: string;
-  /** Revision of the Engine.IO protocol. */
+  /** Revision of the Engine.IO protocol: 4, or 3 with the option `allowEIO3`. */
   readonly protocol: number;
-  /** An upgrade is being tried. */
+  /** Whether an upgrade to another transport is being tried. */
   upgrading = false;
-  /** The session has moved to a WebSocket, or to WebTransport. */
+  /** Whether the session has moved to a WebSocket, or to WebTransport. */
   upgraded = false;
+  /** @internal */
   _requestedIn = -1;
+  /** @internal */
   private _sink: PacketSink | null = null;
 
+  /** @internal */
   constructor(init: SocketInit) {
     super(init);
     this.id = init.id;
@@ -55,9 +58,15 @@ export class Socket extends SendingSocket implements Recipient {
   }
 
   /**
-   * Closes the session.
+   * Closes the session (reason: "forced close").
    *
-   * @param discard - without waiting for buffered packets to be polled
+   * @param discard - whether packets that wait for a poll are dropped, and not sent before it ends;
+   *   default: `false`
+   *
+   * @example
+   * ```ts
+   * socket.conn.close();
+   * ```
    */
   close(discard?: boolean): void {
     if (this.readyState === "closed" || (this.readyState === "closing" && !discard)) return;
@@ -75,7 +84,11 @@ export class Socket extends SendingSocket implements Recipient {
     if (state === 0) this._onclose("forced close");
   }
 
-  /** Closes the connection that carries the session, which ends as if the client had left. */
+  /**
+   * Closes the connection that carries the session, which ends as if the client had left.
+   *
+   * @internal
+   */
   _closeTransport(callback?: () => void): void {
     if (this.readyState !== "open" || this._watch?.reason != null) return;
     this.watch().reason = "transport close";
@@ -91,32 +104,33 @@ export class Socket extends SendingSocket implements Recipient {
     if (state === 0) this._onclose("transport close");
   }
 
-  /** Has decoded packets given to `sink` from now on. */
+  /** Has decoded packets given to `sink` from now on. @internal */
   setSink(sink: PacketSink): void {
     this._sink = sink;
   }
 
-  /** Whether the connection of its request is the one of its WebSocket. */
+  /** Whether the connection of its request is the one of its WebSocket. @internal */
   get _isCarriedByRequest(): boolean {
     return this._websocket && !this.upgraded;
   }
 
-  /** Whether somebody takes decoded packets. */
+  /** Whether somebody takes decoded packets. @internal */
   get _hasSink(): boolean {
     return this._sink !== null;
   }
 
-  /** Whether listeners see each packet. */
+  /** Whether listeners see each packet. @internal */
   get _isShown(): boolean {
     return this._watch?.raw === true;
   }
 
+  /** @internal */
   protected override noteListener(event: string | symbol): void {
     if (PACKET_EVENTS.has(event)) this._setRaw();
     else if (SEND_EVENTS.has(event)) this._announceSends();
   }
 
-  /** `"data"` stands for the sink too: without it, messages are the listeners' alone. */
+  /** `"data"` stands for the sink too: without it, messages are the listeners' alone. @internal */
   override removeAllListeners(event?: string | symbol): this {
     if (event === undefined || event === "data") {
       this._setRaw();
@@ -125,6 +139,7 @@ export class Socket extends SendingSocket implements Recipient {
     return super.removeAllListeners(event);
   }
 
+  /** @internal */
   _onpacket(type: number, nsp: string, id: number | undefined, data: any): void {
     if (this.readyState !== "open") return;
     // Decoded before the engine heard that somebody wants to see packets: shown all the same.
@@ -136,6 +151,7 @@ export class Socket extends SendingSocket implements Recipient {
     showPacket(this, "message", encodeAgain(type, nsp, id, data), deliver);
   }
 
+  /** @internal */
   _onraw(type: number, data: string | Buffer): void {
     if (this.readyState !== "open") return;
     showPacket(this, packetType(type), data, () => {
@@ -143,7 +159,7 @@ export class Socket extends SendingSocket implements Recipient {
     });
   }
 
-  /** Decodes a message here; `readyState` may have changed in a listener. */
+  /** Decodes a message here; `readyState` may have changed in a listener. @internal */
   private _decode(data: string | Buffer): void {
     if (this.readyState !== "open") return;
     if (data === "") return this._onrefused("empty message");
@@ -154,14 +170,17 @@ export class Socket extends SendingSocket implements Recipient {
     }
   }
 
+  /** @internal */
   _onrefused(message: string): void {
     if (this.readyState === "open" && !this._watch?.deaf) this._sink?.onerror(message);
   }
 
+  /** @internal */
   _onanswer(payload: string | Buffer): void {
     answerPoll(this, payload);
   }
 
+  /** @internal */
   _onclosed(reason: number, message: string | null): void {
     const description = message === null ? undefined : transportError(message);
     if (reason === PARSE_ERROR && this._watch?.raw && this.readyState !== "closed") {
@@ -170,7 +189,11 @@ export class Socket extends SendingSocket implements Recipient {
     this._onclose(closeReasons[reason], description);
   }
 
-  /** Gives the session a WebSocket of another engine; `probe`: one that an upgrade tries. */
+  /**
+   * Gives the session a WebSocket of another engine; `probe`: one that an upgrade tries.
+   *
+   * @internal
+   */
   _takeExternal(
     ws: ExternalWebSocket,
     probe: boolean,
@@ -181,10 +204,12 @@ export class Socket extends SendingSocket implements Recipient {
     this._external.take(ws, probe, form, name);
   }
 
+  /** @internal */
   _onframe(probe: boolean, message: string | Buffer): void {
     this._external?.write(probe, message);
   }
 
+  /** @internal */
   _onnote(note: number): void {
     switch (note) {
       case Note.Upgrading:
@@ -212,6 +237,7 @@ export class Socket extends SendingSocket implements Recipient {
     }
   }
 
+  /** @internal */
   private _switch(): void {
     debug("upgraded: %s", this.id);
     const before = this._transport;
@@ -233,6 +259,7 @@ export class Socket extends SendingSocket implements Recipient {
     this._handHeld();
   }
 
+  /** @internal */
   _onclose(reason: string, description?: Error): void {
     if (this.readyState === "closed") return;
     const settled = this._watch?.reason ?? null;

@@ -27,16 +27,19 @@ export abstract class Transport extends WatchfulEmitter {
   abstract readonly name: string;
   /** Whether a packet sent now goes out at once. */
   abstract readonly writable: boolean;
-  /** Binary needs no encoding. */
+  /** Whether bytes are sent as they are, and not as base64. */
   readonly supportsBinary: boolean = true;
-  /** Replaced by another transport. */
+  /** Whether another transport has replaced it. */
   discarded = false;
 
-  constructor(protected readonly conn: Socket) {
+  constructor(
+    /** The session. */
+    protected readonly conn: Socket,
+  ) {
     super();
   }
 
-  /** Its `send` was replaced, or that of a prototype. */
+  /** Its `send` was replaced, or that of a prototype. @internal */
   _ondiverted(): void {
     (this.conn as Socket | undefined)?._ondiverted();
   }
@@ -61,25 +64,52 @@ export abstract class Transport extends WatchfulEmitter {
     return parser;
   }
 
-  /** Marks the transport as replaced. */
+  /**
+   * Marks the transport as replaced: its `readyState` is `"closed"`.
+   *
+   * @example
+   * ```ts
+   * socket.conn.transport.discard();
+   * ```
+   */
   discard(): void {
     this.discarded = true;
   }
 
-  /** Closes the transport, and with it the session: reason "transport close". */
+  /**
+   * Closes the transport, and with it the session (reason: "transport close").
+   *
+   * @param callback - called when it is closed
+   *
+   * @example
+   * ```ts
+   * socket.conn.transport.close(() => console.log("closed"));
+   * ```
+   */
   close(callback?: () => void): void {
     this.conn._closeTransport(callback);
   }
 
   /**
    * Sends packets. An application may replace it, on one transport or on a prototype, and is given
-   * all messages, and the pings: those are sent natively, whatever becomes of the packet.
+   * all messages and pings; pings are sent natively, whatever becomes of the packet.
+   *
+   * @example
+   * ```ts
+   * const { transport } = socket.conn;
+   * const { send } = transport;
+   * transport.send = (packets) => {
+   *   console.log("%d packets", packets.length);
+   *   send.call(transport, packets);
+   * };
+   * ```
    */
   send(packets: { type: string; data?: any; options?: any }[]): void {
     if (this.conn.readyState === "closed") return;
     for (const packet of packets) this.conn._transmitPacket(packet);
   }
 
+  /** @internal */
   protected override noteListener(event: string | symbol): void {
     if (PACKET_EVENTS.has(event)) this.conn._setRaw();
     else if (SEND_EVENTS.has(event)) this.conn._announceSends();
@@ -88,23 +118,30 @@ export abstract class Transport extends WatchfulEmitter {
 
 /** HTTP long polling, over Node's requests and responses. */
 export class Polling extends Transport {
+  /** Names of the transports that a session can move to. */
   static override upgradesTo = ["websocket", "webtransport"];
+  /** Name of the transport. */
   readonly name = "polling";
-  /** The poll that waits, if one does. */
+  /** The poll that waits, if one does. @internal */
   poll: PendingPoll | null = null;
-  /** The post being received, if one is. */
+  /** The post being received, if one is. @internal */
   post: PendingPoll | null = null;
 
+  /** Whether a poll waits for packets. */
   get writable(): boolean {
     return this.poll !== null || this.conn._isPollPending();
   }
 
-  /** A payload as it stands in an answer. */
+  /** A payload as it stands in an answer. @internal */
   wrap(payload: string | Buffer): string | Buffer {
     return payload;
   }
 
-  /** Takes the body of a post. Returns the payload that answers the pending poll, if it is due. */
+  /**
+   * Takes the body of a post. Returns the payload that answers the pending poll, if it is due.
+   *
+   * @internal
+   */
   push(body: Buffer, isBinary: boolean): string | Buffer | null {
     const { _handle } = this.conn;
     return isBinary ? engine.pushBinary(_handle, body) : engine.push(_handle, body);
@@ -120,10 +157,12 @@ export class Polling extends Transport {
     return this.conn.server.opts.httpCompression;
   }
 
+  /** The poll that waits for packets, if there is one. */
   get req(): IncomingMessage | null {
     return this.poll?.req ?? null;
   }
 
+  /** The response of the poll that waits for packets, if there is one. */
   get res(): ServerResponse | null {
     return this.poll?.res ?? null;
   }
@@ -131,9 +170,11 @@ export class Polling extends Transport {
 
 /** A WebSocket, served natively. */
 export class WebSocket extends Transport {
+  /** Name of the transport. */
   readonly name = "websocket";
   private view: NativeWebSocket | null = null;
 
+  /** Whether a packet sent now goes out at once. */
   get writable(): boolean {
     return this.conn._isWritable();
   }
@@ -154,8 +195,10 @@ export class WebSocket extends Transport {
 
 /** A stream of WebTransport. */
 export class WebTransport extends Transport {
+  /** Name of the transport. */
   readonly name = "webtransport";
 
+  /** Whether a packet sent now goes out at once. */
   get writable(): boolean {
     return this.conn._isWritable();
   }

@@ -12,8 +12,11 @@ export const SEND_EVENTS = new Set<string | symbol>(["packetCreate", "flush", "d
 
 /** A packet as listeners of `packetCreate` and `flush` see it. */
 export interface SentPacket {
+  /** `"message"`, `"ping"` and so on. */
   type: string;
+  /** A string or bytes; absent if there are none. */
   data?: any;
+  /** Whether the transport may compress it. */
   options: { compress: boolean };
 }
 

@@ -20,11 +20,13 @@ const debug = createDebug("engine:ws");
 
 /** What is used of a WebSocket object; modelled on that of the package `ws`. */
 export interface ExternalWebSocket {
+  /** Adds a listener for the messages, the end or the errors of the connection. */
   on(event: "message", listener: (data: any, isBinary?: boolean) => void): unknown;
   on(event: "close", listener: (code?: number, reason?: Buffer) => void): unknown;
   on(event: "error", listener: (error: any) => void): unknown;
   /** The callback is called when the message has been written; it keeps the queue short. */
   send(data: string | Uint8Array, callback: (error?: Error | null) => void): void;
+  /** Closes the connection with the closing handshake. */
   close(): void;
   /** Ends the connection without waiting for the peer. */
   terminate?(): void;
@@ -32,13 +34,16 @@ export interface ExternalWebSocket {
 
 /** What is used of a WebSocket server object. */
 export interface ExternalServer {
+  /** Answers an upgrade request and calls back with the WebSocket. */
   handleUpgrade(
     req: EngineRequest,
     socket: Duplex,
     head: Buffer,
     callback: (ws: ExternalWebSocket) => void,
   ): void;
+  /** Accepts no more connections. */
   close(): void;
+  /** Adds a listener for the header lines of the answer to an upgrade request. */
   on?(event: "headers", listener: (lines: string[], req: EngineRequest) => void): unknown;
 }
 
