@@ -36,8 +36,8 @@ test("the published declarations are read: classes of both entries and what they
     "dist/broadcast-operator.d.ts RemoteSocket",
     "dist/client.d.ts Client",
     "dist/engine/server.d.ts Server",
-    "dist/engine/socket.d.ts Socket",
-    "dist/engine/transports.d.ts Polling",
+    "dist/engine/session/socket.d.ts Socket",
+    "dist/engine/session/transports.d.ts Polling",
   ]) {
     assert.ok(classes.includes(one), `${one} is not among ${classes.join(", ")}`);
   }

@@ -1,6 +1,6 @@
 /** The default adapter: rooms in memory. */
 import { Adapter, type BroadcastOptions, type Room, type SocketId } from "socket.io-adapter";
-import { Audiences, encodePacket } from "./audience";
+import { Audiences, encodePacket } from "./recipient-cache";
 
 /** Keeps the rooms of the sockets of this process. */
 export class InMemoryAdapter extends Adapter {

@@ -1,6 +1,6 @@
 /** Listeners for every event of a socket, incoming and outgoing. */
 import type { Packet } from "socket.io-parser";
-import { reach } from "./engine/outbox";
+import { cacheEpoch } from "./engine/native/outbound";
 import { noteReplacement } from "./replaced";
 import { type EventsMap, StrictEventEmitter } from "./typed-events";
 
@@ -92,7 +92,7 @@ export abstract class CatchAllEmitter<
   onAnyOutgoing(listener: (...args: any[]) => void): this {
     this._anyOutgoingListeners ??= [];
     this._anyOutgoingListeners.push(listener);
-    reach.value++;
+    cacheEpoch.value++;
     return this;
   }
 
@@ -107,7 +107,7 @@ export abstract class CatchAllEmitter<
   prependAnyOutgoing(listener: (...args: any[]) => void): this {
     this._anyOutgoingListeners ??= [];
     this._anyOutgoingListeners.unshift(listener);
-    reach.value++;
+    cacheEpoch.value++;
     return this;
   }
 
@@ -167,7 +167,7 @@ export abstract class CatchAllEmitter<
 const notifyOutgoingListeners = noteReplacement(
   CatchAllEmitter.prototype as any,
   "notifyOutgoingListeners",
-  () => reach.value++,
+  () => cacheEpoch.value++,
 );
 
 function callAll(self: unknown, listeners: Listener[] | undefined, args: any[]): void {

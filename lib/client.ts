@@ -9,16 +9,16 @@ import debugModule from "debug";
 import type { SocketId } from "socket.io-adapter";
 import * as defaultParser from "socket.io-parser";
 import { type Decoder, type Encoder, type Packet, PacketType } from "socket.io-parser";
-import { Stage } from "./dispatch";
 import { encodeText, isDefaultEncoder } from "./encode";
 import type { Socket as EngineSocket } from "./engine";
-import { reach } from "./engine/outbox";
+import { cacheEpoch } from "./engine/native/outbound";
 import type { Server } from "./index";
 import type { Namespace } from "./namespace";
 import { isNative, type NativeConn, type PacketSink, type WriteOptions } from "./native-conn";
 import { noteReplacement } from "./replaced";
 import type { Socket } from "./socket";
 import { type DisconnectReason, RESERVED_EVENTS } from "./socket-types";
+import { TickQueue } from "./tick-queue";
 import type { EventsMap } from "./typed-events";
 
 const debug = debugModule("socket.io:client");
@@ -29,7 +29,7 @@ const { setImmediate } = globalThis;
 type PacketOptions = WriteOptions & { preEncoded?: boolean };
 
 /** First stage of an incoming packet: catch-all listeners and middlewares, or acknowledgement. */
-const packetStage = new Stage<Socket<any, any, any, any>, Packet>((socket, packet) =>
+const packetStage = new TickQueue<Socket<any, any, any, any>, Packet>((socket, packet) =>
   socket._onpacket(packet),
 );
 
@@ -273,7 +273,7 @@ export class Client<
       if (socket === undefined && !this.joining?.has(nsp)) this.connect(nsp, packet.data);
       else this.close();
     } else if (socket !== undefined && type !== PacketType.CONNECT_ERROR) {
-      if (!this._native || (this.conn as NativeConn)._isShown) packetStage.seal();
+      if (!this._native || (this.conn as NativeConn)._isShown) packetStage.boundary();
       packetStage.push(socket, packet);
     } else {
       if (debug.enabled) debug("unexpected packet of type %s for namespace %s", type, nsp);
@@ -380,7 +380,7 @@ export class Client<
 const writeToEngine = noteReplacement(
   Client.prototype as any,
   "writeToEngine",
-  () => reach.value++,
+  () => cacheEpoch.value++,
 );
 
 /**

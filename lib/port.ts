@@ -1,7 +1,7 @@
 /** A port given instead of an HTTP server: the server gets one of its own. */
 import { createServer, type Server as HttpServer } from "node:http";
 import { type Server as Engine, preparePort } from "./engine";
-import type { ServedFiles } from "./engine/listener";
+import type { ServedFiles } from "./engine/port/native-listener";
 
 /**
  * Listens on a port, natively where that can be. Whatever is nobody's request is answered 404.

@@ -15,10 +15,10 @@ import {
   type SocketId,
 } from "socket.io-adapter";
 import { type Packet, PacketType } from "socket.io-parser";
-import { Audiences, encodePacket, type Parts } from "./audience";
-import { Turns } from "./engine/turns";
+import { WorkBudget } from "./engine/requests/work-budget";
 import { randomId } from "./ids";
 import { PacketLog } from "./packet-log";
+import { Audiences, encodePacket, type Parts } from "./recipient-cache";
 
 /** Bytes of packets kept per namespace, unless the option `maxLogBytes` says otherwise. */
 const MAX_LOG_BYTES = 64 * 1024 * 1024;
@@ -60,7 +60,7 @@ export class RecoveringAdapter extends Base {
   private readonly logName = randomId().slice(0, 6);
   private readonly maxAge: number;
   /** After an outage all clients come back at once. */
-  private readonly turns = new Turns();
+  private readonly turns = new WorkBudget();
   private sweeper?: NodeJS.Timeout = undefined;
 
   constructor(nsp: any) {

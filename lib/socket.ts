@@ -9,7 +9,6 @@ import debugModule from "debug";
 import type { Adapter, BroadcastFlags, PrivateSessionId, Room, SocketId } from "socket.io-adapter";
 import { type Packet, PacketType } from "socket.io-parser";
 import type { Client } from "./client";
-import { Stage } from "./dispatch";
 import type { Socket as EngineSocket } from "./engine";
 import { buildHandshake } from "./handshake";
 import { randomId } from "./ids";
@@ -19,6 +18,7 @@ import type { Namespace } from "./namespace";
 import { isRecoverable, type Recovery } from "./recovery";
 import { BroadcastingSocket, NO_FLAGS } from "./socket-broadcasts";
 import { type DisconnectReason, type Event, type Handshake, RESERVED_EVENTS } from "./socket-types";
+import { TickQueue } from "./tick-queue";
 import type {
   AllButLast,
   DecorateAcknowledgements,
@@ -63,7 +63,7 @@ class Refusal {
 }
 
 /** Last stage of an incoming event, after the middlewares: its listeners. */
-const listenerStage = new Stage<AnySocket, any[] | Refusal>((socket, event) => {
+const listenerStage = new TickQueue<AnySocket, any[] | Refusal>((socket, event) => {
   if (event instanceof Refusal) socket._onerror(event.err);
   else socket._deliver(event);
 });
@@ -435,7 +435,7 @@ export class Socket<
     if (packet.id !== undefined && packet.id !== null) event.push(this.ack(packet.id));
     if (this._anyListeners !== undefined) {
       this.notifyIncomingListeners(event);
-      listenerStage.seal();
+      listenerStage.boundary();
     }
     this.dispatch(event as Event);
   }
@@ -460,7 +460,7 @@ export class Socket<
       return;
     }
     this.acks.delete(id);
-    listenerStage.seal();
+    listenerStage.boundary();
     callback.apply(this, packet.data);
   }
 
@@ -471,7 +471,7 @@ export class Socket<
 
   private ondisconnect(): void {
     if (debug.enabled) debug("got disconnect packet");
-    listenerStage.seal();
+    listenerStage.boundary();
     this._onclose("client namespace disconnect");
   }
 
@@ -481,7 +481,7 @@ export class Socket<
       return;
     }
     this.run(event, (err) => {
-      listenerStage.seal();
+      listenerStage.boundary();
       listenerStage.push(this, err ? new Refusal(err) : event);
     });
   }

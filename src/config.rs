@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use crate::net::sids::Sids;
+use crate::net::session::sid_index::Sids;
 use crate::ws::deflate;
 
 /// Delay before each server ping, in ms, unless the application says otherwise.

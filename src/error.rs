@@ -21,14 +21,14 @@ pub enum Reason {
 
 /// A reason with the message of the `Error` that goes with it, if any.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Closure {
+pub struct CloseReason {
     /// The reason.
     pub reason: Reason,
     /// The message of the description.
     pub detail: Option<Cow<'static, str>>,
 }
 
-impl Closure {
+impl CloseReason {
     /// A reason without description.
     pub const fn plain(reason: Reason) -> Self {
         Self {
@@ -47,24 +47,26 @@ impl Closure {
 }
 
 /// A second poll while one is pending.
-pub const POLL_OVERLAP: Closure = Closure::transport("overlap from client");
+pub const POLL_OVERLAP: CloseReason = CloseReason::transport("overlap from client");
 /// A poll that the client abandoned.
-pub const POLL_ABORTED: Closure = Closure::transport("poll connection closed prematurely");
+pub const POLL_ABORTED: CloseReason = CloseReason::transport("poll connection closed prematurely");
 /// A second post while one is being received.
-pub const POST_OVERLAP: Closure = Closure::transport("data request overlap from client");
+pub const POST_OVERLAP: CloseReason = CloseReason::transport("data request overlap from client");
 /// A post that the client abandoned.
-pub const POST_ABORTED: Closure = Closure::transport("data request connection closed prematurely");
+pub const POST_ABORTED: CloseReason =
+    CloseReason::transport("data request connection closed prematurely");
 /// A post whose type of content the protocol does not know.
-pub const POST_CONTENT: Closure = Closure::transport("invalid content");
+pub const POST_CONTENT: CloseReason = CloseReason::transport("invalid content");
 /// A ping from a client whose protocol has the server send them, or a pong the other way.
-pub const HEARTBEAT_DIRECTION: Closure = Closure::transport("invalid heartbeat direction");
+pub const HEARTBEAT_DIRECTION: CloseReason = CloseReason::transport("invalid heartbeat direction");
 /// More bytes waiting for a reader than [`crate::config::MAX_QUEUED_BYTES`].
-pub const QUEUE_FULL: Closure = Closure::transport("too many bytes are waiting for the client");
+pub const QUEUE_FULL: CloseReason =
+    CloseReason::transport("too many bytes are waiting for the client");
 /// A fault of ours while this connection was served.
-pub const INTERNAL: Closure = Closure::transport("internal error");
+pub const INTERNAL: CloseReason = CloseReason::transport("internal error");
 
 /// Faults of polling sessions that JavaScript finds, by its numbers (`lib/engine/errors.ts`).
-pub const POLLING_FAULTS: [Closure; 5] = [
+pub const POLLING_FAULTS: [CloseReason; 5] = [
     POST_OVERLAP,
     POST_ABORTED,
     POST_CONTENT,

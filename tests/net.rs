@@ -15,13 +15,13 @@ use std::sync::atomic::Ordering;
 
 use futures_util::StreamExt as _;
 use socket_io_native::config::{EngineConfig, MAX_QUEUED_BYTES};
-use socket_io_native::eio::form::Form;
-use socket_io_native::eio::session::Socket;
-use socket_io_native::error::{Closure, HEARTBEAT_DIRECTION, QUEUE_FULL, Reason};
-use socket_io_native::net::inbox::Note;
-use socket_io_native::net::ops::{CONTINUED, DISCARD, VOLATILE};
+use socket_io_native::eio::encoding::PacketEncoding;
+use socket_io_native::eio::session::SocketRole;
+use socket_io_native::error::{CloseReason, HEARTBEAT_DIRECTION, QUEUE_FULL, Reason};
+use socket_io_native::net::events::Note;
 use socket_io_native::net::runtime::runtime;
-use socket_io_native::net::worker::{Attach, Command, Source};
+use socket_io_native::net::send_batch::{CONTINUED, DISCARD, VOLATILE};
+use socket_io_native::net::thread::{Attach, Command, Source};
 use tokio::io::AsyncReadExt as _;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -32,8 +32,8 @@ use support::client::{Client, OPEN, RESPONSE, attach, frame, next_stream, open};
 use support::inbox::{Event, environment};
 use support::{broadcast, run, soon, text};
 
-fn transport_error(message: &str) -> Closure {
-    Closure {
+fn transport_error(message: &str) -> CloseReason {
+    CloseReason {
         reason: Reason::TransportError,
         detail: Some(message.to_owned().into()),
     }
@@ -45,15 +45,15 @@ fn config(ping_interval: u64, ping_timeout: u64, max_message: u64) -> EngineConf
     config
 }
 
-const FORCED: Closure = Closure::plain(Reason::ForcedClose);
-const LEFT: Closure = Closure::plain(Reason::TransportClose);
+const FORCED: CloseReason = CloseReason::plain(Reason::ForcedClose);
+const LEFT: CloseReason = CloseReason::plain(Reason::TransportClose);
 const MEGABYTE: usize = 1 << 20;
 
 #[tokio::test]
 async fn the_open_packet_follows_the_response() {
     let (env, _events) = environment();
     let peer = open(&env, EngineConfig::default(), true);
-    let (mut tcp, _) = attach(&env, Some(peer), Socket::Main).await;
+    let (mut tcp, _) = attach(&env, Some(peer), SocketRole::Main).await;
     let mut expected = RESPONSE.as_bytes().to_vec();
     expected.extend([0x81, OPEN.len() as u8 + 1, b'0']);
     expected.extend(OPEN.as_bytes());
@@ -99,7 +99,7 @@ async fn what_javascript_decodes_itself_comes_in_as_it_is() {
     let peer = open(&env, config(30, 60_000, 0), true);
     let handle = peer.handle;
     runtime().set_raw(handle, true);
-    let mut client = Client::of(&env, &peer, Socket::Main).await;
+    let mut client = Client::of(&env, &peer, SocketRole::Main).await;
     // Pings are only told of then.
     assert_eq!(events.next().await, Event::Note(handle, Note::Pinged));
     client.send("4abc").await;
@@ -279,7 +279,7 @@ async fn violations_end_the_session() {
         assert_eq!(events.next().await, closed);
         assert_eq!(events.next().await, Event::Ended(stream));
     }
-    let parse_error = Closure::plain(Reason::ParseError);
+    let parse_error = CloseReason::plain(Reason::ParseError);
     for (packet, closure) in [
         ("x", parse_error.clone()),
         ("", parse_error),
@@ -306,7 +306,7 @@ async fn a_session_lives_by_its_heartbeat() {
     assert_eq!(client.text().await, "2");
     assert_eq!(client.closed().await, None);
     let closure = events.closed(handle).await;
-    assert_eq!(closure, Closure::plain(Reason::PingTimeout));
+    assert_eq!(closure, CloseReason::plain(Reason::PingTimeout));
 }
 
 #[tokio::test]
@@ -388,8 +388,8 @@ async fn a_stream_that_javascript_pumps() {
     let (head, rest) = head.split_at(3);
     runtime().attach(Attach {
         peer: Some(peer),
-        role: Socket::Main,
-        form: Form::V4,
+        role: SocketRole::Main,
+        form: PacketEncoding::V4,
         source: Source::Stream,
         stream,
         inbox: env.clone(),

@@ -2,7 +2,7 @@
 import { createServer } from "node:http";
 import { loadEngine } from "../uws";
 import { type AttachOptions, attach, type Server, type ServerOptions } from "./index";
-import { Polling, WebSocket, WebTransport } from "./transports";
+import { Polling, WebSocket, WebTransport } from "./session/transports";
 
 export { attach, protocol, Server, Socket, Transport } from "./index";
 export * as parser from "./parser";

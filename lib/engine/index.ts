@@ -3,11 +3,11 @@ import type { Server as HttpServer } from "node:http";
 import type { AttachOptions, ServerOptions } from "./options";
 import { Server } from "./server";
 
-export { PortListener, preparePort } from "./listener";
 export type { AttachOptions, ServerOptions, TransportName } from "./options";
+export { PortListener, preparePort } from "./port/native-listener";
 export { Server } from "./server";
-export { Socket } from "./socket";
-export { Transport } from "./transports";
+export { Socket } from "./session/socket";
+export { Transport } from "./session/transports";
 
 /** Revision of the Engine.IO protocol. */
 export const protocol = 4;

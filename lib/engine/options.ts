@@ -2,8 +2,8 @@
 import type { IncomingMessage } from "node:http";
 import type { CookieSerializeOptions } from "cookie";
 import type { CorsOptions, CorsOptionsDelegate } from "cors";
-import type { DeflateOptions } from "./native";
-import { normalize } from "./outbox";
+import type { DeflateOptions } from "./native/binding";
+import { normalize } from "./native/outbound";
 
 /** Names of transports. */
 export type TransportName = "polling" | "websocket" | "webtransport";

@@ -5,7 +5,7 @@
  * @see https://github.com/socketio/engine.io-protocol
  */
 import { TransformStream } from "node:stream/web";
-import { FrameReader, frameHeader } from "./stream-frames";
+import { FrameReader, frameHeader } from "./session/webtransport-frames";
 
 /** Types of packets. */
 export type PacketType =

@@ -6,26 +6,11 @@ import type { Duplex } from "node:stream";
 import cookie = require("cookie");
 import createDebug = require("debug");
 
-import {
-  admit,
-  middlewareFailure,
-  refuseRequest,
-  refuseUpgradeRequest,
-  verifyRequest,
-} from "./admission";
 import { ErrorCode, errorMessages, type Refusal } from "./errors";
-import { checkCompression, serveSession } from "./http";
-import { catchUp, inOrder } from "./inbox";
-import { type Middleware, runMiddlewares, UpgradeResponse } from "./middleware";
-import { engine, hold, NativeOptions } from "./native";
-import { spreadNewcomers } from "./newcomers";
-import {
-  acceptWebSocket,
-  announceSession,
-  openPolling,
-  type SocketInit,
-  takeWebSocket,
-} from "./opening";
+import { engine, hold, NativeOptions } from "./native/binding";
+import { catchUp, inOrder } from "./native/inbound";
+import { cacheEpoch } from "./native/outbound";
+import { register } from "./native/session-table";
 import {
   type AttachOptions,
   deflateOptions,
@@ -35,21 +20,41 @@ import {
   resolveOptions,
   type ServerOptions,
 } from "./options";
-import { reach } from "./outbox";
 import { ownListener } from "./own-listeners";
-import { register } from "./recipients";
-import { type EngineRequest, type PackedRequest, parseQuery, share } from "./request";
-import { Socket } from "./socket";
-import { isOriginal, methodsOf } from "./tampering";
-import { Turns } from "./turns";
-import type { UpgradeRequest } from "./upgrade";
-import { takeWebTransport } from "./webtransport";
+import { isOriginal, methodsOf } from "./port/instrumentation";
+import { throttleConnections } from "./requests/connection-throttle";
+import { type Middleware, runMiddlewares, UpgradeResponse } from "./requests/middleware";
+import {
+  acceptWebSocket,
+  announceSession,
+  openPolling,
+  type SocketInit,
+  takeWebSocket,
+} from "./requests/open-session";
+import type { UpgradeRequest } from "./requests/upgrade";
+import {
+  admit,
+  middlewareFailure,
+  refuseRequest,
+  refuseUpgradeRequest,
+  verifyRequest,
+} from "./requests/verify";
+import { takeWebTransport } from "./requests/webtransport";
+import { WorkBudget } from "./requests/work-budget";
 import {
   adoptExternal,
   type ExternalServer,
   type ExternalWebSocket,
   externalOptions,
-} from "./ws-engine";
+} from "./session/external-connections";
+import { checkCompression, serveSession } from "./session/polling-http";
+import {
+  type EngineRequest,
+  type PackedRequest,
+  parseQuery,
+  share,
+} from "./session/request-snapshot";
+import { Socket } from "./session/socket";
 
 const debug = createDebug("engine");
 
@@ -105,7 +110,7 @@ export class Server extends EventEmitter {
   private corsMiddleware: Middleware | null = null;
   /** WebSockets are refused. @internal */
   _closed = false;
-  private readonly turns = new Turns();
+  private readonly turns = new WorkBudget();
 
   /**
    * Creates an engine that is attached to nothing yet.
@@ -256,7 +261,7 @@ export class Server extends EventEmitter {
       if (ours) (req as EngineRequest)._own = true;
       return ours;
     };
-    const requested = spreadNewcomers(server);
+    const requested = throttleConnections(server);
     const others = server.listeners("request").slice() as RequestListener[];
     server.removeAllListeners("request");
     server.on("close", () => this.close());
@@ -488,7 +493,7 @@ export class Server extends EventEmitter {
     this._sessions[conn.id] = conn;
     this.count++;
     register(conn);
-    if (!this._decodesNatively) conn._setRaw();
+    if (!this._decodesNatively) conn._decodeInJs();
     hold();
     return conn;
   }
@@ -538,7 +543,7 @@ export class Server extends EventEmitter {
       request: null,
       packed: { shared: share(request.shared), own: request.own },
       jsonp: undefined,
-      unseen: true,
+      pollsNatively: true,
     });
     // It came in while the engine was being closed.
     if (this._closed) conn.close(true);
@@ -587,7 +592,7 @@ export class Server extends EventEmitter {
   private noteListener(event: string | symbol): void {
     if (event === "flush" || event === "drain") {
       this._watched = true;
-      reach.value++;
+      cacheEpoch.value++;
     }
     this._onchange?.();
   }

@@ -81,7 +81,7 @@ export const instanceReasons = [
   ],
   [
     `${each("transport polling", "_readyState closeTimeout onRequest onPollRequest onDataRequest onData onClose write doWrite doClose headers onError onPacket")}`,
-    "Polls and posts are answered by `lib/engine/http.ts`, or natively.",
+    "Polls and posts are answered by `lib/engine/session/polling-http.ts`, or natively.",
   ],
   [
     `${each("transport websocket", "_readyState _doSend _doSendLast _onSent _onSentLast handlesUpgrades _canSendPreEncodedFrame doClose onRequest onError onPacket onData onClose")}`,

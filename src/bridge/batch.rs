@@ -12,10 +12,10 @@ use std::os::fd::{AsRawFd as _, IntoRawFd as _, OwnedFd};
 use crate::config::{BATCH_BYTES, BATCH_VALUE_BYTES, INLINE_PAYLOAD_BYTES};
 use crate::eio::packet::Packet as EnginePacket;
 use crate::eio::payload::Payload;
-use crate::eio::session::Socket;
-use crate::error::Closure;
-use crate::net::handle::Handle;
-use crate::net::inbox::{Note, Opened, StreamEnd};
+use crate::eio::session::SocketRole;
+use crate::error::CloseReason;
+use crate::net::events::{Note, Opened, StreamEnd};
+use crate::net::session::handle::Handle;
 use crate::sio::{Kind, Packet};
 
 /// `handle, payload`: an event of the main namespace.
@@ -192,9 +192,9 @@ impl Batch {
 
     /// Appends a packet for a WebSocket that JavaScript serves: text is encoded, bytes are in no
     /// form yet.
-    pub fn frame(&mut self, handle: Handle, socket: Socket, packet: EnginePacket<'_>) {
+    pub fn frame(&mut self, handle: Handle, socket: SocketRole, packet: EnginePacket<'_>) {
         self.record(FRAME, handle.raw());
-        self.number(u8::from(socket == Socket::Probe));
+        self.number(u8::from(socket == SocketRole::Probe));
         self.value(match packet {
             EnginePacket::Text(..) => {
                 let mut text = String::new();
@@ -252,7 +252,7 @@ impl Batch {
     }
 
     /// Appends the end of a session.
-    pub fn closed(&mut self, handle: Handle, closure: &Closure) {
+    pub fn closed(&mut self, handle: Handle, closure: &CloseReason) {
         self.record(CLOSED, handle.raw());
         self.number(closure.reason as u8);
         match &closure.detail {
@@ -333,7 +333,7 @@ mod tests {
                 .expect("complete");
             batch.packet(handle, &packet, Vec::new());
         }
-        batch.closed(handle, &Closure::transport("why \"quoted\""));
+        batch.closed(handle, &CloseReason::transport("why \"quoted\""));
         let end = StreamEnd {
             abort: true,
             read: 5,

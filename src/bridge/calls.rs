@@ -1,5 +1,5 @@
 //! The calls made per event, in raw Node-API: the generated glue costs more than what they do.
-//! Each takes exactly the arguments that `lib/engine/native.ts` declares; it is the only caller.
+//! Each takes exactly the arguments that `lib/engine/native/binding.ts` declares; it is the only caller.
 
 use std::ffi::{CStr, c_void};
 use std::ptr;
@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use napi::sys;
 
-use super::batch::Value;
-use super::hub::Hub;
-use crate::net::handle::Handle;
-use crate::net::ops::Writer;
+use crate::bridge::batch::Value;
+use crate::bridge::event_queue::EventQueue;
 use crate::net::runtime::runtime;
-use crate::net::worker::Command;
+use crate::net::send_batch::Writer;
+use crate::net::session::handle::Handle;
+use crate::net::thread::Command;
 
 /// A run longer than this is handed over before the tick ends.
 const RUN_BYTES: usize = 1 << 20;
@@ -22,14 +22,14 @@ const MEASURE_ABOVE: u32 = 4 << 10;
 /// One environment's side of the boundary. Used on its JavaScript thread only.
 pub struct Boundary {
     /// Its batches.
-    pub hub: Arc<Hub>,
+    pub hub: Arc<EventQueue>,
     /// The run being written, for each I/O thread.
     runs: Vec<Writer>,
 }
 
 impl Boundary {
     /// For an environment.
-    pub fn new(hub: Arc<Hub>) -> Self {
+    pub fn new(hub: Arc<EventQueue>) -> Self {
         let runs = (0..runtime().threads())
             .map(|_| Writer::default())
             .collect();

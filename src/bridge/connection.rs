@@ -6,13 +6,13 @@ use napi::Result;
 use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
 
-use super::engine::failure;
-use super::opening::PacketForm;
-use crate::eio::session::{Outgoing, Socket};
-use crate::net::inbox::Inbox;
-use crate::net::peer::Peer;
+use crate::bridge::engine::failure;
+use crate::bridge::opening::PacketForm;
+use crate::eio::session::{Outgoing, SocketRole};
+use crate::net::events::EventSink;
 use crate::net::runtime::runtime;
-use crate::net::worker::{Attach, Source};
+use crate::net::session::shared::SharedSession;
+use crate::net::thread::{Attach, Source};
 use crate::ws::deflate::{Compression, Parameters, negotiate};
 
 /// A WebSocket to be served.
@@ -44,7 +44,7 @@ impl Connection {
             Some(fd) => {
                 // SAFETY: the caller read the descriptor from a socket that it destroys after
                 // this call.
-                unsafe { crate::net::carrier::adopt(fd) }
+                unsafe { crate::net::websocket::stream::adopt(fd) }
                     .map(Source::Socket)
                     .map_err(failure)
             }
@@ -55,7 +55,7 @@ impl Connection {
     }
 
     /// What the response says about compression.
-    fn deflate(&self, peer: Option<&Arc<Peer>>) -> Option<(Parameters, Compression)> {
+    fn deflate(&self, peer: Option<&Arc<SharedSession>>) -> Option<(Parameters, Compression)> {
         let options = peer?.config.deflate()?;
         let agreement = negotiate(self.extensions.as_deref(), options).ok()??;
         Some((agreement.parameters, options.compression))
@@ -65,9 +65,9 @@ impl Connection {
     pub(super) fn attach(
         self,
         source: Source,
-        inbox: Arc<dyn Inbox>,
-        peer: Option<Arc<Peer>>,
-        role: Socket,
+        inbox: Arc<dyn EventSink>,
+        peer: Option<Arc<SharedSession>>,
+        role: SocketRole,
         first: Vec<Outgoing>,
     ) {
         runtime().attach(Attach {

@@ -8,21 +8,21 @@ use napi::bindgen_prelude::{Buffer, Either, Function, Object};
 use napi::{Env, Error, JsValue, Result, Status, sys};
 use napi_derive::napi;
 
-use super::calls::{self, Boundary};
-use super::connection::{Connection, UpgradeCheck};
-use super::hub::Hub;
-use super::opening::{OpenRequest, Opened, OpenedExternal, PacketForm, on_the_wire};
-use super::options::EngineOptions;
-use super::values::{Body, body, message};
-use crate::eio::form::Form;
+use crate::bridge::calls::{self, Boundary};
+use crate::bridge::connection::{Connection, UpgradeCheck};
+use crate::bridge::event_queue::EventQueue;
+use crate::bridge::opening::{OpenRequest, Opened, OpenedExternal, PacketForm, on_the_wire};
+use crate::bridge::options::EngineOptions;
+use crate::bridge::values::{Body, body, message};
+use crate::eio::encoding::PacketEncoding;
 use crate::eio::id;
-use crate::eio::session::{Outgoing, Poll, Socket};
-use crate::error::{Closure, INTERNAL, POLLING_FAULTS, Reason};
-use crate::net::handle::Handle;
-use crate::net::inbox::Inbox as _;
-use crate::net::peer::Peer;
+use crate::eio::session::{Outgoing, Poll, SocketRole};
+use crate::error::{CloseReason, INTERNAL, POLLING_FAULTS, Reason};
+use crate::net::events::EventSink as _;
 use crate::net::runtime::{self, Opening, runtime};
-use crate::net::worker::{Command, FIRST_STREAM};
+use crate::net::session::handle::Handle;
+use crate::net::session::shared::SharedSession;
+use crate::net::thread::{Command, FIRST_STREAM};
 use crate::ws;
 use crate::ws::deflate::negotiate;
 
@@ -30,8 +30,12 @@ pub(super) fn failure(what: impl std::fmt::Display) -> Error {
     Error::new(Status::GenericFailure, what.to_string())
 }
 
-fn socket(probe: bool) -> Socket {
-    if probe { Socket::Probe } else { Socket::Main }
+fn socket(probe: bool) -> SocketRole {
+    if probe {
+        SocketRole::Probe
+    } else {
+        SocketRole::Main
+    }
 }
 
 /// The answer to a poll.
@@ -45,7 +49,7 @@ pub struct PollAnswer {
 }
 
 /// The session, if it takes a WebSocket now: one that JavaScript serves, or one that is ours.
-fn offer(handle: u32, external: bool) -> Option<Arc<Peer>> {
+fn offer(handle: u32, external: bool) -> Option<Arc<SharedSession>> {
     let peer = runtime().table().get(Handle::from_raw(handle))?;
     runtime().upgrade(&peer, external).then_some(peer)
 }
@@ -64,7 +68,7 @@ pub struct Stats {
 /// One environment's engine.
 #[napi]
 pub struct Engine {
-    pub(super) hub: Arc<Hub>,
+    pub(super) hub: Arc<EventQueue>,
     boundary: *mut Boundary,
 }
 
@@ -74,7 +78,7 @@ impl Engine {
     #[napi(constructor)]
     pub fn new(env: Env, wake: Function<'_, (), ()>) -> Result<Self> {
         runtime::start().map_err(failure)?;
-        let hub = Arc::new(Hub::default());
+        let hub = Arc::new(EventQueue::default());
         let boundary = Box::into_raw(Box::new(Boundary::new(hub.clone())));
         let mut name = std::ptr::null_mut();
         let mut function = std::ptr::null_mut();
@@ -91,7 +95,7 @@ impl Engine {
                 0,
                 1,
                 finalizer_data.cast_mut().cast(),
-                Some(bell_finalized),
+                Some(waker_finalized),
                 std::ptr::null_mut(),
                 None,
                 &mut function,
@@ -100,9 +104,9 @@ impl Engine {
         if status != sys::Status::napi_ok {
             return Err(failure("no threadsafe function"));
         }
-        hub.bell().install(function);
+        hub.waker().install(function);
         // SAFETY: the environment of this call.
-        unsafe { hub.bell().hold(env.raw(), false) };
+        unsafe { hub.waker().hold(env.raw(), false) };
         let leaving = hub.clone();
         env.add_env_cleanup_hook((), move |()| {
             leaving.leave();
@@ -123,7 +127,7 @@ impl Engine {
     #[napi]
     pub fn hold(&self, env: Env, held: bool) {
         // SAFETY: the environment of this call.
-        unsafe { self.hub.bell().hold(env.raw(), held) };
+        unsafe { self.hub.waker().hold(env.raw(), held) };
     }
 
     /// A number for one connection, unlike that of any other in the process.
@@ -147,7 +151,7 @@ impl Engine {
         let packets: Vec<_> = packets.iter().map(Outgoing::as_packet).collect();
         Ok(Opened {
             handle: peer.handle.raw(),
-            body: body(Form::from(request.form).payload(&packets)),
+            body: body(PacketEncoding::from(request.form).payload(&packets)),
         })
     }
 
@@ -163,7 +167,13 @@ impl Engine {
         let peer = self.open(options, &request, true)?;
         let handle = peer.handle.raw();
         let inbox = self.hub.clone();
-        connection.attach(source, inbox, Some(peer), Socket::Main, request.packets());
+        connection.attach(
+            source,
+            inbox,
+            Some(peer),
+            SocketRole::Main,
+            request.packets(),
+        );
         Ok(handle)
     }
 
@@ -172,7 +182,7 @@ impl Engine {
         options: &EngineOptions,
         request: &OpenRequest,
         websocket: bool,
-    ) -> Result<Arc<Peer>> {
+    ) -> Result<Arc<SharedSession>> {
         let opening = Opening {
             form: request.form.into(),
             websocket,
@@ -215,7 +225,7 @@ impl Engine {
     /// A binary message in the form that its client takes.
     #[napi]
     pub fn binary_message(&self, form: PacketForm, data: Buffer) -> Either<String, Buffer> {
-        let (prefix, data, is_text) = Form::from(form).binary_message(&data);
+        let (prefix, data, is_text) = PacketEncoding::from(form).binary_message(&data);
         let message = [prefix, &*data].concat();
         if is_text {
             // Base64 and its prefix are ASCII: nothing is lost.
@@ -235,7 +245,7 @@ impl Engine {
         data: Either<String, Buffer>,
         form: Option<PacketForm>,
     ) -> Option<Body> {
-        let form = form.map_or(Form::V4, Form::from);
+        let form = form.map_or(PacketEncoding::V4, PacketEncoding::from);
         let packet = match &data {
             Either::A(text) => form.decode(text).ok(),
             Either::B(bytes) => Some(form.decode_binary(bytes)),
@@ -247,7 +257,7 @@ impl Engine {
     /// A WebSocket that JavaScript serves has ended; with an error, if there is a message.
     #[napi]
     pub fn lost(&self, handle: u32, probe: bool, message: Option<String>) {
-        let mut closure = Closure::plain(Reason::TransportClose);
+        let mut closure = CloseReason::plain(Reason::TransportClose);
         if let Some(message) = message {
             closure.reason = Reason::TransportError;
             closure.detail = Some(message.into());
@@ -263,7 +273,7 @@ impl Engine {
         let granted = offer(handle, false);
         let taken = granted.is_some();
         let inbox = self.hub.clone();
-        connection.attach(source, inbox, granted, Socket::Probe, Vec::new());
+        connection.attach(source, inbox, granted, SocketRole::Probe, Vec::new());
         Ok(taken)
     }
 
@@ -271,7 +281,13 @@ impl Engine {
     #[napi]
     pub fn turn_away(&self, connection: Connection) -> Result<()> {
         let source = connection.source()?;
-        connection.attach(source, self.hub.clone(), None, Socket::Probe, Vec::new());
+        connection.attach(
+            source,
+            self.hub.clone(),
+            None,
+            SocketRole::Probe,
+            Vec::new(),
+        );
         Ok(())
     }
 
@@ -396,9 +412,9 @@ impl Engine {
     ) -> Option<Body> {
         let handle = Handle::from_raw(handle);
         let sent = runtime().send_polling(handle, message(&data), compress);
-        if self.hub.needs_ring() {
+        if self.hub.needs_wake() {
             // Too much was waiting, and the session has ended.
-            self.hub.ring();
+            self.hub.wake();
         }
         sent.map(|answer| answer.map_or_else(|| Either::A(String::new()), body))
     }
@@ -443,13 +459,13 @@ impl Engine {
     }
 }
 
-/// Node has finalized the bell: nobody may ring it any more.
-unsafe extern "C" fn bell_finalized(
+/// Node has finalized the waker: nobody may wake by it any more.
+unsafe extern "C" fn waker_finalized(
     _: sys::napi_env,
     data: *mut std::ffi::c_void,
     _: *mut std::ffi::c_void,
 ) {
     // SAFETY: the counted reference that `Engine::new` gave away.
-    let hub = unsafe { Arc::from_raw(data.cast::<Hub>()) };
-    hub.bell().remove();
+    let hub = unsafe { Arc::from_raw(data.cast::<EventQueue>()) };
+    hub.waker().remove();
 }

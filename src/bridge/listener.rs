@@ -9,9 +9,9 @@ use napi::bindgen_prelude::{Buffer, Either};
 use napi::{Env, Error, Result, Status};
 use napi_derive::napi;
 
-use super::engine::Engine;
-use super::options::EngineOptions;
-use super::values::message;
+use crate::bridge::engine::Engine;
+use crate::bridge::options::EngineOptions;
+use crate::bridge::values::message;
 use crate::net::listener::{ClientFile, Cookie, Cors, Listener, Settings};
 
 /// A header line.
@@ -142,7 +142,7 @@ impl ListenerSettings {
 #[napi]
 pub fn listen_on(fd: i32, backlog: i32) -> i32 {
     // SAFETY: JavaScript read the descriptor from a handle that is open during this call.
-    let socket = unsafe { crate::net::carrier::adopt(fd) };
+    let socket = unsafe { crate::net::websocket::stream::adopt(fd) };
     match socket.and_then(|socket| crate::net::listener::listen(&socket, backlog)) {
         Ok(()) => 0,
         Err(error) => -error.raw_os_error().unwrap_or(1),
@@ -192,7 +192,7 @@ impl NativeListener {
     #[napi]
     pub fn accept(&self, fd: i32) -> Result<()> {
         // SAFETY: JavaScript read the descriptor from a handle that is open during this call.
-        let socket = unsafe { crate::net::carrier::adopt(fd) }.map_err(invalid)?;
+        let socket = unsafe { crate::net::websocket::stream::adopt(fd) }.map_err(invalid)?;
         self.listener.start(socket);
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! The boundary to JavaScript: batches in ([`batch`], [`hub`]), runs of operations out ([`calls`]),
+//! The boundary to JavaScript: batches in ([`batch`], [`event_queue`]), runs of operations out ([`calls`]),
 //! and the rarer calls that open sessions and hand over connections ([`engine`], with its objects in
 //! [`options`], [`opening`], [`connection`] and [`sockets`]). It translates and nothing else: no protocol here.
 
@@ -6,7 +6,7 @@ pub mod batch;
 pub mod calls;
 pub mod connection;
 pub mod engine;
-pub mod hub;
+pub mod event_queue;
 #[cfg(unix)]
 pub mod listener;
 pub mod opening;

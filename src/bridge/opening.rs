@@ -3,8 +3,8 @@
 use napi::bindgen_prelude::{Buffer, Either};
 use napi_derive::napi;
 
-use super::values::{Body, message};
-use crate::eio::form::Form;
+use crate::bridge::values::{Body, message};
+use crate::eio::encoding::PacketEncoding;
 use crate::eio::handshake::Handshake;
 use crate::eio::packet::{Packet, Type};
 use crate::eio::session::Outgoing;
@@ -19,7 +19,7 @@ pub struct PacketForm {
     pub base64: bool,
 }
 
-impl From<PacketForm> for Form {
+impl From<PacketForm> for PacketEncoding {
     fn from(form: PacketForm) -> Self {
         Self::new(form.protocol, form.base64)
     }

@@ -8,11 +8,11 @@ use std::time::Duration;
 use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
 
-use super::engine::Engine;
-use crate::net::handle::Handle;
-use crate::net::link::End;
+use crate::bridge::engine::Engine;
 use crate::net::runtime::runtime;
-use crate::net::worker::Command;
+use crate::net::session::handle::Handle;
+use crate::net::thread::Command;
+use crate::net::websocket::conn::End;
 
 /// How long the JavaScript thread waits for an I/O thread to tell the addresses of a connection.
 const ENDS_WAIT: Duration = Duration::from_millis(500);

@@ -1,7 +1,7 @@
 //! Engine.IO, protocols 3 and 4: packets, payloads, session ids and the session's state machine. Pure:
 //! this layer knows neither sockets nor threads nor JavaScript; time comes in as milliseconds.
 
-pub mod form;
+pub mod encoding;
 pub mod handshake;
 pub mod id;
 pub mod output;

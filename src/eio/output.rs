@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::packet::{Packet, Type};
 use super::payload::Payload;
-use crate::error::Closure;
+use crate::error::CloseReason;
 
 /// A packet that waits for a poll.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ impl From<Packet<'_>> for Outgoing {
 
 /// Which of a session's WebSockets is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Socket {
+pub enum SocketRole {
     /// The one that carries the session.
     Main,
     /// The one that an upgrade tries.
@@ -56,9 +56,9 @@ pub trait Output {
     /// A packet came in. Messages are for the application; of the others only who listens hears.
     fn received(&mut self, packet: Packet<'_>);
     /// Sends a packet over a WebSocket.
-    fn frame(&mut self, socket: Socket, packet: Packet<'_>);
+    fn frame(&mut self, socket: SocketRole, packet: Packet<'_>);
     /// Closes a WebSocket with an empty close frame, after what was sent before.
-    fn close_socket(&mut self, socket: Socket);
+    fn close_socket(&mut self, socket: SocketRole);
     /// Answers the pending poll.
     fn answer(&mut self, payload: Payload);
     /// A ping is being sent.
@@ -70,7 +70,7 @@ pub trait Output {
     /// The probing WebSocket carries the session from now on.
     fn upgraded(&mut self);
     /// The session has ended.
-    fn closed(&mut self, closure: Closure);
+    fn closed(&mut self, closure: CloseReason);
 }
 
 /// The answer to a poll.

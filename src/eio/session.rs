@@ -3,13 +3,15 @@
 //! done goes out through [`Output`]. Engine.IO protocols 3 and 4, "Transports", "Upgrade",
 //! "Heartbeat".
 
-use super::form::{Form, Protocol};
-pub use super::output::{Outgoing, Output, Poll, Socket};
+use super::encoding::{PacketEncoding, Protocol};
+pub use super::output::{Outgoing, Output, Poll, SocketRole};
 use super::packet::{Packet, ParseError, Type};
 use super::payload;
 use super::payload_v3;
 use crate::config::{CLOSE_WAIT_MS, EngineConfig, MAX_QUEUED_BYTES, UPGRADE_FLUSH_MS};
-use crate::error::{Closure, HEARTBEAT_DIRECTION, POLL_ABORTED, POLL_OVERLAP, QUEUE_FULL, Reason};
+use crate::error::{
+    CloseReason, HEARTBEAT_DIRECTION, POLL_ABORTED, POLL_OVERLAP, QUEUE_FULL, Reason,
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -32,7 +34,7 @@ enum Upgrade {
 /// See the module.
 #[derive(Debug)]
 pub struct Session {
-    form: Form,
+    form: PacketEncoding,
     state: State,
     websocket: bool,
     upgrade: Upgrade,
@@ -56,7 +58,7 @@ const PACKET_OVERHEAD: usize = 64;
 
 impl Session {
     /// A session that has just shaken hands over a WebSocket (`websocket`) or a poll.
-    pub fn new(form: Form, websocket: bool, config: &EngineConfig, now: u64) -> Self {
+    pub fn new(form: PacketEncoding, websocket: bool, config: &EngineConfig, now: u64) -> Self {
         let interval = config.ping_interval();
         let heartbeat_by = now
             .saturating_add(interval)
@@ -154,22 +156,22 @@ impl Session {
     /// packet means nothing there: the close frame does.
     pub fn receive_on(
         &mut self,
-        socket: Socket,
+        socket: SocketRole,
         packet: Option<Packet<'_>>,
         config: &EngineConfig,
         now: u64,
         out: &mut impl Output,
     ) {
         match (socket, packet) {
-            (Socket::Main, Some(packet)) => self.receive(packet, config, now, out),
-            (Socket::Main, None) => self.receive_undecodable(out),
-            (Socket::Probe, packet) => self.receive_probe(packet, config, now, out),
+            (SocketRole::Main, Some(packet)) => self.receive(packet, config, now, out),
+            (SocketRole::Main, None) => self.receive_undecodable(out),
+            (SocketRole::Probe, packet) => self.receive_probe(packet, config, now, out),
         }
     }
 
     /// A packet that cannot be decoded arrived.
     pub fn receive_undecodable(&mut self, out: &mut impl Output) {
-        self.end(Closure::plain(Reason::ParseError), out);
+        self.end(CloseReason::plain(Reason::ParseError), out);
     }
 
     /// Queues a packet. Nothing is sent on a session that is closing.
@@ -178,7 +180,7 @@ impl Session {
             return;
         }
         if self.websocket {
-            out.frame(Socket::Main, packet);
+            out.frame(SocketRole::Main, packet);
         } else if self.poll_pending {
             self.poll_pending = false;
             out.answer(self.form.payload(&[packet]));
@@ -208,7 +210,7 @@ impl Session {
             return Poll::Payload(self.form.payload(&packets));
         }
         if self.state == State::Closing {
-            self.finish(Closure::plain(Reason::ForcedClose), out);
+            self.finish(CloseReason::plain(Reason::ForcedClose), out);
             let goodbye = [Packet::Text(Type::Noop, ""), Packet::Text(Type::Close, "")];
             return Poll::Payload(self.form.payload(&goodbye));
         }
@@ -231,7 +233,7 @@ impl Session {
 
     /// A request of the polling transport broke. It is not the session's any more once that has
     /// moved.
-    pub fn request_failed(&mut self, closure: Closure, out: &mut impl Output) {
+    pub fn request_failed(&mut self, closure: CloseReason, out: &mut impl Output) {
         if !self.websocket {
             self.end(closure, out);
         }
@@ -281,29 +283,29 @@ impl Session {
         if std::mem::take(&mut self.poll_pending) {
             out.answer(self.form.payload(&[Packet::Text(Type::Noop, "")]));
         }
-        self.end(Closure::plain(Reason::TransportClose), out);
+        self.end(CloseReason::plain(Reason::TransportClose), out);
     }
 
     /// One of the session's WebSockets ended.
-    pub fn lost(&mut self, socket: Socket, closure: Closure, out: &mut impl Output) {
+    pub fn lost(&mut self, socket: SocketRole, closure: CloseReason, out: &mut impl Output) {
         match socket {
-            Socket::Main => self.socket_lost(closure, out),
-            Socket::Probe => self.probe_lost(out),
+            SocketRole::Main => self.socket_lost(closure, out),
+            SocketRole::Probe => self.probe_lost(out),
         }
     }
 
     /// The WebSocket that carries the session ended.
-    pub fn socket_lost(&mut self, closure: Closure, out: &mut impl Output) {
+    pub fn socket_lost(&mut self, closure: CloseReason, out: &mut impl Output) {
         self.finish(closure, out);
     }
 
     /// The session has to end now for `closure`: a goodbye is sent where one can be.
-    pub fn end(&mut self, closure: Closure, out: &mut impl Output) {
+    pub fn end(&mut self, closure: CloseReason, out: &mut impl Output) {
         if self.state == State::Closed {
             return;
         }
         if self.websocket {
-            out.close_socket(Socket::Main);
+            out.close_socket(SocketRole::Main);
         }
         if std::mem::take(&mut self.poll_pending) {
             out.answer(self.form.payload(&[Packet::Text(Type::Close, "")]));
@@ -315,7 +317,7 @@ impl Session {
     pub fn close(&mut self, discard: bool, now: u64, out: &mut impl Output) {
         let at_once = discard || self.websocket || self.poll_pending;
         if at_once {
-            self.end(Closure::plain(Reason::ForcedClose), out);
+            self.end(CloseReason::plain(Reason::ForcedClose), out);
         } else if self.state == State::Open {
             self.state = State::Closing;
             self.close_by = now + CLOSE_WAIT_MS;
@@ -343,9 +345,9 @@ impl Session {
         out: &mut impl Output,
     ) {
         match packet {
-            _ if !self.is_upgrading() => out.close_socket(Socket::Probe),
+            _ if !self.is_upgrading() => out.close_socket(SocketRole::Probe),
             Some(Packet::Text(Type::Ping, "probe")) => {
-                out.frame(Socket::Probe, Packet::Text(Type::Pong, "probe"));
+                out.frame(SocketRole::Probe, Packet::Text(Type::Pong, "probe"));
                 self.upgrade = Upgrade::Probed;
                 self.flush_at = now + UPGRADE_FLUSH_MS;
                 out.upgrading();
@@ -369,7 +371,7 @@ impl Session {
     }
 
     fn abandon_upgrade(&mut self, out: &mut impl Output) {
-        out.close_socket(Socket::Probe);
+        out.close_socket(SocketRole::Probe);
         self.probe_lost(out);
     }
 
@@ -378,7 +380,7 @@ impl Session {
             out.answer(self.form.payload(&[Packet::Text(Type::Close, "")]));
         }
         if self.websocket {
-            out.close_socket(Socket::Main);
+            out.close_socket(SocketRole::Main);
         }
         self.upgrade = Upgrade::Done;
         self.upgrade_by = 0;
@@ -390,21 +392,21 @@ impl Session {
         }
         // What has waited goes first, before anybody hears of the new way and sends over it.
         for packet in std::mem::take(&mut self.buffer) {
-            out.frame(Socket::Probe, packet.as_packet());
+            out.frame(SocketRole::Probe, packet.as_packet());
         }
         out.upgraded();
         if self.state == State::Closing {
-            self.end(Closure::plain(Reason::ForcedClose), out);
+            self.end(CloseReason::plain(Reason::ForcedClose), out);
         }
     }
 
     /// Does what is due at `now`; `None` once the session has ended, else when to call again.
     pub fn tick(&mut self, config: &EngineConfig, now: u64, out: &mut impl Output) -> Option<u64> {
         if self.pong_by != 0 && self.pong_by <= now {
-            self.end(Closure::plain(Reason::PingTimeout), out);
+            self.end(CloseReason::plain(Reason::PingTimeout), out);
         }
         if self.close_by != 0 && self.close_by <= now {
-            self.end(Closure::plain(Reason::ForcedClose), out);
+            self.end(CloseReason::plain(Reason::ForcedClose), out);
         }
         if self.upgrade_by != 0 && self.upgrade_by <= now {
             self.abandon_upgrade(out);
@@ -457,7 +459,7 @@ impl Session {
     }
 
     /// The end, once: nobody hears of this session after it.
-    fn finish(&mut self, closure: Closure, out: &mut impl Output) {
+    fn finish(&mut self, closure: CloseReason, out: &mut impl Output) {
         if self.state == State::Closed {
             return;
         }

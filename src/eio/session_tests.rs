@@ -8,17 +8,17 @@ mod properties;
 #[path = "session_tests/upgrade.rs"]
 mod upgrade;
 
-use super::{Output, Poll, Session, Socket};
+use super::{Output, Poll, Session, SocketRole};
 use crate::config::{CLOSE_WAIT_MS, EngineConfig, MAX_QUEUED_BYTES};
-use crate::eio::form::Form;
+use crate::eio::encoding::PacketEncoding;
 use crate::eio::packet::Packet;
 use crate::eio::payload::{self, Payload, SEPARATOR};
-use crate::error::{Closure, POLL_ABORTED, POLL_OVERLAP, QUEUE_FULL, Reason};
+use crate::error::{CloseReason, POLL_ABORTED, POLL_OVERLAP, QUEUE_FULL, Reason};
 
 const INTERVAL: u64 = 300;
 const TIMEOUT: u64 = 200;
 const UPGRADE: u64 = 1_000;
-const V3: Form = Form::new(3, false);
+const V3: PacketEncoding = PacketEncoding::new(3, false);
 /// When every session here begins.
 const START: u64 = 5_000;
 
@@ -38,14 +38,14 @@ fn shown(payload: Payload) -> String {
     }
 }
 
-fn name(socket: Socket) -> &'static str {
+fn name(socket: SocketRole) -> &'static str {
     match socket {
-        Socket::Main => "main",
-        Socket::Probe => "probe",
+        SocketRole::Main => "main",
+        SocketRole::Probe => "probe",
     }
 }
 
-fn name_of(closure: &Closure) -> String {
+fn name_of(closure: &CloseReason) -> String {
     let detail = closure.detail.as_deref().unwrap_or("-");
     format!("closed {:?} {detail}", closure.reason)
 }
@@ -58,10 +58,10 @@ impl Output for Log {
     fn received(&mut self, packet: Packet<'_>) {
         self.0.push(format!("received {}", text(&packet)));
     }
-    fn frame(&mut self, socket: Socket, packet: Packet<'_>) {
+    fn frame(&mut self, socket: SocketRole, packet: Packet<'_>) {
         self.0.push(format!("{} {}", name(socket), text(&packet)));
     }
-    fn close_socket(&mut self, socket: Socket) {
+    fn close_socket(&mut self, socket: SocketRole) {
         self.0.push(format!("close {}", name(socket)));
     }
     fn answer(&mut self, payload: Payload) {
@@ -79,7 +79,7 @@ impl Output for Log {
     fn upgraded(&mut self) {
         self.0.push("upgraded".into());
     }
-    fn closed(&mut self, closure: Closure) {
+    fn closed(&mut self, closure: CloseReason) {
         self.0.push(name_of(&closure));
     }
 }
@@ -93,7 +93,7 @@ struct Case {
 }
 
 impl Case {
-    fn new(form: Form, websocket: bool) -> Self {
+    fn new(form: PacketEncoding, websocket: bool) -> Self {
         let config = EngineConfig::default();
         config.set(INTERVAL, TIMEOUT, UPGRADE, 0);
         let session = Session::new(form, websocket, &config, START);
@@ -106,11 +106,11 @@ impl Case {
     }
 
     fn websocket() -> Self {
-        Self::new(Form::V4, true)
+        Self::new(PacketEncoding::V4, true)
     }
 
     fn polling() -> Self {
-        Self::new(Form::V4, false)
+        Self::new(PacketEncoding::V4, false)
     }
 
     /// A polling session whose client polls.
@@ -231,7 +231,7 @@ fn payloads_of_protocol_3() {
     );
     assert_eq!(Case::polling().push_binary(b""), ["closed ParseError -"]);
 
-    let mut case = Case::new(Form::new(3, true), false);
+    let mut case = Case::new(PacketEncoding::new(3, true), false);
     case.send("bAQI=");
     assert_eq!(case.poll(), "6:b4AQI=");
     assert_eq!(case.push("0:6:b4AQI="), ["received bAQI="]);
@@ -307,7 +307,7 @@ fn what_closes_at_once() {
             session.receive_undecodable(out)
         }),
         ("closed TransportClose -", |session, out| {
-            session.end(Closure::plain(Reason::TransportClose), out);
+            session.end(CloseReason::plain(Reason::TransportClose), out);
         }),
     ];
     for (closed, act) in acts {
@@ -326,7 +326,7 @@ fn what_closes_at_once() {
     // The socket is gone already: there is nothing to close.
     let mut case = Case::websocket();
     let lost = case.call(|session, out| {
-        session.socket_lost(Closure::plain(Reason::TransportClose), out);
+        session.socket_lost(CloseReason::plain(Reason::TransportClose), out);
     });
     assert_eq!(lost, ["closed TransportClose -"]);
 }
@@ -359,7 +359,7 @@ fn a_polite_close_waits_for_a_poll() {
 fn a_closing_session_does_not_wait_for_ever() {
     let mut case = Case::polling();
     case.config.set(CLOSE_WAIT_MS * 2, TIMEOUT, UPGRADE, 0);
-    case.session = Session::new(Form::V4, false, &case.config, START);
+    case.session = Session::new(PacketEncoding::V4, false, &case.config, START);
     case.close(false);
     assert_eq!(case.due(), Some(CLOSE_WAIT_MS));
     assert_eq!(case.at(CLOSE_WAIT_MS - 1), NOTHING);

@@ -1,24 +1,14 @@
 //! Bytes: I/O threads, the connections they serve, and the way between them and an environment's
-//! JavaScript thread ([`inbox`] in, [`ops`] out). Knows tokio; knows nothing of Node.
+//! JavaScript thread ([`events`] in, [`send_batch`] out). Knows tokio; knows nothing of Node.
 
-mod broadcast;
-pub mod carrier;
-mod commands;
-pub mod entry;
-pub mod handle;
-pub mod inbox;
-pub mod link;
+pub mod events;
 #[cfg(unix)]
 pub mod listener;
-pub mod local;
-pub mod ops;
-pub mod peer;
-pub mod polls;
-mod queue;
 pub mod runtime;
-pub mod sids;
-mod trim;
-pub mod worker;
+pub mod send_batch;
+pub mod session;
+pub mod thread;
+pub mod websocket;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

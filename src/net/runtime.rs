@@ -5,23 +5,23 @@ use std::io;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
-use super::handle::{Handle, Table};
-use super::inbox::{Inbox, Note};
-use super::lock;
-use super::peer::{Inner, Messages, Peer, Traffic, Waiter};
-use super::worker::{self, Attach, Command, Shared};
 use crate::config::EngineConfig;
-use crate::eio::form::{Form, Protocol};
+use crate::eio::encoding::{PacketEncoding, Protocol};
 use crate::eio::packet::Packet;
 use crate::eio::payload::{self, Payload};
-use crate::eio::session::{Output, Poll, Session, Socket};
-use crate::error::Closure;
+use crate::eio::session::{Output, Poll, Session, SocketRole};
+use crate::error::CloseReason;
+use crate::net::events::{EventSink, Note};
+use crate::net::lock;
+use crate::net::session::handle::{Handle, Table};
+use crate::net::session::shared::{Inner, Messages, SharedSession, Traffic, Waiter};
+use crate::net::thread::{self, Attach, Command, IoThreadHandle};
 
 /// How a session begins.
 #[derive(Clone, Copy, Debug)]
 pub struct Opening<'a> {
     /// The form of its packets.
-    pub form: Form,
+    pub form: PacketEncoding,
     /// On a WebSocket.
     pub websocket: bool,
     /// Its WebSockets are served in JavaScript.
@@ -40,7 +40,7 @@ const THREADS_VARIABLE: &str = "SOCKET_IO_NATIVE_THREADS";
 pub struct Runtime {
     started: Instant,
     table: Table,
-    workers: Vec<Arc<Shared>>,
+    workers: Vec<Arc<IoThreadHandle>>,
 }
 
 static RUNTIME: OnceLock<Runtime> = OnceLock::new();
@@ -85,7 +85,7 @@ pub fn start() -> io::Result<()> {
         std::thread::Builder::new()
             .name("socket.io".into())
             .spawn(move || {
-                tokio::task::LocalSet::new().block_on(&tokio, worker::run(shared, count));
+                tokio::task::LocalSet::new().block_on(&tokio, thread::run(shared, count));
             })?;
     }
     *started = true;
@@ -151,21 +151,21 @@ impl Runtime {
     /// Makes a session, whose transport is attached or polled next; `None` if there are too many.
     pub fn open(
         &self,
-        inbox: Arc<dyn Inbox>,
+        inbox: Arc<dyn EventSink>,
         config: Arc<EngineConfig>,
         opening: Opening<'_>,
-    ) -> Option<Arc<Peer>> {
+    ) -> Option<Arc<SharedSession>> {
         self.open_telling(inbox, config, opening, |_| {})
     }
 
     /// The same; `tell` is called before anything can happen to the session.
     pub fn open_telling(
         &self,
-        inbox: Arc<dyn Inbox>,
+        inbox: Arc<dyn EventSink>,
         config: Arc<EngineConfig>,
         opening: Opening<'_>,
         tell: impl FnOnce(Handle),
-    ) -> Option<Arc<Peer>> {
+    ) -> Option<Arc<SharedSession>> {
         let Opening {
             form,
             websocket,
@@ -177,7 +177,7 @@ impl Runtime {
             // Listeners speak protocol 4 only.
             let known = form.protocol == Protocol::V4;
             let sid = known.then(|| config.sids().insert(sid, handle)).flatten();
-            Arc::new(Peer {
+            Arc::new(SharedSession {
                 handle,
                 inbox,
                 config,
@@ -206,7 +206,7 @@ impl Runtime {
 
     /// Whether an upgrade of the session may begin now; it has begun then. `external`: JavaScript
     /// serves the WebSocket.
-    pub fn upgrade(&self, peer: &Arc<Peer>, external: bool) -> bool {
+    pub fn upgrade(&self, peer: &Arc<SharedSession>, external: bool) -> bool {
         let mut inner = lock(&peer.inner);
         let granted = inner.session.upgrade(&peer.config, self.now());
         if granted {
@@ -231,7 +231,7 @@ impl Runtime {
     }
 
     /// A POST broke: the session ends. Returns the answer to the pending poll.
-    pub fn fail(&self, handle: Handle, closure: Closure) -> Option<Payload> {
+    pub fn fail(&self, handle: Handle, closure: CloseReason) -> Option<Payload> {
         self.with(handle, |session, _, _, out| {
             session.request_failed(closure, out)
         })?
@@ -260,7 +260,7 @@ impl Runtime {
     pub fn receive(
         &self,
         handle: Handle,
-        socket: Socket,
+        socket: SocketRole,
         packet: Option<Packet<'_>>,
     ) -> Option<Payload> {
         self.with(handle, |session, config, now, out| {
@@ -272,7 +272,7 @@ impl Runtime {
     }
 
     /// A WebSocket that JavaScript serves has ended.
-    pub fn lost(&self, handle: Handle, socket: Socket, closure: Closure) {
+    pub fn lost(&self, handle: Handle, socket: SocketRole, closure: CloseReason) {
         self.with(handle, |session, _, _, out| {
             if let Some(socket) = out.role_of(socket, session) {
                 session.lost(socket, closure, out);
@@ -328,15 +328,15 @@ impl Runtime {
         }
     }
 
-    pub(super) fn with<R>(
+    pub(in crate::net) fn with<R>(
         &self,
         handle: Handle,
-        f: impl FnOnce(&mut Session, &EngineConfig, u64, &mut Caller<'_>) -> R,
+        f: impl FnOnce(&mut Session, &EngineConfig, u64, &mut RemoteOutput<'_>) -> R,
     ) -> Option<(R, Option<Payload>)> {
         let peer = self.table.get(handle)?;
         let mut inner = lock(&peer.inner);
         let inner = &mut *inner;
-        let mut caller = Caller {
+        let mut caller = RemoteOutput {
             runtime: self,
             peer: &peer,
             messages: &mut inner.messages,
@@ -357,24 +357,24 @@ impl Runtime {
 
 /// Carries out what a session asks, anywhere but on the thread of its WebSockets: an answer is returned, and what
 /// concerns WebSockets goes to the thread that owns them.
-pub(super) struct Caller<'a> {
+pub(in crate::net) struct RemoteOutput<'a> {
     runtime: &'a Runtime,
-    peer: &'a Arc<Peer>,
-    pub(super) messages: &'a mut Messages,
-    pub(super) waiter: &'a mut Option<Waiter>,
+    peer: &'a Arc<SharedSession>,
+    pub(in crate::net) messages: &'a mut Messages,
+    pub(in crate::net) waiter: &'a mut Option<Waiter>,
     /// On an I/O thread: JavaScript is told, not returned to.
-    pub(super) is_here: bool,
+    pub(in crate::net) is_here: bool,
     /// Whether an answer may be compressed.
     compress: bool,
     answer: Option<Payload>,
 }
 
-impl Caller<'_> {
+impl RemoteOutput<'_> {
     /// What a WebSocket that JavaScript serves is by now: the news of an upgrade may be on its way.
     /// `None`: it is not the session's any more.
-    fn role_of(&self, socket: Socket, session: &Session) -> Option<Socket> {
+    fn role_of(&self, socket: SocketRole, session: &Session) -> Option<SocketRole> {
         let socket = if session.has_upgraded() {
-            Socket::Main
+            SocketRole::Main
         } else {
             socket
         };
@@ -382,7 +382,7 @@ impl Caller<'_> {
     }
 }
 
-impl Output for Caller<'_> {
+impl Output for RemoteOutput<'_> {
     fn received(&mut self, packet: Packet<'_>) {
         self.messages.receive(
             packet,
@@ -392,7 +392,7 @@ impl Output for Caller<'_> {
         );
     }
 
-    fn frame(&mut self, socket: Socket, packet: Packet<'_>) {
+    fn frame(&mut self, socket: SocketRole, packet: Packet<'_>) {
         let handle = self.peer.handle;
         if self.peer.is_external(socket) {
             return self.peer.inbox.frame(handle, socket, packet);
@@ -401,7 +401,7 @@ impl Output for Caller<'_> {
             .send_to(handle, Command::Frame(handle, socket, packet.into()));
     }
 
-    fn close_socket(&mut self, socket: Socket) {
+    fn close_socket(&mut self, socket: SocketRole) {
         let handle = self.peer.handle;
         self.runtime
             .send_to(handle, Command::CloseSocket(handle, socket));
@@ -433,7 +433,7 @@ impl Output for Caller<'_> {
         self.peer.inbox.note(self.peer.handle, Note::Upgraded);
     }
 
-    fn closed(&mut self, closure: Closure) {
+    fn closed(&mut self, closure: CloseReason) {
         let handle = self.peer.handle;
         self.peer.forget();
         if self.is_here && !self.messages.has_told() {

@@ -7,16 +7,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::StreamExt as _;
 use socket_io_native::config::EngineConfig;
-use socket_io_native::eio::form::Form;
+use socket_io_native::eio::encoding::PacketEncoding;
 use socket_io_native::eio::packet::Packet;
 use socket_io_native::eio::payload::Payload;
-use socket_io_native::eio::session::{Poll, Socket};
+use socket_io_native::eio::session::{Poll, SocketRole};
 use socket_io_native::error::INTERNAL;
-use socket_io_native::net::handle::Handle;
-use socket_io_native::net::inbox::{Inbox as _, Note};
-use socket_io_native::net::ops::DISCARD;
+use socket_io_native::net::events::{EventSink as _, Note};
 use socket_io_native::net::runtime::{Opening, runtime};
-use socket_io_native::net::worker::{Attach, Command, Source};
+use socket_io_native::net::send_batch::DISCARD;
+use socket_io_native::net::session::handle::Handle;
+use socket_io_native::net::thread::{Attach, Command, Source};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::support::client::{
@@ -79,12 +79,16 @@ async fn binary_takes_the_form_of_each_client() {
     let (env, mut events) = environment();
     let mut plain = Client::connect(&env).await;
     let mut others = Vec::new();
-    for form in [Form::new(3, false), Form::new(3, true), Form::new(4, true)] {
+    for form in [
+        PacketEncoding::new(3, false),
+        PacketEncoding::new(3, true),
+        PacketEncoding::new(4, true),
+    ] {
         let config = Arc::new(EngineConfig::default());
         let peer = runtime().open(env.clone(), config, opening(form, true));
         let peer = peer.expect("a free slot");
         let handle = peer.handle;
-        let (tcp, stream) = attach_as(&env, Some(peer), Socket::Main, form).await;
+        let (tcp, stream) = attach_as(&env, Some(peer), SocketRole::Main, form).await;
         let ws = websocket(tcp).await;
         let mut client = Client { ws, handle, stream };
         assert_eq!(client.text().await, format!("0{OPEN}"));
@@ -136,7 +140,7 @@ async fn a_stale_handle_never_reaches_the_next_session() {
         })
         .expect("slots are used again");
     assert_ne!(old, peer.handle);
-    let mut client = Client::of(&env, &peer, Socket::Main).await;
+    let mut client = Client::of(&env, &peer, SocketRole::Main).await;
     assert_eq!(client.text().await, format!("0{OPEN}"));
     run(|w| {
         text(w, old, 0, "2[\"stale\"]");
@@ -157,7 +161,7 @@ async fn an_upgrade() {
     let handle = peer.handle;
     assert_eq!(runtime().poll(handle), (Poll::Pending, None));
     assert!(runtime().upgrade(&peer, false));
-    let mut client = Client::of(&env, &peer, Socket::Probe).await;
+    let mut client = Client::of(&env, &peer, SocketRole::Probe).await;
     client.send("2probe").await;
     assert_eq!(client.text().await, "3probe");
     assert_eq!(events.next().await, Event::Note(handle, Note::Upgrading));
@@ -168,7 +172,7 @@ async fn an_upgrade() {
     run(|w| text(w, handle, 0, "2[1]"));
     // One at a time.
     assert!(!runtime().upgrade(&peer, false));
-    let (tcp, stream) = attach(&env, None, Socket::Probe).await;
+    let (tcp, stream) = attach(&env, None, SocketRole::Probe).await;
     let mut ws = websocket(tcp).await;
     let closed = soon(ws.next()).await.expect("a message").expect("valid");
     assert_eq!(closed, Message::Close(None));
@@ -190,12 +194,12 @@ async fn an_upgrade_that_fails() {
     let peer = open(&env, EngineConfig::default(), false);
     let lost = Event::Note(peer.handle, Note::UpgradeLost);
     assert!(runtime().upgrade(&peer, false));
-    let mut client = Client::of(&env, &peer, Socket::Probe).await;
+    let mut client = Client::of(&env, &peer, SocketRole::Probe).await;
     client.send("42[1]").await;
     assert_eq!(client.closed().await, None);
     assert_eq!(events.next().await, lost);
     assert!(runtime().upgrade(&peer, false));
-    drop(Client::of(&env, &peer, Socket::Probe).await);
+    drop(Client::of(&env, &peer, SocketRole::Probe).await);
     events.expect(lost).await;
     assert_eq!(runtime().poll(peer.handle), (Poll::Pending, None));
 }
@@ -211,7 +215,7 @@ async fn websockets_that_javascript_serves() {
             config.into(),
             Opening {
                 external: true,
-                ..opening(Form::V4, false)
+                ..opening(PacketEncoding::V4, false)
             },
         )
         .expect("a free slot");
@@ -219,23 +223,26 @@ async fn websockets_that_javascript_serves() {
     assert!(runtime().upgrade(&peer, true));
     let from = |socket, text| {
         let answer = runtime().receive(handle, socket, Packet::decode(text).ok());
-        env.ring();
+        env.wake();
         answer
     };
-    assert_eq!(from(Socket::Probe, "2probe"), None);
-    let answer = Event::Frame(handle, Socket::Probe, "3probe".into());
+    assert_eq!(from(SocketRole::Probe, "2probe"), None);
+    let answer = Event::Frame(handle, SocketRole::Probe, "3probe".into());
     events.expect(answer).await;
     events.expect(Event::Note(handle, Note::Upgrading)).await;
     assert_eq!(runtime().poll(handle), (Poll::Pending, None));
-    assert_eq!(from(Socket::Probe, "5"), Some(Payload::Text("1".into())));
+    assert_eq!(
+        from(SocketRole::Probe, "5"),
+        Some(Payload::Text("1".into()))
+    );
     events.expect(Event::Note(handle, Note::Upgraded)).await;
-    assert_eq!(from(Socket::Main, "42[1]"), None);
+    assert_eq!(from(SocketRole::Main, "42[1]"), None);
     events.expect(Event::message(handle, "[1]")).await;
     // The timers are those of an I/O thread.
-    let ping = Event::Frame(handle, Socket::Main, "2".into());
+    let ping = Event::Frame(handle, SocketRole::Main, "2".into());
     events.expect(ping).await;
-    runtime().lost(handle, Socket::Main, INTERNAL);
-    env.ring();
+    runtime().lost(handle, SocketRole::Main, INTERNAL);
+    env.wake();
     events.expect(Event::Closed(handle, INTERNAL)).await;
 }
 
@@ -247,36 +254,36 @@ async fn from_a_websocket_of_ours_to_one_that_javascript_serves() {
     let peer = runtime().table().get(handle).expect("a session");
     let from = |socket, text| {
         let answer = runtime().receive(handle, socket, Packet::decode(text).ok());
-        env.ring();
+        env.wake();
         assert_eq!(answer, None);
     };
     assert!(runtime().upgrade(&peer, true));
-    from(Socket::Probe, "2probe");
-    let answer = Event::Frame(handle, Socket::Probe, "3probe".into());
+    from(SocketRole::Probe, "2probe");
+    let answer = Event::Frame(handle, SocketRole::Probe, "3probe".into());
     events.expect(answer).await;
     // Until then the session stays where it is, and the other one says nothing in its name.
-    from(Socket::Main, "42[\"forged\"]");
-    runtime().lost(handle, Socket::Main, INTERNAL);
+    from(SocketRole::Main, "42[\"forged\"]");
+    runtime().lost(handle, SocketRole::Main, INTERNAL);
     run(|w| text(w, handle, 0, "2[1]"));
     assert_eq!(client.text().await, "42[1]");
-    from(Socket::Probe, "5");
+    from(SocketRole::Probe, "5");
     // JavaScript may not have heard of it yet.
-    from(Socket::Probe, "42[2]");
+    from(SocketRole::Probe, "42[2]");
     events.expect(Event::message(handle, "[2]")).await;
     assert_eq!(client.closed().await, None);
     run(|w| text(w, handle, 0, "2[3]"));
-    let frame = Event::Frame(handle, Socket::Main, "42[3]".into());
+    let frame = Event::Frame(handle, SocketRole::Main, "42[3]".into());
     events.expect(frame).await;
-    runtime().lost(handle, Socket::Main, INTERNAL);
-    env.ring();
+    runtime().lost(handle, SocketRole::Main, INTERNAL);
+    env.wake();
     events.expect(Event::Closed(handle, INTERNAL)).await;
 }
 
 #[tokio::test]
 async fn a_websocket_of_an_ended_session_is_closed() {
     let (env, _events) = environment();
-    for role in [Socket::Main, Socket::Probe] {
-        let peer = open(&env, EngineConfig::default(), role == Socket::Main);
+    for role in [SocketRole::Main, SocketRole::Probe] {
+        let peer = open(&env, EngineConfig::default(), role == SocketRole::Main);
         runtime().close(peer.handle, true);
         let client = Client::of(&env, &peer, role).await;
         assert_eq!(client.closed().await, None);
@@ -286,16 +293,16 @@ async fn a_websocket_of_an_ended_session_is_closed() {
 #[tokio::test]
 async fn a_websocket_that_cannot_be_served_is_lost() {
     let (env, mut events) = environment();
-    for role in [Socket::Main, Socket::Probe] {
-        let peer = open(&env, EngineConfig::default(), role == Socket::Main);
+    for role in [SocketRole::Main, SocketRole::Probe] {
+        let peer = open(&env, EngineConfig::default(), role == SocketRole::Main);
         let (handle, stream) = (peer.handle, next_stream());
-        assert!(role == Socket::Main || runtime().upgrade(&peer, false));
+        assert!(role == SocketRole::Main || runtime().upgrade(&peer, false));
         // No event queue takes a file.
         let file = std::env::current_exe().and_then(std::fs::File::open);
         runtime().attach(Attach {
             peer: Some(peer),
             role,
-            form: Form::V4,
+            form: PacketEncoding::V4,
             source: Source::Socket(file.expect("a file").into()),
             stream,
             inbox: env.clone(),
@@ -308,8 +315,8 @@ async fn a_websocket_that_cannot_be_served_is_lost() {
             open: None,
         });
         let lost = match role {
-            Socket::Main => Event::Closed(handle, LEFT),
-            Socket::Probe => Event::Note(handle, Note::UpgradeLost),
+            SocketRole::Main => Event::Closed(handle, LEFT),
+            SocketRole::Probe => Event::Note(handle, Note::UpgradeLost),
         };
         assert_eq!(events.next().await, lost);
         assert_eq!(events.next().await, Event::Ended(stream));

@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use socket_io_native::config::EngineConfig;
-use socket_io_native::eio::form::Form;
+use socket_io_native::eio::encoding::PacketEncoding;
 use socket_io_native::eio::packet::Type;
-use socket_io_native::eio::session::{Outgoing, Socket};
-use socket_io_native::net::handle::Handle;
-use socket_io_native::net::peer::Peer;
+use socket_io_native::eio::session::{Outgoing, SocketRole};
 use socket_io_native::net::runtime::{Opening, runtime, start};
-use socket_io_native::net::worker::{Attach, Source};
+use socket_io_native::net::session::handle::Handle;
+use socket_io_native::net::session::shared::SharedSession;
+use socket_io_native::net::thread::{Attach, Source};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::WebSocketStream;
@@ -50,7 +50,7 @@ pub async fn pair() -> (OwnedFd, TcpStream) {
 }
 
 /// A new session.
-pub fn opening(form: Form, websocket: bool) -> Opening<'static> {
+pub fn opening(form: PacketEncoding, websocket: bool) -> Opening<'static> {
     Opening {
         form,
         websocket,
@@ -60,34 +60,38 @@ pub fn opening(form: Form, websocket: bool) -> Opening<'static> {
 }
 
 /// Opens it.
-pub fn open(env: &Arc<Environment>, config: EngineConfig, websocket: bool) -> Arc<Peer> {
+pub fn open(env: &Arc<Environment>, config: EngineConfig, websocket: bool) -> Arc<SharedSession> {
     start().expect("threads");
     runtime()
-        .open(env.clone(), Arc::new(config), opening(Form::V4, websocket))
+        .open(
+            env.clone(),
+            Arc::new(config),
+            opening(PacketEncoding::V4, websocket),
+        )
         .expect("a free slot")
 }
 
 /// Hands a WebSocket to the engine; returns the client's end and the connection's number.
 pub async fn attach(
     env: &Arc<Environment>,
-    peer: Option<Arc<Peer>>,
-    role: Socket,
+    peer: Option<Arc<SharedSession>>,
+    role: SocketRole,
 ) -> (TcpStream, u32) {
-    attach_as(env, peer, role, Form::V4).await
+    attach_as(env, peer, role, PacketEncoding::V4).await
 }
 
 /// The same for a client whose packets have another form.
 pub async fn attach_as(
     env: &Arc<Environment>,
-    peer: Option<Arc<Peer>>,
-    role: Socket,
-    form: Form,
+    peer: Option<Arc<SharedSession>>,
+    role: SocketRole,
+    form: PacketEncoding,
 ) -> (TcpStream, u32) {
     let (fd, client) = pair().await;
     let stream = next_stream();
     let first = match role {
-        Socket::Main => vec![Outgoing::Text(Type::Open, OPEN.into())],
-        Socket::Probe => Vec::new(),
+        SocketRole::Main => vec![Outgoing::Text(Type::Open, OPEN.into())],
+        SocketRole::Probe => Vec::new(),
     };
     runtime().attach(Attach {
         peer,
@@ -122,13 +126,13 @@ impl Client {
 
     /// Of a new session.
     pub async fn with(env: &Arc<Environment>, config: EngineConfig) -> Self {
-        let mut client = Self::of(env, &open(env, config, true), Socket::Main).await;
+        let mut client = Self::of(env, &open(env, config, true), SocketRole::Main).await;
         assert_eq!(client.text().await, format!("0{OPEN}"));
         client
     }
 
     /// Of a session that there is.
-    pub async fn of(env: &Arc<Environment>, peer: &Arc<Peer>, role: Socket) -> Self {
+    pub async fn of(env: &Arc<Environment>, peer: &Arc<SharedSession>, role: SocketRole) -> Self {
         let (tcp, stream) = attach(env, Some(peer.clone()), role).await;
         let handle = peer.handle;
         let ws = websocket(tcp).await;

@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex};
 
 use socket_io_native::eio::packet::Packet as EnginePacket;
 use socket_io_native::eio::payload::{self, Payload};
-use socket_io_native::eio::session::Socket;
-use socket_io_native::error::Closure;
-use socket_io_native::net::handle::Handle;
-use socket_io_native::net::inbox::{Inbox, Note, Opened, StreamEnd};
+use socket_io_native::eio::session::SocketRole;
+use socket_io_native::error::CloseReason;
+use socket_io_native::net::events::{EventSink, Note, Opened, StreamEnd};
+use socket_io_native::net::session::handle::Handle;
 use socket_io_native::sio::Packet;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -24,11 +24,11 @@ pub enum Event {
     /// An Engine.IO packet in its text form.
     Engine(Handle, String),
     /// A message for a WebSocket that JavaScript serves, in its text form.
-    Frame(Handle, Socket, String),
+    Frame(Handle, SocketRole, String),
     Refused(Handle, String),
     Answer(Handle, Payload),
     Note(Handle, Note),
-    Closed(Handle, Closure),
+    Closed(Handle, CloseReason),
     Written(u32, Vec<u8>),
     Ended(u32),
     /// A listener has opened a session with that id, over a WebSocket or not.
@@ -54,7 +54,7 @@ struct State {
 /// See the module.
 pub struct Environment {
     state: Mutex<State>,
-    /// What [`Inbox::is_full`] says.
+    /// What [`EventSink::is_full`] says.
     pub full: AtomicBool,
 }
 
@@ -105,7 +105,7 @@ impl Events {
     }
 
     /// The end of a session.
-    pub async fn closed(&mut self, handle: Handle) -> Closure {
+    pub async fn closed(&mut self, handle: Handle) -> CloseReason {
         let closed = |event: &Event| matches!(event, Event::Closed(of, _) if *of == handle);
         let Event::Closed(_, closure) = self.find(closed).await else {
             unreachable!("as it was looked for");
@@ -142,7 +142,7 @@ impl Environment {
     }
 }
 
-impl Inbox for Environment {
+impl EventSink for Environment {
     fn packet(&self, handle: Handle, packet: &Packet<'_>, attachments: Vec<Vec<u8>>) {
         let json = packet.json.map(Into::into);
         if json.as_deref() == Some(PANIC) {
@@ -152,7 +152,7 @@ impl Inbox for Environment {
         self.append(Event::Packet(handle, packet.nsp.into(), json, attachments));
     }
 
-    fn frame(&self, handle: Handle, socket: Socket, packet: EnginePacket<'_>) {
+    fn frame(&self, handle: Handle, socket: SocketRole, packet: EnginePacket<'_>) {
         self.append(Event::Frame(handle, socket, payload::encode([&packet])));
     }
 
@@ -176,7 +176,7 @@ impl Inbox for Environment {
         self.append(Event::Note(handle, note));
     }
 
-    fn closed(&self, handle: Handle, closure: &Closure) {
+    fn closed(&self, handle: Handle, closure: &CloseReason) {
         self.append(Event::Closed(handle, closure.clone()));
     }
 
@@ -209,14 +209,14 @@ impl Inbox for Environment {
     fn is_stopped(&self) -> bool {
         self.is_full()
     }
-    fn needs_ring(&self) -> bool {
+    fn needs_wake(&self) -> bool {
         let mut state = self.state.lock().expect("a lock");
         let needed = !state.appended.is_empty() && !state.rung;
         state.rung |= needed;
         needed
     }
 
-    fn ring(&self) {
+    fn wake(&self) {
         self.take();
     }
 }

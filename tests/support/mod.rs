@@ -7,10 +7,10 @@ pub mod inbox;
 use std::future::Future;
 use std::time::Duration;
 
-use socket_io_native::net::handle::Handle;
-use socket_io_native::net::ops::Writer;
 use socket_io_native::net::runtime::runtime;
-use socket_io_native::net::worker::Command;
+use socket_io_native::net::send_batch::Writer;
+use socket_io_native::net::session::handle::Handle;
+use socket_io_native::net::thread::Command;
 
 /// Waits for what has to happen. Only a hang takes so long.
 pub async fn soon<T>(what: impl Future<Output = T>) -> T {

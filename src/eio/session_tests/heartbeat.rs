@@ -1,7 +1,7 @@
 //! Who pings whom, and what silence means.
 
 use super::{Case, DIRECTION, NOTHING, PING_TIMEOUT, START, V3};
-use crate::eio::form::Form;
+use crate::eio::encoding::PacketEncoding;
 
 #[test]
 fn a_ping_follows_each_interval() {
@@ -108,7 +108,13 @@ fn the_clients_of_protocol_3_send_the_pings() {
 #[test]
 fn a_heartbeat_in_the_wrong_direction_ends_the_session() {
     for (form, packet, alone, among, answer) in [
-        (Form::V4, "2", "2", "4a\u{1e}2\u{1e}4b", "answer 1"),
+        (
+            PacketEncoding::V4,
+            "2",
+            "2",
+            "4a\u{1e}2\u{1e}4b",
+            "answer 1",
+        ),
         (V3, "3", "1:3", "2:4a1:32:4b", "answer 1:1"),
     ] {
         let shown = &*format!("received {packet}");

@@ -6,16 +6,16 @@ use proptest::prelude::*;
 
 use super::{INTERVAL, START, TIMEOUT, UPGRADE, V3, packet, text};
 use crate::config::EngineConfig;
-use crate::eio::form::Form;
+use crate::eio::encoding::PacketEncoding;
 use crate::eio::packet::{Packet, Type};
 use crate::eio::payload::{self, Payload};
 use crate::eio::payload_v3;
-use crate::eio::session::{Output, Poll, Session, Socket};
-use crate::error::{Closure, Reason};
+use crate::eio::session::{Output, Poll, Session, SocketRole};
+use crate::error::{CloseReason, Reason};
 
 /// What the session sees and says: which transports exist, and what reached the client.
 struct World {
-    form: Form,
+    form: PacketEncoding,
     main: bool,
     probe: bool,
     poll: bool,
@@ -54,14 +54,14 @@ impl Output for World {
     fn received(&mut self, _: Packet<'_>) {
         self.speaks();
     }
-    fn frame(&mut self, socket: Socket, packet: Packet<'_>) {
+    fn frame(&mut self, socket: SocketRole, packet: Packet<'_>) {
         self.speaks();
         match socket {
-            Socket::Main => {
+            SocketRole::Main => {
                 assert!(self.main, "a frame for a socket that is gone");
                 self.delivered(&packet);
             }
-            Socket::Probe => {
+            SocketRole::Probe => {
                 assert!(self.probe, "a frame for a probe that is gone");
                 // Its answer, or what had to wait for the upgrade.
                 if packet != Packet::Text(Type::Pong, "probe") {
@@ -70,13 +70,13 @@ impl Output for World {
             }
         }
     }
-    fn close_socket(&mut self, socket: Socket) {
+    fn close_socket(&mut self, socket: SocketRole) {
         match socket {
-            Socket::Main => {
+            SocketRole::Main => {
                 self.speaks();
                 assert!(std::mem::take(&mut self.main), "closed twice");
             }
-            Socket::Probe => self.probe = false,
+            SocketRole::Probe => self.probe = false,
         }
     }
     fn answer(&mut self, payload: Payload) {
@@ -100,7 +100,7 @@ impl Output for World {
         assert!(std::mem::take(&mut self.probe));
         self.main = true;
     }
-    fn closed(&mut self, _: Closure) {
+    fn closed(&mut self, _: CloseReason) {
         self.speaks();
         assert!(!self.poll, "a poll without answer");
         assert!(!self.probe, "a probe left alone");
@@ -159,7 +159,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 /// What a client of protocol 3 sends where one of protocol 4 sends `text`.
-fn translated(form: Form, text: &str) -> String {
+fn translated(form: PacketEncoding, text: &str) -> String {
     match text {
         "2" if form == V3 => "3".into(),
         "3" if form == V3 => "2".into(),
@@ -167,7 +167,7 @@ fn translated(form: Form, text: &str) -> String {
     }
 }
 
-fn translated_body(form: Form, body: &str) -> String {
+fn translated_body(form: PacketEncoding, body: &str) -> String {
     let pieces = body.split(payload::SEPARATOR);
     match form {
         V3 => pieces
@@ -186,7 +186,7 @@ struct Run {
 }
 
 impl Run {
-    fn new(form: Form, websocket: bool) -> Self {
+    fn new(form: PacketEncoding, websocket: bool) -> Self {
         let config = EngineConfig::default();
         config.set(INTERVAL, TIMEOUT, UPGRADE, 0);
         let out = World {
@@ -289,13 +289,13 @@ impl Run {
             }
             Step::SocketLost if out.main || over => {
                 out.main = false;
-                let closure = Closure::plain(Reason::TransportClose);
+                let closure = CloseReason::plain(Reason::TransportClose);
                 self.session.socket_lost(closure, out);
             }
             Step::Close(discard) => self.session.close(discard, now, out),
             Step::End => self
                 .session
-                .end(Closure::plain(Reason::TransportClose), out),
+                .end(CloseReason::plain(Reason::TransportClose), out),
             Step::Postpone(ms) => self.session.postpone(now, ms),
             _ => {}
         }
@@ -317,7 +317,7 @@ proptest! {
 
     #[test]
     fn messages_arrive_once_and_in_order_and_nothing_follows_the_end(
-        form in prop_oneof![Just(Form::V4), Just(V3)],
+        form in prop_oneof![Just(PacketEncoding::V4), Just(V3)],
         websocket in any::<bool>(),
         steps in prop::collection::vec(step(), 0..80),
     ) {

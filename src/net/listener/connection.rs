@@ -15,21 +15,21 @@ use tokio::net::TcpStream;
 use tokio::sync::futures::Notified;
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::admission::{Admitted, Ask, Ends, Greeting, admit};
-use super::head::{Inspected, inspect};
-use super::http::{Current, Http};
-use super::overtime::Overtime;
-use super::pack::Packed;
-use super::settings::Settings;
-use super::wire::{HttpIo, Wire};
-use super::{Listener, Open};
-use crate::eio::form::Form;
-use crate::eio::session::Socket;
-use crate::net::inbox::Note;
-use crate::net::local::Local;
-use crate::net::peer::Peer;
+use crate::eio::encoding::PacketEncoding;
+use crate::eio::session::SocketRole;
+use crate::net::events::Note;
+use crate::net::listener::head::{Inspected, inspect};
+use crate::net::listener::http::{Current, Http};
+use crate::net::listener::overtime::Overtime;
+use crate::net::listener::request_io::{HyperIo, RequestIo};
+use crate::net::listener::route::{Admitted, Ends, Route, UpgradeAccept, admit};
+use crate::net::listener::settings::Settings;
+use crate::net::listener::snapshot::RequestSnapshot;
+use crate::net::listener::{ConnectionGuard, Listener};
 use crate::net::runtime::runtime;
-use crate::net::worker::{Attach, NO_STREAM, Source};
+use crate::net::session::shared::SharedSession;
+use crate::net::thread::state::IoThread;
+use crate::net::thread::{Attach, NO_STREAM, Source};
 use crate::ws::deflate::{Compression, Parameters};
 use crate::ws::handshake::response_head;
 
@@ -46,7 +46,7 @@ enum Next {
 }
 
 /// What follows a request.
-enum Then {
+enum Step {
     End,
     Next,
     /// Requests behind a poll that waits have an effect at once in Node: it gets them, and the
@@ -61,7 +61,7 @@ const NEVER_MS: u64 = 365 * 86_400_000;
 const TIMEOUT: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n";
 
 /// Serves a connection.
-pub async fn serve(stream: TcpStream, open: Open, local: Rc<Local>) {
+pub async fn serve(stream: TcpStream, open: ConnectionGuard, local: Rc<IoThread>) {
     let Ok(remote) = stream.peer_addr() else {
         return;
     };
@@ -71,7 +71,7 @@ pub async fn serve(stream: TcpStream, open: Open, local: Rc<Local>) {
     };
     let _fault = CountFault(local.clone());
     let listener = open.listener.clone();
-    let wire = Wire::new(stream, local.clone());
+    let wire = RequestIo::new(stream, local.clone());
     let http = Rc::new(Http {
         listener: listener.clone(),
         local: local.clone(),
@@ -83,7 +83,7 @@ pub async fn serve(stream: TcpStream, open: Open, local: Rc<Local>) {
     let mut serving = None;
     let mut ending = Ending::of(&listener);
     loop {
-        let boundary = Boundary {
+        let boundary = BetweenRequests {
             wire: &wire,
             open: &open,
             ends,
@@ -100,7 +100,7 @@ pub async fn serve(stream: TcpStream, open: Open, local: Rc<Local>) {
             Next::Ours(admitted, settings) => (*admitted, settings),
         };
         first = false;
-        if let Ask::WebSocket(greeting, session) = admitted.ask {
+        if let Route::WebSocket(greeting, session) = admitted.ask {
             drop((serving, http));
             let request = admitted.head as u64;
             wire.consume(admitted.head);
@@ -112,7 +112,7 @@ pub async fn serve(stream: TcpStream, open: Open, local: Rc<Local>) {
                     value.to_str().ok()?
                 ))
             });
-            let Greeting {
+            let UpgradeAccept {
                 accept,
                 protocol,
                 extensions,
@@ -135,7 +135,7 @@ pub async fn serve(stream: TcpStream, open: Open, local: Rc<Local>) {
             return;
         }
         let raw = match admitted.ask {
-            Ask::Poll(_) => {
+            Route::Poll(_) => {
                 wire.peek(|bytes| bytes.get(..admitted.head).unwrap_or_default().into())
             }
             _ => Vec::new(),
@@ -158,26 +158,26 @@ pub async fn serve(stream: TcpStream, open: Open, local: Rc<Local>) {
             let connection = http1::Builder::new()
                 .title_case_headers(true)
                 .header_read_timeout(None)
-                .serve_connection(HttpIo(wire.clone()), service);
+                .serve_connection(HyperIo(wire.clone()), service);
             Box::pin(connection)
         });
         let then = poll_fn(|cx| {
             ending.poll(cx);
             match connection.as_mut().poll(cx) {
-                Poll::Ready(_) => Poll::Ready(Then::End),
-                Poll::Pending if open.has_to_end(false) => Poll::Ready(Then::End),
-                Poll::Pending if stall.is_over(&wire, cx) => Poll::Ready(Then::End),
-                Poll::Pending if wire.is_between_requests() => Poll::Ready(Then::Next),
+                Poll::Ready(_) => Poll::Ready(Step::End),
+                Poll::Pending if open.has_to_end(false) => Poll::Ready(Step::End),
+                Poll::Pending if stall.is_over(&wire, cx) => Poll::Ready(Step::End),
+                Poll::Pending if wire.is_between_requests() => Poll::Ready(Step::Next),
                 // Nobody waits any more for what comes later.
-                Poll::Pending if wire.has_ended() && http.is_waiting() => Poll::Ready(Then::End),
-                Poll::Pending if wire.has_more() && http.retract_poll() => Poll::Ready(Then::Again),
+                Poll::Pending if wire.has_ended() && http.is_waiting() => Poll::Ready(Step::End),
+                Poll::Pending if wire.has_more() && http.retract_poll() => Poll::Ready(Step::Again),
                 Poll::Pending => Poll::Pending,
             }
         });
         match then.await {
-            Then::End => return,
-            Then::Next => {}
-            Then::Again => {
+            Step::End => return,
+            Step::Next => {}
+            Step::Again => {
                 let raw = http.retracted.take();
                 drop((serving, http));
                 return leave(wire, raw, &listener, &local);
@@ -221,7 +221,7 @@ impl Stall {
         }
     }
 
-    fn is_over(&mut self, wire: &Wire, cx: &mut Context<'_>) -> bool {
+    fn is_over(&mut self, wire: &RequestIo, cx: &mut Context<'_>) -> bool {
         let Some(written) = wire.blocked_at() else {
             self.at = None;
             return false;
@@ -234,16 +234,16 @@ impl Stall {
 }
 
 /// A connection between two requests.
-struct Boundary<'a> {
-    wire: &'a Rc<Wire>,
-    open: &'a Open,
+struct BetweenRequests<'a> {
+    wire: &'a Rc<RequestIo>,
+    open: &'a ConnectionGuard,
     ends: Ends,
-    local: &'a Rc<Local>,
+    local: &'a Rc<IoThread>,
     /// No request has come yet.
     first: bool,
 }
 
-impl Boundary<'_> {
+impl BetweenRequests<'_> {
     /// Waits for a request.
     async fn next(&self, ending: &mut Ending<'_>) -> Next {
         let settings = self.open.listener.settings();
@@ -329,13 +329,13 @@ impl Boundary<'_> {
 }
 
 /// Hands the connection to Node, with what was read of it.
-fn leave(wire: Rc<Wire>, mut bytes: Vec<u8>, listener: &Listener, local: &Local) {
+fn leave(wire: Rc<RequestIo>, mut bytes: Vec<u8>, listener: &Listener, local: &IoThread) {
     if let Some((stream, rest)) = wire.into_parts()
         && let Ok(stream) = stream.into_std()
     {
         bytes.extend(rest);
         listener.inbox.handover(listener.id, stream.into(), bytes);
-        local.ring_later(&listener.inbox);
+        local.wake_later(&listener.inbox);
     }
 }
 
@@ -346,11 +346,11 @@ fn leave(wire: Rc<Wire>, mut bytes: Vec<u8>, listener: &Listener, local: &Local)
     reason = "the parts of an upgrade, given once"
 )]
 fn become_websocket(
-    wire: Rc<Wire>,
-    open: Open,
-    local: &Rc<Local>,
+    wire: Rc<RequestIo>,
+    open: ConnectionGuard,
+    local: &Rc<IoThread>,
     settings: &Settings,
-    session: Result<Arc<Peer>, Packed>,
+    session: Result<Arc<SharedSession>, RequestSnapshot>,
     request: u64,
     response: Vec<u8>,
     deflate: Option<(Parameters, Compression)>,
@@ -368,18 +368,18 @@ fn become_websocket(
             if granted {
                 peer.inbox.note(peer.handle, Note::Offered);
             }
-            (granted.then_some(peer), Socket::Probe, Vec::new())
+            (granted.then_some(peer), SocketRole::Probe, Vec::new())
         }
         Err(packed) => match listener.open_session(settings, packed, true) {
-            Some((peer, _, packets)) => (Some(peer), Socket::Main, packets),
+            Some((peer, _, packets)) => (Some(peer), SocketRole::Main, packets),
             None => return,
         },
     };
-    local.ring_later(&listener.inbox);
+    local.wake_later(&listener.inbox);
     runtime().attach(Attach {
         peer,
         role,
-        form: Form::V4,
+        form: PacketEncoding::V4,
         source: Source::Socket(stream.into()),
         stream: NO_STREAM,
         inbox: listener.inbox.clone(),
@@ -404,7 +404,7 @@ fn title_case(name: &str) -> String {
 }
 
 /// Counts a fault of ours, which costs one connection.
-struct CountFault(Rc<Local>);
+struct CountFault(Rc<IoThread>);
 
 impl Drop for CountFault {
     fn drop(&mut self) {

@@ -6,7 +6,7 @@
 
 use httparse::{EMPTY_HEADER, Header, Status};
 
-use super::encoding::Accepted;
+use crate::net::listener::encoding::Accepted;
 
 /// Headers a request may have here; one with more is left to Node.
 const MAX_HEADERS: usize = 64;

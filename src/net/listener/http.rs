@@ -15,28 +15,28 @@ use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Request, Response, StatusCode};
 
-use super::Listener;
-use super::admission::{Admitted, Ask, FILE_ENCODINGS};
-use super::answer::{Answers, Spelling, Whole};
-use super::encoding::{Accepted, Encoding};
-use super::overtime::Overtime;
-use super::pack::Packed;
-use super::settings::Settings;
-use super::wire::Answering;
-use crate::eio::form::Form;
+use crate::eio::encoding::PacketEncoding;
 use crate::eio::handshake::Handshake;
 use crate::eio::id;
 use crate::eio::packet::Type;
 use crate::eio::payload::Payload;
 use crate::eio::session::Outgoing;
 use crate::error::{POST_ABORTED, POST_OVERLAP};
-use crate::net::handle::Handle;
-use crate::net::inbox::Opened;
-use crate::net::local::Local;
+use crate::net::events::Opened;
+use crate::net::listener::Listener;
+use crate::net::listener::encoding::{Accepted, Encoding};
+use crate::net::listener::overtime::Overtime;
+use crate::net::listener::request_io::Answering;
+use crate::net::listener::respond::{Answers, Spelling, Whole};
+use crate::net::listener::route::{Admitted, FILE_ENCODINGS, Route};
+use crate::net::listener::settings::Settings;
+use crate::net::listener::snapshot::RequestSnapshot;
 use crate::net::lock;
-use crate::net::peer::Peer;
-use crate::net::polls::Polled;
 use crate::net::runtime::{Opening, runtime};
+use crate::net::session::handle::Handle;
+use crate::net::session::on_listener::Polled;
+use crate::net::session::shared::SharedSession;
+use crate::net::thread::state::IoThread;
 
 /// Bodies from this length on are compressed on a thread of their own, in bytes.
 const LONG: usize = 64 << 10;
@@ -48,7 +48,7 @@ const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 /// What answers a connection's requests.
 pub struct Http {
     pub listener: Arc<Listener>,
-    pub local: Rc<Local>,
+    pub local: Rc<IoThread>,
     /// The request being answered.
     pub current: RefCell<Option<Current>>,
     /// The poll that waits, with the bytes of its request.
@@ -88,7 +88,7 @@ impl Http {
             answering,
             raw,
         } = current;
-        let is_file = matches!(admitted.ask, Ask::File(..));
+        let is_file = matches!(admitted.ask, Route::File(..));
         let spelling = if is_file {
             &FILE_SPELLING
         } else {
@@ -107,18 +107,22 @@ impl Http {
             answering,
         };
         match admitted.ask {
-            Ask::Handshake(packed) => self.handshake(packed, reply).await,
-            Ask::Poll(handle) => self.poll(handle, raw, reply).await,
-            Ask::Push(handle) => {
+            Route::Handshake(packed) => self.handshake(packed, reply).await,
+            Route::Poll(handle) => self.poll(handle, raw, reply).await,
+            Route::Push(handle) => {
                 let body = request.into_body();
                 self.push(handle, body, admitted.body, reply).await
             }
-            Ask::File(place, known) => reply.file(place, known).await,
-            Ask::WebSocket(..) => Err(silence()),
+            Route::File(place, known) => reply.file(place, known).await,
+            Route::WebSocket(..) => Err(silence()),
         }
     }
 
-    async fn handshake(&self, packed: Packed, reply: Reply<'_>) -> io::Result<Response<Whole>> {
+    async fn handshake(
+        &self,
+        packed: RequestSnapshot,
+        reply: Reply<'_>,
+    ) -> io::Result<Response<Whole>> {
         let settings = reply.settings;
         let (_, sid, packets) = self
             .listener
@@ -131,7 +135,9 @@ impl Http {
             HeaderValue::try_from(value).ok()
         });
         let more = cookie.map(|value| (header::SET_COOKIE, value));
-        reply.payload(Form::V4.payload(&packets), true, more).await
+        reply
+            .payload(PacketEncoding::V4.payload(&packets), true, more)
+            .await
     }
 
     async fn poll(
@@ -219,7 +225,7 @@ impl Http {
 
     /// Has JavaScript woken for what was appended.
     fn tell(&self) {
-        self.local.ring_later(&self.listener.inbox);
+        self.local.wake_later(&self.listener.inbox);
     }
 }
 
@@ -419,12 +425,12 @@ impl Listener {
     /// Opens a session, and tells JavaScript. Returns it with its id and its first packets; `None`
     /// if there are too many, or JavaScript has changed its mind since the request was looked at:
     /// once it has, no session begins by what was permitted before.
-    pub(super) fn open_session(
+    pub(in crate::net) fn open_session(
         &self,
         settings: &Settings,
-        packed: Packed,
+        packed: RequestSnapshot,
         websocket: bool,
-    ) -> Option<(Arc<Peer>, String, Vec<Outgoing>)> {
+    ) -> Option<(Arc<SharedSession>, String, Vec<Outgoing>)> {
         let sid = id::generate().ok()?;
         let open = Handshake {
             sid: &sid,
@@ -454,7 +460,7 @@ impl Listener {
             inbox.opened(self.id, handle, &opened);
         };
         let opening = Opening {
-            form: Form::V4,
+            form: PacketEncoding::V4,
             websocket,
             external: false,
             sid: &sid,

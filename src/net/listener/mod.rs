@@ -6,16 +6,16 @@
 //! told by JavaScript ([`Settings`]), which takes a permission back when a listener, a middleware
 //! or an option wants to see the requests themselves.
 
-mod admission;
-mod answer;
 mod connection;
 mod encoding;
 mod head;
 mod http;
 mod overtime;
-mod pack;
+mod request_io;
+mod respond;
+mod route;
 mod settings;
-mod wire;
+mod snapshot;
 
 use std::future::{Future as _, poll_fn};
 use std::io;
@@ -31,12 +31,12 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 pub use self::settings::{ClientFile, Cookie, Cors, Settings};
-use super::inbox::Inbox;
-use super::local::Local;
-use super::lock;
-use super::runtime::runtime;
-use super::worker::Command;
 use crate::config::EngineConfig;
+use crate::net::events::EventSink;
+use crate::net::lock;
+use crate::net::runtime::runtime;
+use crate::net::thread::Command;
+use crate::net::thread::state::IoThread;
 
 /// How long accepting rests when the system has no descriptor left.
 const ACCEPT_REST: Duration = Duration::from_millis(100);
@@ -45,7 +45,7 @@ const ACCEPT_REST: Duration = Duration::from_millis(100);
 pub struct Listener {
     /// The number JavaScript knows it by.
     id: u32,
-    inbox: Arc<dyn Inbox>,
+    inbox: Arc<dyn EventSink>,
     config: Arc<EngineConfig>,
     settings: Mutex<Arc<Settings>>,
     socket: Mutex<Socket>,
@@ -69,7 +69,7 @@ enum Socket {
 
 impl Listener {
     /// Serves sessions with the options of `config`, for the environment of `inbox`.
-    pub fn new(id: u32, inbox: Arc<dyn Inbox>, config: Arc<EngineConfig>) -> Arc<Self> {
+    pub fn new(id: u32, inbox: Arc<dyn EventSink>, config: Arc<EngineConfig>) -> Arc<Self> {
         Arc::new(Self {
             id,
             inbox,
@@ -108,7 +108,7 @@ impl Listener {
     }
 
     /// Stops listening; the port is free when this returns. Idle connections end. Returns whether
-    /// others go on: [`Inbox::listener_drained`] tells of the last one's end.
+    /// others go on: [`EventSink::listener_drained`] tells of the last one's end.
     pub fn stop(&self) -> bool {
         *lock(&self.socket) = Socket::None;
         self.stopped.notify_waiters();
@@ -146,7 +146,7 @@ impl Listener {
     }
 
     /// Accepts connections until [`Listener::stop`].
-    pub(super) async fn accept(self: Arc<Self>, local: Rc<Local>) {
+    pub(in crate::net) async fn accept(self: Arc<Self>, local: Rc<IoThread>) {
         {
             let mut socket = lock(&self.socket);
             if let Socket::Given(given) = std::mem::replace(&mut *socket, Socket::None) {
@@ -167,7 +167,7 @@ impl Listener {
                 // Counted under the lock: who stops the listener knows of every connection.
                 match &*lock(&self.socket) {
                     Socket::Accepting(socket) => socket.poll_accept(cx).map(|accepted| {
-                        Some(accepted.map(|(stream, _)| (stream, Open::new(&self))))
+                        Some(accepted.map(|(stream, _)| (stream, ConnectionGuard::new(&self))))
                     }),
                     _ => Poll::Ready(None),
                 }
@@ -198,14 +198,14 @@ impl Listener {
     }
 
     fn tell(&self) {
-        if self.inbox.needs_ring() {
-            self.inbox.ring();
+        if self.inbox.needs_wake() {
+            self.inbox.wake();
         }
     }
 }
 
 /// Gives a connection to the thread that is to serve it.
-fn distribute(stream: tokio::net::TcpStream, open: Open, local: &Rc<Local>) {
+fn distribute(stream: tokio::net::TcpStream, open: ConnectionGuard, local: &Rc<IoThread>) {
     let threads = runtime().threads();
     if threads == 1 {
         return local.serve_http(stream, open);
@@ -239,12 +239,12 @@ fn is_passing(error: &io::Error) -> bool {
 }
 
 /// A connection of a listener, counted as long as it exists.
-pub struct Open {
+pub struct ConnectionGuard {
     listener: Arc<Listener>,
     number: u64,
 }
 
-impl Open {
+impl ConnectionGuard {
     fn new(listener: &Arc<Listener>) -> Self {
         listener.open.fetch_add(1, Ordering::SeqCst);
         Self {
@@ -263,7 +263,7 @@ impl Open {
     }
 }
 
-impl Drop for Open {
+impl Drop for ConnectionGuard {
     fn drop(&mut self) {
         let listener = &self.listener;
         if listener.open.fetch_sub(1, Ordering::SeqCst) == 1
@@ -275,15 +275,15 @@ impl Drop for Open {
     }
 }
 
-impl Local {
+impl IoThread {
     /// A listener has accepted a connection.
-    pub(super) fn accepted(self: &Rc<Self>, stream: TcpStream, open: Open) {
+    pub(in crate::net) fn accepted(self: &Rc<Self>, stream: TcpStream, open: ConnectionGuard) {
         if let Ok(stream) = tokio::net::TcpStream::from_std(stream) {
             self.serve_http(stream, open);
         }
     }
 
-    fn serve_http(self: &Rc<Self>, stream: tokio::net::TcpStream, open: Open) {
+    fn serve_http(self: &Rc<Self>, stream: tokio::net::TcpStream, open: ConnectionGuard) {
         // As Node's HTTP server does: answers are written whole.
         let _ = stream.set_nodelay(true);
         tokio::task::spawn_local(connection::serve(stream, open, self.clone()));

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 use hyper::body::Bytes;
 use hyper::header::{HeaderName, HeaderValue};
 
-use super::encoding::Encoding;
-use super::head::Paths;
 use crate::eio::session::Outgoing;
+use crate::net::listener::encoding::Encoding;
+use crate::net::listener::head::Paths;
 
 /// See the module. By default nothing is answered here.
 #[derive(Default)]
@@ -65,7 +65,7 @@ pub struct Settings {
 
 impl Settings {
     /// Whether the files are the same.
-    pub(super) fn has_files_of(&self, other: &Self) -> bool {
+    pub(in crate::net) fn has_files_of(&self, other: &Self) -> bool {
         let names = |settings: &Self| -> Vec<_> {
             let file = |file: &ClientFile| (file.name.clone(), file.path.clone());
             settings.files.iter().map(file).collect()
@@ -74,7 +74,7 @@ impl Settings {
     }
 
     /// What is ours.
-    pub(super) fn paths(&self) -> Paths<'_> {
+    pub(in crate::net) fn paths(&self) -> Paths<'_> {
         Paths {
             engine: &self.path,
             files: self.files_path.as_deref(),
@@ -105,7 +105,7 @@ pub type Lines = Vec<(HeaderName, HeaderValue)>;
 
 impl Cors {
     /// The lines for a request.
-    pub(super) fn lines(&self, origin: Option<&str>) -> &Lines {
+    pub(in crate::net) fn lines(&self, origin: Option<&str>) -> &Lines {
         origin
             .and_then(|origin| self.origins.get(origin))
             .unwrap_or(&self.others)

@@ -1,0 +1,107 @@
+/** The native engine of this environment: its calls, and the tick's flush. */
+import type { Connection, DeflateOptions, Engine, EngineOptions } from "../../../binding";
+
+const binding: typeof import("../../../binding") = require("../../../binding.js");
+
+/** The calls made per event. They are defined in raw Node-API (`src/bridge/calls.rs`). */
+export interface Calls {
+  /** The next batch: a JSON array, alone or followed by the values it refers to. */
+  take(): undefined | string | [string, ...(string | Buffer)[]];
+  /** How many batches there are. */
+  waiting(): number;
+  /** Whether there is more to take. If not, the next record wakes this thread again. */
+  rest(): boolean;
+  /** A text message. */
+  sendText(handle: number, flags: number, text: string, length: number): void;
+  /** A binary message. */
+  sendBinary(handle: number, flags: number, data: Uint8Array): void;
+  /** One text message to many sessions. */
+  broadcastText(handles: Uint32Array, flags: number, text: string, length: number): void;
+  /** One binary message to many sessions. */
+  broadcastBinary(handles: Uint32Array, flags: number, data: Uint8Array): void;
+  /** Closes a session, after what was sent before. */
+  closeSession(handle: number, flags: number): void;
+  /** Whether the session's packets are decoded in JavaScript (1) or natively (0). */
+  setRaw(handle: number, on: number): void;
+  /** Hands over what was sent. */
+  flush(): void;
+}
+
+/** Flags of a send; the same numbers as in `src/net/send_batch.rs`. */
+export const VOLATILE = 1;
+export const CONTINUED = 2;
+export const DISCARD = 4;
+export const WHOLE = 8;
+
+/** Bytes that may wait for a peer that does not read; as in `src/config.rs`. */
+export const MAX_QUEUED_BYTES = 64 << 20;
+
+/** Bits of a handle that are its slot. */
+export const SLOT_MASK = (1 << 22) - 1;
+
+let onwake: () => void = () => {};
+
+/** The engine of this thread. */
+export const engine: Engine = new binding.Engine(() => onwake());
+
+export const calls = {} as Calls;
+engine.defineCalls(calls);
+
+/** Headers whose values hardly differ between clients, in lower case. */
+export const sharedHeaders: ReadonlySet<string> = new Set(binding.sharedHeaders());
+
+/** The native listener, where there is one. */
+export const listener = "NativeListener" in binding ? binding : null;
+
+export type { Connection, DeflateOptions };
+export type NativeOptions = EngineOptions;
+export const NativeOptions = binding.EngineOptions;
+
+/** Sets what is called when there is something to take. */
+export function setWake(callback: () => void): void {
+  onwake = callback;
+}
+
+/** Things done before the next flush: they send what they have put together. */
+type BeforeFlush = () => void;
+let beforeFlush: BeforeFlush | null = null;
+let scheduled = false;
+let tick = 0;
+
+/** Sets what runs before each flush. */
+export function setBeforeFlush(callback: BeforeFlush): void {
+  beforeFlush = callback;
+}
+
+/** Has what is sent now handed over at the end of the tick. */
+export function scheduleFlush(): void {
+  if (!scheduled) {
+    scheduled = true;
+    process.nextTick(flush);
+  }
+}
+
+/** Hands over at once. */
+export function flush(): void {
+  scheduled = false;
+  tick++;
+  beforeFlush?.();
+  calls.flush();
+}
+
+/** Counts flushes: what was sent since the last one is still on this thread. */
+export function currentTick(): number {
+  return tick;
+}
+
+let held = 0;
+
+/** Sessions and connections keep the process alive, as sockets and timers of Node would. */
+export function hold(): void {
+  if (held++ === 0) engine.hold(true);
+}
+
+/** The opposite of {@link hold}. */
+export function release(): void {
+  if (--held === 0) engine.hold(false);
+}

@@ -1,0 +1,427 @@
+/** Takes batches and hands their records to the sessions they are for. */
+
+import { isDispatching } from "../../tick-queue";
+import { placeAttachments } from "./attachments";
+import { calls, release, setWake } from "./binding";
+import { type SessionEvents, sessionOf } from "./session-table";
+
+// Not one that an application's tests replace by a clock of their own.
+const { setImmediate } = globalThis;
+
+/** What a native listener tells. */
+export interface ListenerEvents {
+  /** A session was opened; its request comes packed, in two parts. */
+  opened(
+    handle: number,
+    websocket: boolean,
+    id: string,
+    address: string,
+    shared: string,
+    own: string,
+  ): void;
+  /** A connection that is not for the listener, with what was read of it. */
+  handover(fd: number, bytes: Buffer): void;
+  /** The last connection has ended after the listener was stopped. */
+  drained(): void;
+}
+
+/** What the engine tells of the streams that are pumped here. */
+export interface StreamEvents {
+  /** Bytes to be written. */
+  write(data: Buffer): void;
+  /** All input has been taken. */
+  taken(): void;
+  /**
+   * The engine has done with the stream.
+   *
+   * @param abort - what is unwritten is to be dropped
+   * @param read - bytes that a connection has read, if the engine has read it
+   * @param written - bytes that were written to it
+   */
+  end(abort: boolean, read: number, written: number): void;
+}
+
+/** Small news of a session; the same numbers as in `src/net/events.rs`. */
+export const Note = {
+  Upgrading: 0,
+  Upgraded: 1,
+  Blocked: 2,
+  Drained: 3,
+  UpgradeLost: 4,
+  Pinged: 5,
+  Offered: 6,
+  Request: 7,
+  Ending: 8,
+} as const;
+
+/** Codes of records, as in `src/bridge/batch.rs`. */
+const EVENT = 0;
+const EVENT_WITH_ACK = 1;
+const ACK = 2;
+const PACKET = 3;
+const REFUSED = 4;
+const CLOSED = 5;
+const ANSWER = 6;
+const ENGINE_PACKET = 7;
+const NOTE = 8;
+const STREAM_WRITE = 9;
+const STREAM_END = 10;
+const STREAM_TAKEN = 11;
+const OPENED = 12;
+const HANDOVER = 13;
+const LISTENER_DRAINED = 14;
+const FRAME = 15;
+
+/** Socket.IO packet types. */
+const TYPE_CONNECT = 0;
+const TYPE_DISCONNECT = 1;
+const TYPE_EVENT = 2;
+const TYPE_ACK = 3;
+const TYPE_BINARY_EVENT = 5;
+const TYPE_BINARY_ACK = 6;
+
+const streams = new Map<number, StreamEvents>();
+
+/** Has the events of a stream handed to `events`, until its end. */
+export function registerStream(stream: number, events: StreamEvents): void {
+  streams.set(stream, events);
+}
+
+const listeners = new Map<number, ListenerEvents>();
+
+/** Has the news of a native listener handed to `events`. */
+export function registerListener(listener: number, events: ListenerEvents): void {
+  listeners.set(listener, events);
+}
+
+/** The stream was not taken. */
+export function forgetStream(stream: number): void {
+  streams.delete(stream);
+}
+
+/** What is done when an adopted connection has ended; its number is below 2^16. */
+let onAdoptedEnd: (owner: number) => void = () => {};
+export function setAdoptedEnd(callback: (owner: number) => void): void {
+  onAdoptedEnd = callback;
+}
+
+/** The batch being worked off; left here when a listener throws. */
+let items: any[] = [];
+let values: (string | Buffer)[] = [];
+let at = 0;
+let draining = false;
+
+/**
+ * Counts turns of the loop. What has happened in turns of its own comes here at once if this thread
+ * is late; where it shows, it gets turns of its own again: see {@link pause}.
+ */
+let turn = 0;
+/** The turn in which a packet was last handed over: what it says is dispatched in later ticks. */
+let heardIn = -1;
+/** Whose packets those of that turn were; -1: several sessions'. */
+let heardFrom = -1;
+/** The turn in which a namespace was last left. */
+let leftIn = -1;
+/** What is left of the batch waits for the next turn. */
+let paused = false;
+
+/** Has the record at the cursor, and all that follow, wait until the ticks of this turn are over. */
+function pause(): void {
+  paused = true;
+  setImmediate(resume);
+}
+
+function resume(): void {
+  // From Node 26 on, ticks that a thrown exception has left over run after the next immediate.
+  if (isDispatching()) return void setImmediate(resume);
+  paused = false;
+  beginTurn();
+}
+
+/** Counts a turn, unless ticks of the last one are still to come. */
+function countTurn(): void {
+  if (!isDispatching()) turn++;
+}
+
+/** Calls `fn`, at once unless some of what has arrived is waiting for the next turn. */
+export function inOrder(fn: () => void): void {
+  if (paused) setImmediate(() => inOrder(fn));
+  else fn();
+}
+
+function hear(handle: number): void {
+  heardFrom = heardIn === turn && heardFrom !== handle ? -1 : handle;
+  heardIn = turn;
+}
+
+/** Whether a note of a session has to wait for the next turn. */
+function waits(to: SessionEvents, note: number): boolean {
+  if (note === Note.Ending) return heardIn === turn;
+  if (note !== Note.Request) return false;
+  if (to._requestedIn === turn) return true;
+  to._requestedIn = turn;
+  return false;
+}
+
+/**
+ * Works off what has arrived: up to `batches` of them. An exception of a listener leaves as it is,
+ * and the rest follows in the next tick.
+ */
+function work(batches: number): void {
+  if (draining || paused) return;
+  draining = true;
+  let done = false;
+  try {
+    dispatchAll();
+    while (!paused && batches-- > 0 && next()) dispatchAll();
+    done = true;
+    if (paused) return;
+    // What was worked off may be large, and the next batch far away.
+    items = [];
+    values = [];
+    at = 0;
+  } finally {
+    draining = false;
+    if (!done) process.nextTick(drain);
+  }
+}
+
+function dispatchAll(): void {
+  while (at < items.length && !paused) dispatch(items[at]);
+}
+
+/** Works off what has arrived until now. */
+export function drain(): void {
+  work(calls.waiting());
+  goOn();
+  endTurn();
+}
+
+let ending = false;
+
+/** Counts a turn that this thread has begun otherwise than by being woken. */
+function endTurn(): void {
+  if (ending || heardIn !== turn) return;
+  ending = true;
+  setImmediate(() => {
+    ending = false;
+    countTurn();
+  });
+}
+
+let goingOn = false;
+
+/** Length of a batch that is small, in characters. */
+const SMALL = 8 * 1024;
+/** So many small batches are worked off in one turn of the loop. */
+const MANY = 8;
+/** Length of the last batch, and how many small ones there were in this turn. */
+let length = 0;
+let small = 0;
+
+/**
+ * Has what is left worked off: at once if it is little, for other things that have happened since
+ * may depend on it, else in the next turn of the loop. If nothing is left, the engine wakes.
+ */
+function goOn(): void {
+  if (paused || !calls.rest() || goingOn) return;
+  goingOn = true;
+  const soon = length < SMALL && ++small < MANY;
+  if (!soon) small = 0;
+  (soon ? process.nextTick : setImmediate)(() => {
+    goingOn = false;
+    if (soon) wakeSafely();
+    else beginTurn();
+  });
+}
+
+/**
+ * Works off a batch, and the next one in the next turn of the loop: what the first one said has to
+ * be dispatched before more is decoded, or a flood would be stored here.
+ */
+function wake(): void {
+  work(1);
+  goOn();
+}
+
+/** Has the exceptions of the application's listeners thrown by themselves, not by who calls `fn`. */
+function safely(fn: () => void): () => void {
+  return () => {
+    try {
+      fn();
+    } catch (error) {
+      process.nextTick(() => {
+        throw error;
+      });
+    }
+  };
+}
+
+// Node only warns of exceptions in a native callback.
+const wakeSafely = safely(wake);
+
+function beginTurn(): void {
+  countTurn();
+  wakeSafely();
+}
+
+setWake(beginTurn);
+
+/** The same as {@link drain}, for who only wants to look. */
+export const catchUp = safely(drain);
+
+function next(): boolean {
+  const batch = calls.take();
+  at = 0;
+  values = [];
+  if (batch === undefined) {
+    items = [];
+    return false;
+  }
+  length = (typeof batch === "string" ? batch : batch[0]).length;
+  if (typeof batch === "string") {
+    items = JSON.parse(batch);
+  } else {
+    items = JSON.parse(batch[0]);
+    values = batch.slice(1);
+  }
+  return true;
+}
+
+/** A payload: in place, or beside as a text of its own. */
+function payload(item: any): any {
+  return typeof item === "number" ? JSON.parse(values[item] as string) : item;
+}
+
+// The cursor moves before anything is called, so that an exception never repeats a record.
+function dispatch(code: number): void {
+  const name: number = items[at + 1];
+  if (code >= OPENED && code <= LISTENER_DRAINED) return dispatchListener(code, name);
+  if (code >= STREAM_WRITE && code <= STREAM_TAKEN) return dispatchStream(code, name);
+  const first = items[at + 2];
+  const to = sessionOf(name);
+  switch (code) {
+    case EVENT:
+      at += 3;
+      hear(name);
+      to?._onpacket(TYPE_EVENT, "/", undefined, payload(first));
+      break;
+    case EVENT_WITH_ACK:
+    case ACK: {
+      const data = items[at + 3];
+      at += 4;
+      hear(name);
+      to?._onpacket(code === ACK ? TYPE_ACK : TYPE_EVENT, "/", Number(first), payload(data));
+      break;
+    }
+    case PACKET: {
+      // Who leaves a namespace may return to it, and does not overtake what others said before.
+      if (first === TYPE_CONNECT && leftIn === turn) return pause();
+      if (first === TYPE_DISCONNECT && heardIn === turn && heardFrom !== name) return pause();
+      const [, , , nsp, id, data, from, count] = items.slice(at, at + 8);
+      at += 8;
+      hear(name);
+      if (first === TYPE_DISCONNECT) leftIn = turn;
+      if (to !== undefined) dispatchPacket(to, first, nsp, id, data, from, count);
+      break;
+    }
+    case REFUSED:
+      at += 3;
+      to?._onrefused(first);
+      break;
+    case CLOSED: {
+      const message = items[at + 3];
+      at += 4;
+      to?._onclosed(first, message);
+      break;
+    }
+    case ANSWER:
+      at += 3;
+      to?._onanswer(values[first]);
+      break;
+    case ENGINE_PACKET: {
+      const data = values[items[at + 3]];
+      at += 4;
+      hear(name);
+      to?._onraw(first, data);
+      break;
+    }
+    case FRAME: {
+      const message = values[items[at + 3]];
+      at += 4;
+      to?._onframe(first === 1, message);
+      break;
+    }
+    case NOTE:
+      if (to !== undefined && waits(to, first)) return pause();
+      at += 3;
+      to?._onnote(first);
+      break;
+    default:
+      at = items.length;
+      throw new Error(`unknown record ${code}`);
+  }
+}
+
+function dispatchPacket(
+  to: SessionEvents,
+  type: number,
+  nsp: string,
+  id: number | null,
+  item: any,
+  from: number,
+  count: number,
+): void {
+  let data = item === null ? undefined : payload(item);
+  if (count > 0) {
+    try {
+      data = placeAttachments(data, values.slice(from, from + count) as Buffer[]);
+    } catch (error) {
+      return to._onrefused((error as Error).message);
+    }
+  }
+  const plain =
+    type === TYPE_BINARY_EVENT ? TYPE_EVENT : type === TYPE_BINARY_ACK ? TYPE_ACK : type;
+  to._onpacket(plain, nsp, id === null ? undefined : Number(id), data);
+}
+
+function dispatchListener(code: number, listener: number): void {
+  const events = listeners.get(listener) as ListenerEvents;
+  if (code === OPENED) {
+    const [, , handle, websocket, id, address, shared, own] = items.slice(at, at + 8);
+    at += 8;
+    events.opened(handle, websocket === 1, id, address, shared, own);
+  } else if (code === HANDOVER) {
+    const [, , fd, bytes] = items.slice(at, at + 4);
+    at += 4;
+    events.handover(fd, values[bytes] as Buffer);
+  } else if (code === LISTENER_DRAINED) {
+    at += 2;
+    events.drained();
+  } else {
+    at = items.length;
+    throw new Error(`unknown record ${code}`);
+  }
+}
+
+function dispatchStream(code: number, stream: number): void {
+  const events = streams.get(stream);
+  if (code === STREAM_WRITE) {
+    const data = values[items[at + 2]] as Buffer;
+    at += 3;
+    events?.write(data);
+  } else if (code === STREAM_END) {
+    const [, , abort, read, written] = items.slice(at, at + 5);
+    at += 5;
+    release();
+    if (events === undefined) return onAdoptedEnd(stream);
+    streams.delete(stream);
+    events.end(abort === 1, read, written);
+  } else if (code === STREAM_TAKEN) {
+    at += 2;
+    events?.taken();
+  } else {
+    at = items.length;
+    throw new Error(`unknown record ${code}`);
+  }
+}

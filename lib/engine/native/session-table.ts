@@ -1,0 +1,57 @@
+/** The sessions by their native names. */
+import { SLOT_MASK } from "./binding";
+
+/** What a session's records turn into. */
+export interface SessionEvents {
+  /** The native session's name. @internal */
+  readonly _handle: number;
+  /** The turn of the loop in which the packets of a request were last handed over. @internal */
+  _requestedIn: number;
+  /** A decoded packet; `data` holds its attachments. @internal */
+  _onpacket(type: number, nsp: string, id: number | undefined, data: any): void;
+  /** A packet that cannot be decoded. @internal */
+  _onrefused(message: string): void;
+  /** The session has ended. @internal */
+  _onclosed(reason: number, message: string | null): void;
+  /** The body that answers the pending poll. @internal */
+  _onanswer(payload: string | Buffer): void;
+  /**
+   * An Engine.IO packet, of a session whose packets are decoded here; type -1: binary message.
+   *
+   * @internal
+   */
+  _onraw(type: number, data: string | Buffer): void;
+  /**
+   * A message for the WebSocket of another engine: the one in use, or the probing one.
+   *
+   * @internal
+   */
+  _onframe(probe: boolean, message: string | Buffer): void;
+  /** See `Note`. @internal */
+  _onnote(note: number): void;
+}
+
+const recipients: (SessionEvents | undefined)[] = [];
+/** Sessions that have ended natively and whose slot is in use again; that news is on its way. */
+const displaced = new Map<number, SessionEvents>();
+
+/** Has the records of a session handed to `recipient`. */
+export function register(recipient: SessionEvents): void {
+  const slot = recipient._handle & SLOT_MASK;
+  const before = recipients[slot];
+  if (before !== undefined) displaced.set(before._handle, before);
+  recipients[slot] = recipient;
+}
+
+/** Records of the session are dropped from now on. */
+export function unregister(recipient: SessionEvents): void {
+  const slot = recipient._handle & SLOT_MASK;
+  if (recipients[slot] === recipient) recipients[slot] = undefined;
+  else displaced.delete(recipient._handle);
+}
+
+/** Whom the records of a session are for. */
+export function sessionOf(handle: number): SessionEvents | undefined {
+  const found = recipients[handle & SLOT_MASK];
+  return found !== undefined && found._handle === handle ? found : displaced.get(handle);
+}

@@ -1,0 +1,104 @@
+/**
+ * Connections to an HTTP server come in crowds, after an outage for instance. Node parses whatever
+ * has arrived in one turn of its loop: thousands of requests, if thousands of connections are read.
+ * Of a crowd, only a few at a time are read until their first request is there.
+ */
+import { Server as HttpServer } from "node:http";
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+
+import { readHandleOf } from "../node-internals";
+import { ownListener } from "../own-listeners";
+
+// Not those that an application's tests replace by a clock of their own.
+const { setImmediate, setTimeout } = globalThis;
+
+/** So many connections without a request are read. */
+const FEW = 50;
+/** After so long a silence, in ms, a connection does not count any more: others are read, too. */
+const PATIENCE = 5;
+
+/** See the module. */
+class ConnectionThrottle {
+  /** Connections being read from which no request has come; when counting began, in ms. */
+  private silent = 0;
+  private since = 0;
+  private readonly waiting: Duplex[] = [];
+  private next = 0;
+  private releasing = false;
+  private watching = false;
+
+  /** A connection was accepted. */
+  connected(socket: Duplex): void {
+    const handle = readHandleOf(socket);
+    if (handle === null) return;
+    if (this.silent >= FEW && performance.now() - this.since >= PATIENCE) this.forget();
+    if (this.silent < FEW) {
+      this.silent++;
+      return;
+    }
+    handle.readStop();
+    this.waiting.push(socket);
+    this.watch();
+  }
+
+  /** A request has come, maybe the first one of its connection. */
+  requested(): void {
+    if (this.silent > 0) this.silent--;
+    if (this.waiting.length === 0 || this.releasing) return;
+    this.releasing = true;
+    setImmediate(() => {
+      this.releasing = false;
+      this.release();
+    });
+  }
+
+  private forget(): void {
+    this.since = performance.now();
+    this.silent = 0;
+  }
+
+  /** Looks after those who wait, until nobody does. */
+  private watch(): void {
+    if (this.watching) return;
+    this.watching = true;
+    setTimeout(() => {
+      this.watching = false;
+      this.forget();
+      this.release();
+      if (this.waiting.length > 0) this.watch();
+    }, PATIENCE);
+  }
+
+  private release(): void {
+    while (this.silent < FEW && this.next < this.waiting.length) {
+      const handle = readHandleOf(this.waiting[this.next++]);
+      // It may have been closed meanwhile.
+      if (handle === null) continue;
+      this.silent++;
+      handle.readStart();
+    }
+    if (this.next < this.waiting.length) return;
+    this.waiting.length = 0;
+    this.next = 0;
+  }
+}
+
+const crowds = new WeakMap<object, ConnectionThrottle>();
+
+/** Spreads the crowds that come to a server. Returns what is to be called with each request. */
+export function throttleConnections(server: unknown): () => void {
+  // Others know their connections in ways of their own.
+  if (!(server instanceof HttpServer)) return () => {};
+  let crowd = crowds.get(server);
+  if (crowd === undefined) {
+    const made = new ConnectionThrottle();
+    crowds.set(server, made);
+    server.on(
+      "connection",
+      ownListener((socket: Socket) => made.connected(socket)),
+    );
+    crowd = made;
+  }
+  return () => crowd.requested();
+}

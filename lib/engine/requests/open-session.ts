@@ -1,0 +1,334 @@
+/**
+ * What an admitted request opens: a session over polling or a WebSocket, or the WebSocket that a
+ * session moves to.
+ */
+import type { ServerResponse } from "node:http";
+import type { Socket as NetSocket } from "node:net";
+
+import type { PacketForm } from "../../../binding";
+import { ErrorCode, type Refusal, refuse } from "../errors";
+import { engine } from "../native/binding";
+import { isAdoptable, serverOf } from "../node-internals";
+import { isListenedTo } from "../own-listeners";
+import type { Server } from "../server";
+import {
+  type ExternalServer,
+  type ExternalWebSocket,
+  handOverExternal,
+  type LinkName,
+  turnAwayExternal,
+} from "../session/external-connections";
+import { checkHeaders, headerLines } from "../session/headers";
+import { respond } from "../session/polling-http";
+import {
+  type EngineRequest,
+  type PackedRequest,
+  packetForm,
+  packRequest,
+  share,
+} from "../session/request-snapshot";
+import type { Socket } from "../session/socket";
+import { isHeld, setStream } from "../session/tcp-sockets";
+import { type Acceptor, acceptUpgrade, type UpgradeRequest } from "./upgrade";
+import { refuseRequest, refuseUpgradeRequest, report, verifyProtocol } from "./verify";
+
+/** How a session came to be. */
+export interface SocketInit {
+  server: Server;
+  id: string;
+  handle: number;
+  protocol: number;
+  websocket: boolean;
+  /** Query parameter of a session that polls by script tags. */
+  jsonp: string | undefined;
+  remoteAddress: string | undefined;
+  /** Node's request if somebody has seen it, else what is kept of it; neither over WebTransport. */
+  request: EngineRequest | null;
+  packed: PackedRequest | null;
+  /** Its polls are answered natively, unless somebody watches. */
+  pollsNatively: boolean;
+}
+
+/** An upgrade request that is admitted. */
+export interface Granted {
+  upgrade: UpgradeRequest;
+  /** Gives the header lines of the 101 that middlewares have set; asked once, when it is due. */
+  lines: () => string[];
+}
+
+/** An id for a new session, or why there is none. */
+async function newId(server: Server, req: EngineRequest): Promise<string | Refusal> {
+  try {
+    const id = await server.generateId(req);
+    if (id === undefined || id === null || id === "") throw new Error("there is no id");
+    if (Object.hasOwn(server._sessions, id)) throw new Error("the id is in use");
+    return String(id);
+  } catch (error) {
+    return refuse(ErrorCode.BAD_REQUEST, { name: "ID_GENERATION_ERROR", error });
+  }
+}
+
+/** What the native engine is told of a new session. */
+function openRequest(
+  server: Server,
+  req: EngineRequest,
+  sid: string,
+  transport: "polling" | "websocket",
+) {
+  const form = packetForm(req);
+  // A script can hold text only.
+  if (transport === "polling" && req._query.j !== undefined) form.base64 = true;
+  return {
+    sid,
+    form,
+    upgrades: server._offer(transport),
+    ...server._settings(),
+    external: server.ws !== undefined,
+    raw: !server._decodesNatively,
+  };
+}
+
+function addSession(
+  server: Server,
+  req: EngineRequest,
+  id: string,
+  handle: number,
+  websocket: boolean,
+): Socket {
+  // A socket that is pumped lives on in JavaScript, and can be asked (for certificates, say).
+  const pumped = server.ws !== undefined || !isAdoptable(req.socket);
+  const seen = pumped || isRequestSeen(server, req, websocket ? "upgrade" : "request");
+  return server._keep({
+    server,
+    id,
+    handle,
+    protocol: packetForm(req).protocol,
+    websocket,
+    jsonp: websocket ? undefined : req._query.j,
+    remoteAddress: share(req.socket.remoteAddress ?? "") || undefined,
+    request: seen ? req : null,
+    packed: seen ? null : packRequest(req),
+    pollsNatively: false,
+  });
+}
+
+/** Whether the application may have seen a request, and put something on it. */
+function isRequestSeen(server: Server, req: EngineRequest, event: "request" | "upgrade"): boolean {
+  const owner = serverOf(req.socket);
+  return !req._own || server._isRequestSeen() || owner === undefined || isListenedTo(owner, event);
+}
+
+/** Tells those who watch what is sent of the open packet, which was sent natively. */
+function announceOpen(server: Server, event: "flush" | "drain", conn: Socket): void {
+  if (!server._watched) return;
+  if (event === "drain") {
+    server.emit(event, conn);
+    return;
+  }
+  const { pingInterval, pingTimeout, maxPayload } = server._settings();
+  const upgrades = JSON.parse(server._offer(conn.transport.name));
+  const told = {
+    sid: conn.id,
+    upgrades,
+    pingInterval,
+    pingTimeout,
+    maxPayload: maxPayload ?? null,
+  };
+  const options = { compress: true };
+  server.emit(event, conn, [{ type: "open", options, data: JSON.stringify(told) }]);
+}
+
+/** Tells the application of a session. */
+function announceConnection(server: Server, conn: Socket): void {
+  server.emit("connection", conn);
+  // Sessions whose packets nobody takes decoded show them undecoded.
+  if (!conn._hasSink) conn._decodeInJs();
+}
+
+/** Tells of a session over a WebSocket, and of its open packet. */
+export function announceSession(server: Server, conn: Socket): void {
+  announceOpen(server, "flush", conn);
+  announceOpen(server, "drain", conn);
+  announceConnection(server, conn);
+}
+
+/** Opens a session over polling and answers its handshake. */
+export async function openPolling(
+  server: Server,
+  req: EngineRequest,
+  res: ServerResponse,
+): Promise<void> {
+  const id = await newId(server, req);
+  if (typeof id !== "string") return refuseRequest(server, req, res, id);
+  const initial: Record<string, any> = server.opts.cookie
+    ? { "Set-Cookie": [server._cookieFor(id)] }
+    : {};
+  const request = openRequest(server, req, id, "polling");
+  const { handle, body } = engine.openPolling(server._options, request);
+  const conn = addSession(server, req, id, handle, false);
+  announceOpen(server, "flush", conn);
+  try {
+    respond(conn, req, res, body, { initial, compress: true });
+  } catch (error) {
+    // A header that a listener has set cannot be written.
+    conn.close(true);
+    const context = { name: "TRANSPORT_HANDSHAKE_ERROR", error };
+    return refuseRequest(server, req, res, refuse(ErrorCode.BAD_REQUEST, context));
+  }
+  announceOpen(server, "drain", conn);
+  announceConnection(server, conn);
+}
+
+/** Has an admitted upgrade request open a session, or offers its WebSocket to one that polls. */
+export function acceptWebSocket(server: Server, granted: Granted): void {
+  const { req, socket } = granted.upgrade;
+  const session = server._sessions[req._query.sid];
+  if (session !== undefined) return offer(server, granted, session);
+  openWebSocket(server, granted).catch((error) => {
+    socket.destroy();
+    throw error;
+  });
+}
+
+function offer(server: Server, granted: Granted, session: Socket): void {
+  if (server.ws !== undefined) return handOver(server, server.ws, granted, session);
+  let taken = false;
+  accept(server, granted, false, {
+    attach: (connection) => {
+      if (!isForWebSocket(granted)) return engine.turnAway(connection);
+      taken = engine.upgrade(session._handle, connection);
+      if (taken) session.upgrading = true;
+    },
+    attached: (stream, held) => {
+      if (taken && stream !== null) setStream(session, stream, held, true);
+    },
+  });
+}
+
+async function openWebSocket(server: Server, granted: Granted): Promise<void> {
+  const { upgrade } = granted;
+  const { req } = upgrade;
+  if (!isForWebSocket(granted)) {
+    if (server.ws !== undefined) return handOver(server, server.ws, granted, null);
+    return accept(server, granted, false, { attach: (conn) => engine.turnAway(conn) });
+  }
+  const id = await newId(server, req);
+  if (typeof id !== "string") return refuseUpgradeRequest(server, upgrade, id);
+  if (server.ws !== undefined) return handOver(server, server.ws, granted, id);
+  let handle = 0;
+  accept(server, granted, true, {
+    attach: (connection) => {
+      const request = openRequest(server, req, id, "websocket");
+      handle = engine.openWebSocket(server._options, request, connection);
+    },
+    attached: (stream, held) => {
+      const conn = addSession(server, req, id, handle, true);
+      if (stream !== null) setStream(conn, stream, held, false);
+      announceSession(server, conn);
+    },
+  });
+}
+
+/** An upgrade request may name another transport: its WebSocket is accepted, and closed. */
+function isForWebSocket({ upgrade }: Granted): boolean {
+  return upgrade.req._query.transport === "websocket";
+}
+
+function accept(
+  server: Server,
+  granted: Granted,
+  initial: boolean,
+  acceptor: Omit<Acceptor, "isHeld">,
+): void {
+  const { req, socket } = granted.upgrade;
+  const seen = isRequestSeen(server, req, "upgrade") || isHeld(socket as NetSocket);
+  const lines = () => upgradeHeaders(server, granted, initial);
+  const held = { ...acceptor, isHeld: seen };
+  acceptUpgrade(granted.upgrade, server._options, server._closed, lines, held);
+}
+
+/** Has the application's WebSocket server take an upgrade request; `to`: an id for a new session. */
+function handOver(
+  server: Server,
+  taker: ExternalServer,
+  granted: Granted,
+  to: Socket | string | null,
+): void {
+  const { upgrade } = granted;
+  const { req } = upgrade;
+  const headers = () => upgradeHeaders(server, granted, typeof to === "string");
+  handOverExternal(taker, upgrade, server._closed, headers, (ws) => {
+    if (typeof to === "string") openExternal(server, req, to, ws);
+    else if (isForWebSocket(granted) && to) offerExternal(to, ws, packetForm(req));
+    else turnAwayExternal(ws);
+  });
+}
+
+/** Opens a session on a WebSocket that is not ours. */
+function openExternal(server: Server, req: EngineRequest, id: string, ws: ExternalWebSocket): void {
+  const request = { ...openRequest(server, req, id, "websocket"), external: true };
+  const { handle, messages } = engine.openExternal(server._options, request);
+  const conn = addSession(server, req, id, handle, true);
+  conn._takeExternal(ws, false, request.form);
+  for (const message of messages) conn._onframe(false, message);
+  announceSession(server, conn);
+}
+
+/** Offers a session a WebSocket that is not ours. */
+export function offerExternal(
+  conn: Socket,
+  ws: ExternalWebSocket,
+  form: PacketForm,
+  name?: LinkName,
+): void {
+  if (!engine.upgradeExternal(conn._handle)) return turnAwayExternal(ws);
+  conn.upgrading = true;
+  conn._takeExternal(ws, true, form, name);
+}
+
+/** Serves a WebSocket that somebody else has opened: for a new session, or one that polls. */
+export function takeWebSocket(server: Server, req: EngineRequest, ws: ExternalWebSocket): void {
+  const { sid, transport } = req._query;
+  const refusal = server.verify(req, true) ?? (sid ? null : verifyProtocol(server, req));
+  if (refusal !== null || transport !== "websocket") {
+    if (refusal !== null) report(server, req, refusal);
+    return turnAwayExternal(ws);
+  }
+  if (sid) return offerExternal(server._sessions[sid], ws, packetForm(req));
+  newId(server, req).then((id) => {
+    if (typeof id === "string") return openExternal(server, req, id, ws);
+    report(server, req, id);
+    turnAwayExternal(ws);
+  });
+}
+
+/**
+ * The header lines of a 101: the middlewares', then what listeners add; null, and the request
+ * refused, if one of them would be more than one line.
+ */
+function upgradeHeaders(
+  server: Server,
+  { upgrade, lines }: Granted,
+  initial: boolean,
+): string[] | null {
+  const refused = (error: unknown) => {
+    const context = { name: "TRANSPORT_HANDSHAKE_ERROR", error };
+    refuseUpgradeRequest(server, upgrade, refuse(ErrorCode.BAD_REQUEST, context));
+    return null;
+  };
+  let own: string[];
+  try {
+    own = lines();
+  } catch (error) {
+    return refused(error);
+  }
+  const headers: Record<string, any> = {};
+  if (initial) server.emit("initial_headers", headers, upgrade.req);
+  server.emit("headers", headers, upgrade.req);
+  try {
+    checkHeaders(headers);
+  } catch (error) {
+    return refused(error);
+  }
+  return [...own, ...headerLines(Object.entries(headers))];
+}

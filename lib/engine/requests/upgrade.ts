@@ -1,0 +1,276 @@
+/** WebSocket upgrades: checks, the 101, and the connection's way into the native engine. */
+import type { Server as NetServer, Socket as NetSocket } from "node:net";
+import type { Duplex } from "node:stream";
+import { type Connection, engine, hold, type NativeOptions } from "../native/binding";
+import { forgetStream, registerStream, setAdoptedEnd } from "../native/inbound";
+import {
+  adoptableDescriptor,
+  connectionsOf,
+  countConnection,
+  isReplaceable,
+  readHandleOf,
+  serverOf,
+  uncountConnection,
+} from "../node-internals";
+import { type EngineRequest, packetForm } from "../session/request-snapshot";
+import { type HeldConnection, holdSocket, keepSocket } from "../session/tcp-sockets";
+
+/** An upgrade request as Node gives it. */
+export interface UpgradeRequest {
+  req: EngineRequest;
+  socket: Duplex;
+  /** Bytes that followed the request. */
+  head: Buffer;
+}
+
+/** What becomes of an accepted WebSocket. */
+export interface Acceptor {
+  /** Whether the application may hold the socket: it stays open then. */
+  readonly isHeld: boolean;
+  /** Hands the connection to the native engine; may throw. */
+  attach(connection: Connection): void;
+  /**
+   * The engine has it; the addresses of the socket can still be read.
+   *
+   * @param stream - the socket, if it stays
+   * @param held - the native connection that it stands for, if it is not pumped
+   */
+  attached?(stream: Duplex | null, held: HeldConnection | null): void;
+}
+
+/** Refuses an upgrade request and ends its connection. */
+export function refuseUpgrade(socket: Duplex, message: string): void {
+  if (!socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const length = Buffer.byteLength(message);
+  finish(
+    socket,
+    "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-type: text/html\r\n" +
+      `Content-Length: ${length}\r\n\r\n${message}`,
+  );
+}
+
+const UNAVAILABLE =
+  "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Type: text/html\r\n" +
+  "Content-Length: 19\r\n\r\nService Unavailable";
+
+/** Refuses an upgrade request of an engine that is closed. */
+export function refuseUnavailable(socket: Duplex): void {
+  finish(socket, UNAVAILABLE);
+}
+
+/** How long bytes that are to be written last may wait without any progress, in ms. */
+const CLOSE_WAIT = 30_000;
+/** The same for a peer that has ended the connection. */
+const ENDED_WAIT = 2000;
+
+/**
+ * Ends a stream after a last text, and destroys it when everything is written. A peer that reads
+ * nothing is given up; so is one that was reset: over TLS, Node may tell that as an ordinary end and
+ * never complete another write.
+ */
+function finish(socket: Duplex, last?: string): void {
+  socket.end(last, () => socket.destroy());
+  let timer: NodeJS.Timeout | undefined;
+  let left = socket.writableLength;
+  const wait = () => {
+    clearTimeout(timer);
+    timer = setTimeout(look, socket.readableEnded ? ENDED_WAIT : CLOSE_WAIT).unref();
+  };
+  const look = () => {
+    if (socket.writableLength === left) return socket.destroy();
+    left = socket.writableLength;
+    wait();
+  };
+  if (socket.destroyed) return;
+  wait();
+  // The peer's end is only told to who reads.
+  socket.once("end", wait).resume();
+  socket.once("close", () => clearTimeout(timer));
+}
+
+/** Answers a request with 101 and hands its connection over; or refuses it. */
+export function acceptUpgrade(
+  upgrade: UpgradeRequest,
+  options: NativeOptions,
+  closed: boolean,
+  headerLines: () => string[] | null,
+  acceptor: Acceptor,
+): void {
+  const { req, socket } = upgrade;
+  const { headers } = req;
+  const checked = engine.checkUpgrade(
+    options,
+    headers.upgrade,
+    headers["sec-websocket-key"],
+    headers["sec-websocket-version"] as string | undefined,
+    headers["sec-websocket-protocol"],
+    headers["sec-websocket-extensions"],
+  );
+  const refusal = checked.refusal ?? (closed ? UNAVAILABLE : null);
+  if (refusal !== null) {
+    return finish(socket, refusal);
+  }
+  if (!socket.readable || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const lines = [
+    "HTTP/1.1 101 Switching Protocols",
+    "Upgrade: websocket",
+    "Connection: Upgrade",
+    `Sec-WebSocket-Accept: ${checked.accept}`,
+  ];
+  if (checked.protocol != null) lines.push(`Sec-WebSocket-Protocol: ${checked.protocol}`);
+  if (checked.extensions != null) {
+    lines.push(`Sec-WebSocket-Extensions: ${checked.extensions}`);
+  }
+  const more = headerLines();
+  if (more === null) return;
+  const response = `${[...lines, ...more].join("\r\n")}\r\n\r\n`;
+  // The server's timeout is for requests; frames are not to wait for one another.
+  (socket as Partial<NetSocket>).setTimeout?.(0);
+  (socket as Partial<NetSocket>).setNoDelay?.();
+  whenWritten(socket, () => handOver(upgrade, response, acceptor));
+}
+
+/** An answer to an earlier request of the connection must be out before the socket is taken. */
+function whenWritten(socket: Duplex, callback: () => void): void {
+  if (socket.writableLength === 0) return callback();
+  socket.write("", () => {
+    if (!socket.destroyed) callback();
+  });
+}
+
+function handOver(upgrade: UpgradeRequest, response: string, acceptor: Acceptor): void {
+  const socket = upgrade.socket as NetSocket;
+  const fd = adoptableDescriptor(socket);
+  const isHeld = acceptor.isHeld && fd !== null;
+  if (fd === null || (isHeld && !isReplaceable(socket))) return pump(upgrade, response, acceptor);
+  readHandleOf(socket)?.readStop();
+  const head = pending(upgrade);
+  // The one that accepted it, which counts it; `server` may name another.
+  const server = serverOf(socket);
+  const held = isHeld ? holdSocket(socket) : null;
+  const { bytesRead, bytesWritten } = socket;
+  const connection = {
+    stream: held === null ? ownerNumber(server) : held.number,
+    fd,
+    bytesRead,
+    bytesWritten,
+    ...connectionFields(upgrade, head, response),
+  };
+  if (!attach(acceptor, connection)) {
+    if (held !== null) forgetStream(held.number);
+    socket.destroy();
+    return;
+  }
+  if (held !== null) {
+    keepSocket(socket, held);
+    acceptor.attached?.(socket, held);
+    return;
+  }
+  if (server !== undefined) countConnection(server);
+  try {
+    acceptor.attached?.(null, null);
+  } finally {
+    socket.destroy();
+  }
+}
+
+/** `false` if the engine cannot take it, for want of descriptors: one client's loss, no crash. */
+function attach(acceptor: Acceptor, connection: Connection): boolean {
+  try {
+    acceptor.attach(connection);
+  } catch {
+    return false;
+  }
+  hold();
+  return true;
+}
+
+/** What the engine is told of a connection, however it gets its bytes. */
+function connectionFields({ req }: UpgradeRequest, head: Buffer, response: string) {
+  const extensions = req.headers["sec-websocket-extensions"];
+  return { head, response, extensions, form: packetForm(req) };
+}
+
+/** The bytes that have been received and not been read: they came with the request, or after it. */
+function pending({ socket, head }: UpgradeRequest): Buffer {
+  const chunks = [head];
+  // From Node 26 on one call gives one chunk.
+  for (let chunk = socket.read(); chunk !== null; chunk = socket.read()) chunks.push(chunk);
+  return chunks.length === 1 ? head : Buffer.concat(chunks);
+}
+
+/** Servers that sockets were taken from; a connection's number is its server's place here. */
+const owners: (NetServer | undefined)[] = [undefined];
+
+function ownerNumber(server: NetServer | undefined): number {
+  const known = owners.indexOf(server);
+  if (known !== -1) return known;
+  const free = owners.findIndex((owner, i) => i > 0 && owner !== undefined && !isInUse(owner));
+  if (free !== -1) {
+    owners[free] = server;
+    return free;
+  }
+  return owners.push(server) - 1;
+}
+
+function isInUse(server: NetServer): boolean {
+  return server.listening || connectionsOf(server) > 0;
+}
+
+// An adopted connection still counts as one of its server, so that `close()` waits for it.
+setAdoptedEnd((owner) => {
+  const server = owners[owner];
+  if (server !== undefined) uncountConnection(server);
+});
+
+/** Bytes fed to the engine before it is asked whether it has taken them. */
+const FEED_WINDOW = 256 * 1024;
+
+/** Feeds the engine from a stream that cannot be adopted, and writes what it says. */
+function pump(upgrade: UpgradeRequest, response: string, acceptor: Acceptor): void {
+  const { socket } = upgrade;
+  const stream = engine.nextStream();
+  registerStream(stream, {
+    write(data) {
+      if (data.length === 0) socket.end();
+      else socket.write(data, () => engine.written(stream, data.length));
+    },
+    taken() {
+      socket.resume();
+    },
+    end(abort) {
+      if (abort) return socket.destroy();
+      finish(socket);
+    },
+  });
+  const ended = () => engine.feed(stream, Buffer.alloc(0));
+  const connection = {
+    stream,
+    bytesRead: 0,
+    bytesWritten: 0,
+    ...connectionFields(upgrade, pending(upgrade), response),
+  };
+  if (!attach(acceptor, connection)) {
+    forgetStream(stream);
+    socket.destroy();
+    return;
+  }
+  let fed = 0;
+  socket.on("data", (chunk: Buffer) => {
+    engine.feed(stream, chunk);
+    fed += chunk.length;
+    if (fed < FEED_WINDOW) return;
+    fed = 0;
+    socket.pause();
+    engine.awaitTaken(stream);
+  });
+  socket.once("end", ended);
+  socket.once("close", ended);
+  acceptor.attached?.(socket, null);
+}

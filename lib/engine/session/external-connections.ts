@@ -1,0 +1,330 @@
+/**
+ * WebSockets of an engine that the application has chosen (option `wsEngine`): whole messages in
+ * by the events of its objects, whole messages out by their `send`. The session they carry is the
+ * native one. Nothing that such an engine does may hurt more than its own connections.
+ */
+import type { Duplex } from "node:stream";
+
+import createDebug = require("debug");
+
+import type { PacketForm } from "../../../binding";
+import { engine, flush, MAX_QUEUED_BYTES } from "../native/binding";
+import { drain, inOrder, Note } from "../native/inbound";
+import type { ResolvedOptions } from "../options";
+import { refuseUnavailable, refuseUpgrade, type UpgradeRequest } from "../requests/upgrade";
+import { answerPoll } from "./polling-http";
+import type { EngineRequest } from "./request-snapshot";
+import type { Socket } from "./socket";
+
+const debug = createDebug("engine:ws");
+
+/** What is used of a WebSocket object; modelled on that of the package `ws`. */
+export interface ExternalWebSocket {
+  /** Adds a listener for the messages, the end or the errors of the connection. */
+  on(event: "message", listener: (data: any, isBinary?: boolean) => void): unknown;
+  on(event: "close", listener: (code?: number, reason?: Buffer) => void): unknown;
+  on(event: "error", listener: (error: any) => void): unknown;
+  /** The callback is called when the message has been written; it keeps the queue short. */
+  send(data: string | Uint8Array, callback: (error?: Error | null) => void): void;
+  /** Closes the connection with the closing handshake. */
+  close(): void;
+  /** Ends the connection without waiting for the peer. */
+  terminate?(): void;
+}
+
+/** What is used of a WebSocket server object. */
+export interface ExternalServer {
+  /** Answers an upgrade request and calls back with the WebSocket. */
+  handleUpgrade(
+    req: EngineRequest,
+    socket: Duplex,
+    head: Buffer,
+    callback: (ws: ExternalWebSocket) => void,
+  ): void;
+  /** Accepts no more connections. */
+  close(): void;
+  /** Adds a listener for the header lines of the answer to an upgrade request. */
+  on?(event: "headers", listener: (lines: string[], req: EngineRequest) => void): unknown;
+}
+
+/** Bytes on their way above which a session counts as blocked: volatile packets are dropped. */
+const BLOCKED_BYTES = 64 << 10;
+/** How long a closing connection may wait for its peer, in ms. */
+const CLOSE_WAIT = 30_000;
+
+/** An upgrade request that the application's server is dealing with. */
+interface Handing {
+  /** More header lines for the 101; null if there is a bad one, and the request is refused. */
+  headerLines: () => string[] | null;
+  refused: boolean;
+}
+
+const handings = new WeakMap<EngineRequest, Handing>();
+
+/** What the application's WebSocket server is constructed with. */
+export function externalOptions(opts: ResolvedOptions): object {
+  const { perMessageDeflate, maxHttpBufferSize: maxPayload } = opts;
+  return { noServer: true, clientTracking: false, perMessageDeflate, maxPayload };
+}
+
+/** Has a WebSocket server of the application send the header lines of its requests. */
+export function adoptExternal(server: ExternalServer): ExternalServer {
+  if (typeof server.on !== "function") return server;
+  server.on("headers", (lines, req) => {
+    const handing = handings.get(req);
+    if (handing === undefined || !Array.isArray(lines)) return;
+    const more = handing.headerLines();
+    if (more === null) handing.refused = true;
+    else lines.push(...more);
+  });
+  return server;
+}
+
+/** Hands an upgrade request to the application's server; `accept` gets its WebSocket, once. */
+export function handOverExternal(
+  server: ExternalServer,
+  upgrade: UpgradeRequest,
+  closed: boolean,
+  headerLines: () => string[] | null,
+  accept: (ws: ExternalWebSocket) => void,
+): void {
+  const { req, socket, head } = upgrade;
+  if (closed) return refuseUnavailable(socket);
+  const handing: Handing = { headerLines, refused: false };
+  handings.set(req, handing);
+  let taken: ExternalWebSocket | null = null;
+  const done = (ws: ExternalWebSocket) => {
+    if (ws !== null && ws === taken) return;
+    if (!isWebSocket(ws)) {
+      debug("the WebSocket engine gave no WebSocket");
+      if (taken === null) socket.destroy();
+      return;
+    }
+    ws.on("error", (error) => debug("WebSocket error: %s", error));
+    if (taken !== null || handing.refused) return end(ws);
+    taken = ws;
+    handings.delete(req);
+    accept(ws);
+  };
+  try {
+    server.handleUpgrade(req, socket, head, done);
+  } catch (error) {
+    // One of a listener, which was told of the session, remains the application's.
+    if (taken !== null) throw error;
+    debug("the WebSocket engine failed: %s", error);
+    handing.refused = true;
+    refuseUpgrade(socket, "Bad request");
+  }
+}
+
+function isWebSocket(ws: any): ws is ExternalWebSocket {
+  return ws != null && [ws.on, ws.send, ws.close].every((method) => typeof method === "function");
+}
+
+/** Closes a WebSocket, and drops it if its peer takes too long. */
+function end(ws: ExternalWebSocket): void {
+  const timer = setTimeout(() => attempt(() => ws.terminate?.()), CLOSE_WAIT).unref();
+  ws.on("close", () => clearTimeout(timer));
+  attempt(() => ws.close());
+}
+
+/** Accepts a WebSocket only to close it. */
+export { end as turnAwayExternal };
+
+function attempt(action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    debug("the WebSocket engine failed: %s", error);
+  }
+}
+
+/** What such an object is to applications: a WebSocket, or a stream of WebTransport. */
+export type LinkName = "websocket" | "webtransport";
+
+/** The WebSockets of one session: the one that carries it, and the one that an upgrade tries. */
+export class ExternalConnections {
+  private main: ExternalConnection | null = null;
+  private probe: ExternalConnection | null = null;
+
+  constructor(private readonly conn: Socket) {}
+
+  /** The object of the WebSocket in use. */
+  get ws(): ExternalWebSocket | undefined {
+    const link = this.main ?? this.probe;
+    return link?.name === "websocket" ? link.ws : undefined;
+  }
+
+  /** Whether the session is carried here, and not by a WebSocket that is served natively. */
+  get carries(): boolean {
+    return this.main !== null;
+  }
+
+  /** What carries the session here, or tries to (`probe`). */
+  name(probe: boolean): LinkName | undefined {
+    return (probe ? this.probe : this.main)?.name;
+  }
+
+  /** Has `ws` carry the session, or try to; `form`: of its packets, by its own request. */
+  take(ws: ExternalWebSocket, probe: boolean, form: PacketForm, name: LinkName): void {
+    const link = new ExternalConnection(ws, this.conn, probe, form, name);
+    if (probe) {
+      this.dropProbe();
+      this.probe = link;
+    } else {
+      this.main = link;
+    }
+    link.listen();
+  }
+
+  /** Sends a packet: one with text is encoded already. */
+  write(probe: boolean, message: string | Uint8Array): void {
+    (probe ? this.probe : this.main)?.write(message);
+  }
+
+  /**
+   * Sends a message packet; it waits while a session that polls is about to move here.
+   *
+   * @returns false if the session is not carried here: the native engine has to send it
+   */
+  send(data: string | Uint8Array, polls: boolean): boolean {
+    const message = typeof data === "string" ? `4${data}` : data;
+    if (this.main !== null) this.main.write(message);
+    else if (polls && this.probe !== null) this.probe.held.push(message);
+    else return false;
+    return true;
+  }
+
+  /** The probing WebSocket carries the session from now on. */
+  promote(): void {
+    this.main?.end();
+    this.main = this.probe;
+    this.probe = null;
+    this.main?.promote();
+  }
+
+  /** The upgrade was given up. */
+  dropProbe(): void {
+    this.probe?.end();
+    this.probe = null;
+  }
+
+  /** The session has ended; `lost`: the client is not there to be waited for. */
+  end(lost: boolean): void {
+    this.dropProbe();
+    this.main?.end(lost);
+    this.main = null;
+  }
+}
+
+/** One WebSocket. */
+class ExternalConnection {
+  /** What is to be sent once it carries the session. */
+  readonly held: (string | Uint8Array)[] = [];
+  private open = true;
+  /** Bytes sent and not yet written. */
+  private waiting = 0;
+  private blocked = false;
+  /** None: that of most clients, to which binary messages are sent as they are. */
+  private readonly form: PacketForm | undefined;
+
+  constructor(
+    readonly ws: ExternalWebSocket,
+    private readonly conn: Socket,
+    private probe: boolean,
+    form: PacketForm,
+    readonly name: LinkName,
+  ) {
+    if (form.protocol !== 4 || form.base64) this.form = form;
+  }
+
+  listen(): void {
+    const { ws } = this;
+    ws.on("message", (data, isBinary) => inOrder(() => this.receive(data, isBinary === true)));
+    ws.on("close", () => inOrder(() => this.lost(null, true)));
+    ws.on("error", (error) => inOrder(() => this.lost(String(error))));
+  }
+
+  promote(): void {
+    this.probe = false;
+    for (const message of this.held.splice(0)) this.write(message);
+  }
+
+  private receive(data: any, isBinary: boolean): void {
+    if (!this.open) return;
+    let message: string | Buffer;
+    try {
+      message = isBinary ? bytesOf(data) : String(data);
+    } catch (error) {
+      return this.lost(String(error));
+    }
+    // What was sent before an upgrade goes the old way.
+    if (this.probe) flush();
+    const answer = engine.receive(this.conn._handle, this.probe, message, this.form);
+    if (answer !== null) answerPoll(this.conn, answer);
+    drain();
+  }
+
+  write(packet: string | Uint8Array): void {
+    if (!this.open) return;
+    let message = packet;
+    if (typeof packet !== "string" && this.form !== undefined) {
+      message = engine.binaryMessage(this.form, bytesOf(packet));
+    }
+    const size = typeof message === "string" ? Buffer.byteLength(message) : message.length;
+    this.waiting += size;
+    let called = false;
+    const written = (error?: Error | null) => {
+      if (called) return;
+      called = true;
+      this.waiting -= size;
+      if (error) this.lost("write error");
+      else if (this.blocked && this.waiting === 0) this.setBlocked(false);
+    };
+    try {
+      this.ws.send(message, written);
+    } catch (error) {
+      debug("the WebSocket engine failed: %s", error);
+      // Not within the caller's loop over all sessions.
+      process.nextTick(written, error);
+    }
+    if (this.waiting > MAX_QUEUED_BYTES) {
+      this.lost("too many bytes are waiting for the client");
+      attempt(() => this.ws.terminate?.());
+    } else if (!this.blocked && this.waiting > BLOCKED_BYTES) {
+      this.setBlocked(true);
+    }
+  }
+
+  private setBlocked(blocked: boolean): void {
+    this.blocked = blocked;
+    if (this.open && !this.probe) this.conn._onnote(blocked ? Note.Blocked : Note.Drained);
+  }
+
+  /** The WebSocket has ended (`gone`), or broken. */
+  private lost(message: string | null, gone = false): void {
+    if (!this.open) return;
+    if (gone) this.open = false;
+    else this.end();
+    engine.lost(this.conn._handle, this.probe, message ?? undefined);
+    // Maybe called within a send, where nothing else may be dispatched.
+    process.nextTick(drain);
+  }
+
+  /** Nothing more is taken from it or sent. */
+  end(lost = false): void {
+    if (!this.open) return;
+    this.open = false;
+    // A WebSocket says goodbye all the same.
+    if (lost && this.name === "webtransport") attempt(() => this.ws.terminate?.());
+    else end(this.ws);
+  }
+}
+
+/** A binary message as one piece of memory. */
+function bytesOf(data: any): Buffer {
+  if (Buffer.isBuffer(data)) return data;
+  if (Array.isArray(data)) return Buffer.concat(data.map(bytesOf));
+  if (ArrayBuffer.isView(data)) return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  return Buffer.from(data);
+}

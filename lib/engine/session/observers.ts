@@ -1,0 +1,125 @@
+/** What only a session has that somebody watches or waits for: most sessions have none of it. */
+import { Decoder } from "socket.io-parser";
+import type { PacketSink } from "../../native-conn";
+import type { Socket } from "./socket";
+import type { Transport } from "./transports";
+
+/** Listeners that need the packets themselves, and not just what they mean. */
+export const PACKET_EVENTS = new Set<string | symbol>(["packet", "data", "message", "heartbeat"]);
+
+/** Listeners that are told of each message sent. */
+export const SEND_EVENTS = new Set<string | symbol>(["packetCreate", "flush", "drain"]);
+
+/** A packet as listeners of `packetCreate` and `flush` see it. */
+export interface SentPacket {
+  /** `"message"`, `"ping"` and so on. */
+  type: string;
+  /** A string or bytes; absent if there are none. */
+  data?: any;
+  /** Whether the transport may compress it. */
+  options: { compress: boolean };
+}
+
+/** Called with the transport once a message was handed over. */
+export type SendCallback = (transport: Transport) => void;
+
+/** Of the packets that wait for a poll unwatched, the data of so many is kept, if it is so short. */
+const SHOWN_PACKETS = 256;
+const SHOWN_SIZE = 1024;
+
+/** See the module. */
+export class Observers {
+  /** Packets come here undecoded. */
+  decodesInJs = false;
+  /** Somebody listens to what is sent. */
+  announced = false;
+  /** The sink was taken off. */
+  sinkRemoved = false;
+  /** Why the session ends, when that was settled before it did. */
+  reason: string | null = null;
+  callbacks: SendCallback[] | null = null;
+  /** Sent and not delivered yet. */
+  buffer: SentPacket[] | null = null;
+  /** What a `send` of the application is given once the transport is writable. */
+  waitingForSend: SentPacket[] | null = null;
+  /** Bytes of it, about. */
+  waitingBytes = 0;
+  private decoder: Decoder | null = null;
+
+  /** Whether the data of one more packet that waits may be kept to be shown. */
+  mayKeep(data: any): boolean {
+    const size = typeof data === "string" ? data.length : (data?.byteLength ?? 0);
+    return size <= SHOWN_SIZE && (this.buffer?.length ?? 0) < SHOWN_PACKETS;
+  }
+
+  /**
+   * Decodes a message that came undecoded, for the sink there is by then.
+   *
+   * @throws Error for a message that is no packet
+   */
+  decode(data: string | Buffer, sink: () => PacketSink | null): void {
+    if (this.decoder === null) {
+      this.decoder = new Decoder();
+      this.decoder.on("decoded", (packet: any) => {
+        sink()?.onpacket(packet.type, packet.nsp, packet.id, packet.data);
+      });
+    }
+    this.decoder.add(data);
+  }
+
+  /** Drops a packet that has not come whole. */
+  end(): void {
+    this.decoder?.destroy();
+  }
+}
+
+const TYPES = ["open", "close", "ping", "pong", "message", "upgrade", "noop"];
+
+/** Name of an Engine.IO packet type by its digit; -1 is a binary message. */
+export function packetType(type: number): string {
+  return type === -1 ? "message" : TYPES[type];
+}
+
+/** The digit of an Engine.IO packet type; -1 if there is no such type. */
+export function packetDigit(type: string): number {
+  return TYPES.indexOf(type);
+}
+
+/** Shows a packet to those who listen for packets; the sink is the first to get a message. */
+export function showPacket(
+  conn: Socket,
+  type: string,
+  content: string | Buffer,
+  deliver: () => void,
+): void {
+  const data = content === "" ? undefined : content;
+  const packet = data === undefined ? { type } : { type, data };
+  const { transport } = conn;
+  conn.emit("packet", packet);
+  // Who beats in the wrong direction has had no answer: the session has ended.
+  if (type === (conn.protocol === 3 ? "ping" : "pong")) {
+    if (type === "ping") conn._announceSent("pong");
+    conn.emit("heartbeat");
+  }
+  if (type === "message") {
+    deliver();
+    conn.emit("data", data);
+    conn.emit("message", data);
+  }
+  transport.emit("packet", packet);
+}
+
+/** Shows a packet that cannot be decoded. */
+export function showUndecodable(conn: Socket): void {
+  const packet = { type: "error", data: "parser error" };
+  const { transport } = conn;
+  conn.emit("packet", packet);
+  transport.emit("packet", packet);
+}
+
+/** The text of a packet that was decoded; attachments are shown as they are encoded. */
+export function encodeAgain(type: number, nsp: string, id: number | undefined, data: any): string {
+  const name = nsp === "/" ? "" : `${nsp},`;
+  const json = data === undefined ? "" : JSON.stringify(data);
+  return `${type}${name}${id ?? ""}${json}`;
+}

@@ -1,0 +1,248 @@
+/** Polling over Node's requests and responses (Engine.IO protocols 3 and 4, "HTTP long-polling"). */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { createDeflate, createGzip } from "node:zlib";
+
+import accepts = require("accepts");
+
+import { PollingFault } from "../errors";
+import { engine } from "../native/binding";
+import { drain } from "../native/inbound";
+import { compressionThreshold } from "../options";
+import { checkHeaders } from "./headers";
+import type { Socket } from "./socket";
+import type { PendingPoll, Polling } from "./transports";
+
+/** Browsers that would take a payload for a page. */
+const SNIFFING_AGENT = /;MSIE|Trident\//;
+
+/** Content types of payloads. */
+const TEXT_TYPE = "text/plain; charset=UTF-8";
+const BINARY_TYPE = "application/octet-stream";
+
+/** A request of a session that polls. */
+export function serveSession(conn: Socket, req: IncomingMessage, res: ServerResponse): void {
+  if (req.method === "GET") servePoll(conn, req, res);
+  else if (req.method === "POST") servePost(conn, req, res);
+  else answerEmpty(res, 500);
+}
+
+function servePoll(conn: Socket, req: IncomingMessage, res: ServerResponse): void {
+  const transport = conn.transport as Polling;
+  const handed = conn._handHeld();
+  const { payload, state } = engine.poll(conn._handle);
+  if (state === 1) {
+    // A poll was pending: that one hears that the session is over.
+    if (payload != null) answerPoll(conn, payload);
+    answerEmpty(res, 400);
+    return drain();
+  }
+  if (state === 2) return answerEmpty(res, 400);
+  if (payload != null) {
+    const compress = conn._ondelivery() && handed !== false;
+    respond(conn, req, res, payload, { compress });
+    if (handed === null) conn._ondelivered();
+    else conn._settle();
+    return drain();
+  }
+  const poll = { req, res };
+  transport.poll = poll;
+  res.once("close", () => {
+    if (transport.poll !== poll) return;
+    transport.poll = null;
+    engine.pollLost(conn._handle);
+    drain();
+  });
+  transport.emit("ready");
+}
+
+/** Answers the poll that waits. If its client has gone away meanwhile, its loss is noticed. */
+export function answerPoll(conn: Socket, payload: string | Buffer, compress = true): void {
+  const transport = conn.transport as Polling;
+  const poll = transport.poll;
+  if (poll == null) return;
+  transport.poll = null;
+  respond(conn, poll.req, poll.res, payload, { compress });
+  transport.emit("drain");
+}
+
+function servePost(conn: Socket, req: IncomingMessage, res: ServerResponse): void {
+  const transport = conn.transport as Polling;
+  const other = transport.post;
+  if (other !== null) {
+    answerEmpty(res, 400);
+    fail(conn, PollingFault.POST_OVERLAP);
+    transport.post = null;
+    other.req.destroy();
+    return;
+  }
+  const isBinary = req.headers["content-type"] === BINARY_TYPE;
+  if (isBinary && conn.protocol !== 3) {
+    answerEmpty(res, 400);
+    return fail(conn, PollingFault.POST_CONTENT);
+  }
+  const post: PendingPoll = { req, res };
+  transport.post = post;
+  const limit = conn.server.opts.maxHttpBufferSize;
+  const chunks: Buffer[] = [];
+  let length = 0;
+  const done = () => {
+    transport.post = null;
+    req.removeListener("data", ondata);
+    req.removeListener("end", onend);
+    res.removeListener("close", onclose);
+  };
+  const ondata = (chunk: Buffer) => {
+    length += chunk.length;
+    if (length > limit) {
+      done();
+      answerEmpty(res, 413);
+    } else {
+      chunks.push(chunk);
+    }
+  };
+  const onend = () => {
+    done();
+    const answer = transport.push(Buffer.concat(chunks, length), isBinary);
+    if (answer !== null) answerPoll(conn, answer);
+    // What the body said reaches the application before the client hears that it arrived.
+    drain();
+    const headers = baseHeaders(req, "text/html", "ok");
+    finish(conn, req, res, headers, "ok");
+  };
+  const onclose = () => {
+    done();
+    fail(conn, PollingFault.POST_ABORTED);
+  };
+  req.on("data", ondata);
+  req.once("end", onend);
+  res.once("close", onclose);
+}
+
+/** Ends a session whose client broke the rules of polling. */
+function fail(conn: Socket, fault: number): void {
+  const answer = engine.fail(conn._handle, fault);
+  if (answer !== null) answerPoll(conn, answer);
+  drain();
+}
+
+/** Ends a session whose client does not poll while more and more is sent to it. */
+export function failOverflowing(conn: Socket): void {
+  // Within a send, where nothing else may be dispatched.
+  process.nextTick(() => fail(conn, PollingFault.QUEUE_FULL));
+}
+
+/** Ends the connection of the poll that waits, as if its client had gone; without one, nothing. */
+export function abandonPoll(conn: Socket): void {
+  if (conn.transport.name !== "polling") return;
+  const { poll } = conn.transport as Polling;
+  if (poll !== null) poll.req.socket.destroy();
+  else if (conn._isPollPending()) fail(conn, PollingFault.POLL_ABORTED);
+}
+
+/** An answer without body or type. */
+export function answerEmpty(res: ServerResponse, status: number): void {
+  res.writeHead(status);
+  res.end();
+}
+
+function baseHeaders(
+  req: IncomingMessage,
+  type: string,
+  body: string | Buffer,
+): Record<string, any> {
+  const headers: Record<string, any> = { "Content-Type": type };
+  headers["Content-Length"] = Buffer.byteLength(body);
+  const agent = req.headers["user-agent"];
+  if (agent !== undefined && SNIFFING_AGENT.test(agent)) headers["X-XSS-Protection"] = "0";
+  headers["cache-control"] = "no-store";
+  return headers;
+}
+
+/** How a payload is answered. */
+interface Answer {
+  /** Headers of the first answer of a session, whose listeners are told. */
+  initial?: Record<string, any>;
+  /** Whether the application lets it be compressed. */
+  compress: boolean;
+}
+
+/** Answers with a payload. */
+export function respond(
+  conn: Socket,
+  req: IncomingMessage,
+  res: ServerResponse,
+  payload: string | Buffer,
+  { initial, compress }: Answer,
+): void {
+  const body = (conn.transport as Polling).wrap(payload);
+  const headers = baseHeaders(req, typeof body === "string" ? TEXT_TYPE : BINARY_TYPE, body);
+  if (initial !== undefined) {
+    Object.assign(headers, initial);
+    conn.server.emit("initial_headers", headers, req);
+  }
+  const encoding = compress ? encodingFor(conn, req, headers["Content-Length"]) : null;
+  if (encoding === null) finish(conn, req, res, headers, body);
+  else finishCompressed(conn, req, res, headers, body, encoding);
+}
+
+/** Lets listeners add to the headers of an answer. */
+function announceHeaders(conn: Socket, headers: Record<string, any>, req: IncomingMessage): void {
+  conn.server.emit("headers", headers, req);
+  conn.transport.emit("headers", headers, req);
+}
+
+function finish(
+  conn: Socket,
+  req: IncomingMessage,
+  res: ServerResponse,
+  headers: Record<string, any>,
+  body: string | Buffer,
+): void {
+  announceHeaders(conn, headers, req);
+  checkHeaders(headers);
+  res.writeHead(200, headers);
+  res.end(body);
+}
+
+/**
+ * Checks the option `httpCompression`.
+ *
+ * @throws TypeError or RangeError for what zlib does not take
+ */
+export function checkCompression(options: any): void {
+  if (!options || typeof options !== "object") return;
+  Number(options.threshold);
+  createGzip(options).close();
+}
+
+/** The encoding for a body of that length, by the client's preference; null: as it is. */
+function encodingFor(
+  conn: Socket,
+  req: IncomingMessage,
+  length: number,
+): "gzip" | "deflate" | null {
+  const threshold = compressionThreshold(conn.server.opts.httpCompression);
+  if (threshold === undefined || length < threshold) return null;
+  return (accepts(req).encodings(["gzip", "deflate"]) || null) as "gzip" | "deflate" | null;
+}
+
+function finishCompressed(
+  conn: Socket,
+  req: IncomingMessage,
+  res: ServerResponse,
+  headers: Record<string, any>,
+  body: string | Buffer,
+  encoding: "gzip" | "deflate",
+): void {
+  const { "Content-Type": type, "Content-Length": _, ...rest } = headers;
+  const compressed = { "Content-Type": type, "Content-Encoding": encoding, ...rest };
+  const options = conn.server.opts.httpCompression;
+  const given = typeof options === "object" ? options : {};
+  const stream = encoding === "gzip" ? createGzip(given) : createDeflate(given);
+  announceHeaders(conn, compressed, req);
+  checkHeaders(compressed);
+  res.writeHead(200, compressed);
+  stream.on("error", () => res.destroy());
+  stream.pipe(res);
+  stream.end(body);
+}

@@ -1,0 +1,152 @@
+/**
+ * The request that opened a session. Keeping Node's own object would keep its socket, parser and
+ * buffers too, so only its text is kept, and an equal object is built if somebody asks.
+ */
+import { IncomingMessage } from "node:http";
+import type { Socket as NetSocket } from "node:net";
+import type { PacketForm } from "../../../binding";
+import { sharedHeaders } from "../native/binding";
+import { setHeaders } from "../node-internals";
+import type { RequestEnds } from "./tcp-sockets";
+
+/** A request of the engine: its query is parsed once. */
+export type EngineRequest = IncomingMessage & {
+  _query: Record<string, string>;
+  /** Came from a server that the engine is attached to: nobody else was given it. @internal */
+  _own?: boolean;
+  /** Set for a WebSocket handshake. */
+  websocket?: unknown;
+  res?: unknown;
+};
+
+/** What a request says about the form of its client's packets. */
+export function packetForm({ _query: { EIO, b64 } }: EngineRequest): PacketForm {
+  return { protocol: EIO === "4" ? 4 : 3, base64: Boolean(b64) };
+}
+
+/** What is kept of a request. */
+export interface PackedRequest {
+  /** What many requests have in common: one string serves them all. */
+  readonly shared: string;
+  /** The rest. */
+  readonly own: string;
+}
+
+/** Between two values; no header can contain it. */
+const SEPARATOR = "\0";
+/** In the shared part, for a value that is among the own ones. */
+const OWN = "\u0001";
+
+const MAX_SHARED = 512;
+const MAX_SHARED_LENGTH = 2048;
+const sharedParts = new Map<string, string>();
+
+/** The string that is kept for all equal ones. */
+export function share(part: string): string {
+  if (part.length > MAX_SHARED_LENGTH) return part;
+  const known = sharedParts.get(part);
+  if (known !== undefined) return known;
+  if (sharedParts.size === MAX_SHARED) sharedParts.clear();
+  sharedParts.set(part, part);
+  return part;
+}
+
+/** Keeps a request, and the ends of its connection, which cannot be asked later. */
+export function packRequest(req: IncomingMessage): PackedRequest {
+  const { method = "GET", url = "/", httpVersion, rawHeaders, socket } = req;
+  const { remoteFamily, localAddress, localPort } = socket;
+  const encrypted = (socket as any).encrypted === true ? "1" : "";
+  const shared = [encrypted, method, httpVersion, remoteFamily, localAddress, localPort];
+  const own = [url, socket.remotePort];
+  const end = Math.min(rawHeaders.length, 2 * maxHeaders((socket as any).server));
+  for (let i = 0; i < end; i += 2) {
+    shared.push(rawHeaders[i]);
+    if (sharedHeaders.has(rawHeaders[i].toLowerCase())) {
+      shared.push(rawHeaders[i + 1]);
+    } else {
+      shared.push(OWN);
+      own.push(rawHeaders[i + 1]);
+    }
+  }
+  return { shared: share(shared.join(SEPARATOR)), own: own.join(SEPARATOR) };
+}
+
+/** How many headers of a request count, by its server; Node's parser leaves out the others. */
+function maxHeaders(server?: { maxHeadersCount?: number | null }): number {
+  const count = server?.maxHeadersCount ?? 1000;
+  return count > 0 ? count : Number.POSITIVE_INFINITY;
+}
+
+/** The URL of a packed request. */
+export function packedUrl({ own }: PackedRequest): string {
+  return own.slice(0, own.indexOf(SEPARATOR));
+}
+
+/** Whether a packed request came over TLS. */
+export function isPackedSecure({ shared }: PackedRequest): boolean {
+  return shared[0] === "1";
+}
+
+/**
+ * Builds the request again.
+ *
+ * @param socketAt - gives the socket that the request came over
+ */
+export function unpackRequest(
+  packed: PackedRequest,
+  remoteAddress: string,
+  socketAt: (ends: RequestEnds) => NetSocket,
+): EngineRequest {
+  const [encrypted, method, httpVersion, remoteFamily, localAddress, localPort, ...rawHeaders] =
+    packed.shared.split(SEPARATOR);
+  const [url, remotePort, ...values] = packed.own.split(SEPARATOR);
+  for (let i = 1; i < rawHeaders.length; i += 2) {
+    if (rawHeaders[i] === OWN) rawHeaders[i] = values.shift() as string;
+  }
+  const socket = socketAt({
+    remote: { address: remoteAddress, family: remoteFamily || undefined, port: portOf(remotePort) },
+    local: {
+      address: localAddress || undefined,
+      family: remoteFamily || undefined,
+      port: portOf(localPort),
+    },
+  });
+  if (encrypted === "1") (socket as any).encrypted = true;
+  const req = new IncomingMessage(socket) as EngineRequest;
+  req.method = method;
+  req.url = url;
+  req.httpVersion = httpVersion;
+  const [major, minor] = httpVersion.split(".", 2);
+  req.httpVersionMajor = Number(major);
+  req.httpVersionMinor = Number(minor);
+  setHeaders(req, rawHeaders);
+  req.complete = true;
+  req.push(null);
+  req._query = parseQuery(url);
+  return req;
+}
+
+function portOf(text: string): number | undefined {
+  return text === "" ? undefined : Number(text);
+}
+
+/** The query of a URL: the last of repeated keys wins, and any key is an own property. */
+export function parseQuery(url: string): Record<string, string> {
+  const query: Record<string, string> = {};
+  const [target] = url.split("#", 1); // a fragment has no business here, but is no part of the query
+  const mark = target.indexOf("?");
+  if (mark === -1) return query;
+  for (const [name, value] of new URLSearchParams(target.slice(mark))) {
+    if (name === "__proto__") {
+      Object.defineProperty(query, name, {
+        value,
+        configurable: true,
+        enumerable: true,
+        writable: true,
+      });
+    } else {
+      query[name] = value;
+    }
+  }
+  return query;
+}

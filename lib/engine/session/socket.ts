@@ -1,0 +1,288 @@
+/** One session as applications see it: `socket.conn`. */
+import createDebug = require("debug");
+
+import type { PacketForm } from "../../../binding";
+import type { PacketSink } from "../../native-conn";
+import { noteReplacement } from "../../replaced";
+import { closeReasons, PARSE_ERROR, transportError } from "../errors";
+import { DISCARD, engine, release } from "../native/binding";
+import { Note } from "../native/inbound";
+import { cacheEpoch, closeSession } from "../native/outbound";
+import { type SessionEvents, unregister } from "../native/session-table";
+import type { SocketInit } from "../requests/open-session";
+import { ExternalConnections, type ExternalWebSocket, type LinkName } from "./external-connections";
+import { Jsonp } from "./jsonp";
+import {
+  encodeAgain,
+  PACKET_EVENTS,
+  packetType,
+  SEND_EVENTS,
+  showPacket,
+  showUndecodable,
+} from "./observers";
+import { answerPoll } from "./polling-http";
+import { SendingSocket } from "./sending-socket";
+import { promoteStream } from "./tcp-sockets";
+
+const debug = createDebug("engine:socket");
+
+/**
+ * A session. Events: `packet`, `data`, `message`, `packetCreate`, `heartbeat`, `flush`, `drain`,
+ * `upgrading`, `upgrade`, `close(reason, description?)`.
+ */
+export class Socket extends SendingSocket implements SessionEvents {
+  /** Packets are decoded by the native engine. @internal */
+  get native(): true {
+    return true;
+  }
+
+  /** The id of the session. Who knows it can take the session over: keep it secret. */
+  readonly id: string;
+  /** Revision of the Engine.IO protocol: 4, or 3 with the option `allowEIO3`. */
+  readonly protocol: number;
+  /** Whether an upgrade to another transport is being tried. */
+  upgrading = false;
+  /** Whether the session has moved to a WebSocket, or to WebTransport. */
+  upgraded = false;
+  /** @internal */
+  _requestedIn = -1;
+  /** @internal */
+  private _sink: PacketSink | null = null;
+
+  /** @internal */
+  constructor(init: SocketInit) {
+    super(init);
+    this.id = init.id;
+    this.protocol = init.protocol;
+    if (init.jsonp !== undefined) this._transport = new Jsonp(this, init.jsonp);
+  }
+
+  /**
+   * Closes the session (reason: "forced close").
+   *
+   * @param discard - whether packets that wait for a poll are dropped, and not sent before it ends;
+   *   default: `false`
+   *
+   * @example
+   * ```ts
+   * socket.conn.close();
+   * ```
+   */
+  close(discard?: boolean): void {
+    if (this.readyState === "closed" || (this.readyState === "closing" && !discard)) return;
+    this.readyState = "closing";
+    if (!discard) this._handHeld();
+    if (this._websocket) {
+      closeSession(this._handle, discard ? DISCARD : 0);
+      if (!discard && this._isQueued) process.nextTick(() => this._onclose("forced close"));
+      else this._onclose("forced close");
+      return;
+    }
+    const { payload, state } = engine.closePolling(this._handle, discard === true);
+    if (payload != null) answerPoll(this, payload);
+    // Otherwise it is over with the next poll, or when none comes.
+    if (state === 0) this._onclose("forced close");
+  }
+
+  /**
+   * Closes the connection that carries the session, which ends as if the client had left.
+   *
+   * @internal
+   */
+  _closeTransport(callback?: () => void): void {
+    if (this.readyState !== "open" || this._observers?.reason != null) return;
+    this.observers().reason = "transport close";
+    if (this._websocket) {
+      closeSession(this._handle, 0);
+      callback?.();
+      setImmediate(() => this._onclose("transport close"));
+      return;
+    }
+    if (callback !== undefined) this.transport.once("close", callback);
+    const { payload, state } = engine.closePolling(this._handle, false);
+    if (payload != null) answerPoll(this, payload);
+    if (state === 0) this._onclose("transport close");
+  }
+
+  /** Has decoded packets given to `sink` from now on. @internal */
+  setSink(sink: PacketSink): void {
+    this._sink = sink;
+  }
+
+  /** Whether the connection of its request is the one of its WebSocket. @internal */
+  get _isCarriedByRequest(): boolean {
+    return this._websocket && !this.upgraded;
+  }
+
+  /** Whether somebody takes decoded packets. @internal */
+  get _hasSink(): boolean {
+    return this._sink !== null;
+  }
+
+  /** Whether listeners see each packet. @internal */
+  get _isShown(): boolean {
+    return this._observers?.decodesInJs === true;
+  }
+
+  /** @internal */
+  protected override noteListener(event: string | symbol): void {
+    if (PACKET_EVENTS.has(event)) this._decodeInJs();
+    else if (SEND_EVENTS.has(event)) this._announceSends();
+  }
+
+  /** `"data"` stands for the sink too: without it, messages are the listeners' alone. @internal */
+  override removeAllListeners(event?: string | symbol): this {
+    if (event === undefined || event === "data") {
+      this._decodeInJs();
+      this.observers().sinkRemoved = true;
+    }
+    return super.removeAllListeners(event);
+  }
+
+  /** @internal */
+  _onpacket(type: number, nsp: string, id: number | undefined, data: any): void {
+    if (this.readyState !== "open") return;
+    // Decoded before the engine heard that somebody wants to see packets: shown all the same.
+    const deliver = () => {
+      if (this.readyState === "open" && !this._observers?.sinkRemoved)
+        this._sink?.onpacket(type, nsp, id, data);
+    };
+    if (!this._observers?.decodesInJs) return deliver();
+    showPacket(this, "message", encodeAgain(type, nsp, id, data), deliver);
+  }
+
+  /** @internal */
+  _onraw(type: number, data: string | Buffer): void {
+    if (this.readyState !== "open") return;
+    showPacket(this, packetType(type), data, () => {
+      if (this._sink !== null && !this._observers?.sinkRemoved) this._decode(data);
+    });
+  }
+
+  /** Decodes a message here; `readyState` may have changed in a listener. @internal */
+  private _decode(data: string | Buffer): void {
+    if (this.readyState !== "open") return;
+    if (data === "") return this._onrefused("empty message");
+    try {
+      this.observers().decode(data, () => this._sink);
+    } catch (error) {
+      this._onrefused((error as Error).message);
+    }
+  }
+
+  /** @internal */
+  _onrefused(message: string): void {
+    if (this.readyState === "open" && !this._observers?.sinkRemoved) this._sink?.onerror(message);
+  }
+
+  /** @internal */
+  _onanswer(payload: string | Buffer): void {
+    answerPoll(this, payload);
+  }
+
+  /** @internal */
+  _onclosed(reason: number, message: string | null): void {
+    const description = message === null ? undefined : transportError(message);
+    if (reason === PARSE_ERROR && this._observers?.decodesInJs && this.readyState !== "closed") {
+      showUndecodable(this);
+    }
+    this._onclose(closeReasons[reason], description);
+  }
+
+  /**
+   * Gives the session a WebSocket of another engine; `probe`: one that an upgrade tries.
+   *
+   * @internal
+   */
+  _takeExternal(
+    ws: ExternalWebSocket,
+    probe: boolean,
+    form: PacketForm,
+    name: LinkName = "websocket",
+  ): void {
+    this._external ??= new ExternalConnections(this);
+    this._external.take(ws, probe, form, name);
+  }
+
+  /** @internal */
+  _onframe(probe: boolean, message: string | Buffer): void {
+    this._external?.write(probe, message);
+  }
+
+  /** @internal */
+  _onnote(note: number): void {
+    switch (note) {
+      case Note.Upgrading:
+        this.emit("upgrading", this._transportFor(true));
+        break;
+      case Note.Upgraded:
+        this._switch();
+        break;
+      case Note.UpgradeLost:
+        this.upgrading = false;
+        this._external?.dropProbe();
+        break;
+      case Note.Offered:
+        this.upgrading = true;
+        break;
+      case Note.Pinged:
+        this._onpinged();
+        break;
+      case Note.Blocked:
+        this._blocked = true;
+        break;
+      case Note.Drained:
+        this._blocked = false;
+        break;
+    }
+  }
+
+  /** @internal */
+  private _switch(): void {
+    debug("upgraded: %s", this.id);
+    const before = this._transport;
+    const waiting = this._observers?.buffer != null;
+    before?.discard();
+    this._transport = null;
+    this._websocket = true;
+    this.upgrading = false;
+    this.upgraded = true;
+    this._blocked = false;
+    cacheEpoch.value++;
+    this._external?.promote();
+    promoteStream(this);
+    before?.emit("close");
+    this.emit("upgrade", this.transport);
+    this._ondelivery();
+    if (waiting) this._ondelivered();
+    else this._settle();
+    this._handHeld();
+  }
+
+  /** @internal */
+  _onclose(reason: string, description?: Error): void {
+    if (this.readyState === "closed") return;
+    const settled = this._observers?.reason ?? null;
+    const isLost = settled === null && reason !== "forced close";
+    reason = settled ?? reason;
+    debug("closed: %s, %s", this.id, reason);
+    this.readyState = "closed";
+    unregister(this);
+    release();
+    this._observers?.end();
+    this._observers = null;
+    this._external?.end(isLost);
+    this.server._onClosed(this);
+    this._sink?.onclose(reason, description);
+    this.emit("close", reason, description);
+    const { _transport: transport } = this;
+    if (transport === null) return;
+    if (description !== undefined && transport.listenerCount("error") > 0) {
+      transport.emit("error", description);
+    }
+    transport.emit("close");
+  }
+}
+
+// An instrumentation that replaces it expects to see all that is sent.
+noteReplacement(Socket.prototype, "write", () => cacheEpoch.value++);

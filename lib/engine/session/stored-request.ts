@@ -1,0 +1,71 @@
+/** What a session keeps of the request that opened it: the request itself, or what it consists of. */
+
+import { WatchfulEmitter } from "../emitter";
+import type { SocketInit } from "../requests/open-session";
+import {
+  type EngineRequest,
+  isPackedSecure,
+  type PackedRequest,
+  packedUrl,
+  parseQuery,
+  unpackRequest,
+} from "./request-snapshot";
+import type { Socket } from "./socket";
+import { type RequestEnds, requestSocket } from "./tcp-sockets";
+
+/** The part of a session that its request explains. */
+export abstract class RequestedSession extends WatchfulEmitter {
+  /** Address of the client, or of the proxy before it; `undefined` over WebTransport. */
+  readonly remoteAddress: string;
+  /** @internal */
+  private _packed: PackedRequest | null;
+  /** @internal */
+  private _request: EngineRequest | null;
+
+  /** @internal */
+  constructor(init: SocketInit) {
+    super();
+    this.remoteAddress = init.remoteAddress as string;
+    this._request = init.request;
+    this._packed = init.packed;
+  }
+
+  /**
+   * The request that opened the session, built from what was kept when it is first asked for; null
+   * if none has: over WebTransport.
+   */
+  get request(): EngineRequest {
+    if (this._packed !== null && this._request === null) {
+      const conn = this as unknown as Socket;
+      const socketAt = (ends: RequestEnds) => requestSocket(conn, ends);
+      this._request = unpackRequest(this._packed, this.remoteAddress, socketAt);
+    }
+    return this._request as EngineRequest;
+  }
+
+  set request(request: EngineRequest) {
+    this._request = request;
+  }
+
+  /** @internal */
+  _headers(): EngineRequest["headers"] {
+    return this.request?.headers ?? {};
+  }
+
+  /** @internal */
+  get _url(): string | undefined {
+    return this._request?.url ?? (this._packed === null ? undefined : packedUrl(this._packed));
+  }
+
+  /** @internal */
+  _query(): Record<string, string> {
+    return this._request?._query ?? parseQuery(this._url ?? "");
+  }
+
+  /** @internal */
+  get _secure(): boolean {
+    if (this._packed !== null) return isPackedSecure(this._packed);
+    // HTTP/3, where there is no request, is encrypted.
+    return this._request === null || (this._request as any).socket.encrypted === true;
+  }
+}

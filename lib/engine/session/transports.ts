@@ -1,0 +1,216 @@
+/** The transport of a session as applications see it: `socket.conn.transport`. */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { noteReplacement } from "../../replaced";
+import { WatchfulEmitter } from "../emitter";
+import { engine } from "../native/binding";
+import { cacheEpoch } from "../native/outbound";
+import type { ServerOptions } from "../options";
+import * as parser from "../parser";
+import { PACKET_EVENTS } from "./observers";
+import type { Socket } from "./socket";
+import { NativeWebSocket } from "./websocket-view";
+
+/** A request that waits for packets. */
+export interface PendingPoll {
+  req: IncomingMessage;
+  res: ServerResponse;
+}
+
+/** Events of a transport for which its session has to be watched. */
+const SEND_EVENTS = new Set<string | symbol>(["drain", "ready", "headers"]);
+
+/** The part that all transports share. Events: `packet`, `drain`, `ready`, `headers`, `close`. */
+export abstract class Transport extends WatchfulEmitter {
+  /** Names of the transports that a session can move to. */
+  static upgradesTo: string[] = [];
+  /** `"polling"`, `"websocket"` or `"webtransport"`. */
+  abstract readonly name: string;
+  /** Whether a packet sent now goes out at once. */
+  abstract readonly writable: boolean;
+  /** Whether bytes are sent as they are, and not as base64. */
+  readonly supportsBinary: boolean = true;
+  /** Whether another transport has replaced it. */
+  discarded = false;
+
+  constructor(
+    /** The session. */
+    protected readonly conn: Socket,
+  ) {
+    super();
+  }
+
+  /** Its `send` was replaced, or that of a prototype. @internal */
+  _ondiverted(): void {
+    (this.conn as Socket | undefined)?._ondiverted();
+  }
+
+  /** The session's id. */
+  get sid(): string {
+    return this.conn.id;
+  }
+
+  /** Revision of the protocol. */
+  get protocol(): number {
+    return this.conn.protocol;
+  }
+
+  /** `"open"`, `"closing"` or `"closed"`. */
+  get readyState(): string {
+    return this.discarded ? "closed" : this.conn.readyState;
+  }
+
+  /** Packets and payloads of protocol 4; its sessions are encoded natively. */
+  get parser(): typeof parser {
+    return parser;
+  }
+
+  /**
+   * Marks the transport as replaced: its `readyState` is `"closed"`.
+   *
+   * @example
+   * ```ts
+   * socket.conn.transport.discard();
+   * ```
+   */
+  discard(): void {
+    this.discarded = true;
+  }
+
+  /**
+   * Closes the transport, and with it the session (reason: "transport close").
+   *
+   * @param callback - called when it is closed
+   *
+   * @example
+   * ```ts
+   * socket.conn.transport.close(() => console.log("closed"));
+   * ```
+   */
+  close(callback?: () => void): void {
+    this.conn._closeTransport(callback);
+  }
+
+  /**
+   * Sends packets. An application may replace it, on one transport or on a prototype, and is given
+   * all messages and pings; pings are sent natively, whatever becomes of the packet.
+   *
+   * @example
+   * ```ts
+   * const { transport } = socket.conn;
+   * const { send } = transport;
+   * transport.send = (packets) => {
+   *   console.log("%d packets", packets.length);
+   *   send.call(transport, packets);
+   * };
+   * ```
+   */
+  send(packets: { type: string; data?: any; options?: any }[]): void {
+    if (this.conn.readyState === "closed") return;
+    for (const packet of packets) this.conn._transmitPacket(packet);
+  }
+
+  /** @internal */
+  protected override noteListener(event: string | symbol): void {
+    if (PACKET_EVENTS.has(event)) this.conn._decodeInJs();
+    else if (SEND_EVENTS.has(event)) this.conn._announceSends();
+  }
+}
+
+/** HTTP long polling, over Node's requests and responses. */
+export class Polling extends Transport {
+  /** Names of the transports that a session can move to. */
+  static override upgradesTo = ["websocket", "webtransport"];
+  /** Name of the transport. */
+  readonly name = "polling";
+  /** The poll that waits, if one does. @internal */
+  poll: PendingPoll | null = null;
+  /** The post being received, if one is. @internal */
+  post: PendingPoll | null = null;
+
+  /** Whether a poll waits for packets. */
+  get writable(): boolean {
+    return this.poll !== null || this.conn._isPollPending();
+  }
+
+  /** A payload as it stands in an answer. @internal */
+  wrap(payload: string | Buffer): string | Buffer {
+    return payload;
+  }
+
+  /**
+   * Takes the body of a post. Returns the payload that answers the pending poll, if it is due.
+   *
+   * @internal
+   */
+  push(body: Buffer, isBinary: boolean): string | Buffer | null {
+    const { _handle } = this.conn;
+    return isBinary ? engine.pushBinary(_handle, body) : engine.push(_handle, body);
+  }
+
+  /** The largest body of a post, in bytes. */
+  get maxHttpBufferSize(): number {
+    return this.conn.server.opts.maxHttpBufferSize;
+  }
+
+  /** The options of compression. */
+  get httpCompression(): ServerOptions["httpCompression"] {
+    return this.conn.server.opts.httpCompression;
+  }
+
+  /** The poll that waits for packets, if there is one. */
+  get req(): IncomingMessage | null {
+    return this.poll?.req ?? null;
+  }
+
+  /** The response of the poll that waits for packets, if there is one. */
+  get res(): ServerResponse | null {
+    return this.poll?.res ?? null;
+  }
+}
+
+/** A WebSocket, served natively. */
+export class WebSocket extends Transport {
+  /** Name of the transport. */
+  readonly name = "websocket";
+  private view: NativeWebSocket | null = null;
+
+  /** Whether a packet sent now goes out at once. */
+  get writable(): boolean {
+    return this.conn._isWritable();
+  }
+
+  /** The options of compression. */
+  get perMessageDeflate(): ServerOptions["perMessageDeflate"] {
+    return this.conn.server.opts.perMessageDeflate;
+  }
+
+  /** The object of the engine that the application has chosen, or what stands for one. */
+  get socket(): NativeWebSocket {
+    const external: any = this.conn._external?.ws;
+    if (external !== undefined) return external;
+    this.view ??= new NativeWebSocket(this.conn, this);
+    return this.view;
+  }
+}
+
+/** A stream of WebTransport. */
+export class WebTransport extends Transport {
+  /** Name of the transport. */
+  readonly name = "webtransport";
+
+  /** Whether a packet sent now goes out at once. */
+  get writable(): boolean {
+    return this.conn._isWritable();
+  }
+}
+
+/** What `send` is unless it was replaced. */
+export const originalSend = Transport.prototype.send;
+
+function onReplacedSend(transport: Transport): void {
+  cacheEpoch.value++;
+  transport._ondiverted();
+}
+for (const { prototype } of [Polling, WebSocket, WebTransport]) {
+  noteReplacement<Transport, "send">(prototype, "send", onReplacedSend);
+}

@@ -1,0 +1,148 @@
+/**
+ * Whom a broadcast of an in-memory adapter reaches. The handles of a room's members are kept until
+ * the room changes, so that a broadcast costs the main thread one call, however large the room.
+ */
+import type { Adapter, BroadcastOptions, Room, SocketId } from "socket.io-adapter";
+import type { Packet } from "socket.io-parser";
+import { encodeText, isDefaultEncoder } from "./encode";
+import { broadcast, cacheEpoch, VOLATILE } from "./engine/native/outbound";
+import { isNative } from "./native-conn";
+import type { Socket } from "./socket";
+
+/** The members of a room, as a broadcast needs them. */
+export interface Audience {
+  /** Members that the native engine reaches by itself. */
+  handles: Uint32Array;
+  /** Members that want to be asked one by one: polling, listeners, other engines. */
+  others: Socket[];
+  /** Value of {@link cacheEpoch} when this was put together. */
+  reach: number;
+}
+
+/** Not a value of {@link cacheEpoch}: the audience is to be put together again. */
+const NEVER = -1;
+const NOBODY: Audience = { handles: new Uint32Array(0), others: [], reach: NEVER };
+
+/** The audiences of one adapter, which tells of every change in its rooms. */
+export class Audiences {
+  private everybody: Audience | null = null;
+  private readonly byRoom = new Map<Room, Audience>();
+
+  constructor(private readonly adapter: Adapter) {}
+
+  /** A socket has joined rooms. */
+  joined(rooms: Set<Room>): void {
+    this.everybody = null;
+    this.forget(rooms);
+  }
+
+  /** A socket has left a room. */
+  left(room: Room): void {
+    this.byRoom.delete(room);
+  }
+
+  /** A socket is about to leave all its rooms. */
+  leaving(id: SocketId): void {
+    this.everybody = null;
+    this.forget(this.adapter.sids.get(id) ?? []);
+  }
+
+  private forget(rooms: Iterable<Room>): void {
+    if (this.byRoom.size > 0) for (const room of rooms) this.byRoom.delete(room);
+  }
+
+  /** Whom a broadcast reaches; null if that takes more than one room and single exceptions. */
+  of({ rooms, except }: BroadcastOptions): Audience | null {
+    const { adapter } = this;
+    if (!isDefaultEncoder(adapter.nsp.server.encoder)) return null;
+    for (const room of except ?? []) if (!this.isOwnRoom(room)) return null;
+    if (rooms.size > 1) return null;
+    const [room] = rooms;
+    if (rooms.size === 0) {
+      if (this.everybody?.reach !== cacheEpoch.value)
+        this.everybody = this.gather(adapter.sids.keys());
+      return this.everybody;
+    }
+    const known = this.byRoom.get(room);
+    if (known?.reach === cacheEpoch.value) return known;
+    const members = adapter.rooms.get(room);
+    // Not kept: there is no end to the rooms that nobody is in.
+    if (members === undefined) return NOBODY;
+    const audience = this.gather(members);
+    this.byRoom.set(room, audience);
+    return audience;
+  }
+
+  /** Sends a packet, already encoded, to an audience. */
+  send(audience: Audience, packet: Packet, parts: Parts, options: BroadcastOptions): void {
+    const { volatile, compress } = options.flags ?? {};
+    const handles = without(audience.handles, options.except, this.adapter.nsp.sockets);
+    if (handles.length > 0) broadcast(handles, parts, volatile ? VOLATILE : 0);
+    for (const socket of audience.others as any[]) {
+      if (options.except?.has(socket.id)) continue;
+      socket.notifyOutgoingListeners(packet);
+      socket.client.writeToEngine(parts, { preEncoded: true, volatile, compress });
+    }
+  }
+
+  /** Whether a room holds the socket whose id it is called by, and nobody else. */
+  private isOwnRoom(room: Room): boolean {
+    const members = this.adapter.rooms.get(room);
+    return members === undefined || (members.size === 1 && members.has(room));
+  }
+
+  private gather(ids: Iterable<SocketId>): Audience {
+    const handles: number[] = [];
+    const others: Socket[] = [];
+    let whole = true;
+    for (const id of ids) {
+      const socket = this.adapter.nsp.sockets.get(id);
+      if (socket === undefined) {
+        // It has joined in a middleware and is not connected yet; nothing tells when it is.
+        whole = false;
+        continue;
+      }
+      const { client } = socket as any;
+      const { conn } = client;
+      if (
+        isNative(conn) &&
+        conn._isBypassable &&
+        client._bypassable &&
+        !socket._hasOutgoingListeners
+      ) {
+        handles.push(conn._handle);
+      } else {
+        others.push(socket as any);
+      }
+    }
+    return { handles: Uint32Array.from(handles), others, reach: whole ? cacheEpoch.value : NEVER };
+  }
+}
+
+/** An encoded packet: its text, then its attachments. */
+export type Parts = (string | Buffer)[];
+
+/** Encodes a packet with the encoder of its server. */
+export function encodePacket(adapter: Adapter, packet: Packet): Parts {
+  const { encoder } = adapter.nsp.server;
+  const text = isDefaultEncoder(encoder) ? encodeText(packet) : undefined;
+  return text === undefined ? encoder.encode(packet) : [text];
+}
+
+/** The handles without those of single sockets. */
+function without(
+  handles: Uint32Array,
+  except: Set<Room> | undefined,
+  sockets: Map<SocketId, any>,
+): Uint32Array {
+  if (except === undefined || except.size === 0) return handles;
+  let copy = handles;
+  for (const id of except) {
+    const at = copy.indexOf(sockets.get(id)?.conn._handle);
+    if (at === -1) continue;
+    if (copy === handles) copy = handles.slice();
+    copy[at] = copy[copy.length - 1];
+    copy = copy.subarray(0, -1);
+  }
+  return copy;
+}

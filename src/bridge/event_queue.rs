@@ -1,0 +1,248 @@
+//! One environment (the main thread, or a worker thread) as the I/O threads see it: the batches
+//! that wait for it, and the function that wakes it.
+
+use std::collections::VecDeque;
+use std::ptr;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+
+use napi::sys;
+
+use crate::bridge::batch::Batch;
+use crate::config::MAX_INBOX_BYTES;
+use crate::eio::packet::Packet as EnginePacket;
+use crate::eio::payload::Payload;
+use crate::eio::session::SocketRole;
+use crate::error::CloseReason;
+use crate::net::events::{EventSink, Note, Opened, StreamEnd};
+use crate::net::lock;
+use crate::net::runtime::runtime;
+use crate::net::session::handle::Handle;
+use crate::net::thread::Command;
+use crate::sio::Packet;
+
+/// Nothing waits.
+const QUIET: u8 = 0;
+/// Something waits, and nobody has been told.
+const WAITING: u8 = 1;
+/// The environment has been told, or is taking batches.
+const RUNG: u8 = 2;
+
+/// See the module.
+#[derive(Default)]
+pub struct EventQueue {
+    batches: Mutex<VecDeque<Batch>>,
+    state: AtomicU8,
+    /// Bytes in all batches.
+    bytes: AtomicUsize,
+    /// Somebody stopped reading because of them.
+    stopped: AtomicBool,
+    /// The environment is gone; changes under the lock of the batches.
+    left: AtomicBool,
+    waker: JsWaker,
+}
+
+impl EventQueue {
+    fn append(&self, write: impl FnOnce(&mut Batch)) {
+        let mut batches = lock(&self.batches);
+        if self.left.load(Ordering::Relaxed) {
+            return;
+        }
+        if batches.back().is_none_or(Batch::is_full) {
+            batches.push_back(Batch::default());
+        }
+        if let Some(batch) = batches.back_mut() {
+            let before = batch.bytes();
+            write(batch);
+            self.bytes
+                .fetch_add(batch.bytes() - before, Ordering::Relaxed);
+        }
+        // Only a quiet environment becomes a waiting one; under the lock that `rest` holds too.
+        let _ = self
+            .state
+            .compare_exchange(QUIET, WAITING, Ordering::AcqRel, Ordering::Acquire);
+    }
+
+    /// How many batches there are.
+    pub fn waiting(&self) -> usize {
+        lock(&self.batches).len()
+    }
+
+    /// Whether there is more to take. If not, the next record wakes it again.
+    pub fn rest(&self) -> bool {
+        let batches = lock(&self.batches);
+        if batches.is_empty() {
+            self.state.store(QUIET, Ordering::Release);
+        }
+        !batches.is_empty()
+    }
+
+    /// The next batch.
+    pub fn take(&self) -> Option<Batch> {
+        let batch = lock(&self.batches).pop_front()?;
+        let bytes = batch.bytes();
+        let left = self.bytes.fetch_sub(bytes, Ordering::SeqCst) - bytes;
+        if left < MAX_INBOX_BYTES / 2 && self.stopped.swap(false, Ordering::SeqCst) {
+            runtime().send_all(|| Command::Resume);
+        }
+        Some(batch)
+    }
+
+    /// The environment is gone: nobody takes what waits, or what may still be appended.
+    pub fn leave(&self) {
+        self.waker.remove();
+        let mut batches = lock(&self.batches);
+        self.left.store(true, Ordering::Relaxed);
+        batches.clear();
+    }
+
+    /// The waker.
+    pub fn waker(&self) -> &JsWaker {
+        &self.waker
+    }
+}
+
+impl EventSink for EventQueue {
+    fn packet(&self, handle: Handle, packet: &Packet<'_>, attachments: Vec<Vec<u8>>) {
+        self.append(|batch| batch.packet(handle, packet, attachments));
+    }
+
+    fn engine_packet(&self, handle: Handle, packet: EnginePacket<'_>) {
+        self.append(|batch| batch.engine_packet(handle, packet));
+    }
+
+    fn refused(&self, handle: Handle, message: &str) {
+        self.append(|batch| batch.refused(handle, message));
+    }
+
+    fn answer(&self, handle: Handle, payload: Payload) {
+        self.append(|batch| batch.answer(handle, payload));
+    }
+
+    fn frame(&self, handle: Handle, socket: SocketRole, packet: EnginePacket<'_>) {
+        self.append(|batch| batch.frame(handle, socket, packet));
+    }
+
+    fn note(&self, handle: Handle, note: Note) {
+        self.append(|batch| batch.note(handle, note));
+    }
+
+    fn closed(&self, handle: Handle, closure: &CloseReason) {
+        self.append(|batch| batch.closed(handle, closure));
+    }
+
+    fn stream_write(&self, stream: u32, bytes: &[u8]) {
+        self.append(|batch| batch.stream_write(stream, bytes));
+    }
+
+    fn stream_end(&self, stream: u32, end: StreamEnd) {
+        self.append(|batch| batch.stream_end(stream, end));
+    }
+
+    fn stream_taken(&self, stream: u32) {
+        self.append(|batch| batch.stream_taken(stream));
+    }
+
+    fn opened(&self, listener: u32, handle: Handle, opened: &Opened<'_>) {
+        self.append(|batch| batch.opened(listener, handle, opened));
+    }
+
+    #[cfg(unix)]
+    fn handover(&self, listener: u32, socket: std::os::fd::OwnedFd, bytes: Vec<u8>) {
+        self.append(|batch| batch.handover(listener, socket, bytes));
+    }
+
+    fn listener_drained(&self, listener: u32) {
+        self.append(|batch| batch.listener_drained(listener));
+    }
+
+    fn is_full(&self) -> bool {
+        if self.bytes.load(Ordering::Relaxed) <= MAX_INBOX_BYTES || self.waker.is_gone() {
+            return false;
+        }
+        // Sequentially consistent with `take`: either this sees what was taken, or `take` sees that
+        // somebody stopped. Else nobody would resume.
+        self.stopped.store(true, Ordering::SeqCst);
+        self.bytes.load(Ordering::SeqCst) > MAX_INBOX_BYTES
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
+    }
+
+    fn needs_wake(&self) -> bool {
+        self.state
+            .compare_exchange(WAITING, RUNG, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
+    }
+
+    fn wake(&self) {
+        self.waker.wake();
+    }
+}
+
+/// A threadsafe function that calls JavaScript without arguments.
+#[derive(Default)]
+pub struct JsWaker(Mutex<Function>);
+
+struct Function(sys::napi_threadsafe_function);
+
+// SAFETY: a threadsafe function may be called from any thread; the pointer is only used under the
+// mutex, and is null once the environment has finalized the function.
+unsafe impl Send for Function {}
+
+impl Default for Function {
+    fn default() -> Self {
+        Self(ptr::null_mut())
+    }
+}
+
+impl JsWaker {
+    /// Installs the function.
+    pub fn install(&self, function: sys::napi_threadsafe_function) {
+        lock(&self.0).0 = function;
+    }
+
+    /// The environment has finalized the function, or never made one.
+    pub fn remove(&self) {
+        lock(&self.0).0 = ptr::null_mut();
+    }
+
+    /// Whether nobody will ever take what waits.
+    pub fn is_gone(&self) -> bool {
+        lock(&self.0).0.is_null()
+    }
+
+    fn wake(&self) {
+        let function = lock(&self.0);
+        if !function.0.is_null() {
+            // SAFETY: not null, hence not finalized: the finalizer takes the lock held here.
+            unsafe {
+                sys::napi_call_threadsafe_function(
+                    function.0,
+                    ptr::null_mut(),
+                    sys::ThreadsafeFunctionCallMode::nonblocking,
+                );
+            }
+        }
+    }
+
+    /// Lets the function keep the process alive, or not.
+    ///
+    /// # Safety
+    /// `env` must be the environment of the calling thread.
+    pub unsafe fn hold(&self, env: sys::napi_env, held: bool) {
+        let function = lock(&self.0);
+        if function.0.is_null() {
+            return;
+        }
+        // SAFETY: as in `wake`, and by contract.
+        unsafe {
+            if held {
+                sys::napi_ref_threadsafe_function(env, function.0);
+            } else {
+                sys::napi_unref_threadsafe_function(env, function.0);
+            }
+        }
+    }
+}

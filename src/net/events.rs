@@ -1,0 +1,101 @@
+//! The way in: what I/O threads tell an environment's JavaScript thread.
+
+use std::net::IpAddr;
+
+use crate::eio::packet::Packet;
+use crate::eio::payload::Payload;
+use crate::eio::session::SocketRole;
+use crate::error::CloseReason;
+use crate::net::session::handle::Handle;
+use crate::sio;
+
+/// Small news of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Note {
+    /// The probe of an upgrade was answered.
+    Upgrading = 0,
+    /// The session has moved to a WebSocket.
+    Upgraded = 1,
+    /// The client has stopped reading: what is sent now waits.
+    Blocked = 2,
+    /// All that waited has been written.
+    Drained = 3,
+    /// An upgrade was given up.
+    UpgradeLost = 4,
+    /// A WebSocket was offered for an upgrade.
+    Offered = 6,
+    /// The packets that follow are those of another request.
+    Request = 7,
+    /// The session ends, of which no packet told: what was said before is heard first.
+    Ending = 8,
+    /// A ping was sent; told only of sessions whose packets are decoded in JavaScript.
+    Pinged = 5,
+}
+
+/// The end of a connection that JavaScript knows by a number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StreamEnd {
+    /// A stream that JavaScript pumps is dropped without writing what is left.
+    pub abort: bool,
+    /// Bytes read from the connection.
+    pub read: u64,
+    /// Bytes that were written to it.
+    pub written: u64,
+}
+
+/// A session that a listener has opened.
+#[derive(Clone, Copy, Debug)]
+pub struct Opened<'a> {
+    /// Its id.
+    pub sid: &'a str,
+    /// It is carried by a WebSocket.
+    pub websocket: bool,
+    /// The client's address.
+    pub remote: IpAddr,
+    /// The request, as `lib/engine/session/request-snapshot.ts` packs it: what many have in common, and the rest.
+    pub request: (&'a str, &'a str),
+}
+
+/// Receives what happens on connections, in the order in which it happened. Calls only append;
+/// the JavaScript thread is woken by [`EventSink::wake`].
+pub trait EventSink: Send + Sync {
+    /// A Socket.IO packet, with its attachments.
+    fn packet(&self, handle: Handle, packet: &sio::Packet<'_>, attachments: Vec<Vec<u8>>);
+    /// An Engine.IO packet of a session whose packets are decoded in JavaScript.
+    fn engine_packet(&self, handle: Handle, packet: Packet<'_>);
+    /// A Socket.IO packet that cannot be decoded; no more follow from this session.
+    fn refused(&self, handle: Handle, message: &str);
+    /// The body that answers the session's pending poll.
+    fn answer(&self, handle: Handle, payload: Payload);
+    /// A packet for a WebSocket of the session that JavaScript serves.
+    fn frame(&self, handle: Handle, socket: SocketRole, packet: Packet<'_>);
+    /// See [`Note`].
+    fn note(&self, handle: Handle, note: Note);
+    /// The session has ended.
+    fn closed(&self, handle: Handle, closure: &CloseReason);
+    /// Bytes for a stream that JavaScript pumps.
+    /// No bytes: that was the last of it.
+    fn stream_write(&self, stream: u32, bytes: &[u8]);
+    /// A connection has been closed: `stream` is a number that JavaScript knows it by.
+    fn stream_end(&self, stream: u32, end: StreamEnd);
+    /// All input of a pumped stream has been taken: JavaScript may read on.
+    fn stream_taken(&self, stream: u32);
+
+    /// A listener has opened a session.
+    fn opened(&self, listener: u32, handle: Handle, opened: &Opened<'_>);
+    /// A connection that a listener does not serve itself, with what was read of it.
+    #[cfg(unix)]
+    fn handover(&self, listener: u32, socket: std::os::fd::OwnedFd, bytes: Vec<u8>);
+    /// The last connection of a listener that was stopped has ended.
+    fn listener_drained(&self, listener: u32);
+
+    /// Whether so much waits for JavaScript that nothing more should be read.
+    fn is_full(&self) -> bool;
+    /// Whether what stopped reading because of [`EventSink::is_full`] has yet to be resumed.
+    fn is_stopped(&self) -> bool;
+    /// Whether the JavaScript thread has to be woken for what was appended. Says so once.
+    fn needs_wake(&self) -> bool;
+    /// Wakes the JavaScript thread.
+    fn wake(&self);
+}

@@ -1,0 +1,157 @@
+//! Whether a request is answered here, given what JavaScript permits and the sessions there are.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use crate::config::EngineConfig;
+use crate::net::listener::encoding::{Accepted, Encoding};
+use crate::net::listener::head::{Request, Wanted};
+use crate::net::listener::settings::Settings;
+use crate::net::listener::snapshot::{RequestSnapshot, pack};
+use crate::net::lock;
+use crate::net::runtime::runtime;
+use crate::net::session::handle::Handle;
+use crate::net::session::shared::SharedSession;
+use crate::net::session::sid_index::Sids;
+use crate::ws::deflate::{self, Compression, Parameters};
+use crate::ws::handshake;
+
+/// A request to be answered, apart from the bytes it came in.
+pub struct Admitted {
+    pub ask: Route,
+    /// Lengths of its head and its body, in bytes.
+    pub head: usize,
+    pub body: usize,
+    /// The client closes the connection after the answer.
+    pub closes: bool,
+    pub accepts: Accepted,
+    pub origin: Option<String>,
+}
+
+/// What an admitted request asks for.
+pub enum Route {
+    Handshake(RequestSnapshot),
+    Poll(Handle),
+    Push(Handle),
+    /// The 101 without further headers' lines, for a session that there is, or a new one.
+    WebSocket(UpgradeAccept, Result<Arc<SharedSession>, RequestSnapshot>),
+    /// A client file by its place; `true`: the client has it.
+    File(usize, bool),
+}
+
+/// What the 101 says.
+pub struct UpgradeAccept {
+    pub accept: String,
+    pub protocol: Option<String>,
+    /// `Sec-WebSocket-Extensions`, and what was agreed on.
+    pub extensions: Option<String>,
+    pub deflate: Option<(Parameters, Compression)>,
+}
+
+/// The ends of a connection.
+#[derive(Clone, Copy)]
+pub struct Ends {
+    pub remote: SocketAddr,
+    pub local: Option<SocketAddr>,
+}
+
+/// `None`: it is for Node.
+pub fn admit(
+    request: &Request<'_>,
+    settings: &Settings,
+    config: &EngineConfig,
+    ends: Ends,
+) -> Option<Admitted> {
+    let sids = config.sids();
+    let packed = || pack(request, ends.remote, ends.local);
+    let ask = match request.wanted {
+        Wanted::Handshake if settings.handshakes => Route::Handshake(packed()),
+        Wanted::Poll(sid) if settings.polls => Route::Poll(polling(sid, sids)?.handle),
+        Wanted::Push(sid) if settings.polls => {
+            let small = request.body as u64 <= settings.max_body;
+            small.then_some(Route::Push(polling(sid, sids)?.handle))?
+        }
+        Wanted::WebSocket(None) if settings.websockets => {
+            Route::WebSocket(greeting(request, config)?, Err(packed()))
+        }
+        Wanted::WebSocket(Some(sid)) if settings.upgrades => {
+            Route::WebSocket(greeting(request, config)?, Ok(session(sid, sids)?))
+        }
+        Wanted::File(name, tag) => {
+            if request.accepts.best(&FILE_ENCODINGS) == Some(Encoding::Brotli) {
+                return None;
+            }
+            let place = settings.files.iter().position(|file| file.name == name)?;
+            let known =
+                tag.is_some_and(|tag| tag.strip_prefix("W/").unwrap_or(tag) == settings.etag);
+            Route::File(place, known)
+        }
+        _ => return None,
+    };
+    Some(Admitted {
+        ask,
+        head: request.head,
+        body: request.body,
+        closes: request.closes,
+        accepts: request.accepts,
+        origin: header(request, "origin"),
+    })
+}
+
+/// What client files may be compressed with, the server's favourite first.
+pub const FILE_ENCODINGS: [Encoding; 3] = [Encoding::Brotli, Encoding::Gzip, Encoding::Deflate];
+
+fn session(sid: &str, sids: &Sids) -> Option<Arc<SharedSession>> {
+    runtime().table().get(sids.get(sid)?)
+}
+
+/// A session that polls, unless JavaScript wants to see its polls.
+fn polling(sid: &str, sids: &Sids) -> Option<Arc<SharedSession>> {
+    let peer = session(sid, sids)?;
+    let inner = lock(&peer.inner);
+    let ours = !inner.session.is_websocket() && !inner.watched;
+    drop(inner);
+    ours.then_some(peer)
+}
+
+fn greeting(request: &Request<'_>, config: &EngineConfig) -> Option<UpgradeAccept> {
+    let [upgrade, key, version, protocol] = [
+        "upgrade",
+        "sec-websocket-key",
+        "sec-websocket-version",
+        "sec-websocket-protocol",
+    ]
+    .map(|name| header(request, name));
+    let check = handshake::Request {
+        upgrade: upgrade.as_deref(),
+        key: key.as_deref(),
+        version: version.as_deref(),
+        protocol: protocol.as_deref(),
+    };
+    let accepted = handshake::check(&check).ok()?;
+    let mut greeting = UpgradeAccept {
+        accept: accepted.accept,
+        protocol: accepted.protocol.map(Into::into),
+        extensions: None,
+        deflate: None,
+    };
+    if let Some(options) = config.deflate() {
+        let offers = header(request, "sec-websocket-extensions");
+        if let Some(agreement) = deflate::negotiate(offers.as_deref(), options).ok()? {
+            greeting.deflate = Some((agreement.parameters, options.compression));
+            greeting.extensions = Some(agreement.response);
+        }
+    }
+    Some(greeting)
+}
+
+/// The values of a header, joined as Node does.
+fn header(request: &Request<'_>, name: &str) -> Option<String> {
+    let mut values = request
+        .headers
+        .iter()
+        .filter(|(n, _)| n.eq_ignore_ascii_case(name))
+        .map(|(_, value)| *value);
+    let first = values.next()?.to_owned();
+    Some(values.fold(first, |all, value| all + ", " + value))
+}

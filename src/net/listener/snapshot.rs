@@ -1,0 +1,65 @@
+//! A request as JavaScript keeps it: two strings, of which one is common to most clients. The form
+//! is that of `lib/engine/session/request-snapshot.ts`, which builds the request again if somebody asks for it.
+
+use std::net::{IpAddr, SocketAddr};
+
+use crate::config::SHARED_HEADERS;
+use crate::net::listener::head::Request;
+
+/// See the module.
+#[derive(Debug, PartialEq, Eq)]
+pub struct RequestSnapshot {
+    /// What many requests have in common.
+    pub shared: String,
+    /// The rest.
+    pub own: String,
+    /// The client's address.
+    pub remote: IpAddr,
+}
+
+/// Between two values; no header can contain it.
+const SEPARATOR: char = '\0';
+/// In the shared part, for a value that is among the own ones.
+const OWN: &str = "\u{1}";
+
+/// Packs a request and the ends of its connection.
+pub fn pack(
+    request: &Request<'_>,
+    remote: SocketAddr,
+    local: Option<SocketAddr>,
+) -> RequestSnapshot {
+    let family = if remote.is_ipv4() { "IPv4" } else { "IPv6" };
+    let address = local.map_or_else(String::new, |a| a.ip().to_string());
+    let port = local.map_or_else(String::new, |a| a.port().to_string());
+    let mut shared = String::with_capacity(256);
+    let mut own = String::with_capacity(128);
+    for (i, value) in ["", "GET", "1.1", family, &address, &port]
+        .iter()
+        .enumerate()
+    {
+        push(&mut shared, value, i == 0);
+    }
+    push(&mut own, request.target, true);
+    push(&mut own, &remote.port().to_string(), false);
+    for (name, value) in &request.headers {
+        push(&mut shared, name, false);
+        if SHARED_HEADERS.iter().any(|h| h.eq_ignore_ascii_case(name)) {
+            push(&mut shared, value, false);
+        } else {
+            push(&mut shared, OWN, false);
+            push(&mut own, value, false);
+        }
+    }
+    RequestSnapshot {
+        shared,
+        own,
+        remote: remote.ip(),
+    }
+}
+
+fn push(text: &mut String, value: &str, first: bool) {
+    if !first {
+        text.push(SEPARATOR);
+    }
+    text.push_str(value);
+}

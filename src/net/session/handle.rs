@@ -1,0 +1,241 @@
+//! Handles: how both sides of the boundary name a session. A handle carries a generation, so that
+//! one which outlives its session never reaches the next session in the same slot.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::net::session::shared::SharedSession;
+
+/// Bits for the slot: about four million sessions in one process.
+const SLOT_BITS: u32 = 22;
+const SLOT_MASK: u32 = (1 << SLOT_BITS) - 1;
+/// Bits for the generation; with the slot 31 bits, a small integer in V8.
+const GENERATION_MASK: u32 = (1 << 9) - 1;
+/// Free slots kept back before one is used again, which spaces the generations of a slot out.
+const QUARANTINE: usize = 256;
+
+/// Names one session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Handle(u32);
+
+impl Handle {
+    /// From the number that crossed the boundary.
+    pub const fn from_raw(raw: u32) -> Self {
+        Self(raw)
+    }
+
+    /// The number that crosses the boundary.
+    pub const fn raw(self) -> u32 {
+        self.0
+    }
+
+    /// The slot, without the generation.
+    pub const fn slot(self) -> usize {
+        (self.0 & SLOT_MASK) as usize
+    }
+}
+
+#[derive(Default)]
+struct Slots {
+    slots: Vec<Slot>,
+    free: VecDeque<u32>,
+}
+
+#[derive(Default)]
+struct Slot {
+    generation: u32,
+    peer: Option<Arc<SharedSession>>,
+}
+
+/// All sessions of the process.
+#[derive(Default)]
+pub struct Table(RwLock<Slots>);
+
+impl Table {
+    /// Stores the session that `make` builds for its handle; `None` when there is no free slot.
+    pub fn insert(
+        &self,
+        make: impl FnOnce(Handle) -> Arc<SharedSession>,
+    ) -> Option<Arc<SharedSession>> {
+        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let index = if all.free.len() > QUARANTINE || all.slots.len() > SLOT_MASK as usize {
+            all.free.pop_front()?
+        } else {
+            all.slots.push(Slot::default());
+            u32::try_from(all.slots.len() - 1).ok()?
+        };
+        let slot = all.slots.get_mut(index as usize)?;
+        let peer = make(Handle(slot.generation << SLOT_BITS | index));
+        slot.peer = Some(peer.clone());
+        Some(peer)
+    }
+
+    /// The session of a handle, while it lives.
+    pub fn get(&self, handle: Handle) -> Option<Arc<SharedSession>> {
+        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let peer = all.slots.get(handle.slot())?.peer.as_ref()?;
+        (peer.handle == handle).then(|| peer.clone())
+    }
+
+    /// Forgets a session; its handle is dead from then on.
+    pub fn remove(&self, handle: Handle) {
+        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(slot) = all.slots.get_mut(handle.slot()) else {
+            return;
+        };
+        if slot.peer.as_ref().is_some_and(|peer| peer.handle == handle) {
+            slot.peer = None;
+            slot.generation = (slot.generation + 1) & GENERATION_MASK;
+            all.free.push_back(handle.0 & SLOT_MASK);
+        }
+    }
+
+    /// How many sessions live.
+    pub fn len(&self) -> usize {
+        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        all.slots.len() - all.free.len()
+    }
+
+    /// Whether no session lives.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::sync::Mutex;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::config::EngineConfig;
+    use crate::eio::encoding::PacketEncoding;
+    use crate::eio::session::Session;
+    use crate::net::session::shared::Inner;
+    use crate::net::websocket::stream::tests::Recorder;
+
+    fn peer(handle: Handle) -> Arc<SharedSession> {
+        let config = Arc::new(EngineConfig::default());
+        let inner = Inner::new(Session::new(PacketEncoding::V4, true, &config, 0));
+        Arc::new(SharedSession {
+            handle,
+            inbox: Arc::new(Recorder::default()),
+            config,
+            sid: None,
+            traffic: Default::default(),
+            external: false.into(),
+            inner: Mutex::new(inner),
+        })
+    }
+
+    fn insert(table: &Table) -> Handle {
+        table.insert(peer).expect("a free slot").handle
+    }
+
+    fn lives(table: &Table, handle: Handle) -> bool {
+        table.get(handle).is_some_and(|peer| peer.handle == handle)
+    }
+
+    #[test]
+    fn a_handle_lives_as_long_as_its_session() {
+        let table = Table::default();
+        assert!(table.is_empty());
+        let [a, b] = [(); 2].map(|()| insert(&table));
+        assert_ne!(a, b);
+        assert_eq!(Handle::from_raw(a.raw()), a);
+        assert!(lives(&table, a) && lives(&table, b));
+        for _ in 0..2 {
+            table.remove(a);
+            assert!(table.get(a).is_none());
+            assert!(lives(&table, b));
+            assert_eq!(table.len(), 1);
+        }
+        // One that never was.
+        let nobody = Handle::from_raw(u32::MAX);
+        table.remove(nobody);
+        assert!(table.get(nobody).is_none());
+        assert_eq!(table.len(), 1);
+    }
+
+    #[test]
+    fn a_slot_rests_and_comes_back_with_another_generation() {
+        let table = Table::default();
+        let mut slots = std::collections::HashSet::new();
+        let old = insert(&table);
+        table.remove(old);
+        slots.insert(old.slot());
+        for _ in 0..QUARANTINE {
+            let handle = insert(&table);
+            assert!(slots.insert(handle.slot()), "used again too early");
+            table.remove(handle);
+        }
+        let new = insert(&table);
+        assert_eq!(new.slot(), old.slot());
+        assert_ne!(new, old);
+        assert!(table.get(old).is_none());
+        table.remove(old);
+        assert!(lives(&table, new));
+    }
+
+    #[test]
+    fn handles_stay_small_integers_when_generations_wrap() {
+        let table = Table::default();
+        let first = insert(&table);
+        table.remove(first);
+        let mut generations = 1;
+        loop {
+            let handle = insert(&table);
+            assert!(handle.raw() < 1 << 31);
+            table.remove(handle);
+            if handle == first {
+                break;
+            }
+            generations += u32::from(handle.slot() == first.slot());
+        }
+        assert_eq!(generations, GENERATION_MASK + 1);
+    }
+
+    #[test]
+    fn a_full_table_refuses_and_recovers() {
+        let table = Table::default();
+        let last = insert(&table);
+        let shared = peer(last);
+        for _ in 0..SLOT_MASK {
+            assert!(table.insert(|_| shared.clone()).is_some());
+        }
+        assert!(table.insert(|_| shared.clone()).is_none());
+        assert_eq!(table.len(), 1 << SLOT_BITS);
+        table.remove(last);
+        let next = insert(&table);
+        assert_eq!(next.slot(), last.slot());
+        assert!(lives(&table, next) && table.get(last).is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn of_all_handles_ever_the_living_ones_are_found(
+            steps in prop::collection::vec((any::<bool>(), any::<prop::sample::Index>()), 1..600),
+        ) {
+            let table = Table::default();
+            let mut ever = HashMap::new();
+            let mut order = Vec::new();
+            for (removes, which) in steps {
+                if removes && !order.is_empty() {
+                    let handle = order[which.index(order.len())];
+                    table.remove(handle);
+                    ever.insert(handle, false);
+                } else {
+                    let handle = insert(&table);
+                    prop_assert_eq!(ever.insert(handle, true), None);
+                    order.push(handle);
+                }
+            }
+            for (handle, alive) in &ever {
+                prop_assert_eq!(lives(&table, *handle), *alive);
+            }
+            prop_assert_eq!(table.len(), ever.values().filter(|alive| **alive).count());
+        }
+    }
+}

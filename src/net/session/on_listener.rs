@@ -1,0 +1,106 @@
+//! Polls and posts that an I/O thread answers by itself. Their connection may be served by another
+//! thread than their session's WebSocket.
+
+use tokio::sync::oneshot;
+
+use crate::config::EngineConfig;
+use crate::eio::payload::{self, Payload};
+use crate::eio::session::{Poll, Session};
+use crate::error::CloseReason;
+use crate::net::lock;
+use crate::net::runtime::{RemoteOutput, Runtime};
+use crate::net::session::handle::Handle;
+
+/// What becomes of a poll.
+pub enum Polled {
+    /// Packets were waiting: this is the body.
+    Payload(Payload),
+    /// The body comes later, and whether it may be compressed. Never, if the session is dropped.
+    Pending(oneshot::Receiver<(Payload, bool)>),
+    /// The session is not on polling any more, or a poll was pending already.
+    Refused,
+}
+
+impl Runtime {
+    /// A poll arrived.
+    pub fn poll_here(&self, handle: Handle) -> Polled {
+        let polled = self.here(handle, |session, _, _, out| match session.poll(out) {
+            Poll::Payload(payload) => Polled::Payload(payload),
+            Poll::Pending => {
+                let (waiter, answer) = oneshot::channel();
+                *out.waiter = Some(waiter);
+                Polled::Pending(answer)
+            }
+            Poll::Overlap | Poll::Moved => Polled::Refused,
+        });
+        polled.unwrap_or(Polled::Refused)
+    }
+
+    /// Gives up the poll that waits here, as if it had never come. `false`: it has its answer.
+    pub fn retract_poll(&self, handle: Handle) -> bool {
+        let Some(peer) = self.table().get(handle) else {
+            return false;
+        };
+        let mut inner = lock(&peer.inner);
+        let waits = inner.waiter.take().is_some();
+        if waits {
+            inner.session.retract_poll();
+        }
+        waits
+    }
+
+    /// The connection of a poll that waits here was lost.
+    pub fn poll_lost_here(&self, handle: Handle) {
+        self.here(handle, |session, _, _, out| session.poll_lost(out));
+    }
+
+    /// A post begins; the returned channel closes if another one overlaps it, or the session is
+    /// gone. `None`: this is the overlapping one.
+    pub fn begin_post(&self, handle: Handle) -> Option<oneshot::Receiver<()>> {
+        let (post, overlapped) = oneshot::channel();
+        if let Some(peer) = self.table().get(handle) {
+            let place = &mut lock(&peer.inner).post;
+            if place.take().is_some() {
+                return None;
+            }
+            *place = Some(post);
+        }
+        Some(overlapped)
+    }
+
+    /// A post has been received, or given up.
+    pub fn end_post(&self, handle: Handle) {
+        if let Some(peer) = self.table().get(handle) {
+            lock(&peer.inner).post = None;
+        }
+    }
+
+    /// A post's body arrived.
+    pub fn push_here(&self, handle: Handle, body: &[u8]) {
+        let body = payload::decode_body(body);
+        self.here(handle, |session, config, now, out| {
+            out.messages.begin_request();
+            session.push(&body, config, now, out);
+            out.messages.end_request();
+        });
+    }
+
+    /// A request broke the rules: the session ends.
+    pub fn fail_here(&self, handle: Handle, closure: CloseReason) {
+        self.here(handle, |session, _, _, out| {
+            session.request_failed(closure, out)
+        });
+    }
+
+    fn here<R>(
+        &self,
+        handle: Handle,
+        f: impl FnOnce(&mut Session, &EngineConfig, u64, &mut RemoteOutput<'_>) -> R,
+    ) -> Option<R> {
+        let done = self.with(handle, |session, config, now, out| {
+            out.is_here = true;
+            f(session, config, now, out)
+        })?;
+        Some(done.0)
+    }
+}

@@ -1,0 +1,171 @@
+//! A session on its I/O thread: its WebSockets, and how what the state machine asks is carried out.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::config::EngineConfig;
+use crate::eio::packet::Packet;
+use crate::eio::payload::Payload;
+use crate::eio::session::{Output, Session, SocketRole};
+use crate::error::CloseReason;
+use crate::net::events::Note;
+use crate::net::lock;
+use crate::net::runtime::runtime;
+use crate::net::session::shared::{Messages, SharedSession, Waiter};
+use crate::net::thread::state::IoThread;
+use crate::net::websocket::conn::WebSocketConn;
+
+/// A session as its I/O thread sees it.
+pub struct ThreadSession {
+    /// The session.
+    pub peer: Arc<SharedSession>,
+    pub(in crate::net) main: RefCell<Option<Rc<WebSocketConn>>>,
+    pub(in crate::net) probe: RefCell<Option<Rc<WebSocketConn>>>,
+    /// When the timer wheel next looks at it.
+    pub(in crate::net) armed: Cell<u64>,
+}
+
+impl ThreadSession {
+    /// The place of a WebSocket.
+    pub(in crate::net) fn link(&self, role: SocketRole) -> &RefCell<Option<Rc<WebSocketConn>>> {
+        match role {
+            SocketRole::Main => &self.main,
+            SocketRole::Probe => &self.probe,
+        }
+    }
+
+    /// Forgets a WebSocket; `false` if it was not this session's any more.
+    pub fn detach(&self, link: &Rc<WebSocketConn>) -> bool {
+        for place in [&self.main, &self.probe] {
+            let mut place = place.borrow_mut();
+            if place.as_ref().is_some_and(|own| Rc::ptr_eq(own, link)) {
+                *place = None;
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Whether the session is carried by this WebSocket.
+    pub fn is_carried_by(&self, link: &Rc<WebSocketConn>) -> bool {
+        let main = self.main.borrow();
+        main.as_ref().is_some_and(|own| Rc::ptr_eq(own, link))
+    }
+
+    /// Does something with the session, and what follows from it.
+    pub fn with<R>(
+        self: &Rc<Self>,
+        local: &Rc<IoThread>,
+        f: impl FnOnce(&mut Session, &EngineConfig, u64, &mut LocalOutput<'_>) -> R,
+    ) -> R {
+        let mut inner = lock(&self.peer.inner);
+        let inner = &mut *inner;
+        let mut effects = LocalOutput {
+            local,
+            entry: self,
+            messages: &mut inner.messages,
+            waiter: &mut inner.waiter,
+        };
+        let result = f(
+            &mut inner.session,
+            &self.peer.config,
+            runtime().now(),
+            &mut effects,
+        );
+        self.arm(local, inner.session.deadline());
+        local.wake_later(&self.peer.inbox);
+        result
+    }
+
+    /// Has the timers look at the session when its deadline comes.
+    pub(in crate::net) fn arm(&self, local: &IoThread, deadline: Option<u64>) {
+        if let Some(at) = deadline
+            && at < self.armed.get()
+        {
+            self.armed.set(at);
+            local.wheel.borrow_mut().insert(self.peer.handle.raw(), at);
+            local.timers.notify_one();
+        }
+    }
+}
+
+/// Carries out what a session asks, on the thread that owns its WebSockets.
+pub struct LocalOutput<'a> {
+    local: &'a Rc<IoThread>,
+    pub(in crate::net) entry: &'a Rc<ThreadSession>,
+    messages: &'a mut Messages,
+    waiter: &'a mut Option<Waiter>,
+}
+
+impl Output for LocalOutput<'_> {
+    fn received(&mut self, packet: Packet<'_>) {
+        let peer = &self.entry.peer;
+        self.messages
+            .receive(packet, peer.handle, &peer.config, &*peer.inbox);
+    }
+
+    fn frame(&mut self, socket: SocketRole, packet: Packet<'_>) {
+        let peer = &self.entry.peer;
+        if peer.is_external(socket) {
+            return peer.inbox.frame(peer.handle, socket, packet);
+        }
+        if let Some(link) = &*self.entry.link(socket).borrow() {
+            link.packet(self.local, packet);
+        }
+    }
+
+    fn close_socket(&mut self, socket: SocketRole) {
+        if let Some(link) = self.entry.link(socket).take() {
+            link.close(self.local, &[]);
+        }
+    }
+
+    fn answer(&mut self, payload: Payload) {
+        match self.waiter.take() {
+            // If the poll's connection is lost, the session hears of that.
+            Some(waiter) => drop(waiter.send((payload, true))),
+            None => {
+                let peer = &self.entry.peer;
+                peer.inbox.answer(peer.handle, payload);
+            }
+        }
+    }
+
+    fn pinging(&mut self) {
+        if self.messages.is_raw() {
+            let peer = &self.entry.peer;
+            peer.inbox.note(peer.handle, Note::Pinged);
+        }
+    }
+
+    fn upgrading(&mut self) {
+        let peer = &self.entry.peer;
+        peer.inbox.note(peer.handle, Note::Upgrading);
+    }
+
+    fn upgrade_lost(&mut self) {
+        let peer = &self.entry.peer;
+        peer.inbox.note(peer.handle, Note::UpgradeLost);
+    }
+
+    fn upgraded(&mut self) {
+        let link = self.entry.probe.take();
+        if let Some(link) = &link {
+            link.promote();
+        }
+        *self.entry.main.borrow_mut() = link;
+        let peer = &self.entry.peer;
+        peer.promote();
+        peer.inbox.note(peer.handle, Note::Request);
+        peer.inbox.note(peer.handle, Note::Upgraded);
+    }
+
+    fn closed(&mut self, closure: CloseReason) {
+        let peer = &self.entry.peer;
+        peer.forget();
+        self.local.forget(peer.handle);
+        peer.inbox.note(peer.handle, Note::Ending);
+        peer.inbox.closed(peer.handle, &closure);
+    }
+}

@@ -1,0 +1,258 @@
+//! One session as the process sees it: the state machine and the packet decoder under one lock,
+//! because polls reach it from the JavaScript thread and WebSockets from an I/O thread.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::oneshot;
+
+use crate::config::{EngineConfig, MAX_ATTACHMENTS};
+use crate::eio::packet::{Packet, Type};
+use crate::eio::payload::Payload;
+use crate::eio::session::{Session, SocketRole};
+use crate::net::events::{EventSink, Note};
+use crate::net::runtime::runtime;
+use crate::net::session::handle::Handle;
+use crate::net::session::sid_index::Sid;
+use crate::sio;
+
+/// See the module.
+pub struct SharedSession {
+    /// The session's name.
+    pub handle: Handle,
+    /// The environment that the session belongs to.
+    pub inbox: Arc<dyn EventSink>,
+    /// The options of its engine.
+    pub config: Arc<EngineConfig>,
+    /// Its id, if listeners look it up.
+    pub sid: Option<Sid>,
+    /// Which of its WebSockets are served in JavaScript.
+    pub external: External,
+    /// Bytes on the connection of its WebSocket.
+    pub traffic: Traffic,
+    /// Everything that changes.
+    pub inner: Mutex<Inner>,
+}
+
+impl SharedSession {
+    /// Whether a WebSocket of its is served in JavaScript: by an engine that the application has
+    /// chosen, or because it is none, but a stream of WebTransport.
+    pub fn is_external(&self, socket: SocketRole) -> bool {
+        self.external.of(socket).load(Ordering::Acquire)
+    }
+
+    /// The WebSocket that is offered to it now is such a one, or not.
+    pub(in crate::net) fn offer(&self, external: bool) {
+        self.external.probe.store(external, Ordering::Release);
+    }
+
+    /// The WebSocket that was offered carries the session from now on.
+    pub(in crate::net) fn promote(&self) {
+        let external = self.is_external(SocketRole::Probe);
+        self.external.main.store(external, Ordering::Release);
+    }
+
+    /// The session has ended: its handle and its id are dead.
+    pub(in crate::net) fn forget(&self) {
+        runtime().table().remove(self.handle);
+        if let Some(sid) = &self.sid {
+            self.config.sids().remove(sid);
+        }
+    }
+}
+
+/// Byte counts of the connection that carries a session as a WebSocket, or is about to. Its I/O
+/// thread writes them, any thread reads them.
+#[derive(Debug, Default)]
+pub struct Traffic {
+    read: AtomicU64,
+    written: AtomicU64,
+}
+
+impl Traffic {
+    /// Counts more bytes.
+    pub fn add(&self, read: u64, written: u64) {
+        let before = self.load();
+        self.store((before.0 + read, before.1 + written));
+    }
+
+    /// Begins with the bytes that a connection has carried before.
+    pub fn store(&self, (read, written): (u64, u64)) {
+        self.read.store(read, Ordering::Relaxed);
+        self.written.store(written, Ordering::Relaxed);
+    }
+
+    /// Bytes read from the connection and bytes that the kernel has taken.
+    pub fn load(&self) -> (u64, u64) {
+        let read = self.read.load(Ordering::Relaxed);
+        (read, self.written.load(Ordering::Relaxed))
+    }
+}
+
+/// See [`SharedSession::is_external`].
+#[derive(Debug)]
+pub struct External {
+    main: AtomicBool,
+    probe: AtomicBool,
+}
+
+impl External {
+    const fn of(&self, socket: SocketRole) -> &AtomicBool {
+        match socket {
+            SocketRole::Main => &self.main,
+            SocketRole::Probe => &self.probe,
+        }
+    }
+}
+
+impl From<bool> for External {
+    fn from(external: bool) -> Self {
+        Self {
+            main: external.into(),
+            probe: external.into(),
+        }
+    }
+}
+
+/// Where a poll that waits on an I/O thread gets its payload, and whether that may be compressed.
+pub type Waiter = oneshot::Sender<(Payload, bool)>;
+
+/// The part of a [`SharedSession`] behind the lock.
+pub struct Inner {
+    /// The Engine.IO side.
+    pub session: Session,
+    /// The Socket.IO side.
+    pub messages: Messages,
+    /// The pending poll, if it waits on an I/O thread.
+    pub waiter: Option<Waiter>,
+    /// The post being received by an I/O thread; dropping it ends that.
+    pub post: Option<oneshot::Sender<()>>,
+    /// JavaScript wants to see the polls.
+    pub watched: bool,
+}
+
+impl Inner {
+    /// Of a new session.
+    pub fn new(session: Session) -> Self {
+        Self {
+            session,
+            messages: Messages::default(),
+            waiter: None,
+            post: None,
+            watched: false,
+        }
+    }
+}
+
+/// Where received messages go.
+#[derive(Default)]
+pub struct Messages {
+    decoder: sio::Decoder,
+    /// Packets are decoded in JavaScript.
+    raw: bool,
+    /// An undecodable packet came: what follows it is not looked at.
+    refused: bool,
+    request: Request,
+}
+
+impl Messages {
+    /// Has packets decoded in JavaScript from now on (`raw`), or natively again.
+    pub fn set_raw(&mut self, raw: bool) {
+        self.raw = raw;
+    }
+
+    /// The packets that follow, until [`Messages::end_request`], are those of one request.
+    pub fn begin_request(&mut self) {
+        self.request = Request::Begun;
+    }
+
+    /// All packets of the request have been received.
+    pub fn end_request(&mut self) {
+        self.request = Request::None;
+    }
+
+    /// Whether a packet of the request being received was told of.
+    pub fn has_told(&self) -> bool {
+        self.request == Request::Told
+    }
+
+    /// Whether packets are decoded in JavaScript.
+    pub fn is_raw(&self) -> bool {
+        self.raw
+    }
+
+    /// Takes a packet of a session, and tells `inbox` what it means.
+    pub fn receive(
+        &mut self,
+        packet: Packet<'_>,
+        handle: Handle,
+        config: &EngineConfig,
+        inbox: &dyn EventSink,
+    ) {
+        if self.raw {
+            self.request.tell(handle, inbox);
+            return inbox.engine_packet(handle, packet);
+        }
+        if self.refused {
+            return;
+        }
+        let limits = sio::Limits {
+            max_attachments: MAX_ATTACHMENTS,
+            max_attachment_bytes: attachment_limit(config.max_message()),
+        };
+        let result = match packet {
+            Packet::Text(Type::Message, text) => self.decoder.text(text, &limits).map(|packet| {
+                if let Some(packet) = packet {
+                    self.request.tell(handle, inbox);
+                    inbox.packet(handle, &packet, Vec::new());
+                }
+            }),
+            Packet::Binary(bytes) => self
+                .decoder
+                .binary(bytes.into_owned(), &limits)
+                .map(|done| {
+                    if let Some(mut done) = done {
+                        let attachments = std::mem::take(&mut done.attachments);
+                        self.request.tell(handle, inbox);
+                        inbox.packet(handle, &done.packet(), attachments);
+                    }
+                }),
+            Packet::Text(..) => Ok(()),
+        };
+        if let Err(error) = result {
+            self.refused = true;
+            self.request.tell(handle, inbox);
+            inbox.refused(handle, &error.to_string());
+        }
+    }
+}
+
+/// How much of a request on an I/O thread was told of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Request {
+    /// None is being received.
+    #[default]
+    None,
+    /// Nothing yet.
+    Begun,
+    /// A packet at least.
+    Told,
+}
+
+impl Request {
+    /// A packet is about to be told of.
+    fn tell(&mut self, handle: Handle, inbox: &dyn EventSink) {
+        if *self == Self::Begun {
+            *self = Self::Told;
+            inbox.note(handle, Note::Request);
+        }
+    }
+}
+
+/// Bytes of attachments one packet may gather: as many full messages as attachments are allowed.
+fn attachment_limit(max_message: u64) -> usize {
+    match usize::try_from(max_message) {
+        Ok(0) | Err(_) => usize::MAX,
+        Ok(max) => max.saturating_mul(MAX_ATTACHMENTS as usize),
+    }
+}

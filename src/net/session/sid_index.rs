@@ -1,0 +1,47 @@
+//! Sessions by their id, for listeners that answer requests without the JavaScript thread.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::eio::id::LENGTH;
+use crate::net::lock;
+use crate::net::session::handle::Handle;
+
+/// An id as our generator makes them. Sessions with other ids are known to JavaScript only.
+pub type Sid = [u8; LENGTH];
+
+/// The sessions of one engine. Empty unless a listener asks.
+#[derive(Debug, Default)]
+pub struct Sids {
+    kept: AtomicBool,
+    handles: Mutex<HashMap<Sid, Handle>>,
+}
+
+impl Sids {
+    /// Sessions are kept from now on.
+    pub fn keep(&self) {
+        self.kept.store(true, Ordering::Relaxed);
+    }
+
+    /// A session was opened. Returns its id in the form by which it is to be removed.
+    pub fn insert(&self, sid: &str, handle: Handle) -> Option<Sid> {
+        if !self.kept.load(Ordering::Relaxed) {
+            return None;
+        }
+        let sid: Sid = sid.as_bytes().try_into().ok()?;
+        lock(&self.handles).insert(sid, handle);
+        Some(sid)
+    }
+
+    /// A session has ended.
+    pub fn remove(&self, sid: &Sid) {
+        lock(&self.handles).remove(sid);
+    }
+
+    /// The session of an id.
+    pub fn get(&self, sid: &str) -> Option<Handle> {
+        let sid: Sid = sid.as_bytes().try_into().ok()?;
+        lock(&self.handles).get(&sid).copied()
+    }
+}

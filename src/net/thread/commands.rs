@@ -1,0 +1,221 @@
+//! What an I/O thread does when it is asked to: commands, and the runs of operations among them.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::config::EngineConfig;
+use crate::eio::packet::{Packet, Type};
+use crate::eio::session::Session;
+use crate::net::events::EventSink;
+use crate::net::lock;
+use crate::net::send_batch::{self, Op};
+use crate::net::session::handle::Handle;
+use crate::net::session::on_thread::LocalOutput;
+use crate::net::thread::Command;
+use crate::net::thread::state::IoThread;
+use crate::net::websocket::broadcast::Broadcast;
+use crate::net::websocket::conn::WebSocketConn;
+use crate::net::websocket::stream::ByteStream;
+use crate::ws::frame::Opcode;
+
+impl IoThread {
+    /// Does what is asked.
+    pub(in crate::net) fn command(self: &Rc<Self>, command: Command) {
+        match command {
+            Command::Run(bytes) => self.carry_out(&bytes),
+            Command::Open(peer) => {
+                self.open(peer);
+            }
+            Command::Attach(attach) => self.attach(*attach),
+            Command::Feed(stream, bytes) => {
+                if let Some(pumped) = self.streams.borrow().get(&stream) {
+                    pumped.feed(&bytes);
+                }
+            }
+            Command::AwaitTaken(stream) => {
+                if let Some(pumped) = self.streams.borrow().get(&stream) {
+                    pumped.await_taken();
+                }
+            }
+            Command::Written(stream, n) => {
+                if let Some(pumped) = self.streams.borrow().get(&stream) {
+                    pumped.written(n);
+                }
+            }
+            Command::Watch(handle, stream, inbox) => self.watch(handle, stream, &inbox),
+            Command::EndConnection(stream, how) => {
+                if let Some(link) = self.link(stream) {
+                    link.end(self, how);
+                }
+            }
+            Command::KeepAlive(stream, delay) => {
+                if let Some(link) = self.link(stream) {
+                    link.keep_alive(delay);
+                }
+            }
+            Command::WriteRaw(stream, bytes) => {
+                if let Some(link) = self.link(stream) {
+                    link.append(self, &[&bytes]);
+                }
+            }
+            Command::Ends(handle, asker) => {
+                let ends = self.main_link(handle).and_then(|link| link.ends());
+                if let Some(ends) = ends {
+                    // The asker may have lost patience.
+                    let _ = asker.try_send(ends);
+                }
+            }
+            Command::Frame(handle, socket, packet) => {
+                if let Some(entry) = self.entry(handle)
+                    && let Some(link) = &*entry.link(socket).borrow()
+                {
+                    link.packet(self, packet.as_packet());
+                }
+            }
+            Command::CloseSocket(handle, socket) => {
+                if let Some(entry) = self.entry(handle)
+                    && let Some(link) = entry.link(socket).take()
+                {
+                    link.close(self, &[]);
+                }
+            }
+            Command::Rearm(handle) => {
+                if let Some(entry) = self.entry(handle) {
+                    entry.arm(self, lock(&entry.peer.inner).session.deadline());
+                }
+            }
+            Command::Forget(handle) => self.forget(handle),
+            #[cfg(unix)]
+            Command::Accept(listener) => {
+                tokio::task::spawn_local(listener.accept(self.clone()));
+            }
+            #[cfg(unix)]
+            Command::Accepted(stream, open) => self.accepted(stream, open),
+            Command::Resume => self.resume(),
+            Command::Leave(inbox) => self.leave(&inbox),
+        }
+    }
+
+    fn leave(self: &Rc<Self>, inbox: &Arc<dyn EventSink>) {
+        let gone: Vec<_> = self
+            .entries
+            .borrow()
+            .iter()
+            .flatten()
+            .filter(|e| Arc::ptr_eq(&e.peer.inbox, inbox))
+            .cloned()
+            .collect();
+        for entry in gone {
+            let links = [&entry.main, &entry.probe].map(|link| link.borrow().clone());
+            entry.with(self, |session, _, now, out| session.close(true, now, out));
+            // Nobody waits for the clients' farewells.
+            self.settle();
+            links.iter().flatten().for_each(|link| link.kill());
+        }
+        self.resume();
+    }
+
+    fn carry_out(self: &Rc<Self>, bytes: &[u8]) {
+        self.run.set(self.run.get() + 1);
+        for op in send_batch::Reader::new(bytes) {
+            match op {
+                Op::Text {
+                    handle,
+                    flags,
+                    data,
+                } => self.send(handle, flags, false, data),
+                Op::Binary {
+                    handle,
+                    flags,
+                    data,
+                } => self.send(handle, flags, true, data),
+                Op::Close { handle, flags } => self.session(handle, |session, _, now, out| {
+                    session.close(flags & send_batch::DISCARD != 0, now, out);
+                }),
+                Op::Broadcast {
+                    handles,
+                    flags,
+                    binary,
+                    data,
+                } => {
+                    let mut broadcast = Broadcast::new(binary, data);
+                    for raw in handles.chunks_exact(4) {
+                        let raw = u32::from_le_bytes([raw[0], raw[1], raw[2], raw[3]]);
+                        self.deliver(raw, flags, binary, data, |link| {
+                            broadcast.queue(self, link);
+                        });
+                        self.settle_if_much();
+                    }
+                    broadcast.end(self);
+                }
+            }
+            self.settle_if_much();
+        }
+    }
+
+    fn session(
+        self: &Rc<Self>,
+        handle: u32,
+        f: impl FnOnce(&mut Session, &EngineConfig, u64, &mut LocalOutput<'_>),
+    ) {
+        if let Some(entry) = self.entry(Handle::from_raw(handle)) {
+            entry.with(self, f);
+        }
+    }
+
+    fn send(self: &Rc<Self>, handle: u32, flags: u8, binary: bool, data: &[u8]) {
+        self.deliver(handle, flags, binary, data, |link| {
+            if binary {
+                link.binary(self, data);
+            } else {
+                let kind: &[u8] = if flags & send_batch::WHOLE == 0 {
+                    b"4"
+                } else {
+                    b""
+                };
+                link.message(self, Opcode::Text, kind, data);
+            }
+        });
+    }
+
+    /// Gives a message to the session's WebSocket through `queue`, or else to the session.
+    fn deliver(
+        self: &Rc<Self>,
+        raw: u32,
+        flags: u8,
+        binary: bool,
+        data: &[u8],
+        queue: impl FnOnce(&Rc<WebSocketConn>),
+    ) {
+        let handle = Handle::from_raw(raw);
+        let entries = self.entries.borrow();
+        let Some(Some(entry)) = entries.get(self.index(handle)) else {
+            return;
+        };
+        if entry.peer.handle != handle {
+            return;
+        }
+        if let Some(link) = &*entry.main.borrow() {
+            if link.admits(flags, self.run.get()) {
+                queue(link);
+            }
+            return;
+        }
+        let entry = entry.clone();
+        drop(entries);
+        if flags & send_batch::VOLATILE != 0 && !lock(&entry.peer.inner).session.is_poll_pending() {
+            return;
+        }
+        entry.with(self, |session, _, _, out| {
+            if binary {
+                session.send(Packet::Binary(data.into()), out);
+            } else if let Ok(text) = std::str::from_utf8(data) {
+                if flags & send_batch::WHOLE == 0 {
+                    session.send(Packet::Text(Type::Message, text), out);
+                } else if let Ok(packet) = Packet::decode(text) {
+                    session.send(packet, out);
+                }
+            }
+        });
+    }
+}

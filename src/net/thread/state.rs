@@ -1,0 +1,376 @@
+//! The state of one I/O thread: sessions, timers, and what is to be written. It stays on that
+//! thread; whoever else wants something sends a [`Command`](super::worker::Command).
+
+use std::cell::{Cell, RefCell, RefMut};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Waker;
+
+use tokio::sync::Notify;
+
+use crate::config::READ_BUFFER_BYTES;
+use crate::eio::wheel::Wheel;
+use crate::error::{CloseReason, QUEUE_FULL, Reason};
+use crate::net::events::{EventSink, StreamEnd};
+use crate::net::lock;
+use crate::net::runtime::runtime;
+use crate::net::session::handle::Handle;
+use crate::net::session::on_thread::ThreadSession;
+use crate::net::session::shared::SharedSession;
+use crate::net::thread::trim::Trim;
+use crate::net::thread::{Attach, IoThreadHandle, NO_STREAM, Source, is_single};
+use crate::net::websocket::conn::WebSocketConn;
+use crate::net::websocket::stream::{ByteStream, Pumped};
+use crate::ws::deflate::{Deflater, Inflater, Pool};
+
+/// Buffers kept for the next connection that has something to write.
+const SPARE_BUFFERS: usize = 64;
+/// A larger buffer is not kept.
+const SPARE_BUFFER_BYTES: usize = 64 << 10;
+
+/// Bytes queued in a row, over all connections, after which they are written.
+const UNSETTLED_BYTES: usize = 16 << 20;
+
+/// The part of an I/O thread that only it sees.
+pub struct IoThread {
+    pub(in crate::net) shared: Arc<IoThreadHandle>,
+    workers: usize,
+    pub(in crate::net) entries: RefCell<Vec<Option<Rc<ThreadSession>>>>,
+    pub(in crate::net) streams: RefCell<HashMap<u32, Rc<Pumped>>>,
+    /// Connections that JavaScript knows by a number and does not pump.
+    pub(in crate::net) links: RefCell<HashMap<u32, Rc<WebSocketConn>>>,
+    pub(in crate::net) wheel: RefCell<Wheel<u32>>,
+    pub(in crate::net) timers: Notify,
+    dirty: RefCell<Vec<Rc<WebSocketConn>>>,
+    overflowed: RefCell<Vec<Rc<WebSocketConn>>>,
+    parked: RefCell<Vec<Waker>>,
+    /// Counts how often JavaScript has caught up, from 1.
+    resumed: Cell<u64>,
+    pub(in crate::net) to_wake: RefCell<Vec<Arc<dyn EventSink>>>,
+    pub(in crate::net) waker: Notify,
+    buffer: RefCell<Box<[u8]>>,
+    spare: RefCell<Vec<Vec<u8>>>,
+    /// What connections with compression share.
+    deflate: Rc<Pool>,
+    trim: Rc<Trim>,
+    /// Counts runs, so that a volatile message knows what was sent in its own.
+    pub(in crate::net) run: Cell<u64>,
+    /// Bytes queued on connections since all was last written.
+    unsettled: Cell<usize>,
+}
+
+impl IoThread {
+    pub(in crate::net) fn new(shared: Arc<IoThreadHandle>, workers: usize) -> Rc<Self> {
+        Rc::new(Self {
+            shared,
+            workers,
+            entries: RefCell::default(),
+            streams: RefCell::default(),
+            links: RefCell::default(),
+            wheel: RefCell::new(Wheel::new(runtime().now())),
+            timers: Notify::new(),
+            dirty: RefCell::default(),
+            overflowed: RefCell::default(),
+            parked: RefCell::default(),
+            resumed: Cell::new(1),
+            to_wake: RefCell::default(),
+            waker: Notify::new(),
+            buffer: RefCell::new(vec![0; READ_BUFFER_BYTES].into()),
+            spare: RefCell::default(),
+            deflate: Rc::default(),
+            trim: Rc::default(),
+            run: Cell::new(0),
+            unsettled: Cell::new(0),
+        })
+    }
+
+    /// The buffer that all connections of the thread read into.
+    pub fn read_buffer(&self) -> RefMut<'_, Box<[u8]>> {
+        self.buffer.borrow_mut()
+    }
+
+    /// A buffer to write into, perhaps one used before.
+    pub fn spare_buffer(&self) -> Vec<u8> {
+        self.spare.borrow_mut().pop().unwrap_or_default()
+    }
+
+    /// Takes a buffer back, so that idle connections own none.
+    pub fn recycle(&self, mut buffer: Vec<u8>) {
+        let mut spare = self.spare.borrow_mut();
+        if spare.len() < SPARE_BUFFERS && (1..=SPARE_BUFFER_BYTES).contains(&buffer.capacity()) {
+            buffer.clear();
+            spare.push(buffer);
+        }
+    }
+
+    /// The number of the run being carried out.
+    pub fn run(&self) -> u64 {
+        self.run.get()
+    }
+
+    /// Bytes were queued on a connection.
+    pub fn count_queued(&self, bytes: usize) {
+        self.unsettled.set(self.unsettled.get() + bytes);
+    }
+
+    /// Writes before much is queued: a broadcast is copied for each connection, and a run of large
+    /// ones would exist as often as there are clients before the kernel is asked to take it.
+    pub(in crate::net) fn settle_if_much(self: &Rc<Self>) {
+        if self.unsettled.get() > UNSETTLED_BYTES {
+            self.settle();
+        }
+    }
+
+    /// The connection has something to write.
+    pub fn mark_dirty(&self, link: Rc<WebSocketConn>) {
+        self.dirty.borrow_mut().push(link);
+    }
+
+    /// The connection has more to write than one may.
+    pub fn overflowed(&self, link: &Rc<WebSocketConn>) {
+        self.overflowed.borrow_mut().push(link.clone());
+    }
+
+    /// Wakes `waker` when JavaScript has caught up; once for each time, which `since` remembers.
+    pub fn park(&self, waker: &Waker, since: &Cell<u64>) {
+        if since.replace(self.resumed.get()) != self.resumed.get() {
+            self.parked.borrow_mut().push(waker.clone());
+        }
+    }
+
+    /// JavaScript has caught up.
+    pub(in crate::net) fn resume(&self) {
+        self.resumed.set(self.resumed.get() + 1);
+        self.parked.take().into_iter().for_each(Waker::wake);
+    }
+
+    /// Does something for everybody: a fault in it must not stop the thread that serves them.
+    pub(in crate::net) fn guard(&self, f: impl FnOnce()) {
+        if std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)).is_err() {
+            self.count_panic();
+        }
+    }
+
+    /// Counts a fault of ours.
+    pub fn count_panic(&self) {
+        self.shared.count_panic();
+    }
+
+    /// Has the environment's JavaScript thread woken, once this thread has dealt with what is
+    /// ready: waking costs more than most of what there is to tell.
+    pub fn wake_later(&self, inbox: &Arc<dyn EventSink>) {
+        if inbox.needs_wake() {
+            self.to_wake.borrow_mut().push(inbox.clone());
+            self.waker.notify_one();
+        }
+    }
+
+    /// Writes what was queued, and ends the connections for which too much is.
+    pub fn settle(self: &Rc<Self>) {
+        self.unsettled.set(0);
+        loop {
+            let dirty = self.dirty.take();
+            let overflowed = self.overflowed.take();
+            if dirty.is_empty() && overflowed.is_empty() {
+                return;
+            }
+            for link in &dirty {
+                link.flush(self);
+            }
+            for link in &overflowed {
+                link.overflow(self, QUEUE_FULL);
+            }
+        }
+    }
+
+    pub(in crate::net) fn index(&self, handle: Handle) -> usize {
+        handle.slot() / self.workers
+    }
+
+    pub(in crate::net) fn entry(&self, handle: Handle) -> Option<Rc<ThreadSession>> {
+        let entries = self.entries.borrow();
+        let entry = entries.get(self.index(handle))?.as_ref()?;
+        (entry.peer.handle == handle).then(|| entry.clone())
+    }
+
+    pub(in crate::net) fn forget(&self, handle: Handle) {
+        let mut entries = self.entries.borrow_mut();
+        if let Some(place) = entries.get_mut(self.index(handle))
+            && place
+                .as_ref()
+                .is_some_and(|entry| entry.peer.handle == handle)
+        {
+            *place = None;
+        }
+    }
+
+    pub(in crate::net) fn open(self: &Rc<Self>, peer: Arc<SharedSession>) -> Rc<ThreadSession> {
+        if let Some(entry) = self.entry(peer.handle) {
+            return entry;
+        }
+        let entry = Rc::new(ThreadSession {
+            peer,
+            main: RefCell::default(),
+            probe: RefCell::default(),
+            armed: Cell::new(u64::MAX),
+        });
+        let deadline = lock(&entry.peer.inner).session.deadline();
+        if deadline.is_some() {
+            let index = self.index(entry.peer.handle);
+            let mut entries = self.entries.borrow_mut();
+            if entries.len() <= index {
+                entries.resize_with(index + 1, || None);
+            }
+            if let Some(place) = entries.get_mut(index) {
+                *place = Some(entry.clone());
+            }
+        }
+        entry.arm(self, deadline);
+        entry
+    }
+
+    pub(in crate::net) fn attach(self: &Rc<Self>, attach: Attach) {
+        let Attach {
+            peer,
+            role,
+            form,
+            source,
+            stream,
+            inbox,
+            head,
+            before,
+            response,
+            deflate,
+            first,
+            #[cfg(unix)]
+            open,
+        } = attach;
+        let carrier: Rc<dyn ByteStream> = match source {
+            #[cfg(unix)]
+            Source::Socket(fd) => match crate::net::websocket::stream::Adopted::new(fd) {
+                Ok(socket) => Rc::new(socket),
+                Err(_) => {
+                    if let Some(peer) = peer {
+                        self.open(peer).with(self, |session, _, _, out| {
+                            session.lost(role, CloseReason::plain(Reason::TransportClose), out);
+                        });
+                    }
+                    if stream != NO_STREAM {
+                        inbox.stream_end(
+                            stream,
+                            StreamEnd {
+                                abort: true,
+                                read: before.0,
+                                written: before.1,
+                            },
+                        );
+                    }
+                    return self.wake_later(&inbox);
+                }
+            },
+            Source::Stream => {
+                let pumped = Rc::new(Pumped::new(stream, inbox.clone()));
+                self.streams.borrow_mut().insert(stream, pumped.clone());
+                pumped
+            }
+        };
+        // A session may have ended since; its WebSocket is then nobody's.
+        let entry = peer
+            .map(|peer| self.open(peer))
+            .filter(|entry| !lock(&entry.peer.inner).session.is_closed());
+        let deflater = deflate.map(|(parameters, compression)| {
+            Deflater::new(parameters, compression, self.deflate.clone())
+        });
+        let inflater = deflate
+            .map(|(parameters, _)| Box::new(Inflater::new(parameters, self.deflate.clone())));
+        let is_pumped = carrier.is_pumped();
+        if let Some(entry) = &entry {
+            entry.peer.traffic.store(before);
+        }
+        let link = WebSocketConn::new(stream, inbox, entry.clone(), role, form, carrier, deflater);
+        if is_single(stream) && !is_pumped {
+            self.links.borrow_mut().insert(stream, link.clone());
+        }
+        // A write of its own: some clients lose a frame that comes with the response.
+        link.append(self, &[&response]);
+        link.flush(self);
+        match entry {
+            Some(entry) => {
+                *entry.link(role).borrow_mut() = Some(link.clone());
+                for packet in &first {
+                    link.packet(self, packet.as_packet());
+                }
+            }
+            None => link.close(self, &[]),
+        }
+        let serving = link.serve(self.clone(), head, inflater);
+        let trim = deflate.map(|_| self.trim.clone());
+        tokio::task::spawn_local(async move {
+            serving.await;
+            if let Some(trim) = trim {
+                trim.ended();
+            }
+            #[cfg(unix)]
+            drop(open);
+        });
+    }
+
+    /// Looks after the sessions that are due; returns when to do so next.
+    pub(in crate::net) fn tick(self: &Rc<Self>) -> Option<u64> {
+        let now = runtime().now();
+        let mut due = Vec::new();
+        self.wheel
+            .borrow_mut()
+            .advance(now, &mut |token| due.push(token));
+        for raw in due {
+            let Some(entry) = self.entry(Handle::from_raw(raw)) else {
+                continue;
+            };
+            if entry.armed.get() > now {
+                continue;
+            }
+            entry.armed.set(u64::MAX);
+            self.guard(|| {
+                entry.with(self, |session, config, now, out| {
+                    if out.entry.peer.inbox.is_stopped() {
+                        // Not read from, the client cannot show that it lives.
+                        session.postpone(now, config.ping_timeout());
+                    }
+                    session.tick(config, now, out);
+                })
+            });
+        }
+        self.guard(|| self.settle());
+        self.wheel.borrow().next_deadline()
+    }
+
+    /// A connection that has a number is gone.
+    pub fn forget_stream(&self, stream: u32) {
+        if is_single(stream) {
+            self.streams.borrow_mut().remove(&stream);
+            self.links.borrow_mut().remove(&stream);
+        }
+    }
+
+    /// Names the connection of a session's WebSocket. One that is gone already has its end told.
+    pub(in crate::net) fn watch(&self, handle: Handle, stream: u32, inbox: &Arc<dyn EventSink>) {
+        let link = self.main_link(handle);
+        let Some(link) = link.filter(|link| !link.is_dead()) else {
+            inbox.stream_end(stream, StreamEnd::default());
+            return self.wake_later(inbox);
+        };
+        link.watch(stream);
+        self.links.borrow_mut().insert(stream, link);
+    }
+
+    /// The WebSocket that carries a session.
+    pub(in crate::net) fn main_link(&self, handle: Handle) -> Option<Rc<WebSocketConn>> {
+        self.entry(handle)?.main.borrow().clone()
+    }
+
+    /// A connection by its number, unless JavaScript pumps it.
+    pub(in crate::net) fn link(&self, stream: u32) -> Option<Rc<WebSocketConn>> {
+        self.links.borrow().get(&stream).cloned()
+    }
+}

@@ -1,0 +1,112 @@
+//! One message for many connections: its frame is made once in each form that they want.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::net::thread::state::IoThread;
+use crate::net::websocket::conn::{Framing, WebSocketConn};
+use crate::ws::deflate::Kind;
+use crate::ws::frame::{Opcode, write_header};
+
+/// Frames from this length on are shared between connections, not copied.
+const SHARED_BYTES: usize = 16 << 10;
+
+/// A frame that is whole.
+enum Frame {
+    Copied(Vec<u8>),
+    Shared(Arc<[u8]>),
+}
+
+impl Frame {
+    fn new(local: &IoThread, bytes: Vec<u8>) -> Self {
+        if bytes.len() < SHARED_BYTES {
+            return Self::Copied(bytes);
+        }
+        let shared = bytes.as_slice().into();
+        local.recycle(bytes);
+        Self::Shared(shared)
+    }
+
+    fn queue(&self, local: &IoThread, link: &Rc<WebSocketConn>) {
+        match self {
+            Self::Copied(frame) => link.append(local, &[frame]),
+            Self::Shared(frame) => link.share(local, frame),
+        }
+    }
+
+    fn end(self, local: &IoThread) {
+        if let Self::Copied(buffer) = self {
+            local.recycle(buffer);
+        }
+    }
+}
+
+/// See the module.
+pub struct Broadcast<'a> {
+    opcode: Opcode,
+    prefix: &'static [u8],
+    data: &'a [u8],
+    plain: Option<Frame>,
+    compressed: Vec<(Kind, Frame)>,
+}
+
+impl<'a> Broadcast<'a> {
+    /// A message; a text gets its packet type.
+    pub fn new(binary: bool, data: &'a [u8]) -> Self {
+        let (opcode, prefix): (_, &[u8]) = if binary {
+            (Opcode::Binary, b"")
+        } else {
+            (Opcode::Text, b"4")
+        };
+        Self {
+            opcode,
+            prefix,
+            data,
+            plain: None,
+            compressed: Vec::new(),
+        }
+    }
+
+    /// Queues the message on a connection.
+    pub fn queue(&mut self, local: &IoThread, link: &Rc<WebSocketConn>) {
+        let (opcode, prefix, data) = (self.opcode, self.prefix, self.data);
+        if opcode == Opcode::Binary && !link.sends_plain_binary() {
+            return link.binary(local, data);
+        }
+        match link.framing(prefix.len() + data.len()) {
+            Framing::Plain => {
+                let plain = self.plain.get_or_insert_with(|| {
+                    let mut frame = local.spare_buffer();
+                    write_header(&mut frame, opcode, prefix.len() + data.len());
+                    frame.extend_from_slice(prefix);
+                    frame.extend_from_slice(data);
+                    Frame::new(local, frame)
+                });
+                plain.queue(local, link);
+            }
+            Framing::Own => link.message(local, opcode, prefix, data),
+            Framing::Shared(kind) => {
+                let known = self.compressed.iter().find(|(its, _)| *its == kind);
+                if let Some((_, frame)) = known {
+                    return frame.queue(local, link);
+                }
+                link.compress(opcode, prefix, data, |parts| {
+                    let mut frame = local.spare_buffer();
+                    parts.iter().for_each(|part| frame.extend_from_slice(part));
+                    let frame = Frame::new(local, frame);
+                    frame.queue(local, link);
+                    self.compressed.push((kind, frame));
+                });
+            }
+        }
+    }
+
+    /// Gives the buffers back.
+    pub fn end(self, local: &IoThread) {
+        let compressed = self.compressed.into_iter().map(|(_, frame)| frame);
+        self.plain
+            .into_iter()
+            .chain(compressed)
+            .for_each(|frame| frame.end(local));
+    }
+}

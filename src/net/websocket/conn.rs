@@ -1,0 +1,400 @@
+//! One WebSocket of a session: its framing, what waits to be written, and its end.
+
+mod serving;
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use crate::config::MAX_QUEUED_BYTES;
+use crate::eio::encoding::PacketEncoding;
+use crate::eio::packet::Packet;
+use crate::eio::session::SocketRole;
+use crate::error::CloseReason;
+use crate::net::events::{EventSink, Note};
+use crate::net::send_batch;
+use crate::net::session::on_thread::ThreadSession;
+use crate::net::thread::NO_STREAM;
+use crate::net::thread::state::IoThread;
+use crate::net::websocket::stream::ByteStream;
+use crate::net::websocket::write_queue::Queue;
+use crate::ws::deflate::{Deflater, Kind};
+use crate::ws::{self, frame::Opcode};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Open,
+    /// Our close frame is queued; the peer's is awaited.
+    Closing,
+    /// Nothing more is said after what is queued; the peer's end is awaited, and what it still
+    /// sends is dropped: closing at once could destroy what it has not read yet.
+    Ending,
+    /// The same, after everything was written.
+    Ended,
+    /// To be dropped at once.
+    Dead,
+}
+
+/// How an application ends the connection of a WebSocket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Nothing is written after what is queued; the peer's end is awaited.
+    Shutdown,
+    /// The connection is closed with what the kernel takes of the queue, or after all of it if it
+    /// was shut down before.
+    Close,
+    /// The connection is reset.
+    Reset,
+}
+
+/// How a message is to be written on a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// As it is.
+    Plain,
+    /// Compressed, with a context that belongs to the connection.
+    Own,
+    /// Compressed, and the same for all connections of this kind.
+    Shared(Kind),
+}
+
+/// See the module.
+pub struct WebSocketConn {
+    /// The number JavaScript knows the connection by, and another one if it was named later.
+    stream: u32,
+    watch: Cell<u32>,
+    inbox: Arc<dyn EventSink>,
+    /// The session; none if the WebSocket was taken only to be closed.
+    entry: Option<Rc<ThreadSession>>,
+    role: Cell<SocketRole>,
+    form: PacketEncoding,
+    carrier: Rc<dyn ByteStream>,
+    state: Cell<State>,
+    /// The application has closed the connection: it ends with what is queued.
+    closing: Cell<bool>,
+    queue: RefCell<Queue>,
+    blocked: Cell<bool>,
+    dirty: Cell<bool>,
+    /// The run of operations that queued something last.
+    run: Cell<u64>,
+    /// The volatile message under way is being dropped.
+    dropping: Cell<bool>,
+    /// See [`IoThread::park`].
+    parked: Cell<u64>,
+    waker: RefCell<Option<Waker>>,
+    /// Only if compression was agreed on.
+    deflater: Option<Box<RefCell<Deflater>>>,
+}
+
+impl WebSocketConn {
+    /// A WebSocket over `carrier`.
+    pub fn new(
+        stream: u32,
+        inbox: Arc<dyn EventSink>,
+        entry: Option<Rc<ThreadSession>>,
+        role: SocketRole,
+        form: PacketEncoding,
+        carrier: Rc<dyn ByteStream>,
+        deflater: Option<Deflater>,
+    ) -> Rc<Self> {
+        Rc::new(Self {
+            stream,
+            watch: Cell::new(NO_STREAM),
+            inbox,
+            entry,
+            role: Cell::new(role),
+            form,
+            carrier,
+            state: Cell::new(State::Open),
+            closing: Cell::new(false),
+            queue: RefCell::default(),
+            blocked: Cell::new(false),
+            dirty: Cell::new(false),
+            run: Cell::new(0),
+            dropping: Cell::new(false),
+            parked: Cell::new(0),
+            waker: RefCell::default(),
+            deflater: deflater.map(|deflater| Box::new(RefCell::new(deflater))),
+        })
+    }
+
+    /// The WebSocket carries its session from now on.
+    pub fn promote(&self) {
+        self.role.set(SocketRole::Main);
+    }
+
+    /// Bytes read and written; zero for a WebSocket without a session.
+    fn traffic(&self) -> (u64, u64) {
+        let entry = self.entry.as_ref();
+        entry.map_or((0, 0), |entry| entry.peer.traffic.load())
+    }
+
+    fn count(&self, read: usize, written: usize) {
+        if let Some(entry) = &self.entry {
+            entry.peer.traffic.add(read as u64, written as u64);
+        }
+    }
+
+    /// Has the end of the connection told by one more number.
+    pub fn watch(&self, stream: u32) {
+        self.watch.set(stream);
+    }
+
+    /// Has the kernel probe an idle peer after `delay`; none: never.
+    pub fn keep_alive(&self, delay: Option<Duration>) {
+        self.carrier.keep_alive(delay);
+    }
+
+    /// The local and the remote address.
+    pub fn ends(&self) -> Option<(SocketAddr, SocketAddr)> {
+        self.carrier.ends()
+    }
+
+    /// Ends the connection for the application.
+    pub fn end(self: &Rc<Self>, local: &IoThread, how: End) {
+        match how {
+            End::Shutdown => self.leave(State::Ending),
+            End::Close if self.state.get() == State::Ending => {
+                self.closing.set(true);
+                self.wake();
+            }
+            End::Close => {
+                self.flush(local);
+                self.kill();
+            }
+            End::Reset => {
+                self.carrier.reset();
+                self.kill();
+            }
+        }
+    }
+
+    /// How a data message of `len` bytes is to be written.
+    pub fn framing(&self, len: usize) -> Framing {
+        let Some(deflater) = &self.deflater else {
+            return Framing::Plain;
+        };
+        let deflater = deflater.borrow();
+        match deflater.shared_kind() {
+            _ if !deflater.applies(len) => Framing::Plain,
+            Some(kind) => Framing::Shared(kind),
+            None => Framing::Own,
+        }
+    }
+
+    /// Queues a message, compressed if it is to be.
+    pub fn message(self: &Rc<Self>, local: &IoThread, opcode: Opcode, prefix: &[u8], data: &[u8]) {
+        if self.framing(prefix.len() + data.len()) == Framing::Plain {
+            return self.frame(local, opcode, prefix, data);
+        }
+        self.compress(opcode, prefix, data, |frame| self.append(local, frame));
+    }
+
+    /// Lends the frame of a message, compressed if that was agreed on.
+    pub fn compress(
+        &self,
+        opcode: Opcode,
+        prefix: &[u8],
+        data: &[u8],
+        then: impl FnOnce(&[&[u8]]),
+    ) {
+        if let Some(deflater) = &self.deflater
+            && self.state.get() == State::Open
+        {
+            let mut deflater = deflater.borrow_mut();
+            deflater.compress(opcode, &[prefix, data], then);
+        }
+    }
+
+    /// Queues a frame as it is.
+    pub fn frame(self: &Rc<Self>, local: &IoThread, opcode: Opcode, prefix: &[u8], data: &[u8]) {
+        let (header, len) = ws::frame::header(opcode, prefix.len() + data.len());
+        self.append(
+            local,
+            &[header.get(..len).unwrap_or_default(), prefix, data],
+        );
+    }
+
+    /// Queues an Engine.IO packet.
+    pub fn packet(self: &Rc<Self>, local: &IoThread, packet: Packet<'_>) {
+        match packet {
+            Packet::Text(kind, text) => {
+                self.message(local, Opcode::Text, &[kind.digit() as u8], text.as_bytes());
+            }
+            Packet::Binary(bytes) => self.binary(local, &bytes),
+        }
+    }
+
+    /// Queues a binary message in the form that its client takes.
+    pub fn binary(self: &Rc<Self>, local: &IoThread, data: &[u8]) {
+        let (prefix, data, is_text) = self.form.binary_message(data);
+        let opcode = if is_text {
+            Opcode::Text
+        } else {
+            Opcode::Binary
+        };
+        self.message(local, opcode, prefix, &data);
+    }
+
+    /// Whether the frame of a binary message is the one that most connections get.
+    pub fn sends_plain_binary(&self) -> bool {
+        self.form.sends_plain_binary()
+    }
+
+    /// Queues bytes that are whole frames already.
+    pub fn append(self: &Rc<Self>, local: &IoThread, pieces: &[&[u8]]) {
+        if self.state.get() != State::Open {
+            return;
+        }
+        let bytes = pieces.iter().map(|piece| piece.len()).sum();
+        local.count_queued(bytes);
+        let mut queue = self.queue.borrow_mut();
+        queue.push(pieces, || local.spare_buffer());
+        let waiting = queue.len();
+        drop(queue);
+        self.queued(local, waiting);
+    }
+
+    /// Queues a whole frame that other connections have too.
+    pub fn share(self: &Rc<Self>, local: &IoThread, frame: &Arc<[u8]>) {
+        if self.state.get() != State::Open {
+            return;
+        }
+        let mut queue = self.queue.borrow_mut();
+        queue.share(frame.clone());
+        let waiting = queue.len();
+        drop(queue);
+        self.queued(local, waiting);
+    }
+
+    fn queued(self: &Rc<Self>, local: &IoThread, waiting: usize) {
+        self.run.set(local.run());
+        self.mark(local);
+        // The kernel is asked first: only what it did not take counts as waiting.
+        if waiting > MAX_QUEUED_BYTES && self.blocked.get() {
+            local.overflowed(self);
+        }
+    }
+
+    /// Whether a message sent with `flags` is to be queued: a volatile one is dropped while
+    /// anything else waits, be it from the same run or because the peer is slow.
+    pub fn admits(&self, flags: u8, run: u64) -> bool {
+        if flags & send_batch::VOLATILE == 0 {
+            return true;
+        }
+        if flags & send_batch::CONTINUED == 0 {
+            let waiting = !self.queue.borrow().is_empty();
+            self.dropping
+                .set(self.blocked.get() || waiting && self.run.get() == run);
+        }
+        !self.dropping.get()
+    }
+
+    /// Queues a close frame and waits for the peer's.
+    pub fn close(self: &Rc<Self>, local: &IoThread, payload: &[u8]) {
+        self.frame(local, Opcode::Close, &[], payload);
+        self.leave(State::Closing);
+    }
+
+    /// Whether the connection is about to be dropped.
+    pub fn is_dead(&self) -> bool {
+        self.state.get() == State::Dead
+    }
+
+    /// Drops the connection without a word.
+    pub fn kill(&self) {
+        self.leave(State::Dead);
+    }
+
+    /// Ends the session because its client does not read, and drops the connection.
+    pub fn overflow(self: &Rc<Self>, local: &Rc<IoThread>, closure: CloseReason) {
+        self.lost(local, closure);
+        *self.queue.borrow_mut() = Default::default();
+        self.kill();
+    }
+
+    fn leave(&self, state: State) {
+        if self.state.get() != State::Dead {
+            self.state.set(state);
+        }
+        self.wake();
+    }
+
+    /// Has the serving task look again.
+    pub fn wake(&self) {
+        if let Some(waker) = self.waker.borrow_mut().take() {
+            waker.wake();
+        }
+    }
+
+    fn mark(self: &Rc<Self>, local: &IoThread) {
+        if !self.blocked.get() && !self.dirty.replace(true) {
+            local.mark_dirty(self.clone());
+        }
+    }
+
+    /// Writes what is queued, in one call where the kernel takes it.
+    pub fn flush(self: &Rc<Self>, local: &IoThread) {
+        self.dirty.set(false);
+        if self.blocked.get() {
+            return;
+        }
+        let mut queue = self.queue.borrow_mut();
+        while !queue.is_empty() {
+            match self.carrier.write(queue.front()) {
+                Ok(n) if n > 0 => {
+                    queue.written(n, |buffer| local.recycle(buffer));
+                    self.count(0, n);
+                    self.pumped(local);
+                }
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                    drop(queue);
+                    self.blocked.set(true);
+                    self.note(local, Note::Blocked);
+                    return self.wake();
+                }
+                // The reading side finds out as well, and tells the session.
+                _ => {
+                    drop(queue);
+                    return self.kill();
+                }
+            }
+        }
+    }
+
+    /// Has JavaScript woken for what it is to do with a stream that it pumps.
+    fn pumped(&self, local: &IoThread) {
+        if self.carrier.is_pumped() {
+            local.wake_later(&self.inbox);
+        }
+    }
+
+    /// Tells news of the session, as long as it is this WebSocket's.
+    fn note(self: &Rc<Self>, local: &IoThread, note: Note) {
+        if let Some(entry) = &self.entry
+            && entry.is_carried_by(self)
+        {
+            entry.peer.inbox.note(entry.peer.handle, note);
+            local.wake_later(&self.inbox);
+        }
+    }
+
+    /// The waiting half of [`WebSocketConn::flush`]; ready when everything is written.
+    fn poll_flush(&self, cx: &mut Context<'_>, local: &IoThread) -> Poll<io::Result<()>> {
+        let mut queue = self.queue.borrow_mut();
+        while !queue.is_empty() {
+            let n = std::task::ready!(self.carrier.poll_write(cx, queue.front()))?;
+            if n == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            queue.written(n, |buffer| local.recycle(buffer));
+            self.count(0, n);
+            self.pumped(local);
+        }
+        Poll::Ready(Ok(()))
+    }
+}

@@ -1,0 +1,227 @@
+//! The task that serves a WebSocket: it reads until the end, writes what the kernel did not take at
+//! once, and tells the session of both.
+
+use std::future::{Future as _, poll_fn};
+use std::ops::ControlFlow;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use crate::config::{CLOSE_WAIT_MS, MAX_FRAGMENTS};
+use crate::eio::packet::Packet;
+use crate::error::{CloseReason, INTERNAL, Reason};
+use crate::net::events::{Note, StreamEnd};
+use crate::net::thread::NO_STREAM;
+use crate::net::thread::state::IoThread;
+use crate::net::websocket::conn::{State, WebSocketConn};
+use crate::ws::deflate::Inflater;
+use crate::ws::{self, frame::Opcode, reader::Message};
+
+/// Bytes waiting for a peer above which its pings are not answered any more.
+const PONG_ROOM: usize = 64 << 10;
+
+impl WebSocketConn {
+    /// Serves the WebSocket until its connection ends. `head` came with the upgrade request.
+    /// `inflater`: only if compression was agreed on.
+    pub async fn serve(
+        self: Rc<Self>,
+        local: Rc<IoThread>,
+        mut head: Vec<u8>,
+        inflater: Option<Box<Inflater>>,
+    ) {
+        // Runs on every way out, a panic included.
+        let _end = End {
+            link: &self,
+            local: &local,
+        };
+        let mut reading = Reading {
+            reader: ws::reader::Reader::default(),
+            inflater,
+        };
+        let mut closing: Option<Pin<Box<tokio::time::Sleep>>> = None;
+        self.take(&local, &mut reading, &mut head);
+        drop(head);
+        poll_fn(|cx| {
+            *self.waker.borrow_mut() = Some(cx.waker().clone());
+            self.poll(cx, &local, &mut reading, &mut closing)
+        })
+        .await;
+    }
+
+    fn poll(
+        self: &Rc<Self>,
+        cx: &mut Context<'_>,
+        local: &Rc<IoThread>,
+        reading: &mut Reading,
+        closing: &mut Option<Pin<Box<tokio::time::Sleep>>>,
+    ) -> Poll<()> {
+        if self.blocked.get() {
+            match self.poll_flush(cx, local) {
+                Poll::Ready(Ok(())) => {
+                    self.blocked.set(false);
+                    self.note(local, Note::Drained);
+                }
+                Poll::Ready(Err(_)) => return Poll::Ready(()),
+                Poll::Pending => {}
+            }
+        }
+        loop {
+            match self.state.get() {
+                State::Dead => return Poll::Ready(()),
+                State::Ending if self.queue.borrow().is_empty() => {
+                    if self.closing.get() || !self.carrier.shutdown() {
+                        return Poll::Ready(());
+                    }
+                    self.pumped(local);
+                    self.state.set(State::Ended);
+                    continue;
+                }
+                State::Open if self.inbox.is_full() => {
+                    local.park(cx.waker(), &self.parked);
+                    return Poll::Pending;
+                }
+                State::Open => {}
+                State::Closing | State::Ending | State::Ended => {
+                    let wait = closing.get_or_insert_with(|| {
+                        Box::pin(tokio::time::sleep(Duration::from_millis(CLOSE_WAIT_MS)))
+                    });
+                    if wait.as_mut().poll(cx).is_ready() {
+                        return Poll::Ready(());
+                    }
+                }
+            }
+            if self.state.get() == State::Ending {
+                return Poll::Pending;
+            }
+            let mut buffer = local.read_buffer();
+            let read = self.carrier.poll_read(cx, &mut buffer);
+            self.pumped(local);
+            let n = match std::task::ready!(read) {
+                Ok(0) | Err(_) => return Poll::Ready(()),
+                Ok(n) => n,
+            };
+            let Some(bytes) = buffer.get_mut(..n) else {
+                return Poll::Ready(());
+            };
+            self.count(n, 0);
+            self.take(local, reading, bytes);
+        }
+    }
+
+    /// Takes bytes from the peer.
+    fn take(self: &Rc<Self>, local: &Rc<IoThread>, reading: &mut Reading, bytes: &mut [u8]) {
+        if bytes.is_empty() {
+            return;
+        }
+        let limits = ws::reader::Limits {
+            max_message: (self.entry.as_ref()).map_or(1, |e| e.peer.config.max_message()),
+            max_fragments: MAX_FRAGMENTS,
+        };
+        let Reading { reader, inflater } = reading;
+        let result = reader.feed_with(bytes, &limits, inflater.as_deref_mut(), |message| {
+            self.take_message(local, message)
+        });
+        if let Err(error) = result {
+            let closure = CloseReason {
+                reason: Reason::TransportError,
+                detail: Some(error.description().into()),
+            };
+            self.lost(local, closure);
+            self.close(local, &error.code().to_be_bytes());
+            self.leave(State::Ending);
+        }
+        local.settle();
+    }
+
+    fn take_message(
+        self: &Rc<Self>,
+        local: &Rc<IoThread>,
+        message: Message<'_>,
+    ) -> ControlFlow<()> {
+        match message {
+            Message::Close(_, payload) => {
+                if self.state.get() == State::Open {
+                    self.lost(local, CloseReason::plain(Reason::TransportClose));
+                    self.frame(local, Opcode::Close, &[], payload);
+                }
+                self.leave(State::Ending);
+                return ControlFlow::Break(());
+            }
+            _ if self.state.get() != State::Open => {}
+            Message::Ping(data) => {
+                let queue = self.queue.borrow();
+                let room = queue.len() < PONG_ROOM;
+                drop(queue);
+                if room {
+                    self.frame(local, Opcode::Pong, &[], data);
+                }
+            }
+            Message::Pong(_) => {}
+            Message::Text(text) => self.receive(local, self.form.decode(text).ok()),
+            Message::Binary(bytes) => self.receive(local, Some(self.form.decode_binary(bytes))),
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn receive(self: &Rc<Self>, local: &Rc<IoThread>, packet: Option<Packet<'_>>) {
+        let Some(entry) = &self.entry else {
+            return;
+        };
+        let role = self.role.get();
+        entry.with(local, |session, config, now, out| {
+            session.receive_on(role, packet, config, now, out);
+        });
+    }
+
+    /// Tells the session that this WebSocket is not its own any more.
+    pub(in crate::net) fn lost(self: &Rc<Self>, local: &Rc<IoThread>, closure: CloseReason) {
+        if let Some(entry) = &self.entry
+            && entry.detach(self)
+        {
+            let role = self.role.get();
+            entry.with(local, |session, _, _, out| session.lost(role, closure, out));
+        }
+    }
+}
+
+/// The reading half of a WebSocket.
+struct Reading {
+    reader: ws::reader::Reader,
+    inflater: Option<Box<Inflater>>,
+}
+
+struct End<'a> {
+    link: &'a Rc<WebSocketConn>,
+    local: &'a Rc<IoThread>,
+}
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        let fault = std::thread::panicking();
+        if fault {
+            self.local.count_panic();
+        }
+        let was = self.link.state.replace(State::Dead);
+        let closure = if fault {
+            INTERNAL
+        } else {
+            CloseReason::plain(Reason::TransportClose)
+        };
+        self.link.lost(self.local, closure);
+        let (read, written) = self.link.traffic();
+        let end = StreamEnd {
+            abort: matches!(was, State::Dead | State::Closing),
+            read,
+            written,
+        };
+        for stream in [self.link.stream, self.link.watch.get()] {
+            if stream != NO_STREAM {
+                self.local.forget_stream(stream);
+                self.link.inbox.stream_end(stream, end);
+            }
+        }
+        self.local.wake_later(&self.link.inbox);
+        self.local.settle();
+    }
+}
