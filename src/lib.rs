@@ -4,6 +4,7 @@
 
 pub mod config;
 pub mod error;
+pub mod number;
 
 pub mod ws;
 

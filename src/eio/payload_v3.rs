@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::packet::{Packet, ParseError, Type};
 use super::packet_v3;
 use super::payload::Payload;
-use crate::sio;
+use crate::number::number;
 
 /// Ends the digits of a length.
 const LENGTH_END: u8 = 0xff;
@@ -99,7 +99,7 @@ fn split(text: &str) -> Option<(&str, &str)> {
         return None;
     }
     // A number as JavaScript reads one: peers accept `1e0`.
-    let length = sio::number(length);
+    let length = number(length);
     if !(length >= 0.0 && length.fract() == 0.0) {
         return None;
     }

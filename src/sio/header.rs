@@ -1,7 +1,8 @@
 //! The characters in front of a packet's data: type, attachments, namespace, id.
 
-use super::number::{Id, is_space, number};
+use super::id::Id;
 use super::{Error, Kind};
+use crate::number::{is_space, number};
 
 /// A header and the text behind it.
 #[derive(Debug)]

@@ -6,15 +6,15 @@
 
 mod decoder;
 mod header;
+mod id;
 mod json;
-mod number;
 
 use std::fmt;
 
 pub use decoder::{Assembled, Decoder, Limits};
 pub use header::{write_event_prefix, write_header};
+pub use id::Id;
 pub use json::{is_reserved_event, is_value};
-pub use number::{Id, number};
 
 /// Packet type; the discriminant is the digit on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
