@@ -1,1 +1,1 @@
-export * from "./dist/engine/exports.js";
+export * from "./dist/engine-entry.js";

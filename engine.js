@@ -1,3 +1,3 @@
 "use strict";
 
-module.exports = require("./dist/engine/exports.js");
+module.exports = require("./dist/engine-entry.js");

@@ -1,7 +1,7 @@
 /** Listeners for every event of a socket, incoming and outgoing. */
 import type { Packet } from "socket.io-parser";
 import { cacheEpoch } from "./engine/native/outbound";
-import { noteReplacement } from "./replaced";
+import { noteReplacement } from "./engine/replaced";
 import { type EventsMap, StrictEventEmitter } from "./typed-events";
 
 type Listener = (...args: any[]) => void;

@@ -12,13 +12,13 @@ import { type Decoder, type Encoder, type Packet, PacketType } from "socket.io-p
 import { encodeText, isDefaultEncoder } from "./encode";
 import type { Socket as EngineSocket } from "./engine";
 import { cacheEpoch } from "./engine/native/outbound";
+import { TickQueue } from "./engine/native/tick-queue";
+import { noteReplacement } from "./engine/replaced";
 import type { Server } from "./index";
 import type { Namespace } from "./namespace";
 import { isNative, type NativeConn, type PacketSink, type WriteOptions } from "./native-conn";
-import { noteReplacement } from "./replaced";
 import type { Socket } from "./socket";
 import { type DisconnectReason, RESERVED_EVENTS } from "./socket-types";
-import { TickQueue } from "./tick-queue";
 import type { EventsMap } from "./typed-events";
 
 const debug = debugModule("socket.io:client");

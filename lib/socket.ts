@@ -10,6 +10,7 @@ import type { Adapter, BroadcastFlags, PrivateSessionId, Room, SocketId } from "
 import { type Packet, PacketType } from "socket.io-parser";
 import type { Client } from "./client";
 import type { Socket as EngineSocket } from "./engine";
+import { TickQueue } from "./engine/native/tick-queue";
 import { buildHandshake } from "./handshake";
 import { randomId } from "./ids";
 import type { Server } from "./index";
@@ -18,7 +19,6 @@ import type { Namespace } from "./namespace";
 import { isRecoverable, type Recovery } from "./recovery";
 import { BroadcastingSocket, NO_FLAGS } from "./socket-broadcasts";
 import { type DisconnectReason, type Event, type Handshake, RESERVED_EVENTS } from "./socket-types";
-import { TickQueue } from "./tick-queue";
 import type {
   AllButLast,
   DecorateAcknowledgements,

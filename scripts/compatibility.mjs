@@ -37,7 +37,7 @@ const FILES = [
 FILES.push({
   prefix: "engine: ",
   theirs: path.join(ENGINE_IO, "build/engine.io.d.ts"),
-  ours: path.join(ROOT, "dist/engine/exports.d.ts"),
+  ours: path.join(ROOT, "dist/engine-entry.d.ts"),
 });
 
 function members() {

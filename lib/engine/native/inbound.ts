@@ -1,9 +1,9 @@
 /** Takes batches and hands their records to the sessions they are for. */
 
-import { isDispatching } from "../../tick-queue";
 import { placeAttachments } from "./attachments";
 import { calls, release, setWake } from "./binding";
 import { type SessionEvents, sessionOf } from "./session-table";
+import { isDispatching } from "./tick-queue";
 
 // Not one that an application's tests replace by a clock of their own.
 const { setImmediate } = globalThis;

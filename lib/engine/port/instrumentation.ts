@@ -2,9 +2,6 @@
  * What applications and tracing tools replace in order to see the requests of an engine: while
  * something is replaced, every request takes the way through Node.
  */
-import { channel } from "node:diagnostics_channel";
-import { EventEmitter } from "node:events";
-import type { Server as HttpServer } from "node:http";
 import type { Server } from "../server";
 
 /** Methods of an engine that Node's way calls for each request. */
@@ -15,13 +12,6 @@ export const REQUEST_METHODS = [
   "verify",
   "emit",
 ] as const;
-
-/** Node tells subscribers of these about each request. */
-const CHANNELS = [
-  "http.server.request.start",
-  "http.server.response.created",
-  "http.server.response.finish",
-].map((name) => channel(name));
 
 type Methods = Pick<Server, (typeof REQUEST_METHODS)[number] | "generateId">;
 
@@ -34,9 +24,4 @@ export function methodsOf(prototype: Methods): Methods {
 /** Whether an engine's requests go where they went when its class was made. */
 export function isOriginal(engine: Server, originals: Methods): boolean {
   return REQUEST_METHODS.every((name) => engine[name] === originals[name]);
-}
-
-/** Whether nobody sees the requests of an HTTP server but by its events. */
-export function isUnobserved(server: HttpServer): boolean {
-  return server.emit === EventEmitter.prototype.emit && !CHANNELS.some((one) => one.hasSubscribers);
 }

@@ -26,8 +26,9 @@ import {
   uncountConnection,
 } from "../node-internals";
 import { compressionThreshold } from "../options";
+import { isUnobserved } from "../own-listeners";
 import type { Server } from "../server";
-import { isUnobserved, REQUEST_METHODS } from "./instrumentation";
+import { REQUEST_METHODS } from "./instrumentation";
 import { staticCors } from "./static-cors";
 
 const debug = createDebug("engine");

@@ -12,6 +12,7 @@ import {
   serverOf,
   uncountConnection,
 } from "../node-internals";
+import { finish, UNAVAILABLE } from "../refuse-upgrade";
 import { type EngineRequest, packetForm } from "../session/request-snapshot";
 import { type HeldConnection, holdSocket, keepSocket } from "../session/tcp-sockets";
 
@@ -36,59 +37,6 @@ export interface Acceptor {
    * @param held - the native connection that it stands for, if it is not pumped
    */
   attached?(stream: Duplex | null, held: HeldConnection | null): void;
-}
-
-/** Refuses an upgrade request and ends its connection. */
-export function refuseUpgrade(socket: Duplex, message: string): void {
-  if (!socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const length = Buffer.byteLength(message);
-  finish(
-    socket,
-    "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-type: text/html\r\n" +
-      `Content-Length: ${length}\r\n\r\n${message}`,
-  );
-}
-
-const UNAVAILABLE =
-  "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Type: text/html\r\n" +
-  "Content-Length: 19\r\n\r\nService Unavailable";
-
-/** Refuses an upgrade request of an engine that is closed. */
-export function refuseUnavailable(socket: Duplex): void {
-  finish(socket, UNAVAILABLE);
-}
-
-/** How long bytes that are to be written last may wait without any progress, in ms. */
-const CLOSE_WAIT = 30_000;
-/** The same for a peer that has ended the connection. */
-const ENDED_WAIT = 2000;
-
-/**
- * Ends a stream after a last text, and destroys it when everything is written. A peer that reads
- * nothing is given up; so is one that was reset: over TLS, Node may tell that as an ordinary end and
- * never complete another write.
- */
-function finish(socket: Duplex, last?: string): void {
-  socket.end(last, () => socket.destroy());
-  let timer: NodeJS.Timeout | undefined;
-  let left = socket.writableLength;
-  const wait = () => {
-    clearTimeout(timer);
-    timer = setTimeout(look, socket.readableEnded ? ENDED_WAIT : CLOSE_WAIT).unref();
-  };
-  const look = () => {
-    if (socket.writableLength === left) return socket.destroy();
-    left = socket.writableLength;
-    wait();
-  };
-  if (socket.destroyed) return;
-  wait();
-  // The peer's end is only told to who reads.
-  socket.once("end", wait).resume();
-  socket.once("close", () => clearTimeout(timer));
 }
 
 /** Answers a request with 101 and hands its connection over; or refuses it. */

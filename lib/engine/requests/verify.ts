@@ -1,11 +1,12 @@
 /** Which requests are let in: the checks of a request, and the answers to one that is refused. */
 import type { ServerResponse } from "node:http";
 import { ErrorCode, errorMessages, type Refusal, refuse } from "../errors";
+import { refuseUpgrade } from "../refuse-upgrade";
 import type { Server } from "../server";
 import { type EngineRequest, packetForm } from "../session/request-snapshot";
 import type { Socket } from "../session/socket";
 import { askApplication } from "./allow-request";
-import { refuseUpgrade, type UpgradeRequest } from "./upgrade";
+import type { UpgradeRequest } from "./upgrade";
 
 /** Checks a request; the order is that of upstream and visible in its answers. */
 export function verifyRequest(

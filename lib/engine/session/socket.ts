@@ -3,12 +3,12 @@ import createDebug = require("debug");
 
 import type { PacketForm } from "../../../binding";
 import type { PacketSink } from "../../native-conn";
-import { noteReplacement } from "../../replaced";
 import { closeReasons, PARSE_ERROR, transportError } from "../errors";
 import { DISCARD, engine, release } from "../native/binding";
 import { Note } from "../native/inbound";
 import { cacheEpoch, closeSession } from "../native/outbound";
 import { type SessionEvents, unregister } from "../native/session-table";
+import { noteReplacement } from "../replaced";
 import type { SocketInit } from "../requests/open-session";
 import { ExternalConnections, type ExternalWebSocket, type LinkName } from "./external-connections";
 import { Jsonp } from "./jsonp";

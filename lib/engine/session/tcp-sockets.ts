@@ -17,8 +17,7 @@ import {
   replaceHandle,
   serverOf,
 } from "../node-internals";
-import { isListenedTo } from "../own-listeners";
-import { isUnobserved } from "../port/instrumentation";
+import { isListenedTo, isUnobserved } from "../own-listeners";
 import { abandonPoll } from "./polling-http";
 import type { Socket } from "./socket";
 

@@ -1,12 +1,12 @@
 /** The entry `socket.io-native/engine`: the engine alone, with the interface of `engine.io`. */
 import { createServer } from "node:http";
-import { loadEngine } from "../uws";
-import { type AttachOptions, attach, type Server, type ServerOptions } from "./index";
-import { Polling, WebSocket, WebTransport } from "./session/transports";
+import { type AttachOptions, attach, type Server, type ServerOptions } from "./engine/index";
+import { Polling, WebSocket, WebTransport } from "./engine/session/transports";
+import { loadEngine } from "./uws";
 
-export { attach, protocol, Server, Socket, Transport } from "./index";
-export * as parser from "./parser";
-export type { Server as BaseServer } from "./server";
+export { attach, protocol, Server, Socket, Transport } from "./engine/index";
+export * as parser from "./engine/parser";
+export type { Server as BaseServer } from "./engine/server";
 export type { AttachOptions, ServerOptions };
 
 /** How a request's refusal is told: a code of `Server.errors`, and what listeners get besides. */
