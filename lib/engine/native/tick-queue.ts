@@ -15,22 +15,38 @@ interface Batch {
 
 // The oldest batch belongs to the next tick: there are always as many ticks ahead as batches.
 const batches: Batch[] = [];
+let oldest = 0;
+
+/** From so many batches on, the array keeps the places of those that are done for a while. */
+const MANY = 1024;
+
+function forgetOldest(): void {
+  if (oldest === 0 && batches.length < MANY) {
+    batches.shift();
+    return;
+  }
+  // Taking the first element off a long array moves all others: that is done for many at a time.
+  oldest++;
+  if (oldest * 2 < batches.length) return;
+  batches.splice(0, oldest);
+  oldest = 0;
+}
 
 function runOldest(): void {
-  const batch = batches[0];
+  const batch = batches[oldest];
   try {
     batch.run();
   } finally {
     // An exception goes on to "uncaughtException". What is left keeps its place before the batches
     // that follow, and gets a tick for the one it used up.
-    if (batch.done) batches.shift();
+    if (batch.done) forgetOldest();
     else process.nextTick(runOldest);
   }
 }
 
 /** Tells whether packets that were handed over wait for ticks that have not run yet. */
 export function isDispatching(): boolean {
-  return batches.length > 0;
+  return batches.length > oldest;
 }
 
 /** Calls `handler(target, value)` in a later tick, in order of {@link TickQueue.push}. */
