@@ -103,7 +103,7 @@ test("connectTimeout [websocket]", async (t) => {
 });
 
 test("connectTimeout [polling, a poll is pending]", async (t) => {
-  const { port } = await serve(t, { connectTimeout: 500 });
+  const { port } = await serve(t, { connectTimeout: 800 });
   const session = await Polling.open(t, port);
   assert.equal((await session.get()).text, "1");
   assert.equal((await session.get()).text, GONE);
@@ -120,7 +120,7 @@ test("connectTimeout [polling, no poll is pending]", async (t) => {
 });
 
 test("a closing polling session ends with the heartbeat if nobody polls", async (t) => {
-  const { io, conn } = await joined(t, Polling, { pingInterval: 300, pingTimeout: 200 });
+  const { io, conn } = await joined(t, Polling, { pingInterval: 300, pingTimeout: 500 });
   conn.close();
   assert.equal(conn.readyState, "closing");
   await until(() => io.engine.clientsCount === 0);

@@ -8,13 +8,18 @@ import { once, until } from "../support/wait.mjs";
 
 const FAST = { pingInterval: 60, pingTimeout: 2000 };
 
-async function rawConn(t, open, options) {
+/** A raw session; `closed` resolves with the arguments of "close". `watch(conn)` is called at once. */
+async function rawConn(t, open, options, watch = () => {}) {
   const { io, port } = await serve(t, options);
-  const connecting = once(io.engine, "connection");
+  const connecting = new Promise((resolve) => {
+    io.engine.once("connection", (conn) => {
+      watch(conn);
+      conn.removeAllListeners("data");
+      resolve({ conn, closed: once(conn, "close") });
+    });
+  });
   const session = await open(port);
-  const [conn] = await connecting;
-  conn.removeAllListeners("data");
-  return { io, port, session, conn };
+  return { io, port, session, ...(await connecting) };
 }
 
 eachTransport("a ping after each pong", async (t, open) => {
@@ -30,12 +35,13 @@ eachTransport("a ping after each pong", async (t, open) => {
 });
 
 eachTransport("no second ping without a pong", async (t, open) => {
-  const { conn } = await rawConn(t, open, { pingInterval: 50, pingTimeout: 400 });
   let pings = 0;
-  conn.on("packetCreate", ({ type }) => {
-    if (type === "ping") pings++;
-  });
-  assert.equal((await once(conn, "close"))[0], "ping timeout");
+  const watch = (conn) =>
+    conn.on("packetCreate", ({ type }) => {
+      if (type === "ping") pings++;
+    });
+  const { closed } = await rawConn(t, open, { pingInterval: 50, pingTimeout: 400 }, watch);
+  assert.equal((await closed)[0], "ping timeout");
   assert.equal(pings, 1);
 });
 
@@ -48,8 +54,7 @@ eachTransport("an unsolicited pong counts as a heartbeat", async (t, open) => {
 });
 
 eachTransport("no pong: ping timeout, and what the client gets", async (t, open) => {
-  const { io, session, conn } = await rawConn(t, open, { pingInterval: 60, pingTimeout: 500 });
-  const closed = once(conn, "close");
+  const { io, session, closed } = await rawConn(t, open, { pingInterval: 60, pingTimeout: 800 });
   assert.equal(await session.next(), "2");
   // the answer to a pending poll is the close packet
   const poll = session instanceof Polling ? session.get() : undefined;
@@ -64,19 +69,18 @@ eachTransport("no pong: ping timeout, and what the client gets", async (t, open)
 });
 
 test("a polling client that never polls times out", async (t) => {
-  const { conn } = await rawConn(t, (port) => Polling.open(t, port), {
+  const { closed } = await rawConn(t, (port) => Polling.open(t, port), {
     pingInterval: 50,
     pingTimeout: 50,
   });
-  assert.equal((await once(conn, "close"))[0], "ping timeout");
+  assert.equal((await closed)[0], "ping timeout");
 });
 
 test("another packet restarts the running timeout once, not for ever", async (t) => {
-  const { session, conn } = await rawConn(t, (port) => Ws.open(t, port), {
+  const { session, closed } = await rawConn(t, (port) => Ws.open(t, port), {
     pingInterval: 50,
-    pingTimeout: 200,
+    pingTimeout: 400,
   });
-  const closed = once(conn, "close");
   assert.equal(await session.next(), "2");
   const chatter = setInterval(() => session.send("4still here"), 20);
   t.after(() => clearInterval(chatter));

@@ -175,7 +175,7 @@ test("a session that began on websocket can move to another one", async (t) => {
 });
 
 test("upgradeTimeout ends an idle attempt", async (t) => {
-  const { session, conn, upgrade } = await polling(t, { upgradeTimeout: 300 });
+  const { session, conn, upgrade } = await polling(t, { upgradeTimeout: 800 });
   const ws = await upgrade();
   await probe(ws);
   assert.deepEqual(await ws.closed, EMPTY_CLOSE);

@@ -107,7 +107,7 @@ for (const [title, raw, code, reason] of [
 }
 
 test("no pong: ping timeout", async (t) => {
-  const options = { wsEngine: WsServer, pingInterval: 50, pingTimeout: 50 };
+  const options = { wsEngine: WsServer, pingInterval: 50, pingTimeout: 500 };
   const { io, port } = await serve(t, options);
   const connecting = once(io.engine, "connection");
   const session = await Ws.open(t, port);

@@ -163,7 +163,7 @@ test("events of packets, and of what is sent", async (t) => {
 });
 
 test("the heartbeat: who answers stays, who does not is gone", async (t) => {
-  const { client, conn } = await meet(t, { pingInterval: 50, pingTimeout: 500 });
+  const { client, conn } = await meet(t, { pingInterval: 50, pingTimeout: 800 });
   const closing = once(conn, "close");
   for (let i = 0; i < 3; i++) {
     assert.equal(await client.next(), "2");
@@ -249,7 +249,7 @@ test("it does not end the session: a packet of another type, or the end of the s
 });
 
 test("a stream that breaks is noticed by the heartbeat", async (t) => {
-  const { client, conn } = await meet(t, { pingInterval: 50, pingTimeout: 50 });
+  const { client, conn } = await meet(t, { pingInterval: 50, pingTimeout: 500 });
   const closing = once(conn, "close");
   await client.writer.abort(new Error("reset"));
   await client.reader.cancel(new Error("reset"));

@@ -126,7 +126,7 @@ for (const [title, packets] of [
   ["a message behind the probe", ["2probe", "4x"]],
 ]) {
   test(`an upgrade is given up: ${title}`, async (t) => {
-    const { eio, client, conn } = await polling(t, { upgradeTimeout: 200 });
+    const { eio, client, conn } = await polling(t, { upgradeTimeout: 800 });
     conn.on("message", (data) => assert.equal(data, "polled"));
     const wt = await Wt.offer(t, eio, client.sid);
     for (const packet of packets) {

@@ -271,8 +271,8 @@ test("maxHeadersCount does to a request of the engine as Node does to any other"
 
 test("setTimeout gives up connections on which nothing happens", async (t) => {
   const { httpServer, port } = await servePort(t);
-  httpServer.setTimeout(50);
-  httpServer.keepAliveTimeout = 50;
+  httpServer.setTimeout(800);
+  httpServer.keepAliveTimeout = 800;
   const timeouts = [];
   const silent = await Tcp.open(t, port);
   assert.equal(await silent.rest(), "");

@@ -78,7 +78,7 @@ test("a disconnected client leaves the time-out to fire", async (t) => {
   const { socket, client } = await pair(t);
   const gone = once(socket, "disconnect");
   client.on("e", () => client.disconnect());
-  const answer = socket.timeout(300).emitWithAck("e");
+  const answer = socket.timeout(800).emitWithAck("e");
   const outcome = answer.catch((error) => error.message);
   await gone;
   assert.equal(await outcome, "operation has timed out");

@@ -129,7 +129,7 @@ test("an undecodable packet without a poll: error at once, disconnect at the nex
 
 for (const [transport, kind] of Object.entries(SESSIONS)) {
   test(`no pong → ping timeout [${transport}]`, async (t) => {
-    const { socket } = await rawPair(t, kind, { pingInterval: 300, pingTimeout: 200 });
+    const { socket } = await rawPair(t, kind, { pingInterval: 300, pingTimeout: 700 });
     const [reason, description] = await once(socket, "disconnect");
     assert.equal(reason, "ping timeout");
     assert.equal(description, undefined);

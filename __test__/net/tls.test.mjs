@@ -166,7 +166,7 @@ const ENDINGS = {
       client.io.engine.transport.send = () => {};
     },
     ["ping timeout", "transport close"],
-    { pingInterval: 100, pingTimeout: 200 },
+    { pingInterval: 500, pingTimeout: 500 },
   ],
 };
 for (const [title, [end, reasons, server]] of Object.entries(ENDINGS)) {

@@ -1,12 +1,14 @@
 // connectTimeout: how long a connection may go without joining a namespace.
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
-import { once, until } from "../support/wait.mjs";
-import { ALL, eachServer, eachSession } from "./support.mjs";
+import { until } from "../support/wait.mjs";
+import { ALL, eachServer, eachSession, sessionEnd } from "./support.mjs";
 
-/** Resolves when the server has closed the session: a poll has to be pending for that. */
-async function closed(io, session, transport) {
-  const closing = once(io.engine.clients[session.sid], "close");
+/** Long enough for a client that wants to join, on any machine. */
+const PATIENCE = 800;
+
+/** Resolves when the server has closed the session; its client polls before. */
+async function closed(closing, session, transport) {
   if (transport === "polling") assert.equal((await session.get()).text, "1");
   else assert.equal((await session.closed).code, 1005);
   assert.equal((await closing)[0], "forced close");
@@ -15,11 +17,12 @@ async function closed(io, session, transport) {
 eachSession(
   "connectTimeout closes who joins nothing, and spares who did",
   async (_t, start, open, transport) => {
-    const { io, port } = await start({ connectTimeout: 100 });
+    const { io, port } = await start({ connectTimeout: PATIENCE });
     const member = await open(port);
     await member.join();
+    const closing = sessionEnd(io);
     const idler = await open(port);
-    await closed(io, idler, transport);
+    await closed(closing, idler, transport);
     assert.deepEqual(Object.keys(io.engine.clients), [member.sid]);
     io.emit("hi");
     assert.equal(await member.next(), '42["hi"]');
@@ -28,31 +31,33 @@ eachSession(
 );
 
 eachSession("time in a middleware counts", async (_t, start, open, transport) => {
-  const { io, port } = await start({ connectTimeout: 200 });
+  const { io, port } = await start({ connectTimeout: PATIENCE });
   // keeps everybody waiting
   io.use(() => {});
+  const closing = sessionEnd(io);
   const session = await open(port);
   await session.send("40");
-  await closed(io, session, transport);
+  await closed(closing, session, transport);
   assert.equal(io.sockets.sockets.size, 0);
 });
 
 eachSession("who was refused is closed in time as well", async (_t, start, open, transport) => {
-  const { io, port } = await start({ connectTimeout: 200 });
+  const { io, port } = await start({ connectTimeout: PATIENCE });
   io.use((_socket, next) => next(new Error("no")));
+  const closing = sessionEnd(io);
   const session = await open(port);
   await session.send("40");
   assert.equal(await session.next(), '44{"message":"no"}');
-  await closed(io, session, transport);
+  await closed(closing, session, transport);
 });
 
 eachSession("who has left its namespace may stay", async (_t, start, open) => {
-  const { io, port } = await start({ connectTimeout: 60 });
+  const { io, port } = await start({ connectTimeout: PATIENCE });
   const session = await open(port);
   await session.join();
   await session.send("41");
   await until(() => io.sockets.sockets.size === 0);
-  await sleep(120);
+  await sleep(PATIENCE + 100);
   assert.equal(io.engine.clients[session.sid]?.readyState, "open");
 });
 
@@ -65,8 +70,9 @@ eachSession("connectTimeout() is read for each connection", async (_t, start, op
   const { io, port } = await start();
   const patient = await open(port);
   assert.ok(io.engine.clients[patient.sid]);
-  io.connectTimeout(30);
+  io.connectTimeout(PATIENCE);
+  const closing = sessionEnd(io);
   const hasty = await open(port);
-  await closed(io, hasty, transport);
+  await closed(closing, hasty, transport);
   assert.deepEqual(Object.keys(io.engine.clients), [patient.sid]);
 });

@@ -34,7 +34,7 @@ eachServer("destroyUpgrade: false leaves the connection open", async (t, start) 
 });
 
 eachServer("a connection that was answered in time is left alone", async (t, start) => {
-  const served = await start({ destroyUpgradeTimeout: 50 });
+  const served = await start({ destroyUpgradeTimeout: 800 });
   const { tcp, socket } = await foreign(t, served);
   socket.write("HTTP/1.1 101 Switching Protocols\r\n\r\n");
   await tcp.head();

@@ -6,7 +6,7 @@ import { SESSIONS } from "../support/raw.mjs";
 import { certificate, secureTest, serveSecure } from "../support/secure.mjs";
 import { closeServer, serve } from "../support/server.mjs";
 import { Server } from "../support/subject.mjs";
-import { defer, once } from "../support/wait.mjs";
+import { defer, once, within } from "../support/wait.mjs";
 
 /** Starts a server by form: `start(t, options)` resolves with `{ io, httpServer, port }`. */
 const FORMS = {
@@ -63,6 +63,19 @@ export function eachSession(title, fn, forms) {
       fn(t, start, (port, options) => kind.open(t, port, options), transport, form);
     eachServer(`${title}, ${transport}`, run, forms);
   }
+}
+
+/**
+ * The arguments of "close" of the next session. It is listened to from the session's beginning: the
+ * session may end before its client has read that it is open.
+ */
+export function sessionEnd(io) {
+  return within(
+    new Promise((resolve) => {
+      io.engine.once("connection", (conn) => conn.once("close", (...args) => resolve(args)));
+    }),
+    "the end of the session",
+  );
 }
 
 /** The forms that differ in how bytes of a WebSocket arrive: adopted, own listener, pumped. */

@@ -12,7 +12,7 @@ for (const [stage, packets] of Object.entries(STAGES)) {
   eachServer(
     `an upgrade that stops after ${stage} is ended, the session goes on polling`,
     async (t, start) => {
-      const { io, port } = await start({ upgradeTimeout: 60 });
+      const { io, port } = await start({ upgradeTimeout: 500 });
       const session = await Polling.open(t, port);
       const conn = io.engine.clients[session.sid];
       const ws = await Ws.open(t, port, { query: `&sid=${session.sid}` });

@@ -96,7 +96,7 @@ const RECOVERABLE = {
 };
 for (const [reason, end] of Object.entries(RECOVERABLE)) {
   test(`${reason}: the session is kept`, async (t) => {
-    const server = { pingInterval: 50, pingTimeout: 50 };
+    const server = { pingInterval: 50, pingTimeout: 700 };
     const { io, socket, client } = await guest(t, { server });
     const left = once(client, "disconnect");
     const gone = once(socket, "disconnect");

@@ -5,9 +5,9 @@ import { arena, FORMS } from "../support/arena.mjs";
 import { frame, upgradeRequest } from "../support/hostile.mjs";
 import { within } from "../support/wait.mjs";
 
-const HEARTBEAT = { pingInterval: 200, pingTimeout: 200 };
+const HEARTBEAT = { pingInterval: 200, pingTimeout: 1000 };
 /** Upgrades run out long before the heartbeat, so that it is seen to go on. */
-const UPGRADE = { pingInterval: 20_000, upgradeTimeout: 200 };
+const UPGRADE = { pingInterval: 20_000, upgradeTimeout: 800 };
 
 for (const form of FORMS) {
   const abandon = (name, options, body) =>
@@ -80,7 +80,7 @@ for (const form of FORMS) {
     await a.alone();
   });
 
-  abandon("nobody joins a namespace", { connectTimeout: 200 }, async (a) => {
+  abandon("nobody joins a namespace", { connectTimeout: 1000 }, async (a) => {
     const ws = await a.websocket();
     assert.equal(await ws.closure(), null);
     const session = await a.polling();
@@ -89,7 +89,7 @@ for (const form of FORMS) {
     await a.alone();
   });
 
-  abandon("everybody is refused by the namespace", { connectTimeout: 200 }, async (a) => {
+  abandon("everybody is refused by the namespace", { connectTimeout: 1000 }, async (a) => {
     a.io.use((_socket, next) => next(new Error("no")));
     const ws = await a.websocket();
     await assert.rejects(ws.join(), /no/);

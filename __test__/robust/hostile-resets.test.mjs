@@ -70,7 +70,7 @@ for (const form of FORMS) {
   const reset = (name, body, settings) =>
     test(`${name} (${form})`, { timeout: 120_000 }, async (t) => {
       // Sessions whose handshake was answered into the void end with the heartbeat.
-      const options = { pingInterval: 300, pingTimeout: 300 };
+      const options = { pingInterval: 300, pingTimeout: 1000 };
       const a = await arena(t, { form, options, ...settings });
       await body(a);
       await a.stillServes();

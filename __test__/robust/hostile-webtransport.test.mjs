@@ -10,7 +10,7 @@ import { FakeSession, frame, header, Wt } from "../support/webtransport.mjs";
 
 const OPTIONS = {
   transports: ["polling", "websocket", "webtransport"],
-  upgradeTimeout: 100,
+  upgradeTimeout: 500,
   maxHttpBufferSize: 1000,
 };
 

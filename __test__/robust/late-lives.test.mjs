@@ -46,10 +46,10 @@ for (const [form, kind] of [
 
 for (const form of FORMS) {
   test(`a client that polls and is silent is given up (${form})`, async (t) => {
-    const s = await scene(t, form, { pingInterval: 300, pingTimeout: 200 });
+    const s = await scene(t, form, { pingInterval: 300, pingTimeout: 700 });
     const session = await s.polling();
     await session.join("/", { name: "A" });
-    await s.late(() => {}, { ms: 800 });
+    await s.late(() => {}, { ms: 1300 });
     await s.chronicle("A left: ping timeout");
     await s.end();
   });

@@ -85,7 +85,7 @@ for (const [title, lines] of Object.entries(BODIES)) {
 
 beyond("an answer that its client does not read is not kept for ever", async (t) => {
   const { io, httpServer, port } = await servePort(t, { httpCompression: false });
-  httpServer.requestTimeout = 300;
+  httpServer.requestTimeout = 1000;
   const joined = once(io, "connection");
   const session = await Polling.open(t, port);
   await session.send("40");

@@ -33,6 +33,7 @@ export async function realClient(port, options = {}) {
   const connected = new Promise((resolve, reject) => {
     socket.once("connect", resolve);
     socket.once("connect_error", reject);
+    socket.io.once("close", (reason) => reject(new Error(`not connected: ${reason}`)));
   });
   await within(connected, "connect of a real client").catch((error) => {
     socket.disconnect();
@@ -82,14 +83,14 @@ export async function arena(t, { form = "attached", options = {}, namespaces = [
     return value;
   };
   const client = async (settings) => keep(clients, await realClient(port, settings));
-  const bystander = await client();
-
   t.after(async () => {
     for (const one of clients) one.disconnect();
     for (const one of raw) one.destroy();
     io.httpServer.closeAllConnections?.();
     await within(io.close(), "close of the server");
   });
+
+  const bystander = await client();
 
   return {
     io,

@@ -226,11 +226,12 @@ export class RawPolling {
     return `${method} ${this.path} HTTP/1.1\r\n${lines.join("")}\r\n`;
   }
 
-  /** Joins a namespace and returns the Socket.IO id. */
+  /** Joins a namespace, answering heartbeats on the way, and returns the Socket.IO id. */
   async join(nsp = "/") {
     const name = nsp === "/" ? "" : `${nsp},`;
     await this.post(`40${name}`);
-    const { body } = await this.poll();
+    let { body } = await this.poll();
+    for (; body === "2"; { body } = await this.poll()) await this.post("3");
     if (!body.startsWith(`40${name}{`)) throw new Error(`not joined: ${body}`);
     return JSON.parse(body.slice(2 + name.length).split("\x1e")[0]).sid;
   }

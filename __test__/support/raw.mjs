@@ -35,12 +35,13 @@ const decode = (text) => (text[0] === "b" ? Buffer.from(text.slice(1), "base64")
 
 /** What raw sessions share: the Socket.IO handshake over `send()` and `next()`. */
 export class Session {
-  /** Joins a namespace; resolves with the Socket.IO id. */
+  /** Joins a namespace, answering heartbeats on the way; resolves with the Socket.IO id. */
   async join(nsp = "/", auth) {
     const prefix = nsp === "/" ? "" : `${nsp},`;
     await this.send(`40${prefix}${auth ? JSON.stringify(auth) : ""}`);
-    const reply = await this.next();
-    if (!reply.startsWith(`40${prefix}{`)) throw new Error(`not accepted: ${reply}`);
+    let reply = await this.next();
+    for (; reply === "2"; reply = await this.next()) await this.send("3");
+    if (!reply?.startsWith(`40${prefix}{`)) throw new Error(`not accepted: ${reply}`);
     return JSON.parse(reply.slice(2 + prefix.length)).sid;
   }
 }

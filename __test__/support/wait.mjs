@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** After this many milliseconds a wait counts as a hang. */
-export const HANG = 20_000;
+export const HANG = 60_000;
 
 /** Settles like `promise`; rejects with the name of the wait when it hangs. */
 export function within(promise, what, ms = HANG) {
@@ -20,9 +20,9 @@ export function once(emitter, event) {
   return within(happened, `event "${String(event)}"`);
 }
 
-/** Resolves as soon as `condition()` is truthy, with its value. */
-export async function until(condition, what = condition.toString()) {
-  const end = Date.now() + HANG;
+/** Resolves as soon as `condition()` is truthy, with its value; rejects after `ms`. */
+export async function until(condition, what = condition.toString(), ms = HANG) {
+  const end = Date.now() + ms;
   for (;;) {
     const value = await condition();
     if (value) return value;

@@ -7,7 +7,7 @@ const thrown = [];
 process.on("uncaughtException", ({ message }) => thrown.push(message));
 process.on("unhandledRejection", ({ message }) => thrown.push(message));
 
-const io = new Server(0, { upgradeTimeout: 100 });
+const io = new Server(0, { upgradeTimeout: 500 });
 io.on("connection", (socket) => {
   socket.on("throw", () => {
     throw new Error("a listener");
@@ -27,7 +27,7 @@ obey({
     await wt.taken.catch(({ message }) => thrown.push(message));
     const answers = [];
     // Longer than a session may take to begin.
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await new Promise((resolve) => setTimeout(resolve, 600));
     await wt.join();
     await wt.send('42["throw"]', '421["echo",1]');
     answers.push(await wt.next());
