@@ -8,7 +8,7 @@ import createDebug = require("debug");
 
 import { ErrorCode, errorMessages, type Refusal } from "./errors";
 import { engine, hold, NativeOptions } from "./native/binding";
-import { catchUp, inOrder } from "./native/inbound";
+import { ANYBODY, catchUp, inOrder } from "./native/inbound";
 import { cacheEpoch } from "./native/outbound";
 import { register } from "./native/session-table";
 import {
@@ -48,6 +48,7 @@ import {
   externalOptions,
 } from "./session/external-connections";
 import { checkCompression, serveSession } from "./session/polling-http";
+import { holdBody } from "./session/post-body";
 import {
   type EngineRequest,
   type PackedRequest,
@@ -345,10 +346,16 @@ export class Server extends EventEmitter {
         });
       });
     };
-    // A session that it is for may have been opened natively just now.
-    if (this.middlewares.length === 0) return inOrder(proceed);
+    const enter = () => {
+      const { sid } = req._query;
+      if (!sid || Object.hasOwn(this._sessions, sid)) return proceed();
+      // It may have been opened natively just now.
+      if (req.method === "POST") holdBody(req, res, this.opts.maxHttpBufferSize);
+      inOrder(ANYBODY, proceed);
+    };
+    if (this.middlewares.length === 0) return enter();
     runMiddlewares(this.middlewares, req, res).then(
-      (passed) => (passed ? inOrder(proceed) : res.end()),
+      (passed) => (passed ? enter() : res.end()),
       () => refuseRequest(this, req, res, middlewareFailure()),
     );
   }
@@ -375,19 +382,25 @@ export class Server extends EventEmitter {
     // From the first moment: a reset while a middleware waits must not become an exception.
     socket.on("error", onSocketError);
     const turn = this.turns.enter();
-    const begin = () => inOrder(() => this.beginUpgrade({ req, socket, head }));
+    this.prepare(req);
+    const begin = () => this.beginUpgrade({ req, socket, head });
     if (turn === undefined) begin();
     else turn.then(begin);
   }
 
   private beginUpgrade(upgrade: UpgradeRequest): void {
     const { req, socket } = upgrade;
-    this.prepare(req);
-    const proceed = (lines: () => string[]) => {
+    const enter = (lines: () => string[]) => {
       admit(this, req, true, (refusal) => {
         if (refusal !== null) return refuseUpgradeRequest(this, upgrade, refusal);
         acceptWebSocket(this, { upgrade, lines });
       });
+    };
+    const proceed = (lines: () => string[]) => {
+      const { sid } = req._query;
+      if (!sid) return enter(lines);
+      const handle = Object.hasOwn(this._sessions, sid) ? this._sessions[sid]._handle : ANYBODY;
+      inOrder(handle, () => enter(lines));
     };
     if (this.middlewares.length === 0) return proceed(() => []);
     const res = new UpgradeResponse(req, socket);
@@ -464,6 +477,15 @@ export class Server extends EventEmitter {
    */
   verify(req: EngineRequest, upgrade: boolean): Refusal | null {
     return verifyRequest(this, req, upgrade);
+  }
+
+  /**
+   * Reports a request that is refused, and answers it.
+   *
+   * @internal
+   */
+  _refuse(req: EngineRequest, res: ServerResponse, refusal: Refusal): void {
+    refuseRequest(this, req, res, refusal);
   }
 
   /** What sessions are told and held to; those that live are held to it from now on. @internal */

@@ -46,13 +46,16 @@ pub const STREAM_TAKEN: u8 = 11;
 /// `listener, handle, whether it is a WebSocket, id, address, request, request`: a session was
 /// opened. The request is in two parts.
 pub const OPENED: u8 = 12;
-/// `listener, descriptor, value`: a connection with what was read of it.
+/// `listener, descriptor, value, handle | -1`: a connection with what was read of it, and the
+/// session that its next request names.
 pub const HANDOVER: u8 = 13;
 /// `listener`: its last connection has ended.
 pub const LISTENER_DRAINED: u8 = 14;
 /// `handle, whether for the probing one, value`: a packet for a WebSocket served in JavaScript;
 /// text is encoded, bytes are in no form yet.
 pub const FRAME: u8 = 15;
+/// `handle`: the place of something that JavaScript knows already.
+pub const PLACE: u8 = 16;
 
 /// A value that travels beside the text.
 #[derive(Debug, PartialEq, Eq)]
@@ -239,11 +242,17 @@ impl Batch {
 
     /// Appends a connection. Whoever takes the batch owns the descriptor.
     #[cfg(unix)]
-    pub fn handover(&mut self, listener: u32, socket: OwnedFd, bytes: Vec<u8>) {
+    pub fn handover(&mut self, listener: u32, socket: OwnedFd, bytes: Vec<u8>, of: Option<Handle>) {
         self.record(HANDOVER, listener);
         self.number(socket.as_raw_fd());
         self.value(Value::Bytes(bytes));
+        self.number(of.map_or(-1, |handle| i64::from(handle.raw())));
         self.sockets.push(socket);
+    }
+
+    /// Appends the place of something that JavaScript knows already.
+    pub fn place(&mut self, handle: u32) {
+        self.record(PLACE, handle);
     }
 
     /// Appends that the last connection of a listener has ended.
@@ -309,7 +318,7 @@ mod tests {
             let (own, mut peer) = UnixStream::pair().expect("two sockets");
             peer.set_nonblocking(true).expect("set");
             let mut batch = Batch::default();
-            batch.handover(1, own.into(), Vec::new());
+            batch.handover(1, own.into(), Vec::new(), None);
             let fd = taken.then(|| parsed(batch).0[2].as_i64().expect("a descriptor"));
             let read = peer.read(&mut [0]);
             assert_eq!(read.ok(), (!taken).then_some(0));

@@ -9,6 +9,7 @@ use napi::sys;
 
 use crate::bridge::batch::Value;
 use crate::bridge::event_queue::EventQueue;
+use crate::net::events::EventSink as _;
 use crate::net::runtime::runtime;
 use crate::net::send_batch::Writer;
 use crate::net::session::handle::Handle;
@@ -87,10 +88,11 @@ type Callback = unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info) -> 
 /// # Safety
 /// On the JavaScript thread of `env`, with `object` one of its objects.
 pub unsafe fn define(env: sys::napi_env, object: sys::napi_value, boundary: *mut Boundary) {
-    let calls: [(&CStr, Callback); 10] = [
+    let calls: [(&CStr, Callback); 11] = [
         (c"take", take),
         (c"waiting", waiting),
         (c"rest", rest),
+        (c"place", place),
         (c"sendText", send_text),
         (c"sendBinary", send_binary),
         (c"broadcastText", broadcast_text),
@@ -269,6 +271,18 @@ unsafe extern "C" fn rest(env: sys::napi_env, info: sys::napi_callback_info) -> 
     // SAFETY: `env` is valid on its own thread.
     unsafe { sys::napi_get_boolean(env, more, &mut value) };
     value
+}
+
+/// `place(handle)`: appends a place in the order, and wakes JavaScript if that is due.
+unsafe extern "C" fn place(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: as Node passed them.
+    let args = unsafe { Args::<1>::new(env, info) };
+    let hub = &args.boundary().hub;
+    hub.place(args.number(0));
+    if hub.needs_wake() {
+        hub.wake();
+    }
+    ptr::null_mut()
 }
 
 /// A JavaScript string. Latin-1 where all is ASCII, else UTF-16: both beat V8's UTF-8 decoder.

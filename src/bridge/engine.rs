@@ -19,9 +19,9 @@ use crate::eio::id;
 use crate::eio::session::{Outgoing, Poll, SocketRole};
 use crate::error::{CloseReason, INTERNAL, POLLING_FAULTS, Reason};
 use crate::net::events::EventSink as _;
-use crate::net::runtime::{self, Opening, runtime};
+use crate::net::runtime::{self, Begun, Opening, runtime};
 use crate::net::session::handle::Handle;
-use crate::net::session::shared::SharedSession;
+use crate::net::session::shared::{Post, SharedSession};
 use crate::net::thread::{Command, FIRST_STREAM};
 use crate::ws;
 use crate::ws::deflate::negotiate;
@@ -187,14 +187,12 @@ impl Engine {
             form: request.form.into(),
             websocket,
             external: request.external,
+            raw: request.raw,
             sid: &request.sid,
         };
-        let peer = runtime()
+        runtime()
             .open(self.hub.clone(), options.0.clone(), opening)
-            .ok_or_else(|| failure("too many sessions"))?;
-        // Before its connection is attached: what came with the request is a message too.
-        runtime().set_raw(peer.handle, request.raw);
-        Ok(peer)
+            .ok_or_else(|| failure("too many sessions"))
     }
 
     /// Opens a session over a WebSocket that JavaScript serves.
@@ -379,6 +377,23 @@ impl Engine {
         runtime().poll_lost(Handle::from_raw(handle));
     }
 
+    /// A post begins. 0: its body is awaited; 1: it overlaps another one, which is given up; 2: the
+    /// session is not on polling any more.
+    #[napi]
+    pub fn begin_post(&self, handle: u32) -> u32 {
+        match runtime().begin_post(Handle::from_raw(handle), Post::InJavaScript) {
+            Begun::Alone => 0,
+            Begun::Overlap => 1,
+            Begun::Moved => 2,
+        }
+    }
+
+    /// A post has been received, or its connection was lost.
+    #[napi]
+    pub fn end_post(&self, handle: u32) {
+        runtime().end_post(Handle::from_raw(handle));
+    }
+
     /// A post's body arrived; returns the answer to the pending poll.
     #[napi]
     pub fn push(&self, handle: u32, bytes: Buffer) -> Option<Body> {
@@ -425,6 +440,12 @@ impl Engine {
         runtime().is_poll_pending(Handle::from_raw(handle))
     }
 
+    /// JavaScript has taken a connection over whose next request is the session's.
+    #[napi]
+    pub fn taken_over(&self, handle: u32) {
+        runtime().taken_over(Handle::from_raw(handle));
+    }
+
     /// Has the polls of the session come to JavaScript, from the next one on.
     #[napi]
     pub fn watch_polls(&self, handle: u32) {
@@ -437,6 +458,10 @@ impl Engine {
     pub fn close_polling(&mut self, handle: u32, discard: bool) -> PollAnswer {
         self.flush();
         let (closed, payload) = runtime().close(Handle::from_raw(handle), discard);
+        if self.hub.needs_wake() {
+            // A post may have to be given up.
+            self.hub.wake();
+        }
         PollAnswer {
             payload: payload.map(body),
             state: u32::from(!closed),

@@ -63,6 +63,12 @@ impl EventQueue {
             .compare_exchange(QUIET, WAITING, Ordering::AcqRel, Ordering::Acquire);
     }
 
+    /// Appends a place in the order: what JavaScript has heard of otherwise, it deals with when it
+    /// comes to it.
+    pub fn place(&self, handle: u32) {
+        self.append(|batch| batch.place(handle));
+    }
+
     /// How many batches there are.
     pub fn waiting(&self) -> usize {
         lock(&self.batches).len()
@@ -143,13 +149,23 @@ impl EventSink for EventQueue {
         self.append(|batch| batch.stream_taken(stream));
     }
 
-    fn opened(&self, listener: u32, handle: Handle, opened: &Opened<'_>) {
-        self.append(|batch| batch.opened(listener, handle, opened));
+    fn opened(&self, listener: u32, handle: Handle, opened: &Opened<'_>, start: &mut dyn FnMut()) {
+        self.append(|batch| {
+            batch.opened(listener, handle, opened);
+            // Under the lock that `take` needs.
+            start();
+        });
     }
 
     #[cfg(unix)]
-    fn handover(&self, listener: u32, socket: std::os::fd::OwnedFd, bytes: Vec<u8>) {
-        self.append(|batch| batch.handover(listener, socket, bytes));
+    fn handover(
+        &self,
+        listener: u32,
+        socket: std::os::fd::OwnedFd,
+        bytes: Vec<u8>,
+        of: Option<Handle>,
+    ) {
+        self.append(|batch| batch.handover(listener, socket, bytes, of));
     }
 
     fn listener_drained(&self, listener: u32) {
@@ -244,5 +260,31 @@ impl JsWaker {
                 sys::napi_unref_threadsafe_function(env, function.0);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_is_started_before_anybody_can_take_the_news_of_it() {
+        let hub = EventQueue::default();
+        let opened = Opened {
+            sid: "a",
+            websocket: true,
+            remote: std::net::Ipv4Addr::LOCALHOST.into(),
+            request: ("", ""),
+        };
+        let mut started = 0;
+        hub.opened(1, Handle::from_raw(1), &opened, &mut || {
+            started += 1;
+            assert!(hub.batches.try_lock().is_err());
+        });
+        assert_eq!((started, hub.waiting()), (1, 1));
+        // Nobody takes them any more: the session is not to be served.
+        hub.leave();
+        hub.opened(1, Handle::from_raw(1), &opened, &mut || started += 1);
+        assert_eq!((started, hub.waiting()), (1, 0));
     }
 }

@@ -61,6 +61,8 @@ pub trait Output {
     fn close_socket(&mut self, socket: SocketRole);
     /// Answers the pending poll.
     fn answer(&mut self, payload: Payload);
+    /// Gives up the POST that is being received: its connection is closed without an answer.
+    fn abort_post(&mut self);
     /// A ping is being sent.
     fn pinging(&mut self);
     /// A probe was answered: an upgrade is under way.

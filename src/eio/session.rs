@@ -206,6 +206,9 @@ impl Session {
         if !self.buffer.is_empty() {
             let buffer = std::mem::take(&mut self.buffer);
             self.buffered = 0;
+            if self.state == State::Closing {
+                out.abort_post();
+            }
             let packets: Vec<_> = buffer.iter().map(Outgoing::as_packet).collect();
             return Poll::Payload(self.form.payload(&packets));
         }
@@ -313,7 +316,8 @@ impl Session {
         self.finish(closure, out);
     }
 
-    /// The server closes the session. What is buffered is still delivered, unless `discard`.
+    /// The server closes the session. What is buffered is still delivered, unless `discard`. The
+    /// client says nothing more once that is done: a POST that is being received is given up.
     pub fn close(&mut self, discard: bool, now: u64, out: &mut impl Output) {
         let at_once = discard || self.websocket || self.poll_pending;
         if at_once {
@@ -321,6 +325,9 @@ impl Session {
         } else if self.state == State::Open {
             self.state = State::Closing;
             self.close_by = now + CLOSE_WAIT_MS;
+            if self.buffer.is_empty() {
+                out.abort_post();
+            }
         }
     }
 
@@ -381,6 +388,8 @@ impl Session {
         }
         if self.websocket {
             out.close_socket(SocketRole::Main);
+        } else {
+            out.abort_post();
         }
         self.upgrade = Upgrade::Done;
         self.upgrade_by = 0;
@@ -467,6 +476,9 @@ impl Session {
         self.buffer = Vec::new();
         if self.is_upgrading() {
             self.abandon_upgrade(out);
+        }
+        if !self.websocket {
+            out.abort_post();
         }
         out.closed(closure);
     }

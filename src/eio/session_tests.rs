@@ -52,35 +52,43 @@ fn name_of(closure: &CloseReason) -> String {
 
 /// What a session did.
 #[derive(Default)]
-struct Log(Vec<String>);
+struct Log {
+    words: Vec<String>,
+    /// How often it gave up the POST that is being received.
+    aborted: usize,
+}
 
 impl Output for Log {
     fn received(&mut self, packet: Packet<'_>) {
-        self.0.push(format!("received {}", text(&packet)));
+        self.words.push(format!("received {}", text(&packet)));
     }
     fn frame(&mut self, socket: SocketRole, packet: Packet<'_>) {
-        self.0.push(format!("{} {}", name(socket), text(&packet)));
+        self.words
+            .push(format!("{} {}", name(socket), text(&packet)));
     }
     fn close_socket(&mut self, socket: SocketRole) {
-        self.0.push(format!("close {}", name(socket)));
+        self.words.push(format!("close {}", name(socket)));
     }
     fn answer(&mut self, payload: Payload) {
-        self.0.push(format!("answer {}", shown(payload)));
+        self.words.push(format!("answer {}", shown(payload)));
+    }
+    fn abort_post(&mut self) {
+        self.aborted += 1;
     }
     fn pinging(&mut self) {
-        self.0.push("pinging".into());
+        self.words.push("pinging".into());
     }
     fn upgrading(&mut self) {
-        self.0.push("upgrading".into());
+        self.words.push("upgrading".into());
     }
     fn upgrade_lost(&mut self) {
-        self.0.push("upgrade lost".into());
+        self.words.push("upgrade lost".into());
     }
     fn upgraded(&mut self) {
-        self.0.push("upgraded".into());
+        self.words.push("upgraded".into());
     }
     fn closed(&mut self, closure: CloseReason) {
-        self.0.push(name_of(&closure));
+        self.words.push(name_of(&closure));
     }
 }
 
@@ -128,7 +136,7 @@ impl Case {
     }
 
     fn did(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.out.0)
+        std::mem::take(&mut self.out.words)
     }
 
     /// So many ms after the start, when its timer looks at the session.
@@ -353,6 +361,38 @@ fn a_polite_close_waits_for_a_poll() {
         assert_eq!(case.did(), [FORCED]);
         assert_eq!(case.poll(), "moved");
     }
+}
+
+#[test]
+fn a_session_gives_up_its_post_when_nothing_more_is_taken() {
+    fn aborted(mut case: Case, act: impl FnOnce(&mut Case)) -> usize {
+        case.out.aborted = 0;
+        act(&mut case);
+        case.out.aborted
+    }
+    for discard in [false, true] {
+        let close = |case: &mut Case| drop(case.close(discard));
+        assert_eq!(aborted(Case::polling(), close), 1);
+        assert_eq!(aborted(Case::pending(), close), 1);
+    }
+    // What is buffered is delivered first.
+    let mut case = Case::polling();
+    case.send("4a");
+    case.close(false);
+    assert_eq!(case.out.aborted, 0);
+    let poll = |case: &mut Case| drop(case.poll());
+    assert_eq!(aborted(case, poll), 1);
+    let switch = |case: &mut Case| drop(case.probe("5"));
+    assert_eq!(aborted(Case::polling().probing(), switch), 1);
+    let tick = |case: &mut Case| {
+        case.at(INTERVAL);
+        case.at(INTERVAL + TIMEOUT);
+    };
+    assert_eq!(aborted(Case::polling(), tick), 1);
+    assert_eq!(aborted(Case::polling(), |case| drop(case.push("1"))), 1);
+    // A WebSocket has none.
+    let close = |case: &mut Case| drop(case.close(true));
+    assert_eq!(aborted(Case::websocket(), close), 0);
 }
 
 #[test]

@@ -29,6 +29,8 @@ pub enum Note {
     Request = 7,
     /// The session ends, of which no packet told: what was said before is heard first.
     Ending = 8,
+    /// The POST that JavaScript receives is to be given up.
+    PostAborted = 9,
     /// A ping was sent; told only of sessions whose packets are decoded in JavaScript.
     Pinged = 5,
 }
@@ -82,11 +84,19 @@ pub trait EventSink: Send + Sync {
     /// All input of a pumped stream has been taken: JavaScript may read on.
     fn stream_taken(&self, stream: u32);
 
-    /// A listener has opened a session.
-    fn opened(&self, listener: u32, handle: Handle, opened: &Opened<'_>);
-    /// A connection that a listener does not serve itself, with what was read of it.
+    /// A listener has opened a session. `start` is called when that is told and before JavaScript
+    /// can hear of it: what JavaScript asks of the session comes behind what `start` asks.
+    fn opened(&self, listener: u32, handle: Handle, opened: &Opened<'_>, start: &mut dyn FnMut());
+    /// A connection that a listener does not serve itself, with what was read of it. `of`: the
+    /// session that its next request names.
     #[cfg(unix)]
-    fn handover(&self, listener: u32, socket: std::os::fd::OwnedFd, bytes: Vec<u8>);
+    fn handover(
+        &self,
+        listener: u32,
+        socket: std::os::fd::OwnedFd,
+        bytes: Vec<u8>,
+        of: Option<Handle>,
+    );
     /// The last connection of a listener that was stopped has ended.
     fn listener_drained(&self, listener: u32);
 

@@ -14,7 +14,7 @@ use crate::error::CloseReason;
 use crate::net::events::{EventSink, Note};
 use crate::net::lock;
 use crate::net::session::handle::{Handle, Table};
-use crate::net::session::shared::{Inner, Messages, SharedSession, Traffic, Waiter};
+use crate::net::session::shared::{Inner, Messages, Post, SharedSession, Traffic, Waiter};
 use crate::net::thread::{self, Attach, Command, IoThreadHandle};
 
 /// How a session begins.
@@ -26,8 +26,21 @@ pub struct Opening<'a> {
     pub websocket: bool,
     /// Its WebSockets are served in JavaScript.
     pub external: bool,
+    /// Its packets are decoded in JavaScript.
+    pub raw: bool,
     /// Its id.
     pub sid: &'a str,
+}
+
+/// What becomes of a POST that begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begun {
+    /// Its body is awaited.
+    Alone,
+    /// Another one was being received, and is given up: the session has to end.
+    Overlap,
+    /// The session does not poll any more.
+    Moved,
 }
 
 /// A deadline that is nearer, in ms, is not left to a thread's next look.
@@ -155,25 +168,31 @@ impl Runtime {
         config: Arc<EngineConfig>,
         opening: Opening<'_>,
     ) -> Option<Arc<SharedSession>> {
-        self.open_telling(inbox, config, opening, |_| {})
+        let peer = self.create(inbox, config, opening)?;
+        if !opening.websocket || opening.external {
+            self.start(&peer);
+        }
+        Some(peer)
     }
 
-    /// The same; `tell` is called before anything can happen to the session.
-    pub fn open_telling(
+    /// Makes a session without its thread. Whoever knows its handle may ask the thread for
+    /// something: before that, [`Runtime::start`] or [`Runtime::attach`] is to be called, or it
+    /// gets lost.
+    pub fn create(
         &self,
         inbox: Arc<dyn EventSink>,
         config: Arc<EngineConfig>,
         opening: Opening<'_>,
-        tell: impl FnOnce(Handle),
     ) -> Option<Arc<SharedSession>> {
         let Opening {
             form,
             websocket,
             external,
+            raw,
             sid,
         } = opening;
         let session = Session::new(form, websocket, &config, self.now());
-        let peer = self.table.insert(|handle| {
+        self.table.insert(|handle| {
             // Listeners speak protocol 4 only.
             let known = form.protocol == Protocol::V4;
             let sid = known.then(|| config.sids().insert(sid, handle)).flatten();
@@ -184,15 +203,15 @@ impl Runtime {
                 external: external.into(),
                 traffic: Traffic::default(),
                 sid,
-                inner: Mutex::new(Inner::new(session)),
+                inner: Mutex::new(Inner::new(session, raw)),
             })
-        })?;
-        tell(peer.handle);
-        if !websocket || external {
-            let deadline = lock(&peer.inner).session.deadline();
-            self.send_due(peer.handle, deadline, Command::Open(peer.clone()));
-        }
-        Some(peer)
+        })
+    }
+
+    /// Has its thread look after a session that has no WebSocket yet.
+    pub fn start(&self, peer: &Arc<SharedSession>) {
+        let deadline = lock(&peer.inner).session.deadline();
+        self.send_due(peer.handle, deadline, Command::Open(peer.clone()));
     }
 
     /// Hands a WebSocket over to the thread of its session.
@@ -230,6 +249,31 @@ impl Runtime {
         self.with(handle, |session, _, _, out| session.poll_lost(out));
     }
 
+    /// A POST begins to be received.
+    pub fn begin_post(&self, handle: Handle, post: Post) -> Begun {
+        let Some(peer) = self.table.get(handle) else {
+            return Begun::Moved;
+        };
+        let mut inner = lock(&peer.inner);
+        let inner = &mut *inner;
+        if inner.post.is_some() {
+            Inner::abort_post(&mut inner.post, handle, &*peer.inbox);
+            return Begun::Overlap;
+        }
+        if inner.session.is_websocket() || inner.session.is_closed() {
+            return Begun::Moved;
+        }
+        inner.post = Some(post);
+        Begun::Alone
+    }
+
+    /// A POST has been received, or its connection was lost.
+    pub fn end_post(&self, handle: Handle) {
+        if let Some(peer) = self.table.get(handle) {
+            lock(&peer.inner).post = None;
+        }
+    }
+
     /// A POST broke: the session ends. Returns the answer to the pending poll.
     pub fn fail(&self, handle: Handle, closure: CloseReason) -> Option<Payload> {
         self.with(handle, |session, _, _, out| {
@@ -238,11 +282,15 @@ impl Runtime {
         .1
     }
 
-    /// A POST's body arrived. Returns the answer to the pending poll, if it is due now.
+    /// A POST's body arrived, in JavaScript. Returns the answer to the pending poll, if it is due
+    /// now.
     pub fn push(&self, handle: Handle, body: &[u8]) -> Option<Payload> {
         let body = payload::decode_body(body);
         self.with(handle, |session, config, now, out| {
-            session.push(&body, config, now, out)
+            *out.post = None;
+            out.messages.begin_request(false);
+            session.push(&body, config, now, out);
+            out.messages.end_request();
         })?
         .1
     }
@@ -250,7 +298,10 @@ impl Runtime {
     /// The same, of a body whose content is binary (protocol 3).
     pub fn push_binary(&self, handle: Handle, body: &[u8]) -> Option<Payload> {
         self.with(handle, |session, config, now, out| {
-            session.push_binary(body, config, now, out)
+            *out.post = None;
+            out.messages.begin_request(false);
+            session.push_binary(body, config, now, out);
+            out.messages.end_request();
         })?
         .1
     }
@@ -314,6 +365,22 @@ impl Runtime {
         peer.is_some_and(|peer| lock(&peer.inner).session.is_poll_pending())
     }
 
+    /// A request of the session, or a connection with one, is on its way to JavaScript. Returns the
+    /// session's handle if there is one.
+    pub fn hand_over(&self, handle: Handle) -> Option<Handle> {
+        let peer = self.table.get(handle)?;
+        lock(&peer.inner).handed_over += 1;
+        Some(handle)
+    }
+
+    /// JavaScript has taken over one request of the session.
+    pub fn taken_over(&self, handle: Handle) {
+        if let Some(peer) = self.table.get(handle) {
+            let mut inner = lock(&peer.inner);
+            inner.handed_over = inner.handed_over.saturating_sub(1);
+        }
+    }
+
     /// JavaScript wants to see the polls of the session from the next one on.
     pub fn watch_polls(&self, handle: Handle) {
         if let Some(peer) = self.table.get(handle) {
@@ -341,6 +408,7 @@ impl Runtime {
             peer: &peer,
             messages: &mut inner.messages,
             waiter: &mut inner.waiter,
+            post: &mut inner.post,
             is_here: false,
             compress: true,
             answer: None,
@@ -362,6 +430,7 @@ pub(in crate::net) struct RemoteOutput<'a> {
     peer: &'a Arc<SharedSession>,
     pub(in crate::net) messages: &'a mut Messages,
     pub(in crate::net) waiter: &'a mut Option<Waiter>,
+    post: &'a mut Option<Post>,
     /// On an I/O thread: JavaScript is told, not returned to.
     pub(in crate::net) is_here: bool,
     /// Whether an answer may be compressed.
@@ -416,6 +485,10 @@ impl Output for RemoteOutput<'_> {
         }
     }
 
+    fn abort_post(&mut self) {
+        Inner::abort_post(self.post, self.peer.handle, &*self.peer.inbox);
+    }
+
     fn pinging(&mut self) {
         // Pings are sent by the timers of the I/O threads.
     }
@@ -436,7 +509,7 @@ impl Output for RemoteOutput<'_> {
     fn closed(&mut self, closure: CloseReason) {
         let handle = self.peer.handle;
         self.peer.forget();
-        if self.is_here && !self.messages.has_told() {
+        if !self.messages.has_told() {
             self.peer.inbox.note(handle, Note::Ending);
         }
         self.peer.inbox.closed(handle, &closure);

@@ -15,15 +15,24 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::support::inbox::{Event, Events, environment};
+use super::support::inbox::{Environment, Event, Events, environment};
 use super::support::{run, soon, text};
 
 const FOREVER_MS: u64 = 1 << 40;
 
 /// A listener that answers all it can.
 async fn serve(change: impl FnOnce(&mut Settings)) -> (Arc<Listener>, SocketAddr, Events) {
-    start().expect("threads");
     let (env, events) = environment();
+    let (listener, address) = serve_for(env, change);
+    (listener, address, events)
+}
+
+/// The same for an environment that there is.
+fn serve_for(
+    env: Arc<Environment>,
+    change: impl FnOnce(&mut Settings),
+) -> (Arc<Listener>, SocketAddr) {
+    start().expect("threads");
     let config = EngineConfig::default();
     config.sids().keep();
     let listener = Listener::new(1, env, Arc::new(config));
@@ -47,7 +56,7 @@ async fn serve(change: impl FnOnce(&mut Settings)) -> (Arc<Listener>, SocketAddr
     let socket = OwnedFd::from(socket);
     listen(&socket, 100).expect("listening");
     listener.start(socket);
-    (listener, address, events)
+    (listener, address)
 }
 
 /// A connection and what has been read of it.
@@ -227,6 +236,76 @@ async fn a_websocket_that_opens_a_session() {
     assert_eq!(listener.open(), 1);
     drop(ws);
     events.closed(handle).await;
+}
+
+#[tokio::test]
+async fn what_is_asked_of_a_websocket_as_soon_as_it_is_told_reaches_it() {
+    use futures_util::SinkExt as _;
+    let (env, mut events) = environment();
+    *env.on_opened.lock().expect("a lock") = Some(Box::new(|handle| {
+        runtime().set_raw(handle, true);
+        run(|w| text(w, handle, 0, "early"));
+    }));
+    let (_listener, address) = serve_for(env.clone(), |_| {});
+    let connect = async || {
+        let stream = soon(TcpStream::connect(address)).await.expect("connected");
+        let url = "ws://a/socket.io/?EIO=4&transport=websocket";
+        let (ws, _) = soon(tokio_tungstenite::client_async(url, stream))
+            .await
+            .expect("a WebSocket");
+        ws
+    };
+    let mut ws = connect().await;
+    let Event::Opened(handle, ..) = events.next().await else {
+        panic!("no session was opened");
+    };
+    soon(ws.next())
+        .await
+        .expect("the open packet")
+        .expect("a message");
+    let message = soon(ws.next()).await.expect("one").expect("a message");
+    assert_eq!(message, Message::text("4early"));
+    ws.send(Message::text("42[1]")).await.expect("sent");
+    events.expect(Event::Engine(handle, "42[1]".into())).await;
+
+    *env.on_opened.lock().expect("a lock") =
+        Some(Box::new(|handle| run(|w| w.close(handle.raw(), 0))));
+    let mut ws = connect().await;
+    soon(ws.next())
+        .await
+        .expect("the open packet")
+        .expect("a message");
+    let message = soon(ws.next()).await.expect("one").expect("a message");
+    assert_eq!(message, Message::Close(None));
+}
+
+#[tokio::test]
+async fn requests_behind_one_for_node_go_there_until_it_is_taken_over() {
+    let (_listener, address, mut events) = serve(|_| {}).await;
+    let mut http = Http::connect(address).await;
+    let (handle, sid) = open(&mut http, &mut events).await;
+    let poll = format!("&sid={sid}");
+    let mut odd = Http::connect(address).await;
+    odd.write(&format!(
+        "PUT /socket.io/?EIO=4&transport=polling{poll} HTTP/1.1\r\nHost: a\r\n\r\n"
+    ))
+    .await;
+    let handover = |event: &Event| matches!(event, Event::Handover(_));
+    events.find(handover).await;
+    let mut second = Http::connect(address).await;
+    second.get(&poll).await;
+    events.find(handover).await;
+    // Those of others do not wait.
+    let (_, other) = open(&mut Http::connect(address).await, &mut events).await;
+    let mut third = Http::connect(address).await;
+    third.post(&other, 2, "40").await;
+    assert_eq!(third.answer().await.0, 200);
+    runtime().taken_over(handle);
+    runtime().taken_over(handle);
+    http.get(&poll).await;
+    while !runtime().is_poll_pending(handle) {
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test]

@@ -55,6 +55,7 @@ pub fn opening(form: PacketEncoding, websocket: bool) -> Opening<'static> {
         form,
         websocket,
         external: false,
+        raw: false,
         sid: "",
     }
 }

@@ -51,11 +51,16 @@ struct State {
     events: UnboundedSender<Event>,
 }
 
+/// See [`Environment::on_opened`].
+pub type OnOpened = Box<dyn Fn(Handle) + Send>;
+
 /// See the module.
 pub struct Environment {
     state: Mutex<State>,
     /// What [`EventSink::is_full`] says.
     pub full: AtomicBool,
+    /// What JavaScript does with a new session as soon as it can hear of it.
+    pub on_opened: Mutex<Option<OnOpened>>,
 }
 
 /// Events in their order.
@@ -76,6 +81,7 @@ pub fn environment() -> (Arc<Environment>, Events) {
     let environment = Environment {
         state: Mutex::new(state),
         full: AtomicBool::new(false),
+        on_opened: Mutex::default(),
     };
     let kept = VecDeque::new();
     (Arc::new(environment), Events { receiver, kept })
@@ -186,11 +192,15 @@ impl EventSink for Environment {
 
     fn stream_taken(&self, _: u32) {}
 
-    fn opened(&self, _: u32, handle: Handle, opened: &Opened<'_>) {
+    fn opened(&self, _: u32, handle: Handle, opened: &Opened<'_>, start: &mut dyn FnMut()) {
         self.append(Event::Opened(handle, opened.sid.into(), opened.websocket));
+        start();
+        if let Some(act) = &*self.on_opened.lock().expect("a lock") {
+            act(handle);
+        }
     }
 
-    fn handover(&self, _: u32, _: std::os::fd::OwnedFd, bytes: Vec<u8>) {
+    fn handover(&self, _: u32, _: std::os::fd::OwnedFd, bytes: Vec<u8>, _: Option<Handle>) {
         self.append(Event::Handover(bytes));
     }
 

@@ -11,6 +11,8 @@ export interface Calls {
   waiting(): number;
   /** Whether there is more to take. If not, the next record wakes this thread again. */
   rest(): boolean;
+  /** Appends a place in the order of records: a record of its own, with this handle. */
+  place(handle: number): void;
   /** A text message. */
   sendText(handle: number, flags: number, text: string, length: number): void;
   /** A binary message. */

@@ -1,7 +1,9 @@
 /** Takes batches and hands their records to the sessions they are for. */
 
+import { AsyncResource } from "node:async_hooks";
+
 import { placeAttachments } from "./attachments";
-import { calls, release, setWake } from "./binding";
+import { calls, engine, release, setWake } from "./binding";
 import { type SessionEvents, sessionOf } from "./session-table";
 import { isDispatching } from "./tick-queue";
 
@@ -52,6 +54,7 @@ export const Note = {
   Offered: 6,
   Request: 7,
   Ending: 8,
+  PostAborted: 9,
 } as const;
 
 /** Codes of records, as in `src/bridge/batch.rs`. */
@@ -71,6 +74,7 @@ const OPENED = 12;
 const HANDOVER = 13;
 const LISTENER_DRAINED = 14;
 const FRAME = 15;
+const PLACE = 16;
 
 /** Socket.IO packet types. */
 const TYPE_CONNECT = 0;
@@ -143,15 +147,46 @@ function countTurn(): void {
   if (!isDispatching()) turn++;
 }
 
-/** Calls `fn`, at once unless some of what has arrived is waiting for the next turn. */
-export function inOrder(fn: () => void): void {
-  if (paused) setImmediate(() => inOrder(fn));
-  else fn();
+/** In place of a handle: whatever session it is that something concerns. */
+export const ANYBODY = 0xffffffff;
+
+/** What has a place among the records, in their order. */
+const placed: (() => void)[] = [];
+/** The record at its place is being dispatched: what it causes needs no place of its own. */
+let inPlace = false;
+
+/** Whether all that has happened until now has been heard of. */
+export function isUpToDate(): boolean {
+  return !paused && !draining && at >= items.length && placed.length === 0 && calls.waiting() === 0;
+}
+
+/**
+ * The way in for what this thread hears of by itself, of requests above all: calls `fn` when all
+ * that happened before has been heard of; at once if it has.
+ *
+ * @param handle - the session that it concerns: what that one said has been dispatched by then
+ */
+export function inOrder(handle: number, fn: () => void): void {
+  if (inPlace) fn();
+  else afterNews(handle, fn);
+}
+
+/** The same for what follows from something that was done natively: it has been heard of, too. */
+export function afterNews(handle: number, fn: () => void): void {
+  if (isUpToDate()) return fn();
+  placed.push(AsyncResource.bind(fn));
+  calls.place(handle);
 }
 
 function hear(handle: number): void {
   heardFrom = heardIn === turn && heardFrom !== handle ? -1 : handle;
   heardIn = turn;
+}
+
+/** Whether something that a session said has not been dispatched yet, and is in this turn. */
+function isHeard(handle: number): boolean {
+  if (heardIn !== turn) return false;
+  return handle === ANYBODY || heardFrom === -1 || heardFrom === handle;
 }
 
 /** Whether a note of a session has to wait for the next turn. */
@@ -352,6 +387,11 @@ function dispatch(code: number): void {
       to?._onframe(first === 1, message);
       break;
     }
+    case PLACE:
+      if (isHeard(name)) return pause();
+      at += 2;
+      (placed.shift() as () => void)();
+      break;
     case NOTE:
       if (to !== undefined && waits(to, first)) return pause();
       at += 3;
@@ -392,9 +432,17 @@ function dispatchListener(code: number, listener: number): void {
     at += 8;
     events.opened(handle, websocket === 1, id, address, shared, own);
   } else if (code === HANDOVER) {
-    const [, , fd, bytes] = items.slice(at, at + 4);
-    at += 4;
-    events.handover(fd, values[bytes] as Buffer);
+    const [, , fd, bytes, of] = items.slice(at, at + 5);
+    if (of !== -1 && isHeard(of)) return pause();
+    at += 5;
+    if (of !== -1) hear(of);
+    inPlace = true;
+    try {
+      events.handover(fd, values[bytes] as Buffer);
+    } finally {
+      inPlace = false;
+      if (of !== -1) engine.takenOver(of);
+    }
   } else if (code === LISTENER_DRAINED) {
     at += 2;
     events.drained();

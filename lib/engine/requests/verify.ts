@@ -24,9 +24,9 @@ export function verifyRequest(
     return refuse(ErrorCode.BAD_REQUEST, { name: "INVALID_ORIGIN", origin });
   }
   if (sid) {
-    const { clients } = server;
-    if (!Object.hasOwn(clients, sid)) return refuse(ErrorCode.UNKNOWN_SID, { sid });
-    return verifySession(clients[sid], transport, packetForm(req).protocol, upgrade);
+    const { _sessions: sessions } = server;
+    if (!Object.hasOwn(sessions, sid)) return refuse(ErrorCode.UNKNOWN_SID, { sid });
+    return verifySession(sessions[sid], transport, packetForm(req).protocol, upgrade);
   }
   if (req.method !== "GET") {
     return refuse(ErrorCode.BAD_HANDSHAKE_METHOD, { method: req.method });

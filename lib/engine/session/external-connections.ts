@@ -9,7 +9,7 @@ import createDebug = require("debug");
 
 import type { PacketForm } from "../../../binding";
 import { engine, flush, MAX_QUEUED_BYTES } from "../native/binding";
-import { drain, inOrder, Note } from "../native/inbound";
+import { drain, inOrder, isUpToDate, Note } from "../native/inbound";
 import type { ResolvedOptions } from "../options";
 import { refuseUnavailable, refuseUpgrade } from "../refuse-upgrade";
 import type { UpgradeRequest } from "../requests/upgrade";
@@ -241,9 +241,20 @@ class ExternalConnection {
 
   listen(): void {
     const { ws } = this;
-    ws.on("message", (data, isBinary) => inOrder(() => this.receive(data, isBinary === true)));
-    ws.on("close", () => inOrder(() => this.lost(null, true)));
-    ws.on("error", (error) => inOrder(() => this.lost(String(error))));
+    const { _handle: handle } = this.conn;
+    ws.on("message", (data, isBinary) => {
+      let message: string | Buffer;
+      try {
+        message = isBinary === true ? bytesOf(data) : String(data);
+      } catch (error) {
+        return inOrder(handle, () => this.lost(String(error)));
+      }
+      // Some engines lend the memory for the time of this call.
+      if (typeof message !== "string" && !isUpToDate()) message = Buffer.from(message);
+      inOrder(handle, () => this.receive(message));
+    });
+    ws.on("close", () => inOrder(handle, () => this.lost(null, true)));
+    ws.on("error", (error) => inOrder(handle, () => this.lost(String(error))));
   }
 
   promote(): void {
@@ -251,14 +262,8 @@ class ExternalConnection {
     for (const message of this.held.splice(0)) this.write(message);
   }
 
-  private receive(data: any, isBinary: boolean): void {
+  private receive(message: string | Buffer): void {
     if (!this.open) return;
-    let message: string | Buffer;
-    try {
-      message = isBinary ? bytesOf(data) : String(data);
-    } catch (error) {
-      return this.lost(String(error));
-    }
     // What was sent before an upgrade goes the old way.
     if (this.probe) flush();
     const answer = engine.receive(this.conn._handle, this.probe, message, this.form);

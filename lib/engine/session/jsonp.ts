@@ -27,7 +27,10 @@ export class Jsonp extends Polling {
 
   override push(body: Buffer, isBinary: boolean): string | Buffer | null {
     const { d } = isBinary ? {} : parse(body.toString());
-    if (typeof d !== "string") return null;
+    if (typeof d !== "string") {
+      engine.endPost(this.conn._handle);
+      return null;
+    }
     // Forms change line ends, so clients write them as "\n", and what was "\n" as "\\n".
     const payload = d.replace(/(\\?)\\n/g, (_, escaped) => (escaped ? "\\n" : "\n"));
     return engine.push(this.conn._handle, Buffer.from(payload));

@@ -6,9 +6,11 @@ import accepts = require("accepts");
 
 import { PollingFault } from "../errors";
 import { engine } from "../native/binding";
-import { drain } from "../native/inbound";
+import { afterNews, drain, inOrder } from "../native/inbound";
 import { compressionThreshold } from "../options";
 import { checkHeaders } from "./headers";
+import { bodyOf, type PostBody } from "./post-body";
+import type { EngineRequest } from "./request-snapshot";
 import type { Socket } from "./socket";
 import type { PendingPoll, Polling } from "./transports";
 
@@ -33,10 +35,10 @@ function servePoll(conn: Socket, req: IncomingMessage, res: ServerResponse): voi
   if (state === 1) {
     // A poll was pending: that one hears that the session is over.
     if (payload != null) answerPoll(conn, payload);
-    answerEmpty(res, 400);
-    return drain();
+    drain();
+    return answerEmpty(res, 400);
   }
-  if (state === 2) return answerEmpty(res, 400);
+  if (state === 2) return refuseMoved(conn, req, res);
   if (payload != null) {
     const compress = conn._ondelivery() && handed !== false;
     respond(conn, req, res, payload, { compress });
@@ -46,13 +48,25 @@ function servePoll(conn: Socket, req: IncomingMessage, res: ServerResponse): voi
   }
   const poll = { req, res };
   transport.poll = poll;
-  res.once("close", () => {
+  const onclose = () => {
     if (transport.poll !== poll) return;
     transport.poll = null;
     engine.pollLost(conn._handle);
     drain();
-  });
+  };
+  // The client may have gone while its request waited.
+  if (res.destroyed) return onclose();
+  res.once("close", onclose);
   transport.emit("ready");
+}
+
+/** Refuses a request of a session that does not poll any more, once that is known here. */
+function refuseMoved(conn: Socket, req: IncomingMessage, res: ServerResponse): void {
+  afterNews(conn._handle, () => {
+    const refusal = conn.server.verify(req as EngineRequest, false);
+    if (refusal === null) answerEmpty(res, 400);
+    else conn.server._refuse(req as EngineRequest, res, refusal);
+  });
 }
 
 /** Answers the poll that waits. If its client has gone away meanwhile, its loss is noticed. */
@@ -65,57 +79,48 @@ export function answerPoll(conn: Socket, payload: string | Buffer, compress = tr
   transport.emit("drain");
 }
 
+/** What becomes of a POST that begins, as in `src/bridge/engine.rs`. */
+const POST_OVERLAPS = 1;
+const POST_IS_LATE = 2;
+
 function servePost(conn: Socket, req: IncomingMessage, res: ServerResponse): void {
   const transport = conn.transport as Polling;
-  const other = transport.post;
-  if (other !== null) {
-    answerEmpty(res, 400);
-    fail(conn, PollingFault.POST_OVERLAP);
-    transport.post = null;
-    other.req.destroy();
-    return;
-  }
+  const { _handle: handle } = conn;
+  const begun = engine.beginPost(handle);
+  if (begun === POST_IS_LATE) return refuseMoved(conn, req, res);
   const isBinary = req.headers["content-type"] === BINARY_TYPE;
+  // The session has ended before its client hears that it was wrong.
+  if (begun === POST_OVERLAPS) {
+    fail(conn, PollingFault.POST_OVERLAP);
+    return answerEmpty(res, 400);
+  }
   if (isBinary && conn.protocol !== 3) {
-    answerEmpty(res, 400);
-    return fail(conn, PollingFault.POST_CONTENT);
+    fail(conn, PollingFault.POST_CONTENT);
+    return answerEmpty(res, 400);
   }
   const post: PendingPoll = { req, res };
   transport.post = post;
-  const limit = conn.server.opts.maxHttpBufferSize;
-  const chunks: Buffer[] = [];
-  let length = 0;
-  const done = () => {
-    transport.post = null;
-    req.removeListener("data", ondata);
-    req.removeListener("end", onend);
-    res.removeListener("close", onclose);
-  };
-  const ondata = (chunk: Buffer) => {
-    length += chunk.length;
-    if (length > limit) {
-      done();
-      answerEmpty(res, 413);
-    } else {
-      chunks.push(chunk);
-    }
-  };
-  const onend = () => {
-    done();
-    const answer = transport.push(Buffer.concat(chunks, length), isBinary);
-    if (answer !== null) answerPoll(conn, answer);
-    // What the body said reaches the application before the client hears that it arrived.
-    drain();
+  const body = bodyOf(req, res, conn.server.opts.maxHttpBufferSize);
+  body.whenOver((end) => {
+    if (transport.post === post) transport.post = null;
+    if (end === "lost") return fail(conn, PollingFault.POST_ABORTED);
+    if (end === "complete") return inOrder(handle, () => takeBody(conn, post, body, isBinary));
+    engine.endPost(handle);
+    answerEmpty(res, 413);
+  });
+}
+
+/** Takes the packets of a POST, and answers it. */
+function takeBody(conn: Socket, post: PendingPoll, body: PostBody, isBinary: boolean): void {
+  const { req, res } = post;
+  const answer = (conn.transport as Polling).push(body.bytes, isBinary);
+  if (answer !== null) answerPoll(conn, answer);
+  drain();
+  // What the body said reaches the application before the client hears that it arrived.
+  afterNews(conn._handle, () => {
     const headers = baseHeaders(req, "text/html", "ok");
     finish(conn, req, res, headers, "ok");
-  };
-  const onclose = () => {
-    done();
-    fail(conn, PollingFault.POST_ABORTED);
-  };
-  req.on("data", ondata);
-  req.once("end", onend);
-  res.once("close", onclose);
+  });
 }
 
 /** Ends a session whose client broke the rules of polling. */

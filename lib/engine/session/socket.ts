@@ -23,6 +23,7 @@ import {
 import { answerPoll } from "./polling-http";
 import { SendingSocket } from "./sending-socket";
 import { promoteStream } from "./tcp-sockets";
+import { Polling } from "./transports";
 
 const debug = createDebug("engine:socket");
 
@@ -228,6 +229,9 @@ export class Socket extends SendingSocket implements SessionEvents {
       case Note.Pinged:
         this._onpinged();
         break;
+      case Note.PostAborted:
+        this.abortPost();
+        break;
       case Note.Blocked:
         this._blocked = true;
         break;
@@ -235,6 +239,12 @@ export class Socket extends SendingSocket implements SessionEvents {
         this._blocked = false;
         break;
     }
+  }
+
+  /** Gives up the POST that is being received: its connection is closed without an answer. */
+  private abortPost(): void {
+    const { _transport: transport } = this;
+    if (transport instanceof Polling) transport.post?.req.destroy();
   }
 
   /** @internal */
@@ -262,11 +272,13 @@ export class Socket extends SendingSocket implements SessionEvents {
   /** @internal */
   _onclose(reason: string, description?: Error): void {
     if (this.readyState === "closed") return;
+    const isForced = reason === "forced close";
     const settled = this._observers?.reason ?? null;
-    const isLost = settled === null && reason !== "forced close";
-    reason = settled ?? reason;
+    const isLost = settled === null && !isForced;
+    if (isForced && settled !== null) reason = settled;
     debug("closed: %s, %s", this.id, reason);
     this.readyState = "closed";
+    this.abortPost();
     unregister(this);
     release();
     this._observers?.end();

@@ -84,6 +84,10 @@ impl Output for World {
         assert!(std::mem::take(&mut self.poll), "nobody polls");
         self.delivered_payload(&payload);
     }
+    fn abort_post(&mut self) {
+        self.speaks();
+        assert!(!self.main, "posts belong to polling");
+    }
     fn pinging(&mut self) {
         self.speaks();
     }

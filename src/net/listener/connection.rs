@@ -18,7 +18,7 @@ use tokio::time::{Instant, Sleep, sleep};
 use crate::eio::encoding::PacketEncoding;
 use crate::eio::session::SocketRole;
 use crate::net::events::Note;
-use crate::net::listener::head::{Inspected, inspect};
+use crate::net::listener::head::{Inspected, inspect, session_named};
 use crate::net::listener::http::{Current, Http};
 use crate::net::listener::overtime::Overtime;
 use crate::net::listener::request_io::{HyperIo, RequestIo};
@@ -334,7 +334,12 @@ fn leave(wire: Rc<RequestIo>, mut bytes: Vec<u8>, listener: &Listener, local: &I
         && let Ok(stream) = stream.into_std()
     {
         bytes.extend(rest);
-        listener.inbox.handover(listener.id, stream.into(), bytes);
+        let of = session_named(&bytes, &listener.settings().path)
+            .and_then(|sid| listener.config.sids().get(sid))
+            .and_then(|handle| runtime().hand_over(handle));
+        listener
+            .inbox
+            .handover(listener.id, stream.into(), bytes, of);
         local.wake_later(&listener.inbox);
     }
 }
@@ -362,34 +367,38 @@ fn become_websocket(
         return;
     };
     let listener = open.listener.clone();
-    let (peer, role, first) = match session {
+    let inbox = listener.inbox.clone();
+    let attach = |peer, role, first| {
+        runtime().attach(Attach {
+            peer,
+            role,
+            form: PacketEncoding::V4,
+            source: Source::Socket(stream.into()),
+            stream: NO_STREAM,
+            inbox,
+            before: (request + head.len() as u64, 0),
+            head,
+            response,
+            deflate,
+            first,
+            open: Some(open),
+        });
+    };
+    match session {
         Ok(peer) => {
             let granted = runtime().upgrade(&peer, false);
             if granted {
                 peer.inbox.note(peer.handle, Note::Offered);
             }
-            (granted.then_some(peer), SocketRole::Probe, Vec::new())
+            attach(granted.then_some(peer), SocketRole::Probe, Vec::new());
         }
-        Err(packed) => match listener.open_session(settings, packed, true) {
-            Some((peer, _, packets)) => (Some(peer), SocketRole::Main, packets),
-            None => return,
-        },
-    };
+        Err(packed) => {
+            listener.open_session(settings, packed, true, |peer, first| {
+                attach(Some(peer), SocketRole::Main, first);
+            });
+        }
+    }
     local.wake_later(&listener.inbox);
-    runtime().attach(Attach {
-        peer,
-        role,
-        form: PacketEncoding::V4,
-        source: Source::Socket(stream.into()),
-        stream: NO_STREAM,
-        inbox: listener.inbox.clone(),
-        before: (request + head.len() as u64, 0),
-        head,
-        response,
-        deflate,
-        first,
-        open: Some(open),
-    });
 }
 
 /// A name as Node's applications spell it: `Access-Control-Allow-Origin`.

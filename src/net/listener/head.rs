@@ -84,6 +84,20 @@ pub fn inspect<'a>(
     }
 }
 
+/// The session id in the target of a request that is left to Node, as far as it can be told: from
+/// the first line, if the target is one of the engine's.
+pub fn session_named<'a>(bytes: &'a [u8], engine: &str) -> Option<&'a str> {
+    let line = bytes.split(|&byte| byte == b'\r' || byte == b'\n').next()?;
+    let target = std::str::from_utf8(line).ok()?.split(' ').nth(1)?;
+    let (_, query) = target
+        .starts_with(engine)
+        .then(|| target.split_once('?'))??;
+    query
+        .split('&')
+        .rev()
+        .find_map(|pair| pair.strip_prefix("sid="))
+}
+
 /// Node refuses lines that end in a line feed alone.
 fn has_whole_line_ends(bytes: &[u8], head: usize) -> bool {
     let head = bytes.get(..head).unwrap_or_default();

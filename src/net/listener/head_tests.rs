@@ -260,3 +260,29 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_session_that_a_request_for_node_names() {
+    let named = |text: &str| session_named(text.as_bytes(), "/socket.io/").map(str::to_owned);
+    let sid = Some("abc".to_owned());
+    for line in [
+        "POST /socket.io/?EIO=4&transport=polling&sid=abc HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET /socket.io/?sid=abc HTTP/1.1",
+        "PUT /socket.io/?sid=x&sid=abc&t=1 HTTP/1.0\n",
+    ] {
+        assert_eq!(named(line), sid, "{line}");
+    }
+    for line in [
+        "",
+        "GET",
+        "GET /socket.io/?t=1 HTTP/1.1\r\nX: /socket.io/?sid=abc\r\n",
+        "GET /elsewhere?sid=abc HTTP/1.1",
+        "GET /socket.io/sid=abc HTTP/1.1",
+    ] {
+        assert_eq!(named(line), None, "{line}");
+    }
+    assert_eq!(
+        session_named(b"GET /socket.io/?sid=\xff HTTP/1.1", "/socket.io/"),
+        None
+    );
+}

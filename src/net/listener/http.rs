@@ -32,7 +32,7 @@ use crate::net::listener::route::{Admitted, FILE_ENCODINGS, Route};
 use crate::net::listener::settings::Settings;
 use crate::net::listener::snapshot::RequestSnapshot;
 use crate::net::lock;
-use crate::net::runtime::{Opening, runtime};
+use crate::net::runtime::{Begun, Opening, runtime};
 use crate::net::session::handle::Handle;
 use crate::net::session::on_listener::Polled;
 use crate::net::session::shared::SharedSession;
@@ -124,9 +124,13 @@ impl Http {
         reply: Reply<'_>,
     ) -> io::Result<Response<Whole>> {
         let settings = reply.settings;
-        let (_, sid, packets) = self
+        let mut packets = Vec::new();
+        let sid = self
             .listener
-            .open_session(settings, packed, false)
+            .open_session(settings, packed, false, |peer, first| {
+                packets = first;
+                runtime().start(&peer);
+            })
             .ok_or_else(silence)?;
         self.tell();
         let packets: Vec<_> = packets.iter().map(Outgoing::as_packet).collect();
@@ -170,24 +174,30 @@ impl Http {
         length: usize,
         reply: Reply<'_>,
     ) -> io::Result<Response<Whole>> {
-        let Some(overlapped) = runtime().begin_post(handle) else {
-            runtime().fail_here(handle, POST_OVERLAP);
-            self.tell();
-            return Ok(reply.empty(StatusCode::BAD_REQUEST));
+        let given_up = match runtime().begin_post_here(handle) {
+            Ok(given_up) => given_up,
+            Err(refused) => {
+                if refused == Begun::Overlap {
+                    runtime().fail_here(handle, POST_OVERLAP);
+                    self.tell();
+                }
+                return Ok(reply.empty(StatusCode::BAD_REQUEST));
+            }
         };
         let mut post = Post {
             handle,
             http: self,
-            complete: false,
+            state: Receiving::Broken,
         };
         let patience = Duration::from_millis(reply.settings.request_ms);
         let received = Cell::new(0);
-        let mut overlapped = pin!(overlapped);
+        let mut given_up = pin!(given_up);
         let mut timer = pin!(tokio::time::sleep(patience));
         let mut overtime = Overtime::default();
         let mut reading = pin!(read(body, length, &received));
         let body = poll_fn(|cx| {
-            if overlapped.as_mut().poll(cx).is_ready() {
+            if given_up.as_mut().poll(cx).is_ready() {
+                post.state = Receiving::GivenUp;
                 return Poll::Ready(Err(silence()));
             }
             if let Poll::Ready(read) = reading.as_mut().poll(cx) {
@@ -199,7 +209,7 @@ impl Http {
             Poll::Pending
         })
         .await?;
-        post.complete = true;
+        post.state = Receiving::Complete;
         drop(post);
         runtime().push_here(handle, &body);
         self.tell();
@@ -258,13 +268,26 @@ impl Drop for WaitingPoll<'_> {
 struct Post<'a> {
     handle: Handle,
     http: &'a Http,
-    complete: bool,
+    state: Receiving,
+}
+
+/// How far a post has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Receiving {
+    /// Its body is not complete, and does not come if this stays so.
+    Broken,
+    /// The session does not wait for its body any more.
+    GivenUp,
+    /// Its body is complete.
+    Complete,
 }
 
 impl Drop for Post<'_> {
     fn drop(&mut self) {
-        runtime().end_post(self.handle);
-        if !self.complete {
+        if self.state != Receiving::GivenUp {
+            runtime().end_post(self.handle);
+        }
+        if self.state != Receiving::Complete {
             runtime().fail_here(self.handle, POST_ABORTED);
             self.http.tell();
         }
@@ -422,15 +445,17 @@ fn compress(bytes: &[u8], encoding: Encoding) -> io::Result<Vec<u8>> {
 }
 
 impl Listener {
-    /// Opens a session, and tells JavaScript. Returns it with its id and its first packets; `None`
-    /// if there are too many, or JavaScript has changed its mind since the request was looked at:
-    /// once it has, no session begins by what was permitted before.
+    /// Opens a session, and tells JavaScript. `start` gets the session and its first packets, and
+    /// has its thread serve it. Returns its id; `None` if there are too many sessions, or
+    /// JavaScript has changed its mind since the request was looked at: once it has, no session
+    /// begins by what was permitted before.
     pub(in crate::net) fn open_session(
         &self,
         settings: &Settings,
         packed: RequestSnapshot,
         websocket: bool,
-    ) -> Option<(Arc<SharedSession>, String, Vec<Outgoing>)> {
+        start: impl FnOnce(Arc<SharedSession>, Vec<Outgoing>),
+    ) -> Option<String> {
         let sid = id::generate().ok()?;
         let open = Handshake {
             sid: &sid,
@@ -450,23 +475,35 @@ impl Listener {
         if !std::ptr::eq(&**current, settings) {
             return None;
         }
-        let tell = |handle| {
-            let opened = Opened {
-                sid: &sid,
-                websocket,
-                remote: packed.remote,
-                request: (&packed.shared, &packed.own),
-            };
-            inbox.opened(self.id, handle, &opened);
-        };
         let opening = Opening {
             form: PacketEncoding::V4,
             websocket,
             external: false,
+            raw: settings.raw,
             sid: &sid,
         };
-        let peer = runtime().open_telling(inbox.clone(), config, opening, tell)?;
-        lock(&peer.inner).messages.set_raw(settings.raw);
-        Some((peer, sid, packets))
+        let peer = runtime().create(inbox.clone(), config, opening)?;
+        let opened = Opened {
+            sid: &sid,
+            websocket,
+            remote: packed.remote,
+            request: (&packed.shared, &packed.own),
+        };
+        let mut start = Some(start);
+        let mut is_started = false;
+        let mut start = || {
+            if let Some(start) = start.take() {
+                start(peer.clone(), std::mem::take(&mut packets));
+                is_started = true;
+            }
+        };
+        inbox.opened(self.id, peer.handle, &opened, &mut start);
+        drop(current);
+        if is_started {
+            return Some(sid);
+        }
+        // The environment is gone.
+        runtime().close(peer.handle, true);
+        None
     }
 }

@@ -101,11 +101,14 @@ pub fn admit(
 /// What client files may be compressed with, the server's favourite first.
 pub const FILE_ENCODINGS: [Encoding; 3] = [Encoding::Brotli, Encoding::Gzip, Encoding::Deflate];
 
+/// The session, unless an earlier request of it is on its way to JavaScript.
 fn session(sid: &str, sids: &Sids) -> Option<Arc<SharedSession>> {
-    runtime().table().get(sids.get(sid)?)
+    let peer = runtime().table().get(sids.get(sid)?)?;
+    let ours = lock(&peer.inner).handed_over == 0;
+    ours.then_some(peer)
 }
 
-/// A session that polls, unless JavaScript wants to see its polls.
+/// The same of one that polls, unless JavaScript wants to see its polls.
 fn polling(sid: &str, sids: &Sids) -> Option<Arc<SharedSession>> {
     let peer = session(sid, sids)?;
     let inner = lock(&peer.inner);

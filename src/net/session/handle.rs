@@ -118,7 +118,7 @@ mod tests {
 
     fn peer(handle: Handle) -> Arc<SharedSession> {
         let config = Arc::new(EngineConfig::default());
-        let inner = Inner::new(Session::new(PacketEncoding::V4, true, &config, 0));
+        let inner = Inner::new(Session::new(PacketEncoding::V4, true, &config, 0), false);
         Arc::new(SharedSession {
             handle,
             inbox: Arc::new(Recorder::default()),

@@ -8,8 +8,9 @@ use crate::eio::payload::{self, Payload};
 use crate::eio::session::{Poll, Session};
 use crate::error::CloseReason;
 use crate::net::lock;
-use crate::net::runtime::{RemoteOutput, Runtime};
+use crate::net::runtime::{Begun, RemoteOutput, Runtime};
 use crate::net::session::handle::Handle;
+use crate::net::session::shared::Post;
 
 /// What becomes of a poll.
 pub enum Polled {
@@ -54,24 +55,16 @@ impl Runtime {
         self.here(handle, |session, _, _, out| session.poll_lost(out));
     }
 
-    /// A post begins; the returned channel closes if another one overlaps it, or the session is
-    /// gone. `None`: this is the overlapping one.
-    pub fn begin_post(&self, handle: Handle) -> Option<oneshot::Receiver<()>> {
-        let (post, overlapped) = oneshot::channel();
-        if let Some(peer) = self.table().get(handle) {
-            let place = &mut lock(&peer.inner).post;
-            if place.take().is_some() {
-                return None;
-            }
-            *place = Some(post);
-        }
-        Some(overlapped)
-    }
-
-    /// A post has been received, or given up.
-    pub fn end_post(&self, handle: Handle) {
-        if let Some(peer) = self.table().get(handle) {
-            lock(&peer.inner).post = None;
+    /// A post begins; the returned channel closes if it is to be given up: another one overlaps it,
+    /// or the session does not wait for it any more.
+    ///
+    /// # Errors
+    /// If it is refused.
+    pub fn begin_post_here(&self, handle: Handle) -> Result<oneshot::Receiver<()>, Begun> {
+        let (post, given_up) = oneshot::channel();
+        match self.begin_post(handle, Post::Here(post)) {
+            Begun::Alone => Ok(given_up),
+            refused => Err(refused),
         }
     }
 
@@ -79,7 +72,7 @@ impl Runtime {
     pub fn push_here(&self, handle: Handle, body: &[u8]) {
         let body = payload::decode_body(body);
         self.here(handle, |session, config, now, out| {
-            out.messages.begin_request();
+            out.messages.begin_request(true);
             session.push(&body, config, now, out);
             out.messages.end_request();
         });

@@ -12,7 +12,7 @@ use crate::error::CloseReason;
 use crate::net::events::Note;
 use crate::net::lock;
 use crate::net::runtime::runtime;
-use crate::net::session::shared::{Messages, SharedSession, Waiter};
+use crate::net::session::shared::{Inner, Messages, Post, SharedSession, Waiter};
 use crate::net::thread::state::IoThread;
 use crate::net::websocket::conn::WebSocketConn;
 
@@ -66,6 +66,7 @@ impl ThreadSession {
             entry: self,
             messages: &mut inner.messages,
             waiter: &mut inner.waiter,
+            post: &mut inner.post,
         };
         let result = f(
             &mut inner.session,
@@ -96,6 +97,7 @@ pub struct LocalOutput<'a> {
     pub(in crate::net) entry: &'a Rc<ThreadSession>,
     messages: &'a mut Messages,
     waiter: &'a mut Option<Waiter>,
+    post: &'a mut Option<Post>,
 }
 
 impl Output for LocalOutput<'_> {
@@ -130,6 +132,11 @@ impl Output for LocalOutput<'_> {
                 peer.inbox.answer(peer.handle, payload);
             }
         }
+    }
+
+    fn abort_post(&mut self) {
+        let peer = &self.entry.peer;
+        Inner::abort_post(self.post, peer.handle, &*peer.inbox);
     }
 
     fn pinging(&mut self) {

@@ -56,7 +56,7 @@ impl SharedSession {
     pub(in crate::net) fn forget(&self) {
         runtime().table().remove(self.handle);
         if let Some(sid) = &self.sid {
-            self.config.sids().remove(sid);
+            self.config.sids().remove(sid, self.handle);
         }
     }
 }
@@ -117,6 +117,14 @@ impl From<bool> for External {
 /// Where a poll that waits on an I/O thread gets its payload, and whether that may be compressed.
 pub type Waiter = oneshot::Sender<(Payload, bool)>;
 
+/// The POST of a session that is being received.
+pub enum Post {
+    /// By an I/O thread; dropping the sender ends that.
+    Here(oneshot::Sender<()>),
+    /// By JavaScript.
+    InJavaScript,
+}
+
 /// The part of a [`SharedSession`] behind the lock.
 pub struct Inner {
     /// The Engine.IO side.
@@ -125,21 +133,36 @@ pub struct Inner {
     pub messages: Messages,
     /// The pending poll, if it waits on an I/O thread.
     pub waiter: Option<Waiter>,
-    /// The post being received by an I/O thread; dropping it ends that.
-    pub post: Option<oneshot::Sender<()>>,
+    /// The POST that is being received.
+    pub post: Option<Post>,
     /// JavaScript wants to see the polls.
     pub watched: bool,
+    /// So many requests of the session are on their way to JavaScript. Those that follow go there
+    /// too, or they would overtake them.
+    pub handed_over: u32,
 }
 
 impl Inner {
-    /// Of a new session.
-    pub fn new(session: Session) -> Self {
+    /// Of a new session. `raw`: its packets are decoded in JavaScript.
+    pub fn new(session: Session, raw: bool) -> Self {
+        let mut messages = Messages::default();
+        messages.set_raw(raw);
         Self {
             session,
-            messages: Messages::default(),
+            messages,
             waiter: None,
             post: None,
             watched: false,
+            handed_over: 0,
+        }
+    }
+
+    /// Gives up the POST that is being received.
+    pub fn abort_post(post: &mut Option<Post>, handle: Handle, inbox: &dyn EventSink) {
+        match post.take() {
+            Some(Post::Here(receiving)) => drop(receiving),
+            Some(Post::InJavaScript) => inbox.note(handle, Note::PostAborted),
+            None => {}
         }
     }
 }
@@ -162,8 +185,9 @@ impl Messages {
     }
 
     /// The packets that follow, until [`Messages::end_request`], are those of one request.
-    pub fn begin_request(&mut self) {
-        self.request = Request::Begun;
+    /// `told`: JavaScript is told where they begin, unless it knows because it has the request.
+    pub fn begin_request(&mut self, told: bool) {
+        self.request = if told { Request::Begun } else { Request::Known };
     }
 
     /// All packets of the request have been received.
@@ -227,7 +251,7 @@ impl Messages {
     }
 }
 
-/// How much of a request on an I/O thread was told of.
+/// How much of a request was told of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Request {
     /// None is being received.
@@ -235,6 +259,8 @@ enum Request {
     None,
     /// Nothing yet.
     Begun,
+    /// Nothing yet; JavaScript knows where it begins.
+    Known,
     /// A packet at least.
     Told,
 }
@@ -242,10 +268,12 @@ enum Request {
 impl Request {
     /// A packet is about to be told of.
     fn tell(&mut self, handle: Handle, inbox: &dyn EventSink) {
-        if *self == Self::Begun {
-            *self = Self::Told;
-            inbox.note(handle, Note::Request);
+        match self {
+            Self::Begun => inbox.note(handle, Note::Request),
+            Self::Known => {}
+            Self::None | Self::Told => return,
         }
+        *self = Self::Told;
     }
 }
 

@@ -34,14 +34,37 @@ impl Sids {
         Some(sid)
     }
 
-    /// A session has ended.
-    pub fn remove(&self, sid: &Sid) {
-        lock(&self.handles).remove(sid);
+    /// A session has ended. An application may have given its id to another one meanwhile, which
+    /// keeps it.
+    pub fn remove(&self, sid: &Sid, handle: Handle) {
+        let mut handles = lock(&self.handles);
+        if handles.get(sid) == Some(&handle) {
+            handles.remove(sid);
+        }
     }
 
     /// The session of an id.
     pub fn get(&self, sid: &str) -> Option<Handle> {
         let sid: Sid = sid.as_bytes().try_into().ok()?;
         lock(&self.handles).get(&sid).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_that_was_given_again_stays_with_the_later_session() {
+        let sids = Sids::default();
+        sids.keep();
+        let text = "a".repeat(LENGTH);
+        let [first, second] = [1, 2].map(Handle::from_raw);
+        let sid = sids.insert(&text, first).expect("an id of ours");
+        sids.insert(&text, second);
+        sids.remove(&sid, first);
+        assert_eq!(sids.get(&text), Some(second));
+        sids.remove(&sid, second);
+        assert_eq!(sids.get(&text), None);
     }
 }

@@ -287,9 +287,9 @@ pub(in crate::net) mod tests {
         }
         fn stream_end(&self, _: u32, _: StreamEnd) {}
         fn stream_taken(&self, _: u32) {}
-        fn opened(&self, _: u32, _: Handle, _: &Opened<'_>) {}
+        fn opened(&self, _: u32, _: Handle, _: &Opened<'_>, _: &mut dyn FnMut()) {}
         #[cfg(unix)]
-        fn handover(&self, _: u32, _: std::os::fd::OwnedFd, _: Vec<u8>) {}
+        fn handover(&self, _: u32, _: std::os::fd::OwnedFd, _: Vec<u8>, _: Option<Handle>) {}
         fn listener_drained(&self, _: u32) {}
         fn is_full(&self) -> bool {
             false
