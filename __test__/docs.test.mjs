@@ -44,6 +44,7 @@ const TYPES = {
   "Socket.IO level": ["lib/server-options.ts", "ServerOptions"],
   "Attach level": ["lib/engine/options.ts", "AttachOptions"],
   "Engine level": ["lib/engine/options.ts", "ServerOptions"],
+  "Native level": ["lib/engine/native-options.ts", "NativeServerOptions"],
 };
 for (const [section, [file, name]] of Object.entries(TYPES)) {
   test(`docs/options.md, ${section}: the options of ${name} in ${file}`, () => {

@@ -1,7 +1,7 @@
 //! Every option, default and limit of the native side, in one place.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use crate::net::session::sid_index::Sids;
 use crate::ws::deflate;
@@ -25,9 +25,14 @@ pub const MAX_FRAGMENTS: u32 = 16_384;
 /// Attachments one Socket.IO packet may announce.
 pub const MAX_ATTACHMENTS: u32 = 10;
 
-/// Bytes that may wait for one slow reader. Above it the connection is closed: the peer has
-/// stopped reading, and what waits for it would otherwise take the memory of all.
-pub const MAX_QUEUED_BYTES: usize = 64 << 20;
+/// Bytes that may wait for one client, unless the application says otherwise. A client for which
+/// more waits is closed if it takes nothing: it would otherwise use up the memory of all.
+pub const MAX_BUFFERED_BYTES: usize = 64 << 20;
+/// Time that a client for which more waits may take nothing, in ms, unless the application says
+/// otherwise.
+pub const KEEP_READERS_MS: u64 = 10_000;
+/// The same for a client to which more and more is sent, once a quarter more waits than may.
+pub const FLOOD_PATIENCE_MS: u64 = 250;
 /// Bytes of undelivered input, over all connections of one environment, above which no more is
 /// read from the network until JavaScript has caught up.
 pub const MAX_INBOX_BYTES: usize = 32 << 20;
@@ -66,6 +71,8 @@ pub struct EngineConfig {
     ping_timeout_ms: AtomicU64,
     upgrade_timeout_ms: AtomicU64,
     max_message: AtomicU64,
+    max_buffered: AtomicUsize,
+    keep_readers_ms: AtomicU64,
     sids: Sids,
     deflate: OnceLock<deflate::Options>,
 }
@@ -77,6 +84,8 @@ impl Default for EngineConfig {
             ping_timeout_ms: AtomicU64::new(PING_TIMEOUT_MS),
             upgrade_timeout_ms: AtomicU64::new(UPGRADE_TIMEOUT_MS),
             max_message: AtomicU64::new(MAX_HTTP_BUFFER_SIZE),
+            max_buffered: AtomicUsize::new(MAX_BUFFERED_BYTES),
+            keep_readers_ms: AtomicU64::new(KEEP_READERS_MS),
             sids: Sids::default(),
             deflate: OnceLock::new(),
         }
@@ -90,6 +99,13 @@ impl EngineConfig {
         self.ping_timeout_ms.store(ping_timeout, Relaxed);
         self.upgrade_timeout_ms.store(upgrade_timeout, Relaxed);
         self.max_message.store(max, Relaxed);
+    }
+
+    /// Stores the bytes that may wait for a client, and the time in ms that a client for which more
+    /// waits may take nothing.
+    pub fn set_buffering(&self, max_buffered: usize, keep_readers: u64) {
+        self.max_buffered.store(max_buffered, Relaxed);
+        self.keep_readers_ms.store(keep_readers, Relaxed);
     }
 
     /// Has compression of WebSocket messages offered from now on. Only the first call counts.
@@ -120,6 +136,16 @@ impl EngineConfig {
     /// The engine's sessions by their id.
     pub fn sids(&self) -> &Sids {
         &self.sids
+    }
+
+    /// Bytes that may wait for a client.
+    pub fn max_buffered(&self) -> usize {
+        self.max_buffered.load(Relaxed)
+    }
+
+    /// Time that a client for which more waits may take nothing, in ms.
+    pub fn keep_readers(&self) -> u64 {
+        self.keep_readers_ms.load(Relaxed)
     }
 
     /// Largest WebSocket message, in bytes; 0 is unlimited.

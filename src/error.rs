@@ -59,7 +59,7 @@ pub const POST_ABORTED: CloseReason =
 pub const POST_CONTENT: CloseReason = CloseReason::transport("invalid content");
 /// A ping from a client whose protocol has the server send them, or a pong the other way.
 pub const HEARTBEAT_DIRECTION: CloseReason = CloseReason::transport("invalid heartbeat direction");
-/// More bytes waiting for a reader than [`crate::config::MAX_QUEUED_BYTES`].
+/// More bytes waiting than may, for a client that takes nothing.
 pub const QUEUE_FULL: CloseReason =
     CloseReason::transport("too many bytes are waiting for the client");
 /// A fault of ours while this connection was served.

@@ -11,14 +11,16 @@ mod sessions;
 #[cfg(test)]
 mod support;
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
-use socket_io_native::config::{EngineConfig, MAX_QUEUED_BYTES};
+use socket_io_native::config::EngineConfig;
 use socket_io_native::eio::encoding::PacketEncoding;
 use socket_io_native::eio::session::SocketRole;
 use socket_io_native::error::{CloseReason, HEARTBEAT_DIRECTION, QUEUE_FULL, Reason};
-use socket_io_native::net::events::Note;
+use socket_io_native::net::events::{EventSink, Note};
 use socket_io_native::net::runtime::runtime;
 use socket_io_native::net::send_batch::{CONTINUED, DISCARD, VOLATILE};
 use socket_io_native::net::thread::{Attach, Command, Source};
@@ -29,7 +31,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use support::client::{Client, OPEN, RESPONSE, attach, frame, next_stream, open};
-use support::inbox::{Event, environment};
+use support::inbox::{Environment, Event, environment};
 use support::{broadcast, run, soon, text};
 
 fn transport_error(message: &str) -> CloseReason {
@@ -315,8 +317,8 @@ async fn a_slow_reader_gets_everything_but_volatile_messages() {
     let mut client = Client::connect(&env).await;
     let handle = client.handle;
     let message = |n: usize| format!("2[{n},\"{}\"]", "x".repeat(MEGABYTE));
-    // Far more than kernels buffer, and less than one may let wait.
-    let count = MAX_QUEUED_BYTES / MEGABYTE * 3 / 4;
+    // Far more than kernels buffer.
+    let count = 48;
     run(|w| (0..count).for_each(|n| text(w, handle, 0, &message(n))));
     events.expect(Event::Note(handle, Note::Blocked)).await;
     run(|w| {
@@ -338,20 +340,91 @@ async fn a_slow_reader_gets_everything_but_volatile_messages() {
     assert_eq!(events.rest(), []);
 }
 
-#[tokio::test]
-async fn one_that_does_not_read_at_all_is_dropped() {
-    let (env, mut events) = environment();
-    let client = Client::connect(&env).await;
-    let (handle, stream) = (client.handle, client.stream);
+/// A client for which much more waits than may; one that takes nothing is closed after `patience` ms.
+async fn crowded(env: &Arc<Environment>, patience: u64) -> Client {
+    let config = EngineConfig::default();
+    config.set_buffering(MEGABYTE, patience);
+    let client = Client::with(env, config).await;
     let megabyte = "x".repeat(MEGABYTE);
-    let send = |count| run(|w| (0..count).for_each(|_| text(w, handle, 0, &megabyte)));
-    let limit = MAX_QUEUED_BYTES / MEGABYTE;
-    send(limit * 3 / 4);
+    run(|w| (0..100).for_each(|_| text(w, client.handle, 0, &megabyte)));
+    client
+}
+
+#[tokio::test]
+async fn one_that_takes_nothing_of_too_much_is_closed() {
+    let (env, mut events) = environment();
+    let client = crowded(&env, 50).await;
+    let (handle, stream) = (client.handle, client.stream);
     assert_eq!(events.next().await, Event::Note(handle, Note::Blocked));
-    send(limit);
     assert_eq!(events.next().await, Event::Closed(handle, QUEUE_FULL));
     // Nothing is told of a session that has ended.
     assert_eq!(events.next().await, Event::Ended(stream));
+}
+
+#[tokio::test]
+async fn one_that_reads_is_kept_however_much_waits() {
+    let (env, mut events) = environment();
+    let mut client = crowded(&env, 60_000).await;
+    for _ in 0..100 {
+        assert_eq!(client.text().await.len(), MEGABYTE + 1);
+    }
+    events
+        .expect(Event::Note(client.handle, Note::Drained))
+        .await;
+}
+
+#[tokio::test]
+async fn what_waits_is_told_as_it_was_handed_over() {
+    let (env, mut events) = environment();
+    let mut client = Client::connect(&env).await;
+    let handle = client.handle;
+    let long = "x".repeat(32 * MEGABYTE);
+    run(|w| (0..3).for_each(|_| text(w, handle, 0, &long)));
+    events.expect(Event::Note(handle, Note::Blocked)).await;
+    let peer = runtime().table().get(handle).expect("it lives");
+    let patience = Duration::from_secs(20);
+    assert!(runtime().catch_up(handle, patience));
+    // The first one is being written, the others wait behind it.
+    assert!((1..=long.len() + 11).contains(&peer.backlog.bytes()));
+    assert_eq!(peer.backlog.messages(), 2);
+    run(|w| text(w, handle, 0, "2[1]"));
+    assert!(runtime().catch_up(handle, patience));
+    assert_eq!(peer.backlog.messages(), 3);
+    for _ in 0..3 {
+        client.text().await;
+    }
+    assert_eq!(client.text().await, "42[1]");
+    events.expect(Event::Note(handle, Note::Drained)).await;
+    assert_eq!((peer.backlog.bytes(), peer.backlog.messages()), (0, 0));
+    // Whoever asks when nothing is left is told at once.
+    runtime().send(runtime().thread_of(handle), Command::TellDrained(handle));
+    events.expect(Event::Note(handle, Note::Drained)).await;
+}
+
+#[tokio::test]
+async fn whoever_ends_waits_for_those_who_read() {
+    let (env, _events) = environment();
+    let mut client = Client::connect(&env).await;
+    let (other, _other_events) = environment();
+    let silent = crowded(&other, 60_000).await;
+    let inbox: Arc<dyn EventSink> = env;
+    let long = "x".repeat(32 * MEGABYTE);
+    run(|w| text(w, client.handle, 0, &long));
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let ending = tokio::task::spawn_blocking(move || {
+        let pumps = runtime().flush_for_exit(&inbox, deadline, true);
+        (pumps, Instant::now() < deadline)
+    });
+    assert_eq!(client.text().await.len(), long.len() + 1);
+    assert_eq!(ending.await.ok(), Some((false, true)));
+    // Whoever takes nothing is not waited for.
+    let inbox: Arc<dyn EventSink> = other;
+    let ending = tokio::task::spawn_blocking(move || {
+        runtime().flush_for_exit(&inbox, deadline, true);
+        Instant::now() < deadline
+    });
+    assert_eq!(ending.await.ok(), Some(true));
+    drop(silent);
 }
 
 #[tokio::test]

@@ -178,7 +178,7 @@ test("the transport of an upgrade has its own send", async (t) => {
 });
 
 beyond("a client that does not poll is given up, not stored for", async (t) => {
-  const { io, port } = await serve(t);
+  const { io, port } = await serve(t, { native: { keepReadersMs: 200 } });
   const opening = once(io.engine, "connection");
   await Polling.open(t, port);
   const [conn] = await opening;

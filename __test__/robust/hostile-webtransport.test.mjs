@@ -123,7 +123,8 @@ beyond("an object that fails whatever is asked of it", async (t) => {
 });
 
 beyond("a client that does not read is given up", async (t) => {
-  const { io, alone, stillServes, accounts, gone } = await start(t);
+  const native = { keepReadersMs: 200 };
+  const { io, alone, stillServes, accounts, gone } = await start(t, { native });
   const wt = await Wt.open(t, io.engine);
   const id = await wt.join();
   const { socket } = accounts.get(id);

@@ -5,7 +5,7 @@
  * interfaces only: Node's own listener for a port, a stream that Node reads for a WebSocket.
  */
 import { executionAsyncId } from "node:async_hooks";
-import { Server as HttpServer, type IncomingMessage } from "node:http";
+import { Server as HttpServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 
 import net = require("node:net");
@@ -480,6 +480,15 @@ function watchTimeout(socket: any, connection: ForeignConnection): void {
     before = now;
     socket._unrefTimer();
   };
+}
+
+// --- answers ------------------------------------------------------------------------------------
+
+/** Changes when the kernel takes more of an answer, as far as Node shows that. */
+export function deliveredOf(res: ServerResponse): string {
+  const { socket } = res;
+  const queued: unknown = (socket as any)?._handle?.writeQueueSize;
+  return `${socket?.bytesWritten ?? 0} ${typeof queued === "number" ? queued : 0}`;
 }
 
 // --- requests -----------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import type { CookieSerializeOptions } from "cookie";
 import type { CorsOptions, CorsOptionsDelegate } from "cors";
 import type { DeflateOptions } from "./native/binding";
 import { normalize } from "./native/outbound";
+import type { NativeServerOptions } from "./native-options";
 
 /** Names of transports. */
 export type TransportName = "polling" | "websocket" | "webtransport";
@@ -44,6 +45,8 @@ export interface ServerOptions {
   cors?: CorsOptions | CorsOptionsDelegate;
   /** Whether clients of protocol 3 are served. @default false */
   allowEIO3?: boolean;
+  /** Options beyond those of socket.io. @default {} */
+  native?: NativeServerOptions;
 }
 
 /**
@@ -116,6 +119,7 @@ export function resolveOptions(given: ServerOptions): ResolvedOptions {
     allowRequest: undefined,
     initialPacket: undefined,
     cookie: undefined,
+    native: undefined,
     ...given,
   };
   if (options.perMessageDeflate) {

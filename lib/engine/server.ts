@@ -8,9 +8,11 @@ import createDebug = require("debug");
 
 import { ErrorCode, errorMessages, type Refusal } from "./errors";
 import { engine, hold, NativeOptions } from "./native/binding";
+import { watchExit } from "./native/exit";
 import { ANYBODY, catchUp, inOrder } from "./native/inbound";
 import { cacheEpoch } from "./native/outbound";
 import { register } from "./native/session-table";
+import { type NativeServerOptions, readNativeOptions } from "./native-options";
 import {
   type AttachOptions,
   deflateOptions,
@@ -87,6 +89,10 @@ export class Server extends EventEmitter {
   _watched = false;
   /** The options that live sessions read. @internal */
   readonly _options = new NativeOptions();
+  /** The options of `native`. @internal */
+  _limits: Required<NativeServerOptions> = readNativeOptions(undefined);
+  /** The object that they were read from. */
+  private limitsOf: NativeServerOptions | undefined;
   /** Prefix of the requests on the server attached to last. @internal */
   _path = "";
   /**
@@ -139,6 +145,7 @@ export class Server extends EventEmitter {
     const deflate = deflateOptions(this.opts.perMessageDeflate);
     if (deflate !== null) this._options.setDeflate(deflate);
     this.init();
+    watchExit();
   }
 
   /** Opens for WebSockets, again if need be. */
@@ -160,6 +167,15 @@ export class Server extends EventEmitter {
       throw new TypeError("allowRequest is not a function");
     }
     readSettings(this.opts);
+    this.applyLimits();
+  }
+
+  private applyLimits(): void {
+    const { native } = this.opts;
+    if (this.limitsOf === native) return;
+    this.limitsOf = native;
+    this._limits = readNativeOptions(this.opts.native);
+    this._options.setBuffering(this._limits.maxBufferedBytes, this._limits.keepReadersMs);
   }
 
   /** The sessions by id: do not show the ids to others. */
@@ -491,6 +507,7 @@ export class Server extends EventEmitter {
   /** What sessions are told and held to; those that live are held to it from now on. @internal */
   _settings() {
     const { told, upgradeTimeout, maxMessage } = readSettings(this.opts);
+    this.applyLimits();
     this._options.set(told.pingInterval, told.pingTimeout, upgradeTimeout, maxMessage);
     return told;
   }

@@ -26,6 +26,8 @@ pub struct Boundary {
     pub hub: Arc<EventQueue>,
     /// The run being written, for each I/O thread.
     runs: Vec<Writer>,
+    /// Counts ticks.
+    tick: u32,
 }
 
 impl Boundary {
@@ -34,7 +36,7 @@ impl Boundary {
         let runs = (0..runtime().threads())
             .map(|_| Writer::default())
             .collect();
-        Self { hub, runs }
+        Self { hub, runs, tick: 1 }
     }
 
     /// Hands over what was written. To be called before anything else is asked of the threads,
@@ -42,9 +44,15 @@ impl Boundary {
     pub fn flush(&mut self) {
         for (thread, run) in self.runs.iter_mut().enumerate() {
             if !run.is_empty() {
-                runtime().send(thread, Command::Run(run.take()));
+                runtime().send(thread, Command::Run(run.take(), self.tick));
             }
         }
+    }
+
+    /// Hands over what was written, at the end of a tick.
+    fn end_tick(&mut self) {
+        self.flush();
+        self.tick = self.tick.wrapping_add(1);
     }
 
     fn write(&mut self, handle: u32, write: impl FnOnce(&mut Writer)) {
@@ -397,10 +405,10 @@ unsafe extern "C" fn set_raw(env: sys::napi_env, info: sys::napi_callback_info) 
     ptr::null_mut()
 }
 
-/// `flush()`: hands over what was sent.
+/// `flush()`: hands over what was sent; the tick ends.
 unsafe extern "C" fn flush(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: as Node passed them.
     let args = unsafe { Args::<0>::new(env, info) };
-    args.boundary().flush();
+    args.boundary().end_tick();
     ptr::null_mut()
 }

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Instant;
 
 use napi::bindgen_prelude::{Buffer, Either, Function, Object};
 use napi::{Env, Error, JsValue, Result, Status, sys};
@@ -70,6 +71,8 @@ pub struct Stats {
 pub struct Engine {
     pub(super) hub: Arc<EventQueue>,
     boundary: *mut Boundary,
+    /// When the environment gives up on its last words.
+    pub(super) exit_flush_by: Instant,
 }
 
 #[napi]
@@ -112,7 +115,11 @@ impl Engine {
             leaving.leave();
             runtime().send_all(|| Command::Leave(leaving.clone()));
         })?;
-        Ok(Self { hub, boundary })
+        Ok(Self {
+            hub,
+            boundary,
+            exit_flush_by: Instant::now(),
+        })
     }
 
     /// Adds the calls of [`calls`] to `target`.

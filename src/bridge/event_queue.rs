@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::ptr;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 use napi::sys;
 
@@ -37,6 +37,8 @@ pub struct EventQueue {
     bytes: AtomicUsize,
     /// Somebody stopped reading because of them.
     stopped: AtomicBool,
+    /// Number of times that the environment has taken all there was.
+    turns: AtomicU64,
     /// The environment is gone; changes under the lock of the batches.
     left: AtomicBool,
     waker: JsWaker,
@@ -76,6 +78,7 @@ impl EventQueue {
 
     /// Whether there is more to take. If not, the next record wakes it again.
     pub fn rest(&self) -> bool {
+        self.turns.fetch_add(1, Ordering::Relaxed);
         let batches = lock(&self.batches);
         if batches.is_empty() {
             self.state.store(QUIET, Ordering::Release);
@@ -184,6 +187,19 @@ impl EventSink for EventQueue {
 
     fn is_stopped(&self) -> bool {
         self.stopped.load(Ordering::Relaxed)
+    }
+
+    fn turns(&self) -> u64 {
+        self.turns.load(Ordering::Relaxed)
+    }
+
+    fn nudge(&self) {
+        let quiet = self
+            .state
+            .compare_exchange(QUIET, RUNG, Ordering::AcqRel, Ordering::Acquire);
+        if quiet.is_ok() || self.needs_wake() {
+            self.waker.wake();
+        }
     }
 
     fn needs_wake(&self) -> bool {

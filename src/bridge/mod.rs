@@ -2,6 +2,7 @@
 //! and the rarer calls that open sessions and hand over connections ([`engine`], with its objects in
 //! [`options`], [`opening`], [`connection`] and [`sockets`]). It translates and nothing else: no protocol here.
 
+pub mod backlog;
 pub mod batch;
 pub mod calls;
 pub mod connection;

@@ -39,6 +39,14 @@ impl EngineOptions {
         );
     }
 
+    /// Sets the bytes that may wait for a client, and the time in ms that a client for which more
+    /// waits may take nothing. Counts for living sessions too.
+    #[napi]
+    pub fn set_buffering(&self, max_buffered: f64, keep_readers: f64) {
+        self.0
+            .set_buffering(max_buffered as usize, keep_readers as u64);
+    }
+
     /// Has WebSocket messages compressed with clients that offer it. For new connections, and once.
     #[napi]
     pub fn set_deflate(&self, options: DeflateOptions) {

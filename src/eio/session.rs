@@ -8,10 +8,8 @@ pub use super::output::{Outgoing, Output, Poll, SocketRole};
 use super::packet::{Packet, ParseError, Type};
 use super::payload;
 use super::payload_v3;
-use crate::config::{CLOSE_WAIT_MS, EngineConfig, MAX_QUEUED_BYTES, UPGRADE_FLUSH_MS};
-use crate::error::{
-    CloseReason, HEARTBEAT_DIRECTION, POLL_ABORTED, POLL_OVERLAP, QUEUE_FULL, Reason,
-};
+use crate::config::{CLOSE_WAIT_MS, EngineConfig, UPGRADE_FLUSH_MS};
+use crate::error::{CloseReason, HEARTBEAT_DIRECTION, POLL_ABORTED, POLL_OVERLAP, Reason};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -51,6 +49,8 @@ pub struct Session {
     buffer: Vec<Outgoing>,
     /// Bytes in the buffer.
     buffered: usize,
+    /// Number of polls that have taken packets.
+    taken: u32,
 }
 
 /// What a buffered packet costs beside its data, in bytes.
@@ -80,6 +80,7 @@ impl Session {
             close_by: 0,
             buffer: Vec::new(),
             buffered: 0,
+            taken: 0,
         }
     }
 
@@ -110,6 +111,16 @@ impl Session {
     /// Whether a poll waits for packets.
     pub fn is_poll_pending(&self) -> bool {
         self.poll_pending
+    }
+
+    /// Bytes that wait for a poll.
+    pub fn buffered(&self) -> usize {
+        self.buffered
+    }
+
+    /// Number of polls that have taken packets; it wraps around.
+    pub fn taken(&self) -> u32 {
+        self.taken
     }
 
     /// A packet arrived on the transport that carries the session.
@@ -183,14 +194,12 @@ impl Session {
             out.frame(SocketRole::Main, packet);
         } else if self.poll_pending {
             self.poll_pending = false;
+            self.taken = self.taken.wrapping_add(1);
             out.answer(self.form.payload(&[packet]));
         } else {
             let packet = Outgoing::from(packet);
             self.buffered += PACKET_OVERHEAD + packet.len();
             self.buffer.push(packet);
-            if self.buffered > MAX_QUEUED_BYTES {
-                self.end(QUEUE_FULL, out);
-            }
         }
     }
 
@@ -209,6 +218,7 @@ impl Session {
             if self.state == State::Closing {
                 out.abort_post();
             }
+            self.taken = self.taken.wrapping_add(1);
             let packets: Vec<_> = buffer.iter().map(Outgoing::as_packet).collect();
             return Poll::Payload(self.form.payload(&packets));
         }
@@ -400,6 +410,7 @@ impl Session {
             self.ping_at = now.saturating_add(config.ping_interval());
         }
         // What has waited goes first, before anybody hears of the new way and sends over it.
+        self.buffered = 0;
         for packet in std::mem::take(&mut self.buffer) {
             out.frame(SocketRole::Probe, packet.as_packet());
         }
@@ -474,6 +485,7 @@ impl Session {
         }
         self.state = State::Closed;
         self.buffer = Vec::new();
+        self.buffered = 0;
         if self.is_upgrading() {
             self.abandon_upgrade(out);
         }

@@ -9,11 +9,11 @@ mod properties;
 mod upgrade;
 
 use super::{Output, Poll, Session, SocketRole};
-use crate::config::{CLOSE_WAIT_MS, EngineConfig, MAX_QUEUED_BYTES};
+use crate::config::{CLOSE_WAIT_MS, EngineConfig};
 use crate::eio::encoding::PacketEncoding;
 use crate::eio::packet::Packet;
 use crate::eio::payload::{self, Payload, SEPARATOR};
-use crate::error::{CloseReason, POLL_ABORTED, POLL_OVERLAP, QUEUE_FULL, Reason};
+use crate::error::{CloseReason, POLL_ABORTED, POLL_OVERLAP, Reason};
 
 const INTERVAL: u64 = 300;
 const TIMEOUT: u64 = 200;
@@ -423,18 +423,18 @@ fn a_closing_session_does_not_wait_for_ever() {
 }
 
 #[test]
-fn what_waits_for_a_poll_is_bounded() {
+fn what_waits_for_a_poll_is_counted() {
     let megabyte = format!("4{}", "x".repeat(1 << 20));
-    let limit = MAX_QUEUED_BYTES >> 20;
     let mut case = Case::polling();
-    for _ in 1..limit {
+    for n in 1..=3 {
         assert_eq!(case.send(&megabyte), NOTHING);
+        assert!(case.session.buffered() > n << 20);
     }
-    // Taken packets count no more.
-    assert_eq!(case.poll().split(SEPARATOR).count(), limit - 1);
-    for _ in 1..limit {
-        assert_eq!(case.send(&megabyte), NOTHING);
-    }
-    assert_eq!(case.send(&megabyte), [name_of(&QUEUE_FULL)]);
-    assert_eq!(case.poll(), "moved");
+    assert_eq!(case.session.taken(), 0);
+    assert_eq!(case.poll().split(SEPARATOR).count(), 3);
+    assert_eq!((case.session.buffered(), case.session.taken()), (0, 1));
+    // A poll that waits takes a packet at once.
+    assert_eq!(case.poll(), "pending");
+    case.send(&megabyte);
+    assert_eq!((case.session.buffered(), case.session.taken()), (0, 2));
 }

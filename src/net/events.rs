@@ -104,6 +104,10 @@ pub trait EventSink: Send + Sync {
     fn is_full(&self) -> bool;
     /// Whether what stopped reading because of [`EventSink::is_full`] has yet to be resumed.
     fn is_stopped(&self) -> bool;
+    /// Number of times that the JavaScript thread was woken and has taken all there was.
+    fn turns(&self) -> u64;
+    /// Wakes the JavaScript thread though there is nothing to tell, so that it counts a turn.
+    fn nudge(&self);
     /// Whether the JavaScript thread has to be woken for what was appended. Says so once.
     fn needs_wake(&self) -> bool;
     /// Wakes the JavaScript thread.

@@ -3,18 +3,20 @@
 
 use std::io;
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::config::EngineConfig;
 use crate::eio::encoding::{PacketEncoding, Protocol};
 use crate::eio::packet::Packet;
 use crate::eio::payload::{self, Payload};
 use crate::eio::session::{Output, Poll, Session, SocketRole};
-use crate::error::CloseReason;
+use crate::error::{CloseReason, QUEUE_FULL};
 use crate::net::events::{EventSink, Note};
 use crate::net::lock;
 use crate::net::session::handle::{Handle, Table};
-use crate::net::session::shared::{Inner, Messages, Post, SharedSession, Traffic, Waiter};
+use crate::net::session::shared::{Backlog, Inner, Messages, Post, SharedSession, Traffic, Waiter};
+use crate::net::session::slow_readers::{PollReader, Verdict};
+use crate::net::thread::pending_writes::PendingAnswer;
 use crate::net::thread::{self, Attach, Command, IoThreadHandle};
 
 /// How a session begins.
@@ -138,6 +140,24 @@ impl Runtime {
         }
     }
 
+    /// The handles of the I/O threads.
+    pub(super) fn shared(&self) -> &[Arc<IoThreadHandle>] {
+        &self.workers
+    }
+
+    /// Waits until the thread of a session has carried out the commands that it has now, and has asked
+    /// the kernel to take what they send. Returns false if that takes longer than `patience`.
+    pub fn catch_up(&self, handle: Handle, patience: Duration) -> bool {
+        let Some(worker) = self.workers.get(self.thread_of(handle)) else {
+            return false;
+        };
+        if !worker.commands_done.is_complete() {
+            // Commands that were sent lazily wait for the next look of the thread.
+            worker.wake();
+        }
+        worker.commands_done.wait(Instant::now() + patience)
+    }
+
     /// Asks every thread for something.
     pub fn send_all(&self, mut command: impl FnMut() -> Command) {
         for worker in &self.workers {
@@ -191,7 +211,8 @@ impl Runtime {
             raw,
             sid,
         } = opening;
-        let session = Session::new(form, websocket, &config, self.now());
+        let (now, turn) = (self.now(), inbox.turns());
+        let session = Session::new(form, websocket, &config, now);
         self.table.insert(|handle| {
             // Listeners speak protocol 4 only.
             let known = form.protocol == Protocol::V4;
@@ -202,8 +223,9 @@ impl Runtime {
                 config,
                 external: external.into(),
                 traffic: Traffic::default(),
+                backlog: Backlog::default(),
                 sid,
-                inner: Mutex::new(Inner::new(session, raw)),
+                inner: Mutex::new(Inner::new(session, raw, now, turn)),
             })
         })
     }
@@ -414,7 +436,13 @@ impl Runtime {
             answer: None,
         };
         let before = inner.session.deadline();
-        let result = f(&mut inner.session, &peer.config, self.now(), &mut caller);
+        let now = self.now();
+        let result = f(&mut inner.session, &peer.config, now, &mut caller);
+        match PollReader::look(&mut inner.reader, &inner.session, &peer, now) {
+            Verdict::Fine | Verdict::Full => {}
+            Verdict::BecameFull => self.send_to(handle, Command::Full(handle)),
+            Verdict::Over => inner.session.end(QUEUE_FULL, &mut caller),
+        }
         let deadline = inner.session.deadline();
         if deadline.is_some_and(|at| Some(at) < before) {
             self.send_due(handle, deadline, Command::Rearm(handle));
@@ -479,7 +507,7 @@ impl Output for RemoteOutput<'_> {
     fn answer(&mut self, payload: Payload) {
         match self.waiter.take() {
             // If the poll's connection is lost, the session hears of that.
-            Some(waiter) => drop(waiter.send((payload, self.compress))),
+            Some(waiter) => drop(waiter.send((payload, self.compress, PendingAnswer::begin()))),
             None if self.is_here => self.peer.inbox.answer(self.peer.handle, payload),
             None => self.answer = Some(payload),
         }

@@ -9,7 +9,8 @@ pub const VOLATILE: u8 = 1;
 pub const CONTINUED: u8 = 2;
 /// With [`Op::Close`]: without waiting for buffered packets.
 pub const DISCARD: u8 = 4;
-/// With [`Op::Text`]: the text is a whole packet, of any type, and not the data of a message.
+/// The application writes to the WebSocket directly. With [`Op::Text`]: the text is a whole packet,
+/// of any type, and not the data of a message.
 pub const WHOLE: u8 = 8;
 
 const TEXT: u8 = 1;

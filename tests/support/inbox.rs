@@ -48,6 +48,7 @@ impl Event {
 struct State {
     appended: Vec<Event>,
     rung: bool,
+    turns: u64,
     events: UnboundedSender<Event>,
 }
 
@@ -76,6 +77,7 @@ pub fn environment() -> (Arc<Environment>, Events) {
     let state = State {
         appended: Vec::new(),
         rung: false,
+        turns: 0,
         events,
     };
     let environment = Environment {
@@ -141,6 +143,7 @@ impl Environment {
     pub fn take(&self) {
         let mut state = self.state.lock().expect("a lock");
         state.rung = false;
+        state.turns += 1;
         for event in std::mem::take(&mut state.appended) {
             // The test may have ended.
             let _ = state.events.send(event);
@@ -219,6 +222,14 @@ impl EventSink for Environment {
     fn is_stopped(&self) -> bool {
         self.is_full()
     }
+    fn turns(&self) -> u64 {
+        self.state.lock().expect("a lock").turns
+    }
+
+    fn nudge(&self) {
+        self.take();
+    }
+
     fn needs_wake(&self) -> bool {
         let mut state = self.state.lock().expect("a lock");
         let needed = !state.appended.is_empty() && !state.rung;

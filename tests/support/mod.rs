@@ -5,6 +5,7 @@ pub mod client;
 pub mod inbox;
 
 use std::future::Future;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use socket_io_native::net::runtime::runtime;
@@ -24,8 +25,9 @@ pub async fn soon<T>(what: impl Future<Output = T>) -> T {
 pub fn run(write: impl FnOnce(&mut Writer)) {
     let mut writer = Writer::default();
     write(&mut writer);
-    let run = writer.take();
-    runtime().send_all(|| Command::Run(run.clone()));
+    static TICK: AtomicU32 = AtomicU32::new(1);
+    let (run, tick) = (writer.take(), TICK.fetch_add(1, Ordering::Relaxed));
+    runtime().send_all(|| Command::Run(run.clone(), tick));
 }
 
 /// Writes a text message.

@@ -25,7 +25,7 @@ export interface Calls {
   closeSession(handle: number, flags: number): void;
   /** Whether the session's packets are decoded in JavaScript (1) or natively (0). */
   setRaw(handle: number, on: number): void;
-  /** Hands over what was sent. */
+  /** Hands over what was sent; the tick ends. */
   flush(): void;
 }
 
@@ -35,8 +35,9 @@ export const CONTINUED = 2;
 export const DISCARD = 4;
 export const WHOLE = 8;
 
-/** Bytes that may wait for a peer that does not read; as in `src/config.rs`. */
-export const MAX_QUEUED_BYTES = 64 << 20;
+/** States of {@link isDrained}; the same numbers as in `src/bridge/backlog.rs`. */
+const UNKNOWN = 0;
+const DRAINED = 1;
 
 /** Bits of a handle that are its slot. */
 export const SLOT_MASK = (1 << 22) - 1;
@@ -75,12 +76,20 @@ export function setBeforeFlush(callback: BeforeFlush): void {
   beforeFlush = callback;
 }
 
+/** Set while the process ends: no tick comes after this one. */
+let handOver: (() => void) | null = null;
+
+/** Has what is sent from now on handed over by `callback` at once; `null`: at the end of the tick. */
+export function setHandOver(callback: (() => void) | null): void {
+  handOver = callback;
+}
+
 /** Has what is sent now handed over at the end of the tick. */
 export function scheduleFlush(): void {
-  if (!scheduled) {
-    scheduled = true;
-    process.nextTick(flush);
-  }
+  if (scheduled) return;
+  if (handOver !== null) return handOver();
+  scheduled = true;
+  process.nextTick(flush);
 }
 
 /** Hands over at once. */
@@ -89,6 +98,33 @@ export function flush(): void {
   tick++;
   beforeFlush?.();
   calls.flush();
+}
+
+/**
+ * Bytes sent on the WebSocket of a session that the kernel has not taken yet, as `writableLength` of
+ * its socket has it; messages that wait for these to be written do not count. What was sent before is
+ * handed over first.
+ *
+ * @param handle - of the session
+ */
+export function bufferedBytes(handle: number): number {
+  beforeFlush?.();
+  return engine.bufferedBytes(handle);
+}
+
+/** The last tick in which an I/O thread took too long to tell. */
+let impatientIn = -1;
+
+/**
+ * Hands over what was sent on the WebSocket of a session, and returns true if all is written. Waits a
+ * little for the session's I/O thread to
+ * ask the kernel, but not for a busy one again and again.
+ */
+export function isDrained(handle: number): boolean {
+  beforeFlush?.();
+  const state = engine.drainState(handle, impatientIn !== tick);
+  if (state === UNKNOWN) impatientIn = tick;
+  return state === DRAINED;
 }
 
 /** Counts flushes: what was sent since the last one is still on this thread. */

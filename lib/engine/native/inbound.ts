@@ -76,6 +76,9 @@ const LISTENER_DRAINED = 14;
 const FRAME = 15;
 const PLACE = 16;
 
+/** How many items a record has, by its code. */
+const LENGTHS = [3, 4, 4, 8, 3, 4, 3, 4, 3, 3, 5, 2, 8, 4, 2, 4];
+
 /** Socket.IO packet types. */
 const TYPE_CONNECT = 0;
 const TYPE_DISCONNECT = 1;
@@ -227,7 +230,7 @@ function dispatchAll(): void {
 
 /** Works off what has arrived until now. */
 export function drain(): void {
-  work(calls.waiting());
+  work(calls.waiting() + leftOver.length);
   goOn();
   endTurn();
 }
@@ -259,7 +262,7 @@ let small = 0;
  * may depend on it, else in the next turn of the loop. If nothing is left, the engine wakes.
  */
 function goOn(): void {
-  if (paused || !calls.rest() || goingOn) return;
+  if (paused || goingOn || !(calls.rest() || leftOver.length > 0)) return;
   goingOn = true;
   const soon = length < SMALL && ++small < MANY;
   if (!soon) small = 0;
@@ -305,7 +308,56 @@ setWake(beginTurn);
 /** The same as {@link drain}, for who only wants to look. */
 export const catchUp = safely(drain);
 
+/** Batches that were taken for what they hold for streams, without that. */
+const leftOver: { items: any[]; values: (string | Buffer)[] }[] = [];
+
+/**
+ * Takes the bytes out of all batches that are to be written to streams; the other records stay for
+ * later. For a process that is about to end: no listener is called.
+ */
+export function takeStreamWrites(): [stream: number, data: Buffer][] {
+  const writes: [number, Buffer][] = [];
+  items.splice(at, items.length, ...withoutWrites(items, values, at, writes));
+  for (;;) {
+    const batch = calls.take();
+    if (batch === undefined) break;
+    const [text, ...beside] = typeof batch === "string" ? [batch] : batch;
+    const left = withoutWrites(JSON.parse(text), beside, 0, writes);
+    if (left.length > 0) leftOver.push({ items: left, values: beside });
+  }
+  // The process may go on all the same.
+  if (leftOver.length > 0) setImmediate(beginTurn);
+  return writes;
+}
+
+/** The records of a batch from a position on but for bytes for streams, which go to `writes`. */
+function withoutWrites(
+  from: any[],
+  beside: (string | Buffer)[],
+  start: number,
+  writes: [number, Buffer][],
+): any[] {
+  const left = [];
+  for (let i = start; i < from.length; i += LENGTHS[from[i]]) {
+    if (from[i] === STREAM_WRITE) writes.push([from[i + 1], beside[from[i + 2]] as Buffer]);
+    else left.push(...from.slice(i, i + LENGTHS[from[i]]));
+  }
+  return left;
+}
+
+/** Writes to a stream. */
+export function writeStream(stream: number, data: Buffer): void {
+  streams.get(stream)?.write(data);
+}
+
 function next(): boolean {
+  const left = leftOver.shift();
+  if (left !== undefined) {
+    at = 0;
+    items = left.items;
+    values = left.values;
+    return true;
+  }
   const batch = calls.take();
   at = 0;
   values = [];

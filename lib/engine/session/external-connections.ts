@@ -8,13 +8,14 @@ import type { Duplex } from "node:stream";
 import createDebug = require("debug");
 
 import type { PacketForm } from "../../../binding";
-import { engine, flush, MAX_QUEUED_BYTES } from "../native/binding";
+import { engine, flush } from "../native/binding";
 import { drain, inOrder, isUpToDate, Note } from "../native/inbound";
 import type { ResolvedOptions } from "../options";
 import { refuseUnavailable, refuseUpgrade } from "../refuse-upgrade";
 import type { UpgradeRequest } from "../requests/upgrade";
 import { answerPoll } from "./polling-http";
 import type { EngineRequest } from "./request-snapshot";
+import { SlowReaderWatch } from "./slow-reader-watch";
 import type { Socket } from "./socket";
 
 const debug = createDebug("engine:ws");
@@ -161,6 +162,11 @@ export class ExternalConnections {
     return this.main !== null;
   }
 
+  /** How many messages were given to the WebSocket in use that it has not written. */
+  get waiting(): number {
+    return this.main?.waiting ?? 0;
+  }
+
   /** What carries the session here, or tries to (`probe`). */
   name(probe: boolean): LinkName | undefined {
     return (probe ? this.probe : this.main)?.name;
@@ -223,9 +229,13 @@ class ExternalConnection {
   /** What is to be sent once it carries the session. */
   readonly held: (string | Uint8Array)[] = [];
   private open = true;
-  /** Bytes sent and not yet written. */
-  private waiting = 0;
+  /** Messages and bytes sent and not yet written. */
+  waiting = 0;
+  private bytes = 0;
+  /** Counts messages that were written. */
+  private written = 0;
   private blocked = false;
+  private slowReader: SlowReaderWatch | null = null;
   /** None: that of most clients, to which binary messages are sent as they are. */
   private readonly form: PacketForm | undefined;
 
@@ -278,14 +288,19 @@ class ExternalConnection {
       message = engine.binaryMessage(this.form, bytesOf(packet));
     }
     const size = typeof message === "string" ? Buffer.byteLength(message) : message.length;
-    this.waiting += size;
+    this.waiting++;
+    this.bytes += size;
     let called = false;
     const written = (error?: Error | null) => {
       if (called) return;
       called = true;
-      this.waiting -= size;
-      if (error) this.lost("write error");
-      else if (this.blocked && this.waiting === 0) this.setBlocked(false);
+      this.waiting--;
+      this.written++;
+      this.bytes -= size;
+      if (error) return this.lost("write error");
+      if (this.waiting > 0) return;
+      if (this.blocked) this.setBlocked(false);
+      else if (this.open && !this.probe) this.conn._lookWritten();
     };
     try {
       this.ws.send(message, written);
@@ -294,12 +309,21 @@ class ExternalConnection {
       // Not within the caller's loop over all sessions.
       process.nextTick(written, error);
     }
-    if (this.waiting > MAX_QUEUED_BYTES) {
-      this.lost("too many bytes are waiting for the client");
-      attempt(() => this.ws.terminate?.());
-    } else if (!this.blocked && this.waiting > BLOCKED_BYTES) {
-      this.setBlocked(true);
-    }
+    if (this.bytes > this.conn.server._limits.maxBufferedBytes) this.watchReader();
+    if (!this.blocked && this.bytes > BLOCKED_BYTES) this.setBlocked(true);
+  }
+
+  /** Much waits: the peer has to go on taking it. */
+  private watchReader(): void {
+    this.slowReader ??= new SlowReaderWatch(this.conn.server._limits, {
+      bytes: () => this.bytes,
+      taken: () => this.written,
+      close: () => {
+        this.lost("too many bytes are waiting for the client");
+        attempt(() => this.ws.terminate?.());
+      },
+    });
+    this.slowReader.look();
   }
 
   private setBlocked(blocked: boolean): void {
@@ -310,17 +334,22 @@ class ExternalConnection {
   /** The WebSocket has ended (`gone`), or broken. */
   private lost(message: string | null, gone = false): void {
     if (!this.open) return;
-    if (gone) this.open = false;
+    if (gone) this.leave();
     else this.end();
     engine.lost(this.conn._handle, this.probe, message ?? undefined);
     // Maybe called within a send, where nothing else may be dispatched.
     process.nextTick(drain);
   }
 
+  private leave(): void {
+    this.open = false;
+    this.slowReader?.end();
+  }
+
   /** Nothing more is taken from it or sent. */
   end(lost = false): void {
     if (!this.open) return;
-    this.open = false;
+    this.leave();
     // A WebSocket says goodbye all the same.
     if (lost && this.name === "webtransport") attempt(() => this.ws.terminate?.());
     else end(this.ws);

@@ -1,6 +1,7 @@
 /** What only a session has that somebody watches or waits for: most sessions have none of it. */
 import { Decoder } from "socket.io-parser";
 import type { PacketSink } from "../../native-conn";
+import type { SlowReaderWatch } from "./slow-reader-watch";
 import type { Socket } from "./socket";
 import type { Transport } from "./transports";
 
@@ -9,6 +10,9 @@ export const PACKET_EVENTS = new Set<string | symbol>(["packet", "data", "messag
 
 /** Listeners that are told of each message sent. */
 export const SEND_EVENTS = new Set<string | symbol>(["packetCreate", "flush", "drain"]);
+
+/** Listeners, of a session or of its transport, that are told of batches and of their being written. */
+export const FLUSH_EVENTS = new Set<string | symbol>(["flush", "drain", "ready"]);
 
 /** A packet as listeners of `packetCreate` and `flush` see it. */
 export interface SentPacket {
@@ -33,17 +37,32 @@ export class Observers {
   decodesInJs = false;
   /** Somebody listens to what is sent. */
   announced = false;
+  /** Somebody listens to batches and to their being written: one is given to a WebSocket at a time. */
+  observesFlushes = false;
+  /** A batch was given to the WebSocket, and is not known to be written. */
+  isWriting = false;
+  /** So many packets waited that were sent before somebody listened: that they go on is told too. */
+  sentBefore = 0;
   /** The sink was taken off. */
   sinkRemoved = false;
   /** Why the session ends, when that was settled before it did. */
   reason: string | null = null;
+  /** Of the messages that wait. */
   callbacks: SendCallback[] | null = null;
+  /** Of the batches that the transport has not written yet. */
+  sent: (SendCallback[] | null)[] = [];
+  /** Called once the WebSocket has written all. */
+  after: ((error?: Error) => void)[] | null = null;
   /** Sent and not delivered yet. */
   buffer: SentPacket[] | null = null;
-  /** What a `send` of the application is given once the transport is writable. */
+  /** The next batch, which the transport is given once it is writable. */
   waitingForSend: SentPacket[] | null = null;
   /** Bytes of it, about. */
   waitingBytes = 0;
+  /** Counts batches. */
+  batches = 0;
+  /** With a client for which too much of them waits. */
+  slowReader: SlowReaderWatch | null = null;
   private decoder: Decoder | null = null;
 
   /** Whether the data of one more packet that waits may be kept to be shown. */
@@ -67,9 +86,20 @@ export class Observers {
     this.decoder.add(data);
   }
 
+  /** The messages whose callbacks wait are given to the transport. */
+  beginBatch(): void {
+    this.sent.push(this.callbacks);
+    this.callbacks = null;
+  }
+
   /** Drops a packet that has not come whole. */
   end(): void {
     this.decoder?.destroy();
+    const { after } = this;
+    if (after === null) return;
+    this.after = null;
+    const error = new Error("The connection was closed while data was being written");
+    for (const callback of after) process.nextTick(callback, error);
   }
 }
 

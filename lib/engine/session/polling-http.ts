@@ -7,12 +7,16 @@ import accepts = require("accepts");
 import { PollingFault } from "../errors";
 import { engine } from "../native/binding";
 import { afterNews, drain, inOrder } from "../native/inbound";
+import { deliveredOf } from "../node-internals";
 import { compressionThreshold } from "../options";
 import { checkHeaders } from "./headers";
 import { bodyOf, type PostBody } from "./post-body";
 import type { EngineRequest } from "./request-snapshot";
 import type { Socket } from "./socket";
 import type { PendingPoll, Polling } from "./transports";
+
+// Not those that an application's tests replace by a clock of their own.
+const { setInterval, clearInterval } = globalThis;
 
 /** Browsers that would take a payload for a page. */
 const SNIFFING_AGENT = /;MSIE|Trident\//;
@@ -40,10 +44,17 @@ function servePoll(conn: Socket, req: IncomingMessage, res: ServerResponse): voi
   }
   if (state === 2) return refuseMoved(conn, req, res);
   if (payload != null) {
+    if (conn.readyState === "closing" && handed === null && !conn._isBuffering) {
+      // A goodbye, and no packet.
+      transport.poll = { req, res };
+      transport.emit("ready");
+      answerPoll(conn, payload);
+      return drain();
+    }
     const compress = conn._ondelivery() && handed !== false;
-    respond(conn, req, res, payload, { compress });
-    if (handed === null) conn._ondelivered();
-    else conn._settle();
+    respond(conn, req, res, payload, { compress, written: () => conn._ondrained() });
+    if (handed === null) conn._announceDrain();
+    transport.emit("ready");
     return drain();
   }
   const poll = { req, res };
@@ -75,8 +86,7 @@ export function answerPoll(conn: Socket, payload: string | Buffer, compress = tr
   const poll = transport.poll;
   if (poll == null) return;
   transport.poll = null;
-  respond(conn, poll.req, poll.res, payload, { compress });
-  transport.emit("drain");
+  respond(conn, poll.req, poll.res, payload, { compress, written: () => conn._ondrained() });
 }
 
 /** What becomes of a POST that begins, as in `src/bridge/engine.rs`. */
@@ -169,6 +179,8 @@ interface Answer {
   initial?: Record<string, any>;
   /** Whether the application lets it be compressed. */
   compress: boolean;
+  /** Called once it is written. */
+  written?: () => void;
 }
 
 /** Answers with a payload. */
@@ -177,7 +189,7 @@ export function respond(
   req: IncomingMessage,
   res: ServerResponse,
   payload: string | Buffer,
-  { initial, compress }: Answer,
+  { initial, compress, written = () => {} }: Answer,
 ): void {
   const body = (conn.transport as Polling).wrap(payload);
   const headers = baseHeaders(req, typeof body === "string" ? TEXT_TYPE : BINARY_TYPE, body);
@@ -186,8 +198,30 @@ export function respond(
     conn.server.emit("initial_headers", headers, req);
   }
   const encoding = compress ? encodingFor(conn, req, headers["Content-Length"]) : null;
-  if (encoding === null) finish(conn, req, res, headers, body);
-  else finishCompressed(conn, req, res, headers, body, encoding);
+  watchDelivery(conn, res, headers["Content-Length"]);
+  if (encoding !== null) return finishCompressed(conn, req, res, headers, body, encoding, written);
+  finish(conn, req, res, headers, body);
+  written();
+}
+
+/** An answer from this length on may take the client a while, in bytes. */
+const LONG_ANSWER = 256 * 1024;
+/** Between two looks at how far it has come, in ms. */
+const DELIVERY_LOOK = 500;
+
+/** A client counts as taking what waits for it while it takes an answer. */
+function watchDelivery(conn: Socket, res: ServerResponse, length: number): void {
+  if (length < LONG_ANSWER) return;
+  let before = deliveredOf(res);
+  const timer = setInterval(() => {
+    const now = deliveredOf(res);
+    if (now !== before) engine.took(conn._handle);
+    before = now;
+  }, DELIVERY_LOOK).unref();
+  res.once("close", () => {
+    clearInterval(timer);
+    engine.took(conn._handle);
+  });
 }
 
 /** Lets listeners add to the headers of an answer. */
@@ -238,6 +272,7 @@ function finishCompressed(
   headers: Record<string, any>,
   body: string | Buffer,
   encoding: "gzip" | "deflate",
+  written: () => void,
 ): void {
   const { "Content-Type": type, "Content-Length": _, ...rest } = headers;
   const compressed = { "Content-Type": type, "Content-Encoding": encoding, ...rest };
@@ -247,6 +282,12 @@ function finishCompressed(
   announceHeaders(conn, compressed, req);
   checkHeaders(compressed);
   res.writeHead(200, compressed);
+  let told = false;
+  const tell = () => {
+    if (!told) written();
+    told = true;
+  };
+  for (const event of ["finish", "close"]) res.once(event, tell);
   stream.on("error", () => res.destroy());
   stream.pipe(res);
   stream.end(body);

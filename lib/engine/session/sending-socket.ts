@@ -1,40 +1,27 @@
 /**
- * The sending half of a session: what is sent, how it reaches the transport, and who is told.
+ * The sending half of a session: what is sent, and how it reaches the transport.
  *
  * A transport whose `send` the application has replaced is handed every packet, as it would be by a
  * server without a native side; what it sends on goes the usual way.
  */
 import type { WriteOptions } from "../../native-conn";
-import {
-  currentTick,
-  engine,
-  MAX_QUEUED_BYTES,
-  scheduleFlush,
-  VOLATILE,
-  WHOLE,
-} from "../native/binding";
-import {
-  cacheEpoch,
-  decodeInJs,
-  gather,
-  normalize,
-  sendBinary,
-  sendText,
-} from "../native/outbound";
+import { currentTick, engine, scheduleFlush, VOLATILE, WHOLE } from "../native/binding";
+import { gather, normalize, sendBinary, sendText } from "../native/outbound";
 import type { SocketInit } from "../requests/open-session";
-import type { Server } from "../server";
-import type { ExternalConnections } from "./external-connections";
-import { Observers, packetDigit, type SendCallback, type SentPacket } from "./observers";
+import { type Observers, packetDigit, type SendCallback, type SentPacket } from "./observers";
 import { answerPoll, failOverflowing } from "./polling-http";
-import type { Socket } from "./socket";
-import { RequestedSession } from "./stored-request";
+import { SlowReaderWatch } from "./slow-reader-watch";
 import { originalSend, Polling, type Transport, WebSocket, WebTransport } from "./transports";
+import { WatchedSession } from "./watched-session";
 
 /** What a packet that waits costs beside its data, in bytes. */
 const PACKET_OVERHEAD = 64;
 
 /** Pings that a transport's `send` is given though they have been sent. */
 const sent = new WeakSet<object>();
+
+/** Sessions with packets that wait here for their transport. */
+const holders = new Set<SendingSocket>();
 
 /** A packet as it is sent without options. */
 function packetOf(type: string, data?: any): SentPacket {
@@ -44,53 +31,15 @@ function packetOf(type: string, data?: any): SentPacket {
 }
 
 /** The part of a session that sends. */
-export abstract class SendingSocket extends RequestedSession {
-  /** The engine of the session. */
-  readonly server: Server;
-  /** State of the session: `"open"`, `"closing"` or `"closed"`. */
-  readyState: "opening" | "open" | "closing" | "closed" = "open";
-  /** @internal */
-  readonly _handle: number;
-  /** Its WebSockets, if they are served by the engine that the application has chosen. @internal */
-  _external: ExternalConnections | null = null;
-  /** See {@link SocketInit.pollsNatively}. @internal */
-  _pollsNatively: boolean;
-  /** @internal */
-  protected _transport: Transport | null = null;
-  /** @internal */
-  protected _observers: Observers | null = null;
-  /** @internal */
-  protected _websocket: boolean;
-  /** @internal */
-  protected _blocked = false;
-  /** The tick of the last send, and how many it had before it. @internal */
-  private _sentAt = -1;
-  /** @internal */
-  private _waiting = 0;
-
+export abstract class SendingSocket extends WatchedSession {
   /** @internal */
   constructor(init: SocketInit) {
     super(init);
-    this.server = init.server;
-    this._handle = init.handle;
-    this._websocket = init.websocket;
-    this._pollsNatively = init.pollsNatively;
     // The open packet was just written.
     if (init.websocket) {
       this._sentAt = currentTick();
       scheduleFlush();
     }
-  }
-
-  /** The same, whole. @internal */
-  private get self(): Socket {
-    return this as unknown as Socket;
-  }
-
-  /** @internal */
-  protected observers(): Observers {
-    this._observers ??= new Observers();
-    return this._observers;
   }
 
   /** The current transport; another one after an upgrade. */
@@ -99,7 +48,7 @@ export abstract class SendingSocket extends RequestedSession {
     return this._transport;
   }
 
-  /** The class of what carries the session as a WebSocket does, or tries to (`probe`). */
+  /** The class of what carries the session as a WebSocket does, or tries to (`probe`). @internal */
   private transportClass(probe: boolean): typeof WebSocket | typeof WebTransport {
     return this._external?.name(probe) === "webtransport" ? WebTransport : WebSocket;
   }
@@ -109,34 +58,13 @@ export abstract class SendingSocket extends RequestedSession {
     return new (this.transportClass(probe))(this.self);
   }
 
-  /** Packets that wait for a poll, or for the end of the tick. */
-  get writeBuffer(): SentPacket[] {
-    this._watchPolls();
-    const { buffer = null, waitingForSend: held = null } = this._observers ?? {};
-    if (held !== null) return [...(buffer ?? []), ...held];
-    if (buffer !== null) return buffer;
-    // Those of Socket.IO are encoded behind this object: it knows their number.
-    const length = this._websocket && this._sentAt === currentTick() ? this._waiting : 0;
-    return Array.from({ length }, () => ({ type: "message", options: { compress: true } }));
-  }
-
-  /** Callbacks of messages that are not handed over yet. */
-  get packetsFn(): SendCallback[] {
-    return this._observers?.callbacks ?? [];
-  }
-
-  /** Callbacks of messages that the transport has and has not sent: here there are none. */
-  get sentCallbackFn(): SendCallback[] {
-    return [];
-  }
-
   // --- sending --------------------------------------------------------------------------------
 
   /**
    * Sends a message: a string, or bytes.
    *
    * @param options - `compress: false` sends it uncompressed
-   * @param callback - called with the transport once the message was handed over
+   * @param callback - called with the transport once the kernel has taken the message
    * @returns this object
    *
    * @example
@@ -171,24 +99,21 @@ export abstract class SendingSocket extends RequestedSession {
       options = undefined;
     }
     if (this.readyState !== "open") return;
-    if (callback !== undefined) this._await(callback);
     const packet: SentPacket = {
       type: "message",
       options: { ...options, compress: options?.compress !== false },
     };
     if (data !== undefined) packet.data = data;
     this.emit("packetCreate", packet);
+    if (callback !== undefined) this._await(callback);
     if (this._isDiverted) return this._divert(packet);
     if (!this._websocket) return this._sendPolling(packet);
-    if (!this._isWritable()) {
-      this._keep(packet);
-      return this._sendSocket(normalize(data));
-    }
-    if (!this._observers?.announced && !this.server._watched)
-      return this._sendSocket(normalize(data));
-    this._announceFlush([packet]);
+    if (this._observesFlushes) return this._hold(packet);
+    // The native engine gets it at once, behind what was sent before.
+    if (this._isWritable()) this._startBatch();
+    else if (this._sentAt === currentTick() && !this._blocked) this._keep(packet);
+    else if (callback !== undefined) this._awaitWritten();
     this._sendSocket(normalize(data));
-    this._announceDrain();
   }
 
   /**
@@ -196,7 +121,7 @@ export abstract class SendingSocket extends RequestedSession {
    * closed by `close()`, and not by a packet `close`.
    *
    * @param type - `"message"`, `"ping"`, `"noop"` and so on
-   * @param callback - for messages: called with the transport once the packet was handed over
+   * @param callback - for messages: called with the transport once the kernel has taken the packet
    *
    * @example
    * ```ts
@@ -207,9 +132,9 @@ export abstract class SendingSocket extends RequestedSession {
     if (type === "message") return this._send(data, options, callback);
     if (packetDigit(type) === -1 || this.readyState !== "open") return;
     const packet = packetOf(type, data);
-    if (this._isDiverted) {
+    if (this._isDiverted || (this._websocket && this._observesFlushes)) {
       this.emit("packetCreate", packet);
-      return this._divert(packet);
+      return this._isDiverted ? this._divert(packet) : this._hold(packet);
     }
     this._announcePacket(packet);
     this._transmitPacket(packet);
@@ -227,26 +152,18 @@ export abstract class SendingSocket extends RequestedSession {
       return this._external.write(false, packet);
     }
     if (typeof packet === "string") sendText(this._handle, WHOLE, packet);
-    else sendBinary(this._handle, 0, packet);
+    else sendBinary(this._handle, WHOLE, packet);
   }
 
   /** Shows a packet as waiting. Natively it is on its way, behind those before it. @internal */
   private _keep(packet: SentPacket): void {
     const watch = this.observers();
-    if (watch.buffer === null && this._websocket) {
-      // After the flush that makes the transport writable again.
-      process.nextTick(() => {
-        if (this._observers?.buffer == null) return;
-        this._ondelivery();
-        this._announceDrain();
-        process.nextTick(() => this._settle());
-      });
-    }
     watch.buffer ??= [];
     const { type, options } = packet;
-    const shown = this._websocket || watch.announced || this.server._watched;
-    // The native engine has it already: memory is not spent twice on a client that does not poll.
+    const shown = watch.announced || this.server._watched;
+    // The native engine has it already: memory is not spent twice on a client that does not read.
     watch.buffer.push(shown || watch.mayKeep(packet.data) ? packet : { type, options });
+    if (this._websocket) this._awaitWritten();
   }
 
   /** @internal */
@@ -277,15 +194,16 @@ export abstract class SendingSocket extends RequestedSession {
     const { compress } = packet.options;
     const native = this._isPollNative();
     const waiting = native || (this._transport as Polling | null)?.poll != null;
-    if (waiting) this._announceFlush([packet]);
+    if (waiting) this._announceBatch([packet]);
     else if (!compress || this._observers !== null || this.server._watched) this._watchPolls();
     const way = this._transmit(packet.data, compress);
     if (way === "buffer" && !native) {
       if (!this._pollsNatively) this._keep(packet);
-    } else if (way !== "socket") {
-      this._settle();
-      this._announceDrain();
+      return;
     }
+    // One that waits natively has its answer; one that waits here has told of it.
+    if (way === "buffer") this._ondrained();
+    if (way !== "socket") this._announceDrain();
   }
 
   /** Hands a packet to the engine, as transports do: nobody is told. @internal */
@@ -347,12 +265,6 @@ export abstract class SendingSocket extends RequestedSession {
     );
   }
 
-  /** @internal */
-  _isWritable(): boolean {
-    if (!this._websocket) return this.transport.writable;
-    return !this._blocked && this._sentAt !== currentTick();
-  }
-
   // --- polls ----------------------------------------------------------------------------------
 
   /** Whether a poll waits, here or where it is answered natively. @internal */
@@ -369,14 +281,7 @@ export abstract class SendingSocket extends RequestedSession {
     return (this._transport as Polling | null)?.poll == null && this._isPollPending();
   }
 
-  /** Has the polls come here, from the next one on: somebody wants to know of them. @internal */
-  protected _watchPolls(): void {
-    if (!this._pollsNatively || this._websocket) return;
-    this._pollsNatively = false;
-    engine.watchPolls(this._handle);
-  }
-
-  // --- a transport's `send` of the application ------------------------------------------------
+  // --- batches -----------------------------------------------------------------------------------
 
   /** Whether the application has replaced the `send` of its transport. @internal */
   protected get _isDiverted(): boolean {
@@ -394,42 +299,73 @@ export abstract class SendingSocket extends RequestedSession {
   /** @internal */
   private _divert(packet: SentPacket): void {
     this._ondiverted();
+    this._hold(packet);
+  }
+
+  /** Hands a packet to the transport, with the next batch if it is not writable. @internal */
+  private _hold(packet: SentPacket): void {
+    this._observeFlushes();
     const watch = this.observers();
     if (watch.waitingForSend === null && this._isWritable()) return this._hand([packet]);
     if (watch.waitingForSend === null) {
       watch.waitingForSend = [];
       watch.waitingBytes = 0;
-      // After the flush that makes the transport writable again.
-      if (this._websocket) process.nextTick(() => this._handHeld());
+      holders.add(this);
+      if (this._websocket) this._awaitWritten();
     }
     watch.waitingForSend.push(packet);
-    const before = watch.waitingBytes;
     watch.waitingBytes += PACKET_OVERHEAD + normalize(packet.data ?? "").length;
-    if (before <= MAX_QUEUED_BYTES && watch.waitingBytes > MAX_QUEUED_BYTES && !this._websocket) {
-      failOverflowing(this.self);
+    this.limitHeld(watch);
+  }
+
+  /** @internal */
+  private limitHeld(watch: Observers): void {
+    const { _limits: limits } = this.server;
+    if (watch.waitingBytes <= limits.maxBufferedBytes) return;
+    // The native engine finds out if the client takes nothing.
+    if (this._websocket) {
+      this._handHeld();
+      return;
     }
+    watch.slowReader ??= new SlowReaderWatch(limits, {
+      bytes: () => (this._observers?.waitingForSend == null ? 0 : this._observers.waitingBytes),
+      taken: () => watch.batches,
+      close: () => failOverflowing(this.self),
+    });
+    watch.slowReader.look();
   }
 
   /** Hands packets to the transport's `send`. @internal */
   private _hand(packets: SentPacket[]): void {
-    this._announceFlush(packets);
+    this.observers().batches++;
+    this._announceBatch(packets);
     this.transport.send(packets);
     this._announceDrain();
-    this._settle();
+    if (this._websocket) this._awaitWritten();
   }
 
-  /**
-   * Hands over what has waited, as the transport is writable again. Returns whether it may be
-   * compressed; null if there was nothing.
-   *
-   * @internal
-   */
+  /** @internal */
   _handHeld(): boolean | null {
     const packets = this._observers?.waitingForSend;
     if (this._observers === null || packets == null) return null;
     this._observers.waitingForSend = null;
+    holders.delete(this);
     this._hand(packets);
     return packets.some((packet) => packet.options.compress);
+  }
+
+  /** Gives the engine what waits here, and tells nobody: the process ends. @internal */
+  _sendHeldForExit(): void {
+    const packets = this._observers?.waitingForSend;
+    if (this._observers === null || packets == null || this._isDiverted) return;
+    this._observers.waitingForSend = null;
+    for (const packet of packets) this._transmitPacket(packet);
+  }
+
+  /** The session has ended: nothing waits any more. @internal */
+  protected _dropHeld(): void {
+    holders.delete(this);
+    this._observers?.slowReader?.end();
   }
 
   /** A ping was sent natively: it is shown, and not sent again. @internal */
@@ -441,26 +377,6 @@ export abstract class SendingSocket extends RequestedSession {
     this._hand([ping]);
   }
 
-  // --- who is told ----------------------------------------------------------------------------
-
-  /** Tells listeners that packets are about to be handed to the transport. @internal */
-  _announceFlush(packets: SentPacket[]): void {
-    this.emit("flush", packets);
-    if (this.server._watched) this.server.emit("flush", this.self, packets);
-  }
-
-  /** Tells listeners that packets were handed to the transport. @internal */
-  _announceDrain(): void {
-    this.emit("drain");
-    if (this.server._watched) this.server.emit("drain", this.self);
-    const { _transport: transport } = this;
-    if (!this._websocket || transport === null || !this._observers?.announced) return;
-    process.nextTick(() => {
-      transport.emit("drain");
-      transport.emit("ready");
-    });
-  }
-
   /** Tells listeners of a packet without data that was sent natively. @internal */
   _announceSent(type: string): void {
     this._announcePacket(packetOf(type));
@@ -469,61 +385,31 @@ export abstract class SendingSocket extends RequestedSession {
   /** Tells listeners of a packet that is sent by itself. @internal */
   private _announcePacket(packet: SentPacket): void {
     this.emit("packetCreate", packet);
-    if (!this._observers?.announced && !this.server._watched) return;
-    this._announceFlush([packet]);
+    if (!this._observesFlushes) return;
+    if (this._websocket) this._announceBatch([packet]);
+    else this._announceFlush([packet]);
     this._announceDrain();
+    if (this._websocket) this._awaitWritten();
   }
 
-  /** Somebody listens to what is sent. @internal */
-  _announceSends(): void {
-    this._watchPolls();
-    this.observers().announced = true;
-    cacheEpoch.value++;
-    // The server's pings are sends too: only a session that is watched tells of them.
-    this._decodeInJs();
-  }
+  // --- callbacks ------------------------------------------------------------------------------
 
-  /** Has packets come here undecoded: somebody wants to see them. @internal */
-  _decodeInJs(): void {
-    if (this._observers?.decodesInJs) return;
-    this.observers().decodesInJs = true;
-    decodeInJs(this._handle);
-  }
-
-  /** Calls back when what is sent now has left this thread. @internal */
+  /** Calls back when what is sent now is written. @internal */
   private _await(callback: SendCallback): void {
     const watch = this.observers();
-    if (watch.callbacks !== null) {
-      watch.callbacks.push(callback);
-      return;
-    }
-    watch.callbacks = [callback];
-    process.nextTick(() => process.nextTick(() => this._settle()));
+    watch.callbacks ??= [];
+    watch.callbacks.push(callback);
   }
 
-  /** Calls back, unless something waits. @internal */
-  _settle(): void {
-    if ((this._observers?.buffer?.length ?? 0) + (this._observers?.waitingForSend?.length ?? 0) > 0)
-      return;
-    const callbacks = this._observers?.callbacks;
-    if (this._observers === null || callbacks == null) return;
-    this._observers.callbacks = null;
-    for (const callback of callbacks) callback(this.transport);
-  }
-
-  /** What is buffered is about to be delivered. Returns whether it may be compressed. @internal */
-  _ondelivery(): boolean {
-    const packets = this._observers?.buffer;
-    if (this._observers === null || packets == null) return true;
-    this._observers.buffer = null;
-    this._announceFlush(packets);
-    return packets.some((packet) => packet.options.compress);
-  }
-
-  /** What was buffered has been delivered. @internal */
-  _ondelivered(): void {
-    if (this._observers?.callbacks != null) this._settle();
-    this._announceDrain();
+  /**
+   * The message that is sent now is a batch by itself: nobody is told, but for its callbacks.
+   *
+   * @internal
+   */
+  private _startBatch(): void {
+    if (this._observers?.callbacks == null) return;
+    this._observers.beginBatch();
+    this._awaitWritten();
   }
 
   /** Whether something that was sent in this tick came behind something else. @internal */
@@ -533,3 +419,9 @@ export abstract class SendingSocket extends RequestedSession {
 }
 
 const { write } = SendingSocket.prototype;
+
+/** Gives the engine what waits in this thread for transports to be writable, telling nobody. */
+export function sendHeld(): void {
+  for (const holder of holders) holder._sendHeldForExit();
+  holders.clear();
+}

@@ -128,7 +128,7 @@ export class Socket extends SendingSocket implements SessionEvents {
   /** @internal */
   protected override noteListener(event: string | symbol): void {
     if (PACKET_EVENTS.has(event)) this._decodeInJs();
-    else if (SEND_EVENTS.has(event)) this._announceSends();
+    else if (SEND_EVENTS.has(event)) this._announceSends(event);
   }
 
   /** `"data"` stands for the sink too: without it, messages are the listeners' alone. @internal */
@@ -237,6 +237,7 @@ export class Socket extends SendingSocket implements SessionEvents {
         break;
       case Note.Drained:
         this._blocked = false;
+        this._lookWritten();
         break;
     }
   }
@@ -251,7 +252,6 @@ export class Socket extends SendingSocket implements SessionEvents {
   private _switch(): void {
     debug("upgraded: %s", this.id);
     const before = this._transport;
-    const waiting = this._observers?.buffer != null;
     before?.discard();
     this._transport = null;
     this._websocket = true;
@@ -263,10 +263,7 @@ export class Socket extends SendingSocket implements SessionEvents {
     promoteStream(this);
     before?.emit("close");
     this.emit("upgrade", this.transport);
-    this._ondelivery();
-    if (waiting) this._ondelivered();
-    else this._settle();
-    this._handHeld();
+    this._onmoved();
   }
 
   /** @internal */
@@ -281,6 +278,7 @@ export class Socket extends SendingSocket implements SessionEvents {
     this.abortPost();
     unregister(this);
     release();
+    this._dropHeld();
     this._observers?.end();
     this._observers = null;
     this._external?.end(isLost);

@@ -112,7 +112,7 @@ export abstract class Transport extends WatchfulEmitter {
   /** @internal */
   protected override noteListener(event: string | symbol): void {
     if (PACKET_EVENTS.has(event)) this.conn._decodeInJs();
-    else if (SEND_EVENTS.has(event)) this.conn._announceSends();
+    else if (SEND_EVENTS.has(event)) this.conn._announceSends(event);
   }
 }
 
@@ -176,7 +176,7 @@ export class WebSocket extends Transport {
 
   /** Whether a packet sent now goes out at once. */
   get writable(): boolean {
-    return this.conn._isWritable();
+    return this.conn._isWritableNow();
   }
 
   /** The options of compression. */

@@ -1,6 +1,7 @@
 /** What stands for the object of a WebSocket library, where the native engine serves. */
 import type { Duplex } from "node:stream";
 import { LeanEmitter } from "../emitter";
+import { bufferedBytes } from "../native/binding";
 import { normalize } from "../native/outbound";
 import type { Socket } from "./socket";
 import { webSocketStream } from "./tcp-sockets";
@@ -32,8 +33,6 @@ export class NativeWebSocket extends LeanEmitter {
   readonly binaryType = "nodebuffer";
   /** Reading is never paused from here. */
   readonly isPaused = false;
-  /** Always 0: bytes that are queued natively are not counted. */
-  readonly bufferedAmount = 0;
 
   /** @internal */
   constructor(
@@ -42,6 +41,11 @@ export class NativeWebSocket extends LeanEmitter {
   ) {
     super();
     transport.once("close", () => this.emit("close", NO_STATUS, Buffer.alloc(0)));
+  }
+
+  /** Bytes sent that the kernel has not taken yet; messages that wait for these do not count. */
+  get bufferedAmount(): number {
+    return this.readyState === CLOSED ? 0 : bufferedBytes(this.conn._handle);
   }
 
   /** 1: open; 2: closing; 3: closed. */
@@ -57,7 +61,7 @@ export class NativeWebSocket extends LeanEmitter {
   /**
    * Sends a message as it is: a text begins with the type of an Engine.IO packet.
    *
-   * @param callback - called with an Error when the connection is not open
+   * @param callback - called once it is written, or with an Error when it cannot be
    *
    * @example
    * ```ts
@@ -72,7 +76,7 @@ export class NativeWebSocket extends LeanEmitter {
     const { readyState } = this;
     if (readyState === OPEN) {
       this.conn._sendWhole(normalize(data));
-      if (done !== undefined) process.nextTick(done, null);
+      if (done !== undefined) this.conn._afterWritten((error) => done(error ?? null));
     } else if (done !== undefined) {
       process.nextTick(done, new Error(`WebSocket is not open: readyState ${readyState}`));
     }

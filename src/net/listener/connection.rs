@@ -77,6 +77,7 @@ pub async fn serve(stream: TcpStream, open: ConnectionGuard, local: Rc<IoThread>
         local: local.clone(),
         current: Default::default(),
         waiting: Default::default(),
+        answered: Default::default(),
         retracted: Default::default(),
     });
     let mut first = true;
@@ -161,9 +162,19 @@ pub async fn serve(stream: TcpStream, open: ConnectionGuard, local: Rc<IoThread>
                 .serve_connection(HyperIo(wire.clone()), service);
             Box::pin(connection)
         });
+        let (mut written, mut is_slow) = (wire.written(), false);
         let then = poll_fn(|cx| {
             ending.poll(cx);
-            match connection.as_mut().poll(cx) {
+            let polled = connection.as_mut().poll(cx);
+            if is_slow
+                && written != wire.written()
+                && let Some(answered) = &*http.answered.borrow()
+            {
+                answered.moved();
+            }
+            written = wire.written();
+            is_slow |= wire.blocked_at().is_some();
+            match polled {
                 Poll::Ready(_) => Poll::Ready(Step::End),
                 Poll::Pending if open.has_to_end(false) => Poll::Ready(Step::End),
                 Poll::Pending if stall.is_over(&wire, cx) => Poll::Ready(Step::End),
@@ -174,7 +185,9 @@ pub async fn serve(stream: TcpStream, open: ConnectionGuard, local: Rc<IoThread>
                 Poll::Pending => Poll::Pending,
             }
         });
-        match then.await {
+        let then = then.await;
+        http.answered.take();
+        match then {
             Step::End => return,
             Step::Next => {}
             Step::Again => {

@@ -36,6 +36,7 @@ use crate::net::runtime::{Begun, Opening, runtime};
 use crate::net::session::handle::Handle;
 use crate::net::session::on_listener::Polled;
 use crate::net::session::shared::SharedSession;
+use crate::net::thread::pending_writes::{AnswerInProgress, PendingAnswer};
 use crate::net::thread::state::IoThread;
 
 /// Bodies from this length on are compressed on a thread of their own, in bytes.
@@ -53,6 +54,8 @@ pub struct Http {
     pub current: RefCell<Option<Current>>,
     /// The poll that waits, with the bytes of its request.
     pub waiting: RefCell<Option<(Handle, Vec<u8>)>>,
+    /// The answer to a poll that is being written.
+    pub answered: RefCell<Option<AnswerInProgress>>,
     /// The bytes of the request of a poll that was taken back.
     pub retracted: RefCell<Vec<u8>>,
 }
@@ -154,17 +157,25 @@ impl Http {
         // A poll may end a session.
         self.tell();
         match polled {
-            Polled::Payload(payload) => reply.payload(payload, true, None).await,
+            Polled::Payload(payload) => {
+                self.begin_answer(handle, None);
+                reply.payload(payload, true, None).await
+            }
             Polled::Pending(answer) => {
                 *self.waiting.borrow_mut() = Some((handle, raw));
                 let waiting = WaitingPoll(self);
-                let (payload, compress) = answer.await.map_err(|_| silence())?;
+                let (payload, compress, due) = answer.await.map_err(|_| silence())?;
                 self.waiting.take();
                 drop(waiting);
+                self.begin_answer(handle, Some(due));
                 reply.payload(payload, compress, None).await
             }
             Polled::Refused => Ok(reply.empty(StatusCode::BAD_REQUEST)),
         }
+    }
+
+    fn begin_answer(&self, handle: Handle, due: Option<PendingAnswer>) {
+        *self.answered.borrow_mut() = Some(AnswerInProgress::new(&self.local, handle, due));
     }
 
     async fn push(

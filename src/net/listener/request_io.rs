@@ -82,6 +82,11 @@ impl RequestIo {
         self.blocked.get().then(|| self.written.get())
     }
 
+    /// Bytes of all answers that the system has taken.
+    pub fn written(&self) -> u64 {
+        self.written.get()
+    }
+
     /// Whether more has been read than the request being answered.
     pub fn has_more(&self) -> bool {
         self.due.get() == 0 && !self.input.borrow().is_empty()

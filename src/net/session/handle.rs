@@ -118,7 +118,12 @@ mod tests {
 
     fn peer(handle: Handle) -> Arc<SharedSession> {
         let config = Arc::new(EngineConfig::default());
-        let inner = Inner::new(Session::new(PacketEncoding::V4, true, &config, 0), false);
+        let inner = Inner::new(
+            Session::new(PacketEncoding::V4, true, &config, 0),
+            false,
+            0,
+            0,
+        );
         Arc::new(SharedSession {
             handle,
             inbox: Arc::new(Recorder::default()),
@@ -126,6 +131,7 @@ mod tests {
             sid: None,
             traffic: Default::default(),
             external: false.into(),
+            backlog: Default::default(),
             inner: Mutex::new(inner),
         })
     }

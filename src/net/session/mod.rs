@@ -7,3 +7,4 @@ pub mod on_listener;
 pub mod on_thread;
 pub mod shared;
 pub mod sid_index;
+pub mod slow_readers;

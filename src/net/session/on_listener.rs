@@ -10,14 +10,14 @@ use crate::error::CloseReason;
 use crate::net::lock;
 use crate::net::runtime::{Begun, RemoteOutput, Runtime};
 use crate::net::session::handle::Handle;
-use crate::net::session::shared::Post;
+use crate::net::session::shared::{Answer, Post};
 
 /// What becomes of a poll.
 pub enum Polled {
     /// Packets were waiting: this is the body.
     Payload(Payload),
-    /// The body comes later, and whether it may be compressed. Never, if the session is dropped.
-    Pending(oneshot::Receiver<(Payload, bool)>),
+    /// The body comes later. Never, if the session is dropped.
+    Pending(oneshot::Receiver<Answer>),
     /// The session is not on polling any more, or a poll was pending already.
     Refused,
 }
@@ -48,6 +48,16 @@ impl Runtime {
             inner.session.retract_poll();
         }
         waits
+    }
+
+    /// Notes that the client of a session has taken more of the answer to its poll.
+    pub fn took_here(&self, handle: Handle) {
+        if let Some(peer) = self.table().get(handle) {
+            let turn = peer.inbox.turns();
+            if let Some(reader) = &mut lock(&peer.inner).reader {
+                reader.took(self.now(), turn);
+            }
+        }
     }
 
     /// The connection of a poll that waits here was lost.

@@ -8,11 +8,13 @@ use crate::config::EngineConfig;
 use crate::eio::packet::Packet;
 use crate::eio::payload::Payload;
 use crate::eio::session::{Output, Session, SocketRole};
-use crate::error::CloseReason;
+use crate::error::{CloseReason, QUEUE_FULL};
 use crate::net::events::Note;
 use crate::net::lock;
 use crate::net::runtime::runtime;
 use crate::net::session::shared::{Inner, Messages, Post, SharedSession, Waiter};
+use crate::net::session::slow_readers::{PollReader, Verdict};
+use crate::net::thread::pending_writes::PendingAnswer;
 use crate::net::thread::state::IoThread;
 use crate::net::websocket::conn::WebSocketConn;
 
@@ -68,12 +70,13 @@ impl ThreadSession {
             waiter: &mut inner.waiter,
             post: &mut inner.post,
         };
-        let result = f(
-            &mut inner.session,
-            &self.peer.config,
-            runtime().now(),
-            &mut effects,
-        );
+        let now = runtime().now();
+        let result = f(&mut inner.session, &self.peer.config, now, &mut effects);
+        match PollReader::look(&mut inner.reader, &inner.session, &self.peer, now) {
+            Verdict::Fine | Verdict::Full => {}
+            Verdict::BecameFull => local.full(self.peer.handle),
+            Verdict::Over => inner.session.end(QUEUE_FULL, &mut effects),
+        }
         self.arm(local, inner.session.deadline());
         local.wake_later(&self.peer.inbox);
         result
@@ -126,7 +129,7 @@ impl Output for LocalOutput<'_> {
     fn answer(&mut self, payload: Payload) {
         match self.waiter.take() {
             // If the poll's connection is lost, the session hears of that.
-            Some(waiter) => drop(waiter.send((payload, true))),
+            Some(waiter) => drop(waiter.send((payload, true, PendingAnswer::begin()))),
             None => {
                 let peer = &self.entry.peer;
                 peer.inbox.answer(peer.handle, payload);

@@ -1,7 +1,7 @@
 //! One session as the process sees it: the state machine and the packet decoder under one lock,
 //! because polls reach it from the JavaScript thread and WebSockets from an I/O thread.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::oneshot;
@@ -14,6 +14,8 @@ use crate::net::events::{EventSink, Note};
 use crate::net::runtime::runtime;
 use crate::net::session::handle::Handle;
 use crate::net::session::sid_index::Sid;
+use crate::net::session::slow_readers::PollReader;
+use crate::net::thread::pending_writes::PendingAnswer;
 use crate::sio;
 
 /// See the module.
@@ -30,6 +32,8 @@ pub struct SharedSession {
     pub external: External,
     /// Bytes on the connection of its WebSocket.
     pub traffic: Traffic,
+    /// The bytes and messages that wait on that connection.
+    pub backlog: Backlog,
     /// Everything that changes.
     pub inner: Mutex<Inner>,
 }
@@ -89,6 +93,43 @@ impl Traffic {
     }
 }
 
+/// The bytes and messages that wait on a connection, written by its I/O thread and read by any.
+#[derive(Debug, Default)]
+pub struct Backlog {
+    bytes: AtomicUsize,
+    messages: AtomicU32,
+    /// JavaScript hands over one batch at a time: no message waits behind another.
+    in_batches: AtomicBool,
+}
+
+impl Backlog {
+    /// Stores both numbers.
+    pub fn store(&self, bytes: usize, messages: u32) {
+        self.bytes.store(bytes, Ordering::Relaxed);
+        self.messages.store(messages, Ordering::Relaxed);
+    }
+
+    /// Bytes that were handed over and that the kernel has not taken.
+    pub fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Notes that JavaScript hands over one batch at a time from now on.
+    pub fn send_in_batches(&self) {
+        self.in_batches.store(true, Ordering::Relaxed);
+    }
+
+    /// True if JavaScript hands over one batch at a time.
+    pub fn is_in_batches(&self) -> bool {
+        self.in_batches.load(Ordering::Relaxed)
+    }
+
+    /// Messages behind them, which are handed over next.
+    pub fn messages(&self) -> u32 {
+        self.messages.load(Ordering::Relaxed)
+    }
+}
+
 /// See [`SharedSession::is_external`].
 #[derive(Debug)]
 pub struct External {
@@ -114,8 +155,10 @@ impl From<bool> for External {
     }
 }
 
-/// Where a poll that waits on an I/O thread gets its payload, and whether that may be compressed.
-pub type Waiter = oneshot::Sender<(Payload, bool)>;
+/// The answer to a poll that waits on an I/O thread: the payload, and true if it may be compressed.
+pub type Answer = (Payload, bool, PendingAnswer);
+/// The sending end for the answer to a pending poll.
+pub type Waiter = oneshot::Sender<Answer>;
 
 /// The POST of a session that is being received.
 pub enum Post {
@@ -140,13 +183,17 @@ pub struct Inner {
     /// So many requests of the session are on their way to JavaScript. Those that follow go there
     /// too, or they would overtake them.
     pub handed_over: u32,
+    /// The progress of its client with what waits for polls; none once it does not poll.
+    pub reader: Option<Box<PollReader>>,
 }
 
 impl Inner {
-    /// Of a new session. `raw`: its packets are decoded in JavaScript.
-    pub fn new(session: Session, raw: bool) -> Self {
+    /// Of a new session, at `now` in a turn of JavaScript's loop. `raw`: its packets are decoded in
+    /// JavaScript.
+    pub fn new(session: Session, raw: bool, now: u64, turn: u64) -> Self {
         let mut messages = Messages::default();
         messages.set_raw(raw);
+        let reader = (!session.is_websocket()).then(|| Box::new(PollReader::new(now, turn)));
         Self {
             session,
             messages,
@@ -154,6 +201,7 @@ impl Inner {
             post: None,
             watched: false,
             handed_over: 0,
+            reader,
         }
     }
 

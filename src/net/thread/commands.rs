@@ -22,7 +22,10 @@ impl IoThread {
     /// Does what is asked.
     pub(in crate::net) fn command(self: &Rc<Self>, command: Command) {
         match command {
-            Command::Run(bytes) => self.carry_out(&bytes),
+            Command::Run(bytes, tick) => {
+                self.js_tick.set(tick);
+                self.carry_out(&bytes);
+            }
             Command::Open(peer) => {
                 self.open(peer);
             }
@@ -40,6 +43,10 @@ impl IoThread {
             Command::Written(stream, n) => {
                 if let Some(pumped) = self.streams.borrow().get(&stream) {
                     pumped.written(n);
+                }
+                let link = self.pumped_links.borrow().get(&stream).cloned();
+                if let Some(link) = link {
+                    link.written_through(self);
                 }
             }
             Command::Watch(handle, stream, inbox) => self.watch(handle, stream, &inbox),
@@ -92,6 +99,13 @@ impl IoThread {
             #[cfg(unix)]
             Command::Accepted(stream, open) => self.accepted(stream, open),
             Command::Resume => self.resume(),
+            Command::Full(handle) => self.full(handle),
+            Command::TellDrained(handle) => {
+                if let Some(link) = self.main_link(handle) {
+                    link.tell_drained(self);
+                }
+            }
+            Command::FlushForExit(exit_flush) => self.flush_for_exit(exit_flush),
             Command::Leave(inbox) => self.leave(&inbox),
         }
     }
@@ -165,15 +179,17 @@ impl IoThread {
 
     fn send(self: &Rc<Self>, handle: u32, flags: u8, binary: bool, data: &[u8]) {
         self.deliver(handle, flags, binary, data, |link| {
-            if binary {
-                link.binary(self, data);
-            } else {
-                let kind: &[u8] = if flags & send_batch::WHOLE == 0 {
-                    b"4"
+            let send = |kind| {
+                if binary {
+                    link.binary(self, data);
                 } else {
-                    b""
-                };
-                link.message(self, Opcode::Text, kind, data);
+                    link.message(self, Opcode::Text, kind, data);
+                }
+            };
+            if flags & send_batch::WHOLE == 0 {
+                send(b"4");
+            } else {
+                link.hand_over(|| send(b""));
             }
         });
     }

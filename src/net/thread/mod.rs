@@ -1,6 +1,9 @@
 //! The I/O threads: what they can be asked for, and their loops.
 
+mod command_counter;
 mod commands;
+mod exit_flush;
+pub mod pending_writes;
 pub mod state;
 pub mod trim;
 
@@ -8,7 +11,7 @@ use std::future::{Future as _, poll_fn};
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
@@ -17,6 +20,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
+use self::command_counter::CommandCounter;
+use self::exit_flush::ExitFlush;
 use crate::eio::encoding::PacketEncoding;
 use crate::eio::session::{Outgoing, SocketRole};
 use crate::net::events::EventSink;
@@ -26,6 +31,7 @@ use crate::net::lock;
 use crate::net::runtime::runtime;
 use crate::net::session::handle::Handle;
 use crate::net::session::shared::SharedSession;
+use crate::net::session::slow_readers;
 use crate::net::thread::state::IoThread;
 use crate::net::websocket::conn::End;
 use crate::ws::deflate::{Compression, Parameters};
@@ -81,8 +87,9 @@ pub struct Attach {
 
 /// What an I/O thread is asked to do.
 pub enum Command {
-    /// A run of operations, encoded as [`crate::net::send_batch`] reads them.
-    Run(Vec<u8>),
+    /// A run of operations, encoded as [`crate::net::send_batch`] reads them, from a tick of JavaScript's; a
+    /// tick may take several.
+    Run(Vec<u8>, u32),
     /// Look after a session that has no WebSocket yet.
     Open(Arc<SharedSession>),
     /// Serve a WebSocket.
@@ -120,6 +127,13 @@ pub enum Command {
     Accepted(std::net::TcpStream, ConnectionGuard),
     /// JavaScript has caught up: read on.
     Resume,
+    /// Look at a session that polls and for which more waits than may.
+    Full(Handle),
+    /// Note [`Note::Drained`](crate::net::events::Note) once all that was sent on a session's WebSocket
+    /// is written.
+    TellDrained(Handle),
+    /// Work on the flush at exit of an environment.
+    FlushForExit(Arc<ExitFlush>),
     /// An environment is gone: drop its sessions.
     Leave(Arc<dyn EventSink>),
 }
@@ -133,12 +147,19 @@ pub struct IoThreadHandle {
     /// The thread looks into the queue by itself soon; changes under the lock of the queue.
     looks: AtomicBool,
     panics: AtomicU64,
+    /// Counts the commands that were sent and carried out.
+    pub(in crate::net) commands_done: CommandCounter,
+    /// Number of connections and answers that could not be written at once.
+    pub(in crate::net) pending_writes: AtomicUsize,
 }
 
 impl IoThreadHandle {
     /// Asks for something.
     pub fn send(&self, command: Command) {
-        lock(&self.queue).push(command);
+        let mut queue = lock(&self.queue);
+        queue.push(command);
+        self.commands_done.ask();
+        drop(queue);
         self.wake();
     }
 
@@ -147,6 +168,7 @@ impl IoThreadHandle {
     pub fn send_lazily(&self, command: Command) {
         let mut queue = lock(&self.queue);
         queue.push(command);
+        self.commands_done.ask();
         let looks = self.looks.load(Ordering::Relaxed);
         drop(queue);
         if !looks {
@@ -154,7 +176,8 @@ impl IoThreadHandle {
         }
     }
 
-    fn wake(&self) {
+    /// Wakes the thread for the commands that were sent.
+    pub(in crate::net) fn wake(&self) {
         // One wake-up is enough for all that is queued until it has happened.
         if !self.notified.swap(true, Ordering::AcqRel) {
             self.notify.notify_one();
@@ -192,6 +215,7 @@ pub async fn run(shared: Arc<IoThreadHandle>, workers: usize) {
     let local = IoThread::new(shared, workers);
     tokio::task::spawn_local(keep_time(local.clone()));
     tokio::task::spawn_local(wake_sinks(local.clone()));
+    tokio::task::spawn_local(slow_readers::watch(local.clone()));
     let mut soon = pin!(sleep(PATIENCE));
     let mut looks = false;
     loop {
@@ -215,10 +239,12 @@ pub async fn run(shared: Arc<IoThreadHandle>, workers: usize) {
         if looks && soon.is_elapsed() {
             soon.as_mut().reset(Instant::now() + PATIENCE);
         }
+        let count = commands.len();
         for command in commands {
             local.guard(|| local.command(command));
         }
         local.guard(|| local.settle());
+        local.shared.commands_done.advance(count);
     }
 }
 

@@ -1,8 +1,8 @@
 //! The state of one I/O thread: sessions, timers, and what is to be written. It stays on that
-//! thread; whoever else wants something sends a [`Command`](super::worker::Command).
+//! thread; whoever else wants something sends a [`Command`](super::Command).
 
 use std::cell::{Cell, RefCell, RefMut};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
@@ -11,13 +11,14 @@ use tokio::sync::Notify;
 
 use crate::config::READ_BUFFER_BYTES;
 use crate::eio::wheel::Wheel;
-use crate::error::{CloseReason, QUEUE_FULL, Reason};
+use crate::error::{CloseReason, Reason};
 use crate::net::events::{EventSink, StreamEnd};
 use crate::net::lock;
 use crate::net::runtime::runtime;
 use crate::net::session::handle::Handle;
 use crate::net::session::on_thread::ThreadSession;
 use crate::net::session::shared::SharedSession;
+use crate::net::thread::pending_writes::PendingWrites;
 use crate::net::thread::trim::Trim;
 use crate::net::thread::{Attach, IoThreadHandle, NO_STREAM, Source, is_single};
 use crate::net::websocket::conn::WebSocketConn;
@@ -40,10 +41,18 @@ pub struct IoThread {
     pub(in crate::net) streams: RefCell<HashMap<u32, Rc<Pumped>>>,
     /// Connections that JavaScript knows by a number and does not pump.
     pub(in crate::net) links: RefCell<HashMap<u32, Rc<WebSocketConn>>>,
+    /// Connections that JavaScript knows by a number and pumps.
+    pub(in crate::net) pumped_links: RefCell<HashMap<u32, Rc<WebSocketConn>>>,
     pub(in crate::net) wheel: RefCell<Wheel<u32>>,
     pub(in crate::net) timers: Notify,
     dirty: RefCell<Vec<Rc<WebSocketConn>>>,
     overflowed: RefCell<Vec<Rc<WebSocketConn>>>,
+    /// Connections and answers that could not be written at once.
+    pub(in crate::net) pending_writes: PendingWrites,
+    /// Sessions that poll and for which more waits than may.
+    pub(in crate::net) full: RefCell<HashSet<u32>>,
+    /// Wakes the task that looks at slow readers.
+    pub(in crate::net) slow_readers: Notify,
     parked: RefCell<Vec<Waker>>,
     /// Counts how often JavaScript has caught up, from 1.
     resumed: Cell<u64>,
@@ -56,22 +65,29 @@ pub struct IoThread {
     trim: Rc<Trim>,
     /// Counts runs, so that a volatile message knows what was sent in its own.
     pub(in crate::net) run: Cell<u64>,
+    /// The tick of the JavaScript thread that it is from.
+    pub(in crate::net) js_tick: Cell<u32>,
     /// Bytes queued on connections since all was last written.
     unsettled: Cell<usize>,
 }
 
 impl IoThread {
     pub(in crate::net) fn new(shared: Arc<IoThreadHandle>, workers: usize) -> Rc<Self> {
+        let pending_writes = PendingWrites::new(shared.clone());
         Rc::new(Self {
             shared,
             workers,
             entries: RefCell::default(),
             streams: RefCell::default(),
             links: RefCell::default(),
+            pumped_links: RefCell::default(),
             wheel: RefCell::new(Wheel::new(runtime().now())),
             timers: Notify::new(),
             dirty: RefCell::default(),
             overflowed: RefCell::default(),
+            pending_writes,
+            full: RefCell::default(),
+            slow_readers: Notify::new(),
             parked: RefCell::default(),
             resumed: Cell::new(1),
             to_wake: RefCell::default(),
@@ -81,6 +97,7 @@ impl IoThread {
             deflate: Rc::default(),
             trim: Rc::default(),
             run: Cell::new(0),
+            js_tick: Cell::new(0),
             unsettled: Cell::new(0),
         })
     }
@@ -109,6 +126,11 @@ impl IoThread {
         self.run.get()
     }
 
+    /// The tick of the JavaScript thread that the run is from.
+    pub fn js_tick(&self) -> u32 {
+        self.js_tick.get()
+    }
+
     /// Bytes were queued on a connection.
     pub fn count_queued(&self, bytes: usize) {
         self.unsettled.set(self.unsettled.get() + bytes);
@@ -129,7 +151,10 @@ impl IoThread {
 
     /// The connection has more to write than one may.
     pub fn overflowed(&self, link: &Rc<WebSocketConn>) {
-        self.overflowed.borrow_mut().push(link.clone());
+        let mut overflowed = self.overflowed.borrow_mut();
+        if overflowed.last().is_none_or(|last| !Rc::ptr_eq(last, link)) {
+            overflowed.push(link.clone());
+        }
     }
 
     /// Wakes `waker` when JavaScript has caught up; once for each time, which `since` remembers.
@@ -166,7 +191,7 @@ impl IoThread {
         }
     }
 
-    /// Writes what was queued, and ends the connections for which too much is.
+    /// Writes what was queued, and looks at the connections for which too much is.
     pub fn settle(self: &Rc<Self>) {
         self.unsettled.set(0);
         loop {
@@ -179,7 +204,7 @@ impl IoThread {
                 link.flush(self);
             }
             for link in &overflowed {
-                link.overflow(self, QUEUE_FULL);
+                link.judge(self);
             }
         }
     }
@@ -289,8 +314,13 @@ impl IoThread {
             entry.peer.traffic.store(before);
         }
         let link = WebSocketConn::new(stream, inbox, entry.clone(), role, form, carrier, deflater);
-        if is_single(stream) && !is_pumped {
-            self.links.borrow_mut().insert(stream, link.clone());
+        if is_single(stream) {
+            let links = if is_pumped {
+                &self.pumped_links
+            } else {
+                &self.links
+            };
+            links.borrow_mut().insert(stream, link.clone());
         }
         // A write of its own: some clients lose a frame that comes with the response.
         link.append(self, &[&response]);
@@ -337,6 +367,11 @@ impl IoThread {
                         // Not read from, the client cannot show that it lives.
                         session.postpone(now, config.ping_timeout());
                     }
+                    let main = out.entry.main.borrow().clone();
+                    if main.is_some_and(|link| link.is_being_read(self, config.ping_timeout())) {
+                        // The client lives: it reads what was sent before the ping.
+                        session.postpone(now, config.ping_timeout());
+                    }
                     session.tick(config, now, out);
                 })
             });
@@ -350,6 +385,7 @@ impl IoThread {
         if is_single(stream) {
             self.streams.borrow_mut().remove(&stream);
             self.links.borrow_mut().remove(&stream);
+            self.pumped_links.borrow_mut().remove(&stream);
         }
     }
 

@@ -1,5 +1,6 @@
 //! One WebSocket of a session: its framing, what waits to be written, and its end.
 
+mod backlog;
 mod serving;
 
 use std::cell::{Cell, RefCell};
@@ -10,7 +11,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use crate::config::MAX_QUEUED_BYTES;
 use crate::eio::encoding::PacketEncoding;
 use crate::eio::packet::Packet;
 use crate::eio::session::SocketRole;
@@ -77,7 +77,19 @@ pub struct WebSocketConn {
     /// The application has closed the connection: it ends with what is queued.
     closing: Cell<bool>,
     queue: RefCell<Queue>,
+    /// Bytes of the queue that count as handed over, and the number of messages behind them. As with
+    /// upstream, the first message of a tick is handed over by itself, the others of the tick once it
+    /// is written, and what is sent while something waits once that is written.
+    handed: Cell<usize>,
+    behind: Cell<u32>,
+    /// The tick of the last message; true if other messages of it count as handed over too, and true
+    /// while every message does.
+    tick: Cell<u32>,
+    joins: Cell<bool>,
+    joins_all: Cell<bool>,
     blocked: Cell<bool>,
+    /// True if JavaScript has asked to be told when all is written.
+    tells: Cell<bool>,
     dirty: Cell<bool>,
     /// The run of operations that queued something last.
     run: Cell<u64>,
@@ -112,7 +124,13 @@ impl WebSocketConn {
             state: Cell::new(State::Open),
             closing: Cell::new(false),
             queue: RefCell::default(),
+            handed: Cell::new(0),
+            behind: Cell::new(0),
+            tick: Cell::new(0),
+            joins: Cell::new(false),
+            joins_all: Cell::new(false),
             blocked: Cell::new(false),
+            tells: Cell::new(false),
             dirty: Cell::new(false),
             run: Cell::new(0),
             dropping: Cell::new(false),
@@ -125,6 +143,7 @@ impl WebSocketConn {
     /// The WebSocket carries its session from now on.
     pub fn promote(&self) {
         self.role.set(SocketRole::Main);
+        self.publish_backlog(self.waiting());
     }
 
     /// Bytes read and written; zero for a WebSocket without a session.
@@ -253,10 +272,10 @@ impl WebSocketConn {
         let bytes = pieces.iter().map(|piece| piece.len()).sum();
         local.count_queued(bytes);
         let mut queue = self.queue.borrow_mut();
+        let before = queue.len();
         queue.push(pieces, || local.spare_buffer());
-        let waiting = queue.len();
         drop(queue);
-        self.queued(local, waiting);
+        self.queued(local, before);
     }
 
     /// Queues a whole frame that other connections have too.
@@ -265,19 +284,10 @@ impl WebSocketConn {
             return;
         }
         let mut queue = self.queue.borrow_mut();
+        let before = queue.len();
         queue.share(frame.clone());
-        let waiting = queue.len();
         drop(queue);
-        self.queued(local, waiting);
-    }
-
-    fn queued(self: &Rc<Self>, local: &IoThread, waiting: usize) {
-        self.run.set(local.run());
-        self.mark(local);
-        // The kernel is asked first: only what it did not take counts as waiting.
-        if waiting > MAX_QUEUED_BYTES && self.blocked.get() {
-            local.overflowed(self);
-        }
+        self.queued(local, before);
     }
 
     /// Whether a message sent with `flags` is to be queued: a volatile one is dropped while
@@ -346,16 +356,10 @@ impl WebSocketConn {
         let mut queue = self.queue.borrow_mut();
         while !queue.is_empty() {
             match self.carrier.write(queue.front()) {
-                Ok(n) if n > 0 => {
-                    queue.written(n, |buffer| local.recycle(buffer));
-                    self.count(0, n);
-                    self.pumped(local);
-                }
+                Ok(n) if n > 0 => self.wrote(local, &mut queue, n),
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
                     drop(queue);
-                    self.blocked.set(true);
-                    self.note(local, Note::Blocked);
-                    return self.wake();
+                    return self.block(local);
                 }
                 // The reading side finds out as well, and tells the session.
                 _ => {
@@ -363,6 +367,10 @@ impl WebSocketConn {
                     return self.kill();
                 }
             }
+        }
+        drop(queue);
+        if self.tells.get() {
+            self.written_through(local);
         }
     }
 
@@ -391,9 +399,7 @@ impl WebSocketConn {
             if n == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            queue.written(n, |buffer| local.recycle(buffer));
-            self.count(0, n);
-            self.pumped(local);
+            self.wrote(local, &mut queue, n);
         }
         Poll::Ready(Ok(()))
     }

@@ -41,6 +41,10 @@ pub trait ByteStream {
     fn await_taken(&self) {}
     /// For pumped streams: JavaScript has written `n` bytes.
     fn written(&self, _n: usize) {}
+    /// For pumped streams: bytes that JavaScript was given and has not written.
+    fn in_flight(&self) -> usize {
+        0
+    }
 }
 
 #[cfg(unix)]
@@ -247,6 +251,10 @@ impl ByteStream for Pumped {
         }
     }
 
+    fn in_flight(&self) -> usize {
+        self.in_flight.get()
+    }
+
     fn written(&self, n: usize) {
         self.in_flight.set(self.in_flight.get().saturating_sub(n));
         if let Some(waker) = self.writer.borrow_mut().take() {
@@ -258,7 +266,7 @@ impl ByteStream for Pumped {
 #[cfg(test)]
 pub(in crate::net) mod tests {
     use std::sync::Mutex;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
     use std::task::Wake;
 
     use super::*;
@@ -269,9 +277,9 @@ pub(in crate::net) mod tests {
     use crate::net::session::handle::Handle;
     use crate::sio;
 
-    /// An environment that only keeps what is to be written.
+    /// An environment that only keeps what is to be written, and its turns.
     #[derive(Default)]
-    pub struct Recorder(Mutex<Vec<u8>>);
+    pub struct Recorder(Mutex<Vec<u8>>, pub AtomicU64);
 
     impl EventSink for Recorder {
         fn packet(&self, _: Handle, _: &sio::Packet<'_>, _: Vec<Vec<u8>>) {}
@@ -297,6 +305,10 @@ pub(in crate::net) mod tests {
         fn is_stopped(&self) -> bool {
             self.is_full()
         }
+        fn turns(&self) -> u64 {
+            self.1.load(Ordering::Relaxed)
+        }
+        fn nudge(&self) {}
         fn needs_wake(&self) -> bool {
             false
         }

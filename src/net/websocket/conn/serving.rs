@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::config::{CLOSE_WAIT_MS, MAX_FRAGMENTS};
 use crate::eio::packet::Packet;
 use crate::error::{CloseReason, INTERNAL, Reason};
-use crate::net::events::{Note, StreamEnd};
+use crate::net::events::StreamEnd;
 use crate::net::thread::NO_STREAM;
 use crate::net::thread::state::IoThread;
 use crate::net::websocket::conn::{State, WebSocketConn};
@@ -58,10 +58,7 @@ impl WebSocketConn {
     ) -> Poll<()> {
         if self.blocked.get() {
             match self.poll_flush(cx, local) {
-                Poll::Ready(Ok(())) => {
-                    self.blocked.set(false);
-                    self.note(local, Note::Drained);
-                }
+                Poll::Ready(Ok(())) => self.unblock(local),
                 Poll::Ready(Err(_)) => return Poll::Ready(()),
                 Poll::Pending => {}
             }
@@ -203,6 +200,7 @@ impl Drop for End<'_> {
             self.local.count_panic();
         }
         let was = self.link.state.replace(State::Dead);
+        self.local.pending_writes.unblock(self.link);
         let closure = if fault {
             INTERNAL
         } else {

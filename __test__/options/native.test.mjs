@@ -1,0 +1,99 @@
+// The options beyond socket.io, in the object `native`: checked by the constructor, and ignored by
+// upstream.
+import assert from "node:assert/strict";
+import http from "node:http";
+import { test } from "node:test";
+import { client, connected } from "../support/clients.mjs";
+import { Ws } from "../support/raw.mjs";
+import { serve } from "../support/server.mjs";
+import { beyond, engine, Server } from "../support/subject.mjs";
+import { once, until } from "../support/wait.mjs";
+
+const MEGABYTE = "x".repeat(1_000_000);
+
+const NAMES = "maxBufferedBytes, keepReadersMs";
+const BYTES = "native.maxBufferedBytes must be a positive integer of bytes, got";
+const MS = "native.keepReadersMs must be an integer of milliseconds from 1 to 2147483647, got";
+
+/** Wrong values of the option, and what is said of them. */
+const WRONG = [
+  [null, "native must be an object, got null"],
+  [5, "native must be an object, got 5"],
+  [true, "native must be an object, got true"],
+  ["fast", 'native must be an object, got "fast"'],
+  [() => {}, "native must be an object, got a function"],
+  [{ maxBufferedByte: 1 }, `native.maxBufferedByte is not an option: there are ${NAMES}`],
+  [[1], "native must be an object, got an array"],
+  [{ maxBufferedBytes: -1 }, `${BYTES} -1`],
+  [{ maxBufferedBytes: 0 }, `${BYTES} 0`],
+  [{ maxBufferedBytes: 1.5 }, `${BYTES} 1.5`],
+  [{ maxBufferedBytes: Number.POSITIVE_INFINITY }, `${BYTES} Infinity`],
+  [{ maxBufferedBytes: Number.NaN }, `${BYTES} NaN`],
+  [{ maxBufferedBytes: 2 ** 53 }, `${BYTES} 9007199254740992`],
+  [{ maxBufferedBytes: "1000" }, `${BYTES} "1000"`],
+  [{ maxBufferedBytes: null }, `${BYTES} null`],
+  [{ maxBufferedBytes: 5n }, `${BYTES} 5n`],
+  [{ maxBufferedBytes: {} }, `${BYTES} an object`],
+  [{ maxBufferedBytes: [5] }, `${BYTES} an array`],
+  [{ maxBufferedBytes: Symbol("five") }, `${BYTES} Symbol(five)`],
+  [{ keepReadersMs: 0 }, `${MS} 0`],
+  [{ keepReadersMs: -10 }, `${MS} -10`],
+  [{ keepReadersMs: 2 ** 31 }, `${MS} 2147483648`],
+  [{ keepReadersMs: 0.5 }, `${MS} 0.5`],
+  [{ keepReadersMs: true }, `${MS} true`],
+];
+for (const [native, message] of WRONG) {
+  beyond(`refuses: ${message}`, () => {
+    const refusal = { name: "TypeError", message };
+    assert.throws(() => new Server(http.createServer(), { native }), refusal);
+    assert.throws(() => engine.attach(http.createServer(), { native }), refusal);
+  });
+}
+
+/** Right ones. */
+const RIGHT = {
+  nothing: undefined,
+  "an empty object": {},
+  "options that are undefined": { maxBufferedBytes: undefined, keepReadersMs: undefined },
+  "the least": { maxBufferedBytes: 1, keepReadersMs: 1 },
+  "the most": { maxBufferedBytes: Number.MAX_SAFE_INTEGER, keepReadersMs: 2 ** 31 - 1 },
+  "an object without prototype": Object.assign(Object.create(null), { keepReadersMs: 1000 }),
+};
+for (const [name, native] of Object.entries(RIGHT)) {
+  test(`takes ${name}`, async (t) => {
+    const { io, port } = await serve(t, { native });
+    const one = client(t, port);
+    await connected(one);
+    const heard = once(one, "hello");
+    io.emit("hello");
+    await heard;
+  });
+}
+
+beyond("a polluted prototype gives no option", (t) => {
+  Object.prototype.maxBufferedBytes = -1;
+  t.after(() => {
+    delete Object.prototype.maxBufferedBytes;
+  });
+  new Server(http.createServer(), { native: {} });
+});
+
+beyond(
+  "native options that are set while the server runs count for the sessions that follow",
+  async (t) => {
+    const { io, port } = await serve(t);
+    io.engine.opts.native = { maxBufferedBytes: 1_000_000, keepReadersMs: 50 };
+    const accepted = once(io, "connection");
+    const session = await Ws.open(t, port);
+    await session.join();
+    session.ws.pause();
+    const [socket] = await accepted;
+    let reason;
+    socket.on("disconnect", (why) => {
+      reason = why;
+    });
+    for (let i = 0; i < 20; i++) io.emit("large", MEGABYTE);
+    await until(() => reason !== undefined, "it is closed");
+    assert.equal(reason, "transport error");
+  },
+);

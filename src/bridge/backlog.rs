@@ -1,0 +1,101 @@
+//! The backlog of sessions as JavaScript reads it, and the flush at exit.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use napi_derive::napi;
+
+use super::engine::Engine;
+use crate::net::events::EventSink;
+use crate::net::runtime::runtime;
+use crate::net::session::handle::Handle;
+use crate::net::thread::Command;
+
+/// How long the JavaScript thread waits for an I/O thread to tell what is left, and for that thread
+/// to have written what it was just given.
+const LOOK_WAIT: Duration = Duration::from_secs(1);
+const WRITE_WAIT: Duration = Duration::from_millis(5);
+/// The longest time that the flush at exit may take.
+const EXIT_FLUSH_WAIT: Duration = Duration::from_millis(1500);
+
+#[napi]
+impl Engine {
+    /// Bytes sent on a session's WebSocket that the kernel has not taken; 0 if it has ended. What was
+    /// sent before is handed over, and this thread waits until the kernel has been asked.
+    #[napi]
+    pub fn buffered_bytes(&mut self, handle: u32) -> f64 {
+        self.flush();
+        let handle = Handle::from_raw(handle);
+        let Some(peer) = runtime().table().get(handle) else {
+            return 0.0;
+        };
+        runtime().catch_up(handle, LOOK_WAIT);
+        peer.backlog.bytes() as f64
+    }
+
+    /// Messages that wait on a session's WebSocket until what was handed over before is written.
+    #[napi]
+    pub fn waiting_messages(&self, handle: u32) -> u32 {
+        let handle = Handle::from_raw(handle);
+        let Some(peer) = runtime().table().get(handle) else {
+            return 0;
+        };
+        runtime().catch_up(handle, LOOK_WAIT);
+        peer.backlog.messages()
+    }
+
+    /// Hands over what was sent on a session's WebSocket, and tells its state. 0: the I/O thread has
+    /// yet to ask the kernel; 1: all is written; 2: something waits. With `waits`, this thread waits
+    /// a little for the I/O thread.
+    #[napi]
+    pub fn drain_state(&mut self, handle: u32, waits: bool) -> u32 {
+        self.flush();
+        let handle = Handle::from_raw(handle);
+        let Some(peer) = runtime().table().get(handle) else {
+            return 1;
+        };
+        let patience = if waits { WRITE_WAIT } else { Duration::ZERO };
+        match (runtime().catch_up(handle, patience), peer.backlog.bytes()) {
+            (false, _) => 0,
+            (true, 0) => 1,
+            (true, _) => 2,
+        }
+    }
+
+    /// Notes that the client of a session has taken more of the answer to its poll.
+    #[napi]
+    pub fn took(&self, handle: u32) {
+        runtime().took_here(Handle::from_raw(handle));
+    }
+
+    /// Tells that JavaScript hands over what is sent on a session's WebSocket in batches from now on,
+    /// the next one when the last one is written.
+    #[napi]
+    pub fn send_in_batches(&self, handle: u32) {
+        if let Some(peer) = runtime().table().get(Handle::from_raw(handle)) {
+            peer.backlog.send_in_batches();
+        }
+    }
+
+    /// Notes `Drained` once all that was handed over of a session is written.
+    #[napi]
+    pub fn tell_drained(&self, handle: u32) {
+        let handle = Handle::from_raw(handle);
+        runtime().send(runtime().thread_of(handle), Command::TellDrained(handle));
+    }
+
+    /// Hands over what was sent, and waits until the kernel has it: as long as clients take it, and for
+    /// 1,500 ms at most. With `begins`, the time counts from now on.
+    ///
+    /// With `pumps`, streams that JavaScript pumps count too: the result is true if JavaScript has to
+    /// write for them, and to call again.
+    #[napi]
+    pub fn flush_for_exit(&mut self, begins: bool, pumps: bool) -> bool {
+        if begins {
+            self.exit_flush_by = Instant::now() + EXIT_FLUSH_WAIT;
+        }
+        self.flush();
+        let inbox: Arc<dyn EventSink> = self.hub.clone();
+        runtime().flush_for_exit(&inbox, self.exit_flush_by, pumps)
+    }
+}

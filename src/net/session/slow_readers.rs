@@ -1,0 +1,299 @@
+//! Slow readers: a client for which more waits than `maxBufferedBytes` is kept as long as it takes
+//! something, and closed when it has taken nothing for `keepReadersMs`.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::config::{EngineConfig, FLOOD_PATIENCE_MS, MAX_BUFFERED_BYTES};
+use crate::eio::session::Session;
+use crate::net::events::EventSink;
+use crate::net::session::handle::Handle;
+use crate::net::session::shared::SharedSession;
+use crate::net::thread::state::IoThread;
+
+/// The least and the longest time between two looks at slow readers, in ms.
+const LOOK_MS: (u64, u64) = (5, 100);
+
+/// The progress that a client makes with what waits for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadProgress {
+    /// Time when the client last took something, in ms of the runtime.
+    moved: u64,
+    /// Time from which `keepReadersMs` counts.
+    since: u64,
+    /// The turn of JavaScript's event loop in which the client last took something.
+    turn: u64,
+    /// Bytes that waited at the last look.
+    waiting: usize,
+}
+
+impl ReadProgress {
+    /// The progress of a client that takes something now.
+    pub const fn new(now: u64, turn: u64) -> Self {
+        Self {
+            moved: now,
+            since: now,
+            turn,
+            waiting: 0,
+        }
+    }
+
+    /// Notes that the client has taken something.
+    pub fn took(&mut self, now: u64, turn: u64) {
+        (self.moved, self.since, self.turn) = (now, now, turn);
+    }
+
+    /// True if the client has taken something in the last `ms`.
+    pub const fn has_moved(&self, now: u64, ms: u64) -> bool {
+        now < self.moved.saturating_add(ms)
+    }
+
+    /// True if the client, for which `waiting` bytes wait, has to be closed.
+    pub fn is_over(
+        &mut self,
+        waiting: usize,
+        config: &EngineConfig,
+        inbox: &dyn EventSink,
+        now: u64,
+    ) -> bool {
+        let has_grown = waiting > self.waiting;
+        self.waiting = waiting;
+        let (limit, mut patience) = (config.max_buffered(), config.keep_readers());
+        if waiting <= limit {
+            return false;
+        }
+        if inbox.turns() == self.turn {
+            // Until JavaScript has gone round its event loop, clients of the same thread cannot read,
+            // and polls that have arrived are not heard.
+            inbox.nudge();
+            self.since = now;
+            return false;
+        }
+        if has_grown && waiting > flood(limit) {
+            patience = patience.min(FLOOD_PATIENCE_MS);
+        }
+        now.saturating_sub(self.since) >= patience
+    }
+}
+
+/// The progress that a client makes with what waits for its polls.
+pub struct PollReader {
+    /// Number of polls that have taken packets.
+    taken: u32,
+    progress: ReadProgress,
+    /// True if the I/O thread looks at the session from time to time.
+    is_watched: bool,
+}
+
+impl PollReader {
+    /// The progress of the client of a new session.
+    pub const fn new(now: u64, turn: u64) -> Self {
+        Self {
+            taken: 0,
+            progress: ReadProgress::new(now, turn),
+            is_watched: false,
+        }
+    }
+
+    /// Notes that the client has taken more of an answer.
+    pub fn took(&mut self, now: u64, turn: u64) {
+        self.progress.took(now, turn);
+    }
+
+    /// Says what is to be done about the client; to be called after each operation on a session.
+    pub fn look(
+        reader: &mut Option<Box<Self>>,
+        session: &Session,
+        peer: &SharedSession,
+        now: u64,
+    ) -> Verdict {
+        if reader.is_some() && session.is_websocket() {
+            *reader = None;
+        }
+        match reader {
+            Some(reader) => reader.judge(session, peer, now),
+            None => Verdict::Fine,
+        }
+    }
+
+    fn judge(&mut self, session: &Session, peer: &SharedSession, now: u64) -> Verdict {
+        if self.taken != session.taken() {
+            self.taken = session.taken();
+            self.progress.took(now, peer.inbox.turns());
+        }
+        let waiting = session.buffered();
+        if waiting <= peer.config.max_buffered() {
+            self.is_watched = false;
+            return Verdict::Fine;
+        }
+        if self
+            .progress
+            .is_over(waiting, &peer.config, &*peer.inbox, now)
+        {
+            return Verdict::Over;
+        }
+        if std::mem::replace(&mut self.is_watched, true) {
+            Verdict::Full
+        } else {
+            Verdict::BecameFull
+        }
+    }
+}
+
+/// What is to be done about a client that polls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Not more waits than may.
+    Fine,
+    /// More waits than may: the I/O thread has to look at the session from now on.
+    BecameFull,
+    /// More waits than may, and the I/O thread looks at the session already.
+    Full,
+    /// The session has to end.
+    Over,
+}
+
+/// The bytes above which a client to which more and more is sent gets [`FLOOD_PATIENCE_MS`].
+fn flood(limit: usize) -> usize {
+    let limit = limit.max(MAX_BUFFERED_BYTES);
+    limit.saturating_add(limit / 4)
+}
+
+impl IoThread {
+    /// Looks at a session that polls from now on, because more waits than may.
+    pub(in crate::net) fn full(&self, handle: Handle) {
+        self.full.borrow_mut().insert(handle.raw());
+        self.watch_slow_readers();
+    }
+
+    /// Wakes [`watch`].
+    pub(in crate::net) fn watch_slow_readers(&self) {
+        self.slow_readers.notify_one();
+    }
+
+    /// Closes the clients that have taken nothing for too long. Returns the time to the next look in
+    /// ms; `None` if there is no slow reader left.
+    fn look_at_slow_readers(self: &Rc<Self>) -> Option<u64> {
+        let mut next = u64::MAX;
+        let mut look_again = |config: &EngineConfig| {
+            next = next.min((config.keep_readers() / 4).clamp(LOOK_MS.0, LOOK_MS.1));
+        };
+        for link in self.pending_writes.links() {
+            if let Some(config) = link.is_full() {
+                look_again(config);
+                self.overflowed(&link);
+            }
+        }
+        self.settle();
+        let full: Vec<_> = self.full.borrow().iter().copied().collect();
+        for raw in full {
+            let Some(entry) = self.entry(Handle::from_raw(raw)) else {
+                self.full.borrow_mut().remove(&raw);
+                continue;
+            };
+            // Each operation on a session has its client judged.
+            let waiting = entry.with(self, |session, _, _, _| session.buffered());
+            if waiting > entry.peer.config.max_buffered() {
+                look_again(&entry.peer.config);
+            } else {
+                self.full.borrow_mut().remove(&raw);
+            }
+        }
+        (next < u64::MAX).then_some(next)
+    }
+}
+
+/// Looks at slow readers as long as there are any. Does not return.
+pub async fn watch(local: Rc<IoThread>) {
+    loop {
+        local.slow_readers.notified().await;
+        loop {
+            let mut next = None;
+            local.guard(|| next = local.look_at_slow_readers());
+            match next {
+                Some(ms) => tokio::time::sleep(Duration::from_millis(ms)).await,
+                None => break,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use super::*;
+    use crate::net::websocket::stream::tests::Recorder;
+
+    const LIMIT: usize = MAX_BUFFERED_BYTES;
+    const PATIENCE: u64 = 10_000;
+
+    struct Case {
+        progress: ReadProgress,
+        config: EngineConfig,
+        inbox: Recorder,
+    }
+
+    impl Case {
+        fn new() -> Self {
+            Self {
+                progress: ReadProgress::new(0, 0),
+                config: EngineConfig::default(),
+                inbox: Recorder::default(),
+            }
+        }
+
+        fn is_over(&mut self, waiting: usize, now: u64) -> bool {
+            self.progress
+                .is_over(waiting, &self.config, &self.inbox, now)
+        }
+
+        fn turn(&self) {
+            self.inbox.1.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_client_that_takes_something_is_kept() {
+        let mut case = Case::new();
+        case.turn();
+        assert!(!case.is_over(LIMIT + 1, PATIENCE - 1));
+        case.progress.took(PATIENCE - 1, case.inbox.turns());
+        case.turn();
+        assert!(!case.is_over(LIMIT + 1, 2 * PATIENCE - 2));
+        assert!(case.is_over(LIMIT + 1, 2 * PATIENCE - 1));
+    }
+
+    #[test]
+    fn a_client_is_not_closed_for_what_may_wait() {
+        let mut case = Case::new();
+        case.turn();
+        assert!(!case.is_over(LIMIT, u64::MAX));
+    }
+
+    #[test]
+    fn time_does_not_count_until_javascript_has_gone_round_its_loop() {
+        let mut case = Case::new();
+        for now in [1, PATIENCE, 3 * PATIENCE] {
+            assert!(!case.is_over(2 * LIMIT, now));
+        }
+        case.turn();
+        assert!(!case.is_over(2 * LIMIT, 4 * PATIENCE - 1));
+        assert!(case.is_over(2 * LIMIT, 4 * PATIENCE));
+    }
+
+    #[test]
+    fn a_client_that_takes_nothing_of_a_flood_is_closed_soon() {
+        let mut case = Case::new();
+        case.turn();
+        let flood = LIMIT / 4 * 5;
+        assert!(!case.is_over(flood, FLOOD_PATIENCE_MS));
+        assert!(case.is_over(flood + 1, FLOOD_PATIENCE_MS));
+        // A burst in one turn is no flood.
+        let mut case = Case::new();
+        assert!(!case.is_over(4 * LIMIT, 1));
+        case.turn();
+        assert!(!case.is_over(4 * LIMIT, PATIENCE));
+        assert!(case.is_over(4 * LIMIT, PATIENCE + 1));
+    }
+}

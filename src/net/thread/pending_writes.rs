@@ -1,0 +1,201 @@
+//! Writes of an I/O thread that the kernel has not taken yet: those of WebSockets whose clients have
+//! to read first, and answers to polls.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::net::events::EventSink;
+use crate::net::runtime::runtime;
+use crate::net::session::handle::Handle;
+use crate::net::session::slow_readers::ReadProgress;
+use crate::net::thread::IoThreadHandle;
+use crate::net::thread::state::IoThread;
+use crate::net::websocket::conn::WebSocketConn;
+
+/// Counts answers that were given to pending polls and that the threads of their connections have
+/// not picked up.
+static DUE: AtomicUsize = AtomicUsize::new(0);
+
+/// Counts an answer to a pending poll until the thread of its connection picks it up.
+pub struct PendingAnswer(());
+
+impl PendingAnswer {
+    /// Counts one more answer.
+    pub fn begin() -> Self {
+        DUE.fetch_add(1, Ordering::SeqCst);
+        Self(())
+    }
+
+    /// True if an answer of any session of the process is to be picked up.
+    pub fn is_any() -> bool {
+        DUE.load(Ordering::SeqCst) > 0
+    }
+}
+
+impl Drop for PendingAnswer {
+    fn drop(&mut self) {
+        DUE.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// A WebSocket whose client has to read before more can be written.
+struct BlockedConn {
+    link: Rc<WebSocketConn>,
+    progress: ReadProgress,
+}
+
+/// The writes of one I/O thread that the kernel has not taken yet.
+pub struct PendingWrites {
+    shared: Arc<IoThreadHandle>,
+    stuck: RefCell<HashMap<*const WebSocketConn, BlockedConn>>,
+    answers: Cell<usize>,
+    /// Time when an answer was last begun or taken on, in ms of the runtime.
+    answered_at: Cell<u64>,
+}
+
+impl PendingWrites {
+    /// None so far. Their number is stored in `shared`.
+    pub fn new(shared: Arc<IoThreadHandle>) -> Self {
+        Self {
+            shared,
+            stuck: RefCell::default(),
+            answers: Cell::new(0),
+            answered_at: Cell::new(0),
+        }
+    }
+
+    fn count(&self) {
+        let count = self.stuck.borrow().len() + self.answers.get();
+        self.shared.pending_writes.store(count, Ordering::SeqCst);
+    }
+
+    /// Adds a connection of which the kernel takes no more.
+    pub fn block(&self, link: &Rc<WebSocketConn>) {
+        let stuck = BlockedConn {
+            link: link.clone(),
+            progress: ReadProgress::new(runtime().now(), link.inbox().turns()),
+        };
+        self.stuck.borrow_mut().insert(Rc::as_ptr(link), stuck);
+        self.count();
+    }
+
+    /// Removes a connection of which all was written, or that has ended.
+    pub fn unblock(&self, link: &WebSocketConn) {
+        if self
+            .stuck
+            .borrow_mut()
+            .remove(&std::ptr::from_ref(link))
+            .is_some()
+        {
+            self.count();
+        }
+    }
+
+    /// Calls `f` with the read progress of the client of a connection; `None` if it is not waited for.
+    pub fn progress<R>(
+        &self,
+        link: &WebSocketConn,
+        f: impl FnOnce(&mut ReadProgress) -> R,
+    ) -> Option<R> {
+        let mut stuck = self.stuck.borrow_mut();
+        stuck
+            .get_mut(&std::ptr::from_ref(link))
+            .map(|stuck| f(&mut stuck.progress))
+    }
+
+    /// The connections whose clients have to read.
+    pub fn links(&self) -> Vec<Rc<WebSocketConn>> {
+        let stuck = self.stuck.borrow();
+        stuck.values().map(|stuck| stuck.link.clone()).collect()
+    }
+
+    /// Tries to write what an environment has sent, and returns whether it is still on its way to
+    /// clients that have taken something in the last `ms`. With `pumps`, streams that JavaScript
+    /// pumps count too.
+    pub fn look(
+        &self,
+        local: &IoThread,
+        inbox: &Arc<dyn EventSink>,
+        pumps: bool,
+        ms: u64,
+    ) -> WriteState {
+        if PendingAnswer::is_any() {
+            return WriteState::Yes;
+        }
+        let now = runtime().now();
+        let mut moving = if self.answers.get() > 0 && now < self.answered_at.get() + ms {
+            WriteState::Yes
+        } else {
+            WriteState::No
+        };
+        for link in self.links() {
+            if !Arc::ptr_eq(link.inbox(), inbox) {
+                continue;
+            }
+            link.retry(local);
+            if link.waiting() == 0 {
+                continue;
+            }
+            if link.is_pumped() {
+                if pumps {
+                    return WriteState::ByJavaScript;
+                }
+                continue;
+            }
+            let moved = self.progress(&link, |progress| progress.has_moved(now, ms));
+            if moved == Some(true) {
+                moving = WriteState::Yes;
+            }
+        }
+        moving
+    }
+}
+
+/// The result of [`PendingWrites::look`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WriteState {
+    /// All is written, or the clients take nothing.
+    No,
+    /// Clients are taking it.
+    Yes,
+    /// JavaScript has to write it.
+    ByJavaScript,
+}
+
+/// Counts an answer to a poll while it is being written.
+pub struct AnswerInProgress {
+    local: Rc<IoThread>,
+    session: Handle,
+}
+
+impl AnswerInProgress {
+    /// Begins the answer to a poll of `session`; `due` counts it no more.
+    pub fn new(local: &Rc<IoThread>, session: Handle, due: Option<PendingAnswer>) -> Self {
+        let pending_writes = &local.pending_writes;
+        pending_writes.answers.set(pending_writes.answers.get() + 1);
+        pending_writes.answered_at.set(runtime().now());
+        pending_writes.count();
+        drop(due);
+        Self {
+            local: local.clone(),
+            session,
+        }
+    }
+
+    /// Notes that the client has taken more of it.
+    pub fn moved(&self) {
+        self.local.pending_writes.answered_at.set(runtime().now());
+        runtime().took_here(self.session);
+    }
+}
+
+impl Drop for AnswerInProgress {
+    fn drop(&mut self) {
+        let pending_writes = &self.local.pending_writes;
+        pending_writes.answers.set(pending_writes.answers.get() - 1);
+        pending_writes.count();
+    }
+}

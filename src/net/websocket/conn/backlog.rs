@@ -1,0 +1,198 @@
+//! The backlog of a WebSocket: how much waits for its client, who is told, and when the connection is
+//! closed because the client takes nothing.
+
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::{State, WebSocketConn};
+use crate::config::EngineConfig;
+use crate::eio::session::SocketRole;
+use crate::error::QUEUE_FULL;
+use crate::net::events::{EventSink, Note};
+use crate::net::runtime::runtime;
+use crate::net::thread::state::IoThread;
+use crate::net::websocket::write_queue::Queue;
+
+impl WebSocketConn {
+    /// The environment that it belongs to.
+    pub fn inbox(&self) -> &Arc<dyn EventSink> {
+        &self.inbox
+    }
+
+    /// True if JavaScript does the writing.
+    pub fn is_pumped(&self) -> bool {
+        self.carrier.is_pumped()
+    }
+
+    /// Bytes that the kernel has not taken; of a stream that JavaScript pumps, that JavaScript has not
+    /// been given.
+    pub fn waiting(&self) -> usize {
+        self.queue.borrow().len()
+    }
+
+    /// The options of the session if more waits than they allow.
+    pub fn is_full(&self) -> Option<&EngineConfig> {
+        let config = &*self.entry.as_ref()?.peer.config;
+        (self.waiting() > config.max_buffered()).then_some(config)
+    }
+
+    /// Counts a message that was queued behind `before` bytes.
+    pub(super) fn queued(self: &Rc<Self>, local: &IoThread, before: usize) {
+        self.run.set(local.run());
+        self.mark(local);
+        let tick = local.js_tick();
+        let is_same = self.tick.replace(tick) == tick;
+        if before == 0 {
+            self.handed.set(self.waiting());
+            self.behind.set(0);
+            self.joins.set(is_same);
+        } else if is_same && self.joins.get() || self.joins_all.get() {
+            self.handed.set(self.handed.get() + self.waiting() - before);
+        } else {
+            self.behind.set(self.behind.get().saturating_add(1));
+            self.joins.set(false);
+        }
+        // The kernel is asked first: only what it did not take counts as waiting.
+        if self.blocked.get() {
+            self.publish_backlog(self.waiting());
+            if self.is_full().is_some() {
+                local.overflowed(self);
+            }
+        }
+    }
+
+    /// Counts what `send` queues as handed over: the application writes to the WebSocket directly.
+    pub fn hand_over(&self, send: impl FnOnce()) {
+        self.joins_all.set(true);
+        send();
+        self.joins_all.set(false);
+    }
+
+    /// Removes the first `n` bytes of the queue, which were written.
+    pub(super) fn wrote(&self, local: &IoThread, queue: &mut Queue, n: usize) {
+        queue.written(n, |buffer| local.recycle(buffer));
+        self.count(0, n);
+        self.handed.set(self.handed.get().saturating_sub(n));
+        if self.handed.get() == 0 {
+            // The messages behind are handed over now.
+            self.handed.set(queue.len());
+            self.behind.set(0);
+            self.joins.set(true);
+        }
+        if self.blocked.get() {
+            let (now, turn) = (runtime().now(), self.inbox.turns());
+            local
+                .pending_writes
+                .progress(self, |progress| progress.took(now, turn));
+            self.publish_backlog(queue.len());
+        } else if self.is_pumped() {
+            self.publish_backlog(queue.len());
+        }
+        self.pumped(local);
+    }
+
+    /// Notes that the kernel takes no more.
+    pub(super) fn block(self: &Rc<Self>, local: &IoThread) {
+        self.blocked.set(true);
+        self.publish_backlog(self.waiting());
+        local.pending_writes.block(self);
+        self.note(local, Note::Blocked);
+        if self.is_full().is_some() {
+            local.overflowed(self);
+        }
+        self.wake();
+    }
+
+    /// Notes that all that has waited was written.
+    pub(super) fn unblock(self: &Rc<Self>, local: &IoThread) {
+        self.blocked.set(false);
+        local.pending_writes.unblock(self);
+        self.publish_backlog(self.waiting());
+        self.tells.set(false);
+        self.note(local, Note::Drained);
+    }
+
+    /// True if all was written, by JavaScript too if it pumps the stream.
+    fn is_drained(&self) -> bool {
+        self.waiting() == 0 && self.carrier.in_flight() == 0
+    }
+
+    /// Notes [`Note::Drained`] once all that is queued is written.
+    pub fn tell_drained(self: &Rc<Self>, local: &IoThread) {
+        self.tells.set(true);
+        self.written_through(local);
+    }
+
+    /// Publishes the backlog, and notes [`Note::Drained`] if that was asked for and is due. To be
+    /// called when JavaScript has written something of a stream that it pumps.
+    pub fn written_through(self: &Rc<Self>, local: &IoThread) {
+        self.publish_backlog(self.waiting());
+        if self.tells.get() && self.is_drained() {
+            self.tells.set(false);
+            self.note(local, Note::Drained);
+        }
+    }
+
+    /// Lets other threads see the backlog of the WebSocket that carries the session, `waiting` bytes.
+    pub(super) fn publish_backlog(&self, waiting: usize) {
+        if self.role.get() == SocketRole::Main
+            && self.state.get() != State::Closing
+            && let Some(entry) = &self.entry
+        {
+            let backlog = &entry.peer.backlog;
+            let (handed, behind) = if backlog.is_in_batches() {
+                (waiting, 0)
+            } else {
+                (self.handed.get(), self.behind.get())
+            };
+            backlog.store(handed + self.carrier.in_flight(), behind);
+        }
+    }
+
+    /// Writes what the kernel takes without waiting for it to say that it takes more.
+    pub fn retry(&self, local: &IoThread) {
+        if !self.blocked.get() || self.state.get() == State::Dead {
+            return;
+        }
+        let mut queue = self.queue.borrow_mut();
+        while !queue.is_empty() {
+            match self.carrier.write(queue.front()) {
+                Ok(n) if n > 0 => self.wrote(local, &mut queue, n),
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                // The serving task finds out what else it may be.
+                _ => return,
+            }
+        }
+        drop(queue);
+        self.wake();
+    }
+
+    /// Closes the connection if its client has taken nothing for too long; has it looked at again
+    /// otherwise.
+    pub fn judge(self: &Rc<Self>, local: &Rc<IoThread>) {
+        let Some(entry) = &self.entry else {
+            return;
+        };
+        // The kernel says that it takes more only once there is much room.
+        self.retry(local);
+        let (waiting, now) = (self.waiting(), runtime().now());
+        let is_over = local.pending_writes.progress(self, |progress| {
+            progress.is_over(waiting, &entry.peer.config, &*self.inbox, now)
+        });
+        if is_over == Some(true) {
+            self.overflow(local, QUEUE_FULL);
+        } else {
+            local.watch_slow_readers();
+        }
+    }
+
+    /// True if something waits of which the client has taken a part in the last `ms`.
+    pub fn is_being_read(&self, local: &IoThread, ms: u64) -> bool {
+        let now = runtime().now();
+        local
+            .pending_writes
+            .progress(self, |progress| progress.has_moved(now, ms))
+            == Some(true)
+    }
+}
