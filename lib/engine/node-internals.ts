@@ -444,7 +444,7 @@ export function replaceHandle(socket: net.Socket, connection: ForeignConnection)
     before.getAsyncId?.() ?? 0,
   );
   handle[owner] = socket;
-  watchTimeout(own, connection);
+  extendSocket(own, connection);
   own._handle = handle;
   before.onread = noop;
   before.close();
@@ -464,12 +464,22 @@ export function endsOf(socket: net.Socket): { local: End; remote: End } {
 export function createSocket(connection: ForeignConnection): net.Socket {
   const handle = createHandle(connection, tcpPrototype, executionAsyncId());
   const socket = new net.Socket({ handle, allowHalfOpen: true } as net.SocketConstructorOpts);
-  watchTimeout(socket, connection);
+  extendSocket(socket, connection);
   return socket;
 }
 
-/** Has the timeout of a socket count from the last traffic of its connection, as it does in Node. */
-function watchTimeout(socket: any, connection: ForeignConnection): void {
+/**
+ * Has a socket tell what waits natively beside what waits in Node, and its timeout count from the
+ * last traffic of its connection.
+ */
+function extendSocket(socket: any, connection: ForeignConnection): void {
+  const waiting = findGetter(socket, "writableLength");
+  if (waiting !== undefined) {
+    Object.defineProperty(socket, "writableLength", {
+      get: () => waiting.call(socket) + connection.bytesQueued,
+      configurable: true,
+    });
+  }
   const elapsed = socket._onTimeout;
   if (typeof elapsed !== "function" || typeof socket._unrefTimer !== "function") return;
   const traffic = () => connection.bytesRead + connection.bytesWritten;

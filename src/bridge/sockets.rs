@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 use std::sync::mpsc::sync_channel;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
@@ -14,8 +14,8 @@ use crate::net::session::handle::Handle;
 use crate::net::thread::Command;
 use crate::net::websocket::conn::End;
 
-/// How long the JavaScript thread waits for an I/O thread to tell the addresses of a connection.
-const ENDS_WAIT: Duration = Duration::from_millis(500);
+/// How long the JavaScript thread waits for the answer of an I/O thread.
+const ANSWER_WAIT: Duration = Duration::from_millis(500);
 
 /// The ends of a TCP connection.
 #[napi(object)]
@@ -93,6 +93,23 @@ impl Engine {
         Some(vec![read as f64, written as f64])
     }
 
+    /// Has the I/O threads write what was sent until now: for streams that JavaScript pumps, the
+    /// bytes are among the records then. This thread waits for that.
+    #[napi]
+    pub fn settle(&mut self) {
+        self.flush();
+        let threads = runtime().threads();
+        let (asker, answers) = sync_channel(threads);
+        runtime().send_all(|| Command::Settle(asker.clone()));
+        let patience = Instant::now() + ANSWER_WAIT;
+        for _ in 0..threads {
+            let left = patience.saturating_duration_since(Instant::now());
+            if answers.recv_timeout(left).is_err() {
+                return;
+            }
+        }
+    }
+
     /// The addresses of the connection of a session's WebSocket; none: it is gone, or is no TCP
     /// connection that an I/O thread serves. This thread waits for the answer.
     #[napi]
@@ -100,6 +117,6 @@ impl Engine {
         let handle = Handle::from_raw(handle);
         let (asker, answer) = sync_channel(1);
         runtime().send(runtime().thread_of(handle), Command::Ends(handle, asker));
-        answer.recv_timeout(ENDS_WAIT).ok().map(Into::into)
+        answer.recv_timeout(ANSWER_WAIT).ok().map(Into::into)
     }
 }

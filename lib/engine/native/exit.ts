@@ -2,7 +2,6 @@
  * The end of the process: what was sent before it is handed to the kernel, as sockets of Node do it
  * at once. No listener of the application is called for that.
  */
-import { sendHeld } from "../session/sending-socket";
 import { engine, flush, setHandOver } from "./binding";
 import { takeStreamWrites, writeStream } from "./inbound";
 
@@ -11,6 +10,14 @@ const { setImmediate } = globalThis;
 
 /** Names the property of `process` by which the copies of this package share one listener. */
 const KEY = Symbol.for("socket.io-native.exit");
+
+/** Called before what was sent is handed over. */
+const beforeExit: (() => void)[] = [];
+
+/** Has `fn` called when the process ends, before what was sent is handed over. */
+export function onBeforeExit(fn: () => void): void {
+  beforeExit.push(fn);
+}
 
 /** More bytes are not gathered for a stream: it takes no more at once. */
 const STREAM_BYTES = 1 << 20;
@@ -22,7 +29,7 @@ const STREAM_BYTES = 1 << 20;
  * @param begins - the time counts from now on
  */
 function flushForExit(begins: boolean): void {
-  sendHeld();
+  for (const before of beforeExit) before();
   flush();
   const gathered = new Map<number, { chunks: Buffer[]; bytes: number }>();
   let isMore = engine.flushForExit(begins, true);

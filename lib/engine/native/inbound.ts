@@ -77,7 +77,7 @@ const FRAME = 15;
 const PLACE = 16;
 
 /** How many items a record has, by its code. */
-const LENGTHS = [3, 4, 4, 8, 3, 4, 3, 4, 3, 3, 5, 2, 8, 4, 2, 4];
+const LENGTHS = [3, 4, 4, 8, 3, 4, 3, 4, 3, 3, 5, 2, 8, 4, 2, 4, 2];
 
 /** Socket.IO packet types. */
 const TYPE_CONNECT = 0;
@@ -160,7 +160,8 @@ let inPlace = false;
 
 /** Whether all that has happened until now has been heard of. */
 export function isUpToDate(): boolean {
-  return !paused && !draining && at >= items.length && placed.length === 0 && calls.waiting() === 0;
+  const isIdle = !paused && !draining && at >= items.length && leftOver.length === 0;
+  return isIdle && placed.length === 0 && calls.waiting() === 0;
 }
 
 /**
@@ -313,7 +314,7 @@ const leftOver: { items: any[]; values: (string | Buffer)[] }[] = [];
 
 /**
  * Takes the bytes out of all batches that are to be written to streams; the other records stay for
- * later. For a process that is about to end: no listener is called.
+ * later. No listener is called: the process, or a stream, is about to end.
  */
 export function takeStreamWrites(): [stream: number, data: Buffer][] {
   const writes: [number, Buffer][] = [];

@@ -1,8 +1,14 @@
 /** WebSocket upgrades: checks, the 101, and the connection's way into the native engine. */
 import type { Server as NetServer, Socket as NetSocket } from "node:net";
 import type { Duplex } from "node:stream";
-import { type Connection, engine, hold, type NativeOptions } from "../native/binding";
-import { forgetStream, registerStream, setAdoptedEnd } from "../native/inbound";
+import { type Connection, engine, flush, hold, type NativeOptions } from "../native/binding";
+import {
+  forgetStream,
+  registerStream,
+  setAdoptedEnd,
+  takeStreamWrites,
+  writeStream,
+} from "../native/inbound";
 import {
   adoptableDescriptor,
   connectionsOf,
@@ -184,6 +190,7 @@ const FEED_WINDOW = 256 * 1024;
 function pump(upgrade: UpgradeRequest, response: string, acceptor: Acceptor): void {
   const { socket } = upgrade;
   const stream = engine.nextStream();
+  let isOver = false;
   registerStream(stream, {
     write(data) {
       if (data.length === 0) socket.end();
@@ -193,6 +200,7 @@ function pump(upgrade: UpgradeRequest, response: string, acceptor: Acceptor): vo
       socket.resume();
     },
     end(abort) {
+      isOver = true;
       if (abort) return socket.destroy();
       finish(socket);
     },
@@ -220,5 +228,29 @@ function pump(upgrade: UpgradeRequest, response: string, acceptor: Acceptor): vo
   });
   socket.once("end", ended);
   socket.once("close", ended);
+  writeBeforeEnd(socket, () => isOver);
   acceptor.attached?.(socket, null);
+}
+
+/**
+ * Has the frames that were sent before the application ends a pumped stream written first, as they
+ * are when frames are written at once.
+ */
+function writeBeforeEnd(socket: Duplex, isOver: () => boolean): void {
+  const precede = <F extends (...args: any[]) => unknown>(method: F): F =>
+    function (this: Duplex, ...args: unknown[]) {
+      // A stream that has ended or failed by itself has nobody to write to.
+      const isHealthy = !isOver() && socket.writable && !socket.readableEnded && !socket.errored;
+      if (isHealthy) writePumped();
+      return method.apply(this, args);
+    } as F;
+  socket.end = precede(socket.end);
+  socket.destroy = precede(socket.destroy);
+}
+
+/** Writes the frames that pumped streams have to write, without dispatching other records. */
+function writePumped(): void {
+  flush();
+  engine.settle();
+  for (const [stream, data] of takeStreamWrites()) writeStream(stream, data);
 }

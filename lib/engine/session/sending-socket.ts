@@ -6,6 +6,7 @@
  */
 import type { WriteOptions } from "../../native-conn";
 import { currentTick, engine, scheduleFlush, VOLATILE, WHOLE } from "../native/binding";
+import { onBeforeExit } from "../native/exit";
 import { gather, normalize, sendBinary, sendText } from "../native/outbound";
 import type { SocketInit } from "../requests/open-session";
 import { type Observers, packetDigit, type SendCallback, type SentPacket } from "./observers";
@@ -420,8 +421,8 @@ export abstract class SendingSocket extends WatchedSession {
 
 const { write } = SendingSocket.prototype;
 
-/** Gives the engine what waits in this thread for transports to be writable, telling nobody. */
-export function sendHeld(): void {
+// What waits in this thread for transports to be writable is sent, and nobody is told.
+onBeforeExit(() => {
   for (const holder of holders) holder._sendHeldForExit();
   holders.clear();
-}
+});

@@ -7,7 +7,7 @@
  */
 import type { Socket as NetSocket } from "node:net";
 import type { Duplex } from "node:stream";
-import { engine, flush, hold, release } from "../native/binding";
+import { bufferedBytes, engine, flush, hold, release } from "../native/binding";
 import { registerStream, type StreamEvents } from "../native/inbound";
 import {
   createSocket,
@@ -89,7 +89,7 @@ export class HeldConnection implements ForeignConnection, StreamEvents {
   }
 
   get bytesQueued(): number {
-    return 0;
+    return this.isOver || this.session === 0 ? 0 : bufferedBytes(this.session);
   }
 
   shutdown(): void {

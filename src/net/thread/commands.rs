@@ -65,6 +65,11 @@ impl IoThread {
                     link.append(self, &[&bytes]);
                 }
             }
+            Command::Settle(asker) => {
+                self.settle();
+                // The asker may have lost patience.
+                let _ = asker.try_send(());
+            }
             Command::Ends(handle, asker) => {
                 let ends = self.main_link(handle).and_then(|link| link.ends());
                 if let Some(ends) = ends {

@@ -109,6 +109,8 @@ pub enum Command {
     KeepAlive(u32, Option<Duration>),
     /// Write bytes of the application on a connection that has a number.
     WriteRaw(u32, Vec<u8>),
+    /// Write what was sent until now, and say so.
+    Settle(SyncSender<()>),
     /// Tell the local and the remote address of a session's WebSocket.
     Ends(Handle, SyncSender<(SocketAddr, SocketAddr)>),
     /// Send a packet on a session's WebSocket.
