@@ -28,6 +28,12 @@ const { setImmediate } = globalThis;
 /** How {@link Client._packet} writes; a packet already encoded is passed on as it is. */
 type PacketOptions = WriteOptions & { preEncoded?: boolean };
 
+/** An attempt to join a namespace. */
+export interface Attempt {
+  /** The socket that is going to be connected, once it exists. */
+  socket?: Socket<any, any, any, any>;
+}
+
 /** First stage of an incoming packet: catch-all listeners and middlewares, or acknowledgement. */
 const packetStage = new TickQueue<Socket<any, any, any, any>, Packet>((socket, packet) =>
   socket._onpacket(packet),
@@ -57,11 +63,8 @@ export class Client<
     /** The joined sockets, by name of their namespace. */
     nsps: Map<string, Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>>;
   } = undefined;
-  /** Namespaces the client is about to join, and the socket once it exists. */
-  private joining?: Map<
-    string,
-    Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData> | undefined
-  > = undefined;
+  /** The namespaces that the client is about to join. */
+  private joining?: Map<string, Attempt> = undefined;
   private connectTimeout?: NodeJS.Timeout = undefined;
   /** Decodes what other connections than native ones receive. */
   decoder?: Decoder = undefined;
@@ -160,26 +163,32 @@ export class Client<
   // --- joining a namespace --------------------------------------------------------------------
 
   /**
-   * Connects the client to a namespace, created by a dynamic one if need be.
+   * Connects the client to a namespace, created by a dynamic one if need be. An attempt that is
+   * under way gives way: its middlewares may never come to an end, and two would give the client
+   * two sockets in the namespace.
    *
    * @param auth - payload of the CONNECT packet
    */
   private connect(name: string, auth?: Record<string, unknown>): void {
+    const attempt: Attempt = {};
     this.joining ??= new Map();
-    this.joining.set(name, undefined);
+    const before = this.joining.get(name)?.socket;
+    this.joining.set(name, attempt);
+    before?.nsp._drop(before);
     const nsp = this.server._nsps.get(name);
     if (nsp) {
       if (debug.enabled) debug("connecting to namespace %s", name);
-      this.join(nsp, auth);
+      this.join(nsp, auth, attempt);
       return;
     }
     this.server._checkNamespace(name, auth ?? {}, (dynamic) => {
+      if (!this._isUnderWay(name, attempt)) return;
       if (dynamic) {
-        this.join(dynamic, auth);
+        this.join(dynamic, auth, attempt);
         return;
       }
       if (debug.enabled) debug("creation of namespace %s was denied", name);
-      this._refused(name);
+      this._endAttempt(name, attempt);
       this._packet({
         type: PacketType.CONNECT_ERROR,
         nsp: name,
@@ -190,24 +199,28 @@ export class Client<
 
   private join(
     nsp: Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
-    auth?: Record<string, unknown>,
+    auth: Record<string, unknown> | undefined,
+    attempt: Attempt,
   ): void {
-    nsp._add(this, auth, (socket) => {
-      this._refused(nsp.name);
+    const accepted = (
+      socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
+    ): void => {
+      this._endAttempt(nsp.name, attempt);
       this.register(socket);
       clearTimeout(this.connectTimeout);
       this.connectTimeout = undefined;
-    });
+    };
+    nsp._add(this, auth, accepted, attempt);
   }
 
-  /** The socket that is going to be connected, if the middlewares let it. @internal */
-  _preconnect(socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>): void {
-    this.joining?.set(socket.nsp.name, socket);
+  /** Whether the connection is open and the client has not asked for the namespace again. @internal */
+  _isUnderWay(name: string, attempt: Attempt): boolean {
+    return this.conn.readyState === "open" && this.joining?.get(name) === attempt;
   }
 
-  /** The attempt to join a namespace is over: the client may ask again. @internal */
-  _refused(name: string): void {
-    this.joining?.delete(name);
+  /** An attempt to join a namespace is over. @internal */
+  _endAttempt(name: string, attempt: Attempt): void {
+    if (this.joining?.get(name) === attempt) this.joining.delete(name);
     if (this.joining?.size === 0) this.joining = undefined;
   }
 
@@ -269,8 +282,7 @@ export class Client<
     const { type, nsp } = packet;
     const socket = this.socketOf(nsp);
     if (type === PacketType.CONNECT) {
-      // A second CONNECT would give the client a second socket in the namespace.
-      if (socket === undefined && !this.joining?.has(nsp)) this.connect(nsp, packet.data);
+      if (socket === undefined) this.connect(nsp, packet.data);
       else this.close();
     } else if (socket !== undefined && type !== PacketType.CONNECT_ERROR) {
       if (!this._native || (this.conn as NativeConn)._isShown) packetStage.boundary();
@@ -369,7 +381,7 @@ export class Client<
     const { joining } = this;
     this.joining = undefined;
     if (joining) {
-      for (const socket of joining.values()) if (socket) socket.nsp._drop(socket);
+      for (const { socket } of joining.values()) socket?.nsp._drop(socket);
     }
     for (const socket of this.allSockets()) {
       socket._onclose(reason as DisconnectReason, description);

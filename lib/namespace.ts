@@ -2,7 +2,7 @@
 import debugModule from "debug";
 import type { Adapter, SocketId } from "socket.io-adapter";
 import { BroadcastOperator } from "./broadcast-operator";
-import type { Client } from "./client";
+import type { Attempt, Client } from "./client";
 import type { Server } from "./index";
 import { type Middleware, runMiddlewares } from "./middleware";
 import { BroadcastingNamespace } from "./namespace-broadcasts";
@@ -170,27 +170,29 @@ export class Namespace<
    *
    * @param auth - payload of the CONNECT packet
    * @param fn - called with the socket when it is accepted
+   * @param attempt - given up when the client asks for the namespace again
    */
   async _add(
     client: Client<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
     auth: Record<string, unknown> | undefined,
     fn: (socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>) => void,
+    attempt: Attempt,
   ): Promise<void> {
     if (debug.enabled) debug("adding socket to nsp %s", this.name);
     const socket = await this._createSocket(client, auth);
-    if (client.conn.readyState !== "open") {
+    if (!client._isUnderWay(this.name, attempt)) {
       this._drop(socket);
       return;
     }
     this._preConnectSockets.set(socket.id, socket);
-    client._preconnect(socket);
+    attempt.socket = socket;
 
     const recovery = this.server._opts.connectionStateRecovery;
     if (recovery?.skipMiddlewares && socket.recovered) {
       this._doConnect(socket, fn);
       return;
     }
-    this.run(socket, (err) => process.nextTick(() => this.conclude(socket, err, fn)));
+    this.run(socket, (err) => process.nextTick(() => this.conclude(socket, err, fn, attempt)));
   }
 
   /** Applies the outcome of the middlewares. */
@@ -198,15 +200,16 @@ export class Namespace<
     socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
     err: ExtendedError | null,
     fn: (socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>) => void,
+    attempt: Attempt,
   ): void {
     const { client } = socket;
-    if (client.conn.readyState !== "open") {
-      if (debug.enabled) debug("next called after client was closed - ignoring socket");
+    if (!client._isUnderWay(this.name, attempt)) {
+      if (debug.enabled) debug("next called after the attempt was over - ignoring socket");
       this._drop(socket);
     } else if (err) {
       if (debug.enabled) debug("middleware error, sending CONNECT_ERROR packet to the client");
       this._drop(socket);
-      client._refused(this.name);
+      client._endAttempt(this.name, attempt);
       if (client.conn.protocol === 3) socket._error(err.data || err.message);
       else socket._error({ message: err.message, data: err.data });
     } else {

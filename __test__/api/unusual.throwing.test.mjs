@@ -88,6 +88,23 @@ eachServer("in a namespace's middleware: no answer", async ({ session, report })
   }
 });
 
+eachServer("in a namespace's middleware: the client may ask again", async (server) => {
+  const { session, report } = server;
+  for (const [name, thrown] of [
+    ["sync", unhandled("a guard")],
+    ["async", unhandled("an async guard")],
+    // neither thrown nor ever finished
+    ["silent", []],
+  ]) {
+    await session.send(`40/${name}-once,`);
+    await echoes(session);
+    assert.deepEqual((await report()).thrown, thrown);
+    await session.send(`40/${name}-once,`);
+    assert.match(await session.next(), new RegExp(`^40/${name}-once,\\{"sid":`));
+    await echoes(session);
+  }
+});
+
 eachServer("a refusal that cannot be encoded: no answer", async ({ session, report }) => {
   await session.send("40/circular,");
   await echoes(session);

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { client, connected, eachWay, join } from "../support/clients.mjs";
-import { eachTransport } from "../support/raw.mjs";
+import { eachTransport, Ws } from "../support/raw.mjs";
 import { serve } from "../support/server.mjs";
 import { beyond } from "../support/subject.mjs";
 import { deferred, once, until } from "../support/wait.mjs";
@@ -236,4 +236,69 @@ beyond("a second next() is ignored", async (t) => {
     .catch(() => {});
   assert.equal(connections, 1);
   assert.equal(refused, false);
+});
+
+beyond("a CONNECT while another one is under way takes its place", async (t) => {
+  const { io, port } = await serve(t);
+  const attempts = [];
+  io.use((socket, next) => {
+    socket.join("room");
+    attempts.push({ socket, next });
+  });
+  const connections = [];
+  io.on("connection", (socket) => connections.push(socket));
+  const session = await Ws.open(t, port);
+  await session.send("40", "40", "40");
+  await until(() => attempts.length > 0, "a middleware is asked");
+  await session.send('40{"last":true}');
+  await until(() => attempts.at(-1).socket.handshake.auth.last, "the last attempt is made");
+  assert.equal(io.sockets._preConnectSockets.size, 1);
+  for (const { next } of attempts.reverse()) next();
+  const { socket } = attempts[0];
+  assert.equal(await session.next(), `40{"sid":"${socket.id}"}`);
+  // The others have had their turn.
+  await session.send('429["nothing"]', "40/nowhere");
+  assert.match(await session.next(), /^44\/nowhere,/);
+  assert.deepEqual(connections, [socket]);
+  assert.deepEqual([...io.sockets.adapter.rooms.get("room")], [socket.id]);
+  assert.equal(io.sockets._preConnectSockets.size, 0);
+});
+
+test("a client that is asked to wait may leave the namespace and come again", async (t) => {
+  const { io, port } = await serve(t);
+  const started = deferred("the middleware");
+  let asked = 0;
+  io.of("/slow").use((_socket, next) => {
+    if (asked++ > 0) next();
+    else started.resolve();
+  });
+  const { client: one } = await join(t, io, port);
+  const slow = one.io.socket("/slow");
+  await started.promise;
+  slow.disconnect();
+  slow.connect();
+  await connected(slow);
+  assert.equal(io.of("/slow").sockets.size, 1);
+  assert.ok(one.connected);
+});
+
+test("a client may recover its session after a middleware that did not finish", async (t) => {
+  const { io, port } = await serve(t, { connectionStateRecovery: { skipMiddlewares: false } });
+  let silent = 0;
+  io.use((socket, next) => (socket.recovered && silent++ === 0 ? undefined : next()));
+  const first = await Ws.open(t, port);
+  await first.send("40");
+  const { sid, pid } = JSON.parse((await first.next()).slice(2));
+  io.emit("offset");
+  const [, offset] = JSON.parse((await first.next()).slice(2));
+  const socket = io.sockets.sockets.get(sid);
+  const gone = once(socket, "disconnect");
+  first.ws.terminate();
+  await gone;
+  const auth = JSON.stringify({ pid, offset });
+  const second = await Ws.open(t, port);
+  await second.send(`40${auth}`);
+  await until(() => silent === 1, "the middleware is asked");
+  await second.send(`40${auth}`);
+  assert.equal(JSON.parse((await second.next()).slice(2)).sid, sid);
 });

@@ -206,6 +206,12 @@ export function adoptableDescriptor(socket: Duplex): number | null {
   return handle.fd;
 }
 
+/** The stream under a TLS socket that it owns. */
+export function streamUnder(socket: Duplex): Duplex | null {
+  const under = (socket as any)._parent;
+  return under instanceof net.Socket ? under : null;
+}
+
 /** The symbol by which a handle knows its socket. */
 function ownerSymbol(socket: any): symbol | undefined {
   const handle = socket._handle;

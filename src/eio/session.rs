@@ -383,6 +383,14 @@ impl Session {
         }
     }
 
+    /// Whether the session takes that WebSocket, or goes on with it.
+    pub fn has_use_for(&self, socket: SocketRole) -> bool {
+        match socket {
+            SocketRole::Main => self.state != State::Closed,
+            SocketRole::Probe => self.is_upgrading() && self.state != State::Closed,
+        }
+    }
+
     fn is_upgrading(&self) -> bool {
         matches!(self.upgrade, Upgrade::Waiting | Upgrade::Probed)
     }

@@ -189,6 +189,21 @@ async fn an_upgrade() {
 }
 
 #[tokio::test]
+async fn a_websocket_whose_upgrade_was_given_up_before_it_came_is_closed() {
+    let (env, mut events) = environment();
+    let config = EngineConfig::default();
+    config.set(60_000, 60_000, 1, 0);
+    let peer = open(&env, config, false);
+    assert!(runtime().upgrade(&peer, false));
+    events
+        .expect(Event::Note(peer.handle, Note::UpgradeLost))
+        .await;
+    let client = Client::of(&env, &peer, SocketRole::Probe).await;
+    assert_eq!(client.closed().await, None);
+    assert!(runtime().upgrade(&peer, false));
+}
+
+#[tokio::test]
 async fn an_upgrade_that_fails() {
     let (env, mut events) = environment();
     let peer = open(&env, EngineConfig::default(), false);

@@ -53,6 +53,14 @@ io.on("connection", (socket) => {
 });
 const guarded = { sync: () => fail("a guard"), async: async () => fail("an async guard") };
 for (const [name, guard] of Object.entries(guarded)) io.of(name).use(guard);
+for (const [name, guard] of Object.entries({ ...guarded, silent: () => {} })) {
+  const asked = new Set();
+  io.of(`${name}-once`).use((socket, next) => {
+    if (asked.has(socket.client)) return next();
+    asked.add(socket.client);
+    return guard();
+  });
+}
 io.of("connection").on("connection", () => fail("a connection listener"));
 io.of("circular").use((_socket, next) => {
   const data = {};

@@ -16,6 +16,7 @@ import {
   isReplaceable,
   readHandleOf,
   serverOf,
+  streamUnder,
   uncountConnection,
 } from "../node-internals";
 import { finish, UNAVAILABLE } from "../refuse-upgrade";
@@ -229,6 +230,8 @@ function pump(upgrade: UpgradeRequest, response: string, acceptor: Acceptor): vo
   socket.once("end", ended);
   socket.once("close", ended);
   writeBeforeEnd(socket, () => isOver);
+  const under = streamUnder(socket);
+  if (under !== null) writeBeforeEnd(under, () => isOver || !socket.writable);
   acceptor.attached?.(socket, null);
 }
 

@@ -5,10 +5,14 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 export type BodyEnd = "complete" | "long" | "lost";
 
 const held = new WeakMap<IncomingMessage, PostBody>();
+/** Longest body that is read before it is known whether anybody wants it, in bytes. */
+const MAX_HELD = 64 * 1024;
 
-/** Reads the body of a request that has to wait: its client need not. */
+/** Reads the body of a request that has to wait: its client may end the connection behind it. */
 export function holdBody(req: IncomingMessage, res: ServerResponse, limit: number): void {
-  held.set(req, new PostBody(req, res, limit));
+  if (Number(req.headers["content-length"]) <= MAX_HELD) {
+    held.set(req, new PostBody(req, res, limit));
+  }
 }
 
 /** The body of a request, of which some may have been read already. */

@@ -300,10 +300,10 @@ impl IoThread {
                 pumped
             }
         };
-        // A session may have ended since; its WebSocket is then nobody's.
+        // A session may have ended since, or given up its upgrade; the WebSocket is then nobody's.
         let entry = peer
             .map(|peer| self.open(peer))
-            .filter(|entry| !lock(&entry.peer.inner).session.is_closed());
+            .filter(|entry| lock(&entry.peer.inner).session.has_use_for(role));
         let deflater = deflate.map(|(parameters, compression)| {
             Deflater::new(parameters, compression, self.deflate.clone())
         });
