@@ -36,9 +36,10 @@ const seen = ({ transport, writeBuffer }) => ({
   writable: transport.writable,
   waiting: writeBuffer.length,
   buffered: transport.socket.bufferedAmount > 0,
+  queued: transport.socket._socket.writableLength > 0,
 });
 
-const IDLE = { writable: true, waiting: 0, buffered: false };
+const IDLE = { writable: true, waiting: 0, buffered: false, queued: false };
 
 for (const [title, prepare] of [
   ["nobody listens", () => {}],
@@ -49,15 +50,15 @@ for (const [title, prepare] of [
     assert.deepEqual(seen(conn), IDLE);
     stop(client);
     conn.send(LARGE);
-    assert.deepEqual(seen(conn), { writable: false, waiting: 0, buffered: true });
+    assert.deepEqual(seen(conn), { writable: false, waiting: 0, buffered: true, queued: true });
     conn.send("one");
     conn.send("two");
-    assert.deepEqual(seen(conn), { writable: false, waiting: 2, buffered: true });
+    assert.deepEqual(seen(conn), { writable: false, waiting: 2, buffered: true, queued: true });
     await turn();
-    assert.deepEqual(seen(conn), { writable: false, waiting: 2, buffered: true });
+    assert.deepEqual(seen(conn), { writable: false, waiting: 2, buffered: true, queued: true });
     conn.send("three");
     await turn();
-    assert.deepEqual(seen(conn), { writable: false, waiting: 3, buffered: true });
+    assert.deepEqual(seen(conn), { writable: false, waiting: 3, buffered: true, queued: true });
     goOn(client);
     assert.equal((await client.next()).length, LARGE.length + 1);
     for (const text of ["one", "two", "three"]) assert.equal(await client.next(), `4${text}`);
@@ -280,7 +281,7 @@ eachLine("what waits of an application's events, and that it goes on", async (t,
   socket.emit("one");
   socket.emit("last");
   await turn();
-  assert.deepEqual(seen(conn), { writable: false, waiting: 2, buffered: true });
+  assert.deepEqual(seen(conn), { writable: false, waiting: 2, buffered: true, queued: true });
   const drained = once(conn, "drain");
   const written = once(conn.transport, "drain");
   ws._socket.resume();

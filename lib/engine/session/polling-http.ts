@@ -6,7 +6,7 @@ import accepts = require("accepts");
 
 import { PollingFault } from "../errors";
 import { engine } from "../native/binding";
-import { afterNews, drain, inOrder, isUpToDate } from "../native/inbound";
+import { afterNews, drain, inOrder } from "../native/inbound";
 import { deliveredOf } from "../node-internals";
 import { compressionThreshold } from "../options";
 import { checkHeaders } from "./headers";
@@ -33,11 +33,13 @@ export function serveSession(conn: Socket, req: IncomingMessage, res: ServerResp
 }
 
 function servePoll(conn: Socket, req: IncomingMessage, res: ServerResponse): void {
+  // The answer to the one before may be on its way here; else this one overlaps it.
+  if ((conn.transport as Polling).poll === null) takePoll(conn, req, res);
+  else afterNews(conn._handle, () => takePoll(conn, req, res));
+}
+
+function takePoll(conn: Socket, req: IncomingMessage, res: ServerResponse): void {
   const transport = conn.transport as Polling;
-  if (transport.poll !== null && !isUpToDate()) {
-    // Its answer may be on its way; else this one overlaps it.
-    return afterNews(conn._handle, () => serveSession(conn, req, res));
-  }
   const handed = conn._handHeld();
   const { payload, state } = engine.poll(conn._handle);
   if (state === 1) {
