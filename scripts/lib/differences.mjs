@@ -29,6 +29,10 @@ export const memberReasons = [
     "Sessions and transports are the native engine's; these objects show them. None can be constructed or fed from outside; another engine can be bound with `io.bind()`, another WebSocket server given as `wsEngine` or by `engine.onWebSocket()`.",
   ],
   ["engine: attach", "The options may be left out, as upstream too allows at run time."],
+  [
+    "Namespace._add, dist/parent-namespace: ParentNamespace._add",
+    "Called by `Client` alone, which gives up an attempt when the client asks again.",
+  ],
 ];
 
 /** Names of one object, as a pattern. */
