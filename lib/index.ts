@@ -10,7 +10,15 @@ import type { BroadcastOperator, RemoteSocket } from "./broadcast-operator";
 import { Client } from "./client";
 import { attachClientFiles, clientFiles, type RequestMiddleware } from "./client-files";
 import { attach as attachEngine, Server as Engine, type Socket as EngineSocket } from "./engine";
-import { delay } from "./engine/options";
+import { checkAdapterClass, checkServerOptions } from "./engine/option-rules";
+import {
+  checkDelay,
+  checkHttpServer,
+  checkMethod,
+  checkOptionsObject,
+  checkText,
+  portOf,
+} from "./engine/validate";
 import { type ExtendedError, Namespace } from "./namespace";
 import { ParentNamespace } from "./parent-namespace";
 import { listenOnPort } from "./port";
@@ -19,6 +27,7 @@ import {
   type AdapterConstructor,
   chooseAdapter,
   fillInOptions,
+  mergeOptions,
   option,
   type ParentNspNameMatchFn,
   type ServerOptions,
@@ -116,10 +125,10 @@ export class Server<
       opts = server;
       server = undefined;
     }
+    checkOptionsObject("new Server()", opts);
+    checkServerOptions((name) => option(opts, name as keyof ServerOptions));
     this.path(option(opts, "path") || "/socket.io");
     this.connectTimeout(option(opts, "connectTimeout") || 45000);
-    // What is no delay at all is told here, and not by the first connection.
-    delay(this._connectTimeout);
     this.serveClient(option(opts, "serveClient") !== false);
     this._parser = option(opts, "parser") || defaultParser;
     this.encoder = new this._parser.Encoder();
@@ -180,6 +189,7 @@ export class Server<
   path(...args: [] | [string]): this | string {
     if (args.length === 0) return this._path;
     const [v] = args;
+    checkMethod("path()", "path", "a string", v, "replace");
     this._path = v.replace(/\/$/, "");
     return this;
   }
@@ -199,6 +209,7 @@ export class Server<
   connectTimeout(v?: number): this | number;
   connectTimeout(v?: number): this | number {
     if (v === undefined) return this._connectTimeout;
+    checkDelay("connectTimeout()", "timeout", v);
     this._connectTimeout = v;
     return this;
   }
@@ -232,6 +243,7 @@ export class Server<
   adapter(v: AdapterConstructor): this;
   adapter(...args: [] | [AdapterConstructor]): AdapterConstructor | undefined | this {
     if (args.length === 0) return this._adapter;
+    checkAdapterClass("adapter()", args[0]);
     this._adapter = args[0];
     for (const nsp of this._nsps.values()) nsp._initAdapter();
     return this;
@@ -272,15 +284,16 @@ export class Server<
         "You are trying to attach socket.io to an express request handler function. Please pass a http.Server instance.",
       );
     }
-    // biome-ignore lint/suspicious/noDoubleEquals: whatever equals its number is a port, as "8080"
-    if (Number(srv) == (srv as unknown)) srv = Number(srv);
-    if (typeof srv === "number") {
-      if (debug.enabled) debug("creating http server and binding to %d", srv);
+    checkOptionsObject("attach()", opts);
+    const port = portOf(srv);
+    if (port !== undefined) {
+      if (debug.enabled) debug("creating http server and binding to %d", port);
       const files = this._serveClient ? clientFiles(() => this._path) : null;
-      listenOnPort(srv, (server) => this.initEngine(server, opts), files);
+      listenOnPort(port, (server) => this.initEngine(server, opts), files);
       return this;
     }
-    this.initEngine(srv, opts);
+    checkHttpServer("attach()", srv);
+    this.initEngine(srv as TServerInstance, opts);
     return this;
   }
 
@@ -301,15 +314,14 @@ export class Server<
    * ```
    */
   attachApp(app: unknown, opts: Partial<ServerOptions> = {}): void {
-    Object.assign(opts, this.opts);
-    opts.path = option(opts, "path") || this._path;
+    checkOptionsObject("attachApp()", opts);
+    mergeOptions(opts, this.opts, this._path);
     const path = () => this._path;
     this.bind(attachUwsApp(app, opts, this._serveClient ? path : undefined) as Engine);
   }
 
   private initEngine(srv: TServerInstance, opts: Partial<ServerOptions>): Engine {
-    Object.assign(opts, this.opts);
-    opts.path = option(opts, "path") || this._path;
+    mergeOptions(opts, this.opts, this._path);
     if (debug.enabled) debug("creating engine.io instance with opts %j", opts);
     // Every kind of server has the events of an HTTP/1 one.
     this.eio = attachEngine(srv as any, opts as any);
@@ -335,6 +347,7 @@ export class Server<
    */
   bind(engine: Engine): this {
     this.engine = engine;
+    checkMethod("bind()", "engine", "an engine, which emits connections", engine, "on");
     if (engine instanceof Engine) engine._decodesNatively = this._parser === defaultParser;
     this.engine.on("connection", (conn: EngineSocket) => this.onconnection(conn));
     return this;
@@ -411,6 +424,7 @@ export class Server<
       if (fn) parent.on("connect", fn as any);
       return parent;
     }
+    checkText("of()", "name", "a string, a regular expression or a function", name);
     name = String(name);
     if (name[0] !== "/") name = `/${name}`;
     let nsp = this._nsps.get(name);

@@ -3,6 +3,8 @@ import debugModule from "debug";
 import type { Adapter, SocketId } from "socket.io-adapter";
 import { BroadcastOperator } from "./broadcast-operator";
 import type { Attempt, Client } from "./client";
+import { checkAdapter } from "./engine/option-rules";
+import { checkFunction } from "./engine/validate";
 import type { Server } from "./index";
 import { type Middleware, runMiddlewares } from "./middleware";
 import { BroadcastingNamespace } from "./namespace-broadcasts";
@@ -124,6 +126,7 @@ export class Namespace<
   _initAdapter(): void {
     // @ts-expect-error: a function is accepted too, called with `new` like a class
     this.adapter = new (this.server.adapter())(this);
+    checkAdapter(this.adapter);
     // The adapter may prepare itself asynchronously; nothing here waits for it.
     Promise.resolve(this.adapter.init()).catch((err) => {
       if (debug.enabled) debug("adapter could not be initialized: %s", err);
@@ -154,6 +157,7 @@ export class Namespace<
       next: (err?: ExtendedError) => void,
     ) => void,
   ): this {
+    checkFunction("use()", "middleware", fn);
     this._fns.push(fn);
     return this;
   }

@@ -15,7 +15,9 @@ import {
   type SocketId,
 } from "socket.io-adapter";
 import { type Packet, PacketType } from "socket.io-parser";
+import { checkRecovery } from "./engine/option-rules";
 import { WorkBudget } from "./engine/requests/work-budget";
+import { invalidOption } from "./engine/validate";
 import { randomId } from "./ids";
 import { PacketLog } from "./packet-log";
 import { Audiences, encodePacket, type Parts } from "./recipient-cache";
@@ -67,8 +69,11 @@ export class RecoveringAdapter extends Base {
     super(nsp);
     const { maxDisconnectionDuration, maxLogBytes = MAX_LOG_BYTES } =
       nsp.server.opts.connectionStateRecovery;
+    checkRecovery(nsp.server.opts.connectionStateRecovery);
     if (typeof maxLogBytes !== "number" || !(maxLogBytes >= 0)) {
-      throw new TypeError("connectionStateRecovery.maxLogBytes must be a number of bytes");
+      const fault = typeof maxLogBytes === "number" ? "range" : "type";
+      const name = "connectionStateRecovery.maxLogBytes";
+      throw invalidOption(name, "a number of bytes from 0", maxLogBytes, fault);
     }
     this.maxAge = Number(maxDisconnectionDuration);
     this.log = new PacketLog(maxLogBytes);

@@ -5,6 +5,7 @@ import type { Server as HTTPSServer } from "node:https";
 import type { Adapter } from "socket.io-adapter";
 import { InMemoryAdapter } from "./adapter";
 import type { AttachOptions, ServerOptions as EngineOptions } from "./engine";
+import { setOption } from "./engine/validate";
 import type { Namespace } from "./namespace";
 import { RecoveringAdapter } from "./recovering-adapter";
 
@@ -65,13 +66,27 @@ export function option<Key extends keyof ServerOptions>(
 export function fillInOptions(opts: Partial<ServerOptions>): void {
   const recovery = option(opts, "connectionStateRecovery");
   if (recovery) {
-    opts.connectionStateRecovery = {
+    setOption("new Server()", opts, "connectionStateRecovery", {
       maxDisconnectionDuration: 2 * 60 * 1000,
       skipMiddlewares: true,
       ...recovery,
-    };
+    });
   }
-  opts.cleanupEmptyChildNamespaces = !!option(opts, "cleanupEmptyChildNamespaces");
+  const cleansUp = !!option(opts, "cleanupEmptyChildNamespaces");
+  setOption("new Server()", opts, "cleanupEmptyChildNamespaces", cleansUp);
+}
+
+/** Copies the options of the constructor over those of `attach()`, and fills in the path. */
+export function mergeOptions(
+  opts: Partial<ServerOptions>,
+  own: Partial<ServerOptions>,
+  path: string,
+): void {
+  for (const name of Reflect.ownKeys(own)) {
+    if (!Object.prototype.propertyIsEnumerable.call(own, name)) continue;
+    setOption("attach()", opts, name as string, own[name as keyof ServerOptions]);
+  }
+  setOption("attach()", opts, "path", option(opts, "path") || path);
 }
 
 /** The adapter of the options, or the one that suits them. */

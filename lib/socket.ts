@@ -11,6 +11,7 @@ import { type Packet, PacketType } from "socket.io-parser";
 import type { Client } from "./client";
 import type { Socket as EngineSocket } from "./engine";
 import { TickQueue } from "./engine/native/tick-queue";
+import { checkFunction } from "./engine/validate";
 import { buildHandshake } from "./handshake";
 import { randomId } from "./ids";
 import type { Server } from "./index";
@@ -513,6 +514,7 @@ export class Socket<
    * ```
    */
   use(fn: (event: Event, next: (err?: Error) => void) => void): this {
+    checkFunction("use()", "middleware", fn);
     this.fns.push(fn);
     return this;
   }

@@ -4,7 +4,7 @@ import http from "node:http";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { closeServer, listen, serve } from "../support/server.mjs";
-import { beyond, Server } from "../support/subject.mjs";
+import { beyond, differs, Server } from "../support/subject.mjs";
 import { opening, Tcp } from "../support/tcp.mjs";
 import { defer, once, until } from "../support/wait.mjs";
 import { PlainSocket, plainEngine } from "../support/ws-engines.mjs";
@@ -76,7 +76,10 @@ for (const [given, expected] of [
 
 for (const wsEngine of ["ws", null, 5, {}, () => {}]) {
   test(`${JSON.stringify(wsEngine) ?? "an arrow function"} is no constructor`, () => {
-    const message = "this.opts.wsEngine is not a constructor";
+    const message = differs(
+      "this.opts.wsEngine is not a constructor",
+      /^options\.wsEngine must be a class of WebSocket servers, got /,
+    );
     assert.throws(() => new Server(http.createServer(), { wsEngine }), { message });
     new Server(http.createServer(), { wsEngine, transports: ["polling"] });
     new Server({ wsEngine });

@@ -1,4 +1,5 @@
-// Arguments that are no server, port or options: the errors of upstream, and never a crash.
+// Arguments that are no server, port or options: the errors of upstream, each with a sentence of its
+// own, and never a crash.
 import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
 import http from "node:http";
@@ -6,18 +7,36 @@ import net from "node:net";
 import { after, test } from "node:test";
 import { client } from "../support/clients.mjs";
 import { closeServer } from "../support/server.mjs";
-import { Server } from "../support/subject.mjs";
+import { differs, Server } from "../support/subject.mjs";
 import { defer, once } from "../support/wait.mjs";
 import { answering, exercise, HANDLER_ERROR, servePort } from "./support.mjs";
 
 const NOT_A_PORT = { name: "RangeError", message: /^options\.port should be >= 0 and < 65536/ };
 const type = (message) => ({ name: "TypeError", message });
-const NO_LISTENERS = type("server.listeners is not a function");
-const NO_NUMBER = type("Cannot convert a Symbol value to a number");
+const told = (upstream, own) => type(differs(upstream, own));
+const noServer = (shown, upstream = "server.listeners is not a function") =>
+  told(upstream, `attach(): server must be an HTTP server or a port, got ${shown}`);
+const noOptions = (call, shown, upstream) =>
+  told(upstream, `${call}: options must be an object, got ${shown}`);
+const NO_NUMBER = "Cannot convert a Symbol value to a number";
 const bare = () => http.createServer();
 const sealed = (value, key = "cleanupEmptyChildNamespaces") =>
-  type(`Cannot create property '${key}' on ${typeof value} '${value}'`);
-const FROZEN = type(/^Cannot add property \w+, object is not extensible$/);
+  noOptions(
+    key === "path" ? "attach()" : "new Server()",
+    JSON.stringify(value),
+    `Cannot create property '${key}' on ${typeof value} '${value}'`,
+  );
+const frozen = (call) =>
+  told(
+    /^Cannot add property \w+, object is not extensible$/,
+    `${call}: options must be extensible, got an object that is not extensible`,
+  );
+const NO_PATH = told(
+  /replace is not a function$/,
+  'options.path must be a string that begins with "/", got 5',
+);
+const TRANSPORTS =
+  'options.transports must be an array of "polling", "websocket" or "webtransport"';
 
 const REFUSED = {
   "new Server(Infinity)": [() => new Server(Number.POSITIVE_INFINITY), NOT_A_PORT],
@@ -25,8 +44,11 @@ const REFUSED = {
   'new Server("-1")': [() => new Server("-1"), NOT_A_PORT],
   'new Server("1.5")': [() => new Server("1.5"), NOT_A_PORT],
   'new Server("70000")': [() => new Server("70000"), NOT_A_PORT],
-  'new Server("localhost:3000")': [() => new Server("localhost:3000"), NO_LISTENERS],
-  "new Server(symbol)": [() => new Server(Symbol("x")), NO_NUMBER],
+  'new Server("localhost:3000")': [
+    () => new Server("localhost:3000"),
+    noServer('"localhost:3000"'),
+  ],
+  "new Server(symbol)": [() => new Server(Symbol("x")), noServer("Symbol(x)", NO_NUMBER)],
   "new Server(class)": [() => new Server(class {}), { name: "Error", message: HANDLER_ERROR }],
   "new Server(async handler)": [
     () => new Server(async () => {}),
@@ -36,84 +58,99 @@ const REFUSED = {
     () => new Server(Object.assign(() => {}, { listen() {} })),
     { name: "Error", message: HANDLER_ERROR },
   ],
-  "new Server({ listen: true })": [() => new Server({ listen: true }), NO_LISTENERS],
+  "new Server({ listen: true })": [() => new Server({ listen: true }), noServer("an object")],
   "new Server(httpServer, null)": [
     () => new Server(bare(), null),
-    type("Cannot read properties of null (reading 'path')"),
+    noOptions("new Server()", "null", "Cannot read properties of null (reading 'path')"),
   ],
   "new Server(null, null)": [
     () => new Server(null, null),
-    type("Cannot read properties of null (reading 'path')"),
+    noOptions("new Server()", "null", "Cannot read properties of null (reading 'path')"),
   ],
   'new Server(undefined, "x")': [() => new Server(undefined, "x"), sealed("x")],
   "new Server(undefined, 5)": [() => new Server(undefined, 5), sealed(5)],
   "new Server(undefined, true)": [() => new Server(undefined, true), sealed(true)],
-  "new Server(frozen options)": [() => new Server(Object.freeze({})), FROZEN],
-  "new Server({ path: 5 })": [() => new Server({ path: 5 }), type("v.replace is not a function")],
-  "new Server(0, { path: 5 })": [
-    () => new Server(0, { path: 5 }),
-    type("v.replace is not a function"),
-  ],
+  "new Server(frozen options)": [() => new Server(Object.freeze({})), frozen("new Server()")],
+  "new Server({ path: 5 })": [() => new Server({ path: 5 }), NO_PATH],
+  "new Server(0, { path: 5 })": [() => new Server(0, { path: 5 }), NO_PATH],
   "new Server({ parser: {} })": [
     () => new Server({ parser: {} }),
-    type(/Encoder is not a constructor$/),
+    told(
+      /Encoder is not a constructor$/,
+      "options.parser must be an object with the constructors Encoder and Decoder, got an object",
+    ),
   ],
   "new Server({ adapter: {} })": [
     () => new Server({ adapter: {} }),
-    type("this.server.adapter(...) is not a constructor"),
+    told(
+      "this.server.adapter(...) is not a constructor",
+      "options.adapter must be a class, or a function that can be called with new, got an object",
+    ),
   ],
   "new Server(httpServer, { transports: {} })": [
     () => new Server(bare(), { transports: {} }),
-    type("this.opts.transports.indexOf is not a function"),
+    told("this.opts.transports.indexOf is not a function", `${TRANSPORTS}, got an object`),
   ],
   "new Server(httpServer, { transports: null })": [
     () => new Server(bare(), { transports: null }),
-    type("Cannot read properties of null (reading 'indexOf')"),
+    told("Cannot read properties of null (reading 'indexOf')", `${TRANSPORTS}, got null`),
   ],
   "new Server(httpServer, { transports: undefined })": [
     () => new Server(bare(), { transports: undefined }),
-    type("Cannot read properties of undefined (reading 'indexOf')"),
+    told("Cannot read properties of undefined (reading 'indexOf')", `${TRANSPORTS}, got undefined`),
   ],
   "attach(undefined, options)": [
     () => new Server().attach(undefined, {}),
-    type("Cannot read properties of undefined (reading 'listeners')"),
+    noServer("undefined", "Cannot read properties of undefined (reading 'listeners')"),
   ],
   "listen()": [
     () => new Server().listen(),
-    type("Cannot read properties of undefined (reading 'listeners')"),
+    noServer("undefined", "Cannot read properties of undefined (reading 'listeners')"),
   ],
   "attach(NaN)": [() => new Server().attach(Number.NaN), NOT_A_PORT],
   "attach(-1)": [() => new Server().attach(-1), NOT_A_PORT],
   'attach("65536")': [() => new Server().attach("65536"), NOT_A_PORT],
-  "attach([0, 1])": [() => new Server().attach([0, 1]), NO_LISTENERS],
-  "attach([{}])": [() => new Server().attach([{}]), NO_LISTENERS],
-  "attach({ listen() {} })": [() => new Server().attach({ listen() {} }), NO_LISTENERS],
-  "attach(symbol)": [() => new Server().attach(Symbol("x")), NO_NUMBER],
+  "attach([0, 1])": [() => new Server().attach([0, 1]), noServer("an array")],
+  "attach([{}])": [() => new Server().attach([{}]), noServer("an array")],
+  "attach({ listen() {} })": [() => new Server().attach({ listen() {} }), noServer("an object")],
+  "attach(symbol)": [() => new Server().attach(Symbol("x")), noServer("Symbol(x)", NO_NUMBER)],
   "attach(object without prototype)": [
     () => new Server().attach(Object.create(null)),
-    type("Cannot convert object to primitive value"),
+    noServer("an object", "Cannot convert object to primitive value"),
   ],
   "listen(httpServer, null)": [
     () => new Server().listen(bare(), null),
-    type("Cannot convert undefined or null to object"),
+    noOptions("attach()", "null", "Cannot convert undefined or null to object"),
   ],
   'attach(httpServer, "x")': [() => new Server().attach(bare(), "x"), sealed("x", "path")],
   "attach(httpServer, 5)": [() => new Server().attach(bare(), 5), sealed(5, "path")],
   "attach(httpServer, true)": [() => new Server().attach(bare(), true), sealed(true, "path")],
   "attach(httpServer, frozen options)": [
     () => new Server().attach(bare(), Object.freeze({})),
-    FROZEN,
+    frozen("attach()"),
   ],
-  "attach(httpServer, { path: 5 })": [
-    () => new Server().attach(bare(), { path: 5 }),
-    type(/replace is not a function$/),
+  "attach(httpServer, { path: 5 })": [() => new Server().attach(bare(), { path: 5 }), NO_PATH],
+  "bind()": [
+    () => new Server().bind(),
+    told(
+      "Cannot read properties of undefined (reading 'on')",
+      "bind(): engine must be an engine, which emits connections, got undefined",
+    ),
   ],
-  "bind()": [() => new Server().bind(), type("Cannot read properties of undefined (reading 'on')")],
-  "bind({})": [() => new Server().bind({}), type("this.engine.on is not a function")],
+  "bind({})": [
+    () => new Server().bind({}),
+    told(
+      "this.engine.on is not a function",
+      "bind(): engine must be an engine, which emits connections, got an object",
+    ),
+  ],
   "onconnection()": [() => new Server().onconnection(), { name: "TypeError" }],
   "adapter(undefined)": [
     () => new Server().adapter(undefined),
-    type("this.server.adapter(...) is not a constructor"),
+    told(
+      "this.server.adapter(...) is not a constructor",
+      "adapter(): adapter must be a class, or a function that can be called with new, got undefined",
+    ),
   ],
 };
 

@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { test } from "node:test";
 import { join, pair } from "../support/clients.mjs";
 import { serve } from "../support/server.mjs";
-import { Server } from "../support/subject.mjs";
+import { differs, Server } from "../support/subject.mjs";
 import { once, until } from "../support/wait.mjs";
 
 // companion packages bring the real base class themselves
@@ -201,7 +201,13 @@ test("what an adapter's promise does to join and leave", async (t) => {
 
 test("an adapter without init is refused; a failing init is not", async () => {
   class Bare {}
-  assert.throws(() => new Server({ adapter: Bare }), /init is not a function/);
+  assert.throws(
+    () => new Server({ adapter: Bare }),
+    differs(
+      /init is not a function/,
+      /^TypeError: options\.adapter must be a class whose instances have a method init\(\), got an instance of Bare$/,
+    ),
+  );
   class Failing {
     init() {
       return Promise.reject(new Error("no"));

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { client, connected, eachWay, join } from "../support/clients.mjs";
 import { Polling, request, Ws } from "../support/raw.mjs";
 import { closeHttp, listen, serve, serveHttp } from "../support/server.mjs";
-import { Server } from "../support/subject.mjs";
+import { differs, Server } from "../support/subject.mjs";
 import { bare, exchange, opening, Tcp } from "../support/tcp.mjs";
 import { defer, once, until } from "../support/wait.mjs";
 
@@ -156,7 +156,8 @@ test("path() gets, and sets without one trailing slash", () => {
   assert.equal(io.path("/x/"), io);
   assert.equal(io.path(), "/x");
   assert.equal(io.path("/x///").path(), "/x//");
-  assert.throws(() => io.path(5), { name: "TypeError", message: "v.replace is not a function" });
+  const message = differs("v.replace is not a function", "path(): path must be a string, got 5");
+  assert.throws(() => io.path(5), { name: "TypeError", message });
 });
 
 test("serveClient() keeps the raw value", () => {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { test } from "node:test";
-import { Server } from "../support/subject.mjs";
+import { differs, Server } from "../support/subject.mjs";
 import { ALL, eachServer, eachSession } from "./support.mjs";
 
 const { Adapter } = createRequire(import.meta.url)("socket.io-adapter");
@@ -94,7 +94,7 @@ for (const [title, adapter] of Object.entries(WRONG)) {
   test(`${title} is no adapter`, () => {
     assert.throws(() => new Server({ adapter }), {
       name: "TypeError",
-      message: /is not a constructor/,
+      message: differs(/is not a constructor/, /^options\.adapter must be a class, /),
     });
   });
 }

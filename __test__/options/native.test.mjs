@@ -12,18 +12,19 @@ import { once, until } from "../support/wait.mjs";
 const MEGABYTE = "x".repeat(1_000_000);
 
 const NAMES = "maxBufferedBytes, keepReadersMs";
-const BYTES = "native.maxBufferedBytes must be a positive integer of bytes, got";
-const MS = "native.keepReadersMs must be an integer of milliseconds from 1 to 2147483647, got";
+const BYTES = "options.native.maxBufferedBytes must be a positive integer of bytes, got";
+const MS =
+  "options.native.keepReadersMs must be an integer of milliseconds from 1 to 2147483647, got";
 
 /** Wrong values of the option, and what is said of them. */
 const WRONG = [
-  [null, "native must be an object, got null"],
-  [5, "native must be an object, got 5"],
-  [true, "native must be an object, got true"],
-  ["fast", 'native must be an object, got "fast"'],
-  [() => {}, "native must be an object, got a function"],
-  [{ maxBufferedByte: 1 }, `native.maxBufferedByte is not an option: there are ${NAMES}`],
-  [[1], "native must be an object, got an array"],
+  [null, "options.native must be an object of options, got null"],
+  [5, "options.native must be an object of options, got 5"],
+  [true, "options.native must be an object of options, got true"],
+  ["fast", 'options.native must be an object of options, got "fast"'],
+  [() => {}, "options.native must be an object of options, got a function"],
+  [{ maxBufferedByte: 1 }, `options.native.maxBufferedByte is not an option: there are ${NAMES}`],
+  [[1], "options.native must be an object of options, got an array"],
   [{ maxBufferedBytes: -1 }, `${BYTES} -1`],
   [{ maxBufferedBytes: 0 }, `${BYTES} 0`],
   [{ maxBufferedBytes: 1.5 }, `${BYTES} 1.5`],
@@ -44,7 +45,7 @@ const WRONG = [
 ];
 for (const [native, message] of WRONG) {
   beyond(`refuses: ${message}`, () => {
-    const refusal = { name: "TypeError", message };
+    const refusal = { name: /^(TypeError|RangeError)$/, message };
     assert.throws(() => new Server(http.createServer(), { native }), refusal);
     assert.throws(() => engine.attach(http.createServer(), { native }), refusal);
   });

@@ -4,7 +4,7 @@ import http from "node:http";
 import { test } from "node:test";
 import { Polling, request, Ws } from "../support/raw.mjs";
 import { serve } from "../support/server.mjs";
-import { beyond, Server } from "../support/subject.mjs";
+import { beyond, differs, Server } from "../support/subject.mjs";
 import { opening, Tcp } from "../support/tcp.mjs";
 import { once } from "../support/wait.mjs";
 import { POLLING } from "./support.mjs";
@@ -110,15 +110,20 @@ for (const [title, value] of Object.entries(EVERYTHING)) {
 
 // Values that the constructor refuses: message of its TypeError.
 const NOT_FALSY = { ...NUMBERS, ...OTHERS, ...UNCONVERTIBLE };
+const sentenceOf = (option) => new RegExp(`^options\\.${option} must be .*, got `);
 const REFUSED = [
-  ["path", drop(NOT_FALSY, '"x"'), /replace is not a function/],
-  ["adapter", drop(NOT_FALSY), /is not a constructor/],
-  ["parser", drop(NOT_FALSY), /Encoder is not a constructor/],
-  ["transports", keep(FALSY, "undefined", "null"), /reading 'indexOf'/],
+  ["path", drop(NOT_FALSY, '"x"'), differs(/replace is not a function/, sentenceOf("path"))],
+  ["adapter", NOT_FALSY, differs(/is not a constructor/, sentenceOf("adapter"))],
+  ["parser", NOT_FALSY, differs(/Encoder is not a constructor/, sentenceOf("parser"))],
+  [
+    "transports",
+    keep(FALSY, "undefined", "null"),
+    differs(/reading 'indexOf'/, sentenceOf("transports")),
+  ],
   [
     "transports",
     { ...drop(NOT_FALSY, '"x"', "[]"), ...keep(FALSY, "NaN", "0", "false") },
-    /indexOf is not a function/,
+    differs(/indexOf is not a function/, sentenceOf("transports")),
   ],
 ];
 for (const [option, values, message] of REFUSED) {

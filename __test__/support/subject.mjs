@@ -23,6 +23,9 @@ export const engine = isOracle ? require("engine.io") : require("../../engine.js
 /** What applications import it as. */
 export const engineName = isOracle ? "engine.io" : "socket.io-native/engine";
 
+/** What differs on purpose, as the texts of errors do: upstream's, or ours. */
+export const differs = (upstream, own) => (isOracle ? upstream : own);
+
 /** A test of a promise that goes beyond upstream: skipped under the oracle. */
 export function beyond(title, fn) {
   return test(title, { skip: isOracle && "a promise beyond upstream" }, fn);

@@ -5,6 +5,7 @@ import type { CorsOptions, CorsOptionsDelegate } from "cors";
 import type { DeflateOptions } from "./native/binding";
 import { normalize } from "./native/outbound";
 import type { NativeServerOptions } from "./native-options";
+import { INT32_MAX, numberOf } from "./validate";
 
 /** Names of transports. */
 export type TransportName = "polling" | "websocket" | "webtransport";
@@ -153,7 +154,7 @@ export function deflateOptions(given: any): DeflateOptions | null {
     clientNoContextTakeover: Boolean(given.clientNoContextTakeover),
     serverMaxWindowBits: numberOrFalse(given.serverMaxWindowBits),
     clientMaxWindowBits: numberOrFalse(given.clientMaxWindowBits),
-    threshold: threshold === undefined ? 1024 : Number(threshold),
+    threshold: threshold === undefined ? 1024 : (numberOf(threshold) ?? Number.NaN),
     level: within(level, 0, 9),
     windowBits: within(windowBits, 8, 15),
   };
@@ -166,9 +167,6 @@ function numberOrFalse(value: unknown): number | false | undefined {
 function within(value: any, least: number, most: number): number | undefined {
   return Number.isInteger(value) && least <= value && value <= most ? value : undefined;
 }
-/** The longest delay of a timer in ms, and the largest limit of a message in bytes. */
-const INT32_MAX = 2 ** 31 - 1;
-
 /**
  * A delay in ms as timers read it: what is no number from 1 to 2³¹−1 counts as 1.
  *

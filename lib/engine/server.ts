@@ -13,6 +13,7 @@ import { ANYBODY, catchUp, inOrder } from "./native/inbound";
 import { cacheEpoch } from "./native/outbound";
 import { register } from "./native/session-table";
 import { type NativeServerOptions, readNativeOptions } from "./native-options";
+import { checkAttachOptions, checkEngineOptions, checkWsEngine } from "./option-rules";
 import {
   type AttachOptions,
   deflateOptions,
@@ -49,7 +50,7 @@ import {
   type ExternalWebSocket,
   externalOptions,
 } from "./session/external-connections";
-import { checkCompression, serveSession } from "./session/polling-http";
+import { serveSession } from "./session/polling-http";
 import { holdBody } from "./session/post-body";
 import {
   type EngineRequest,
@@ -58,6 +59,7 @@ import {
   share,
 } from "./session/request-snapshot";
 import { Socket } from "./session/socket";
+import { checkFunction, checkHttpServer, checkOptionsObject } from "./validate";
 
 const debug = createDebug("engine");
 
@@ -135,13 +137,15 @@ export class Server extends EventEmitter {
    */
   constructor(options: ServerOptions = {}) {
     super();
+    if (options === null) checkOptionsObject("new Server()", options);
     this.opts = resolveOptions(options);
+    checkEngineOptions(this.opts, options);
+    this.applyLimits();
     if (this.opts.cors) {
       this.corsMiddleware = require("cors")(this.opts.cors) as Middleware;
       this._corsOptions = this.opts.cors;
       this.use(this.corsMiddleware);
     }
-    this.checkOptions();
     const deflate = deflateOptions(this.opts.perMessageDeflate);
     if (deflate !== null) this._options.setDeflate(deflate);
     this.init();
@@ -153,21 +157,9 @@ export class Server extends EventEmitter {
     this._closed = false;
     const { opts } = this;
     if (!Object.hasOwn(opts, "wsEngine") || !this._isEnabled("websocket")) return;
+    checkWsEngine(opts.wsEngine);
     this.ws?.close();
     this.ws = adoptExternal(new this.opts.wsEngine(externalOptions(opts)));
-  }
-
-  /** Wrong values are told at once, and not by the first request. */
-  private checkOptions(): void {
-    void this.opts.transports.indexOf("websocket");
-    const { cookie, httpCompression, allowRequest } = this.opts;
-    if (cookie) this._cookieFor("check");
-    checkCompression(httpCompression);
-    if (allowRequest && typeof allowRequest !== "function") {
-      throw new TypeError("allowRequest is not a function");
-    }
-    readSettings(this.opts);
-    this.applyLimits();
   }
 
   private applyLimits(): void {
@@ -214,6 +206,7 @@ export class Server extends EventEmitter {
    * ```
    */
   use(fn: Middleware): void {
+    checkFunction("use()", "middleware", fn);
     this.middlewares.push(fn);
     this._onchange?.();
   }
@@ -270,6 +263,9 @@ export class Server extends EventEmitter {
    * ```
    */
   attach(server: HttpServer, options: AttachOptions = {}): void {
+    checkHttpServer("attach()", server);
+    if (options === null) checkOptionsObject("attach()", options);
+    checkAttachOptions(options);
     const path = this.pathOf(options);
     this._path = path;
     const destroyTimeout = delay(options.destroyUpgradeTimeout || 1000);

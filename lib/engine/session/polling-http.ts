@@ -249,17 +249,6 @@ function finish(
   res.end(body);
 }
 
-/**
- * Checks the option `httpCompression`.
- *
- * @throws TypeError or RangeError for what zlib does not take
- */
-export function checkCompression(options: any): void {
-  if (!options || typeof options !== "object") return;
-  Number(options.threshold);
-  createGzip(options).close();
-}
-
 /** The encoding for a body of that length, by the client's preference; null: as it is. */
 function encodingFor(
   conn: Socket,
