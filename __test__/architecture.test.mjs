@@ -63,7 +63,7 @@ const SHARED = new Set(
 );
 
 beyond("the rooms of lib import at run time from those behind them only", () => {
-  const imports = /^(import|export) (?!type\b)[^;]*?"(\.[^"]+)"/gm;
+  const imports = /^(import|export) (?!type\b)[^;"]*?from "(\.[^"]+)"/gm;
   const wrong = [];
   for (const file of filesOf("lib")) {
     const room = path.dirname(file);

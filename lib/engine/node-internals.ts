@@ -474,18 +474,20 @@ export function createSocket(connection: ForeignConnection): net.Socket {
   return socket;
 }
 
+/** Has `writableLength` of a stream count the bytes that wait for it elsewhere, too. */
+export function countQueued(stream: Duplex, bytesQueued: () => number): void {
+  const own = findGetter(stream, "writableLength");
+  if (own === undefined) return;
+  const get = () => own.call(stream) + bytesQueued();
+  Object.defineProperty(stream, "writableLength", { get, configurable: true });
+}
+
 /**
- * Has a socket tell what waits natively beside what waits in Node, and its timeout count from the
- * last traffic of its connection.
+ * Has a socket tell what waits natively, and its timeout count from the last traffic of its
+ * connection.
  */
 function extendSocket(socket: any, connection: ForeignConnection): void {
-  const waiting = findGetter(socket, "writableLength");
-  if (waiting !== undefined) {
-    Object.defineProperty(socket, "writableLength", {
-      get: () => waiting.call(socket) + connection.bytesQueued,
-      configurable: true,
-    });
-  }
+  countQueued(socket, () => connection.bytesQueued);
   const elapsed = socket._onTimeout;
   if (typeof elapsed !== "function" || typeof socket._unrefTimer !== "function") return;
   const traffic = () => connection.bytesRead + connection.bytesWritten;

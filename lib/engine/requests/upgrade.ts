@@ -251,9 +251,21 @@ function writeBeforeEnd(socket: Duplex, isOver: () => boolean): void {
   socket.destroy = precede(socket.destroy);
 }
 
+/** More bytes are not taken from the engine when the application ends a pumped stream. */
+const MAX_WRITTEN_BYTES = 16 << 20;
+
 /** Writes the frames that pumped streams have to write, without dispatching other records. */
 function writePumped(): void {
   flush();
-  engine.settle();
-  for (const [stream, data] of takeStreamWrites()) writeStream(stream, data);
+  for (let bytes = 0; bytes < MAX_WRITTEN_BYTES; ) {
+    engine.settle();
+    const writes = takeStreamWrites();
+    if (writes.length === 0) return;
+    for (const [stream, data] of writes) {
+      writeStream(stream, data);
+      // It stands in the buffer of the stream: the engine gives what follows.
+      engine.written(stream, data.length);
+      bytes += data.length;
+    }
+  }
 }

@@ -10,6 +10,7 @@ import type { Duplex } from "node:stream";
 import { bufferedBytes, engine, flush, hold, release } from "../native/binding";
 import { registerStream, type StreamEvents } from "../native/inbound";
 import {
+  countQueued,
   createSocket,
   type End,
   endsOf,
@@ -48,8 +49,8 @@ export class HeldConnection implements ForeignConnection, StreamEvents {
   readonly local: End;
   readonly remote: End;
   private socket: NetSocket | null = null;
-  /** The native session whose WebSocket it is; 0 while there is none. */
-  private session = 0;
+  /** The handle of the session whose WebSocket it is; null while there is none. */
+  private session: number | null = null;
   private counts: readonly [read: number, written: number];
   private onended: (() => void) | null = null;
   private isOver = false;
@@ -73,7 +74,7 @@ export class HeldConnection implements ForeignConnection, StreamEvents {
   }
 
   private get traffic(): readonly [read: number, written: number] {
-    if (this.isOver || this.session === 0) return this.counts;
+    if (this.isOver || this.session === null) return this.counts;
     const counts = engine.connectionTraffic(this.session);
     // Zero: the news that it carries the session is on its way.
     if (counts != null && counts[0] > 0) this.counts = counts as [number, number];
@@ -89,7 +90,7 @@ export class HeldConnection implements ForeignConnection, StreamEvents {
   }
 
   get bytesQueued(): number {
-    return this.isOver || this.session === 0 ? 0 : bufferedBytes(this.session);
+    return this.isOver || this.session === null ? 0 : bufferedBytes(this.session);
   }
 
   shutdown(): void {
@@ -181,7 +182,9 @@ export function setStream(
   if (probe) known.probe = stream;
   else known.main = stream;
   streams.set(conn, known);
-  connection?.carry(conn._handle);
+  if (connection !== null) connection.carry(conn._handle);
+  // A pumped stream: what waits for it natively has not reached it.
+  else countQueued(stream, () => (conn.readyState === "closed" ? 0 : bufferedBytes(conn._handle)));
 }
 
 /** The WebSocket that an upgrade tried carries the session from now on. */
@@ -216,7 +219,7 @@ export function webSocketStream(conn: Socket): Duplex {
     local: { address: localAddress, family, port: localPort },
     remote: { address: remoteAddress, family, port: remotePort },
   });
-  setStream(conn, socket, null, false);
+  streams.set(conn, { main: socket });
   return socket;
 }
 
