@@ -100,6 +100,10 @@ export const behaviours = [
     "It is open as long as its connection, ends it, counts its bytes and is counted by its server. It shows no received bytes: it emits no `data`, and `pause()` stops nothing. `_handle.fd` is -1. Its `timeout` comes up to once its length late, because traffic is looked at when it elapses.",
   ],
   [
+    "The `net.Socket` under a TLS socket, as the event `connection` of an HTTPS server gives it",
+    "Of what was sent in the tick in which it is ended, some 64 KiB reach the client.",
+  ],
+  [
     "The `net.Socket` of `socket.request` where no listener, middleware or option has seen the request",
     "It is made when it is first asked for. Over polling it stands for the connection of the poll that waits; its byte counts are 0.",
   ],
