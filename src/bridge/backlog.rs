@@ -11,10 +11,8 @@ use crate::net::runtime::runtime;
 use crate::net::session::handle::Handle;
 use crate::net::thread::Command;
 
-/// How long the JavaScript thread waits for an I/O thread to tell what is left, and for that thread
-/// to have written what it was just given.
+/// The longest time that the JavaScript thread waits for an I/O thread to tell what is left.
 const LOOK_WAIT: Duration = Duration::from_secs(1);
-const WRITE_WAIT: Duration = Duration::from_millis(5);
 /// The longest time that the flush at exit may take.
 const EXIT_FLUSH_WAIT: Duration = Duration::from_millis(1500);
 
@@ -45,16 +43,16 @@ impl Engine {
     }
 
     /// Hands over what was sent on a session's WebSocket, and tells its state. 0: the I/O thread has
-    /// yet to ask the kernel; 1: all is written; 2: something waits. With `waits`, this thread waits
-    /// a little for the I/O thread.
+    /// yet to ask the kernel; 1: all is written; 2: something waits. This thread waits for the I/O
+    /// thread, `ms` at most.
     #[napi]
-    pub fn drain_state(&mut self, handle: u32, waits: bool) -> u32 {
+    pub fn drain_state(&mut self, handle: u32, ms: u32) -> u32 {
         self.flush();
         let handle = Handle::from_raw(handle);
         let Some(peer) = runtime().table().get(handle) else {
             return 1;
         };
-        let patience = if waits { WRITE_WAIT } else { Duration::ZERO };
+        let patience = Duration::from_millis(ms.into());
         match (runtime().catch_up(handle, patience), peer.backlog.bytes()) {
             (false, _) => 0,
             (true, 0) => 1,

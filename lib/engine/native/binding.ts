@@ -116,13 +116,14 @@ export function bufferedBytes(handle: number): number {
 let impatientIn = -1;
 
 /**
- * Hands over what was sent on the WebSocket of a session, and returns true if all is written. Waits a
- * little for the session's I/O thread to
- * ask the kernel, but not for a busy one again and again.
+ * Hands over what was sent on the WebSocket of a session, and returns true if all is written. Waits
+ * for the session's I/O thread to ask the kernel, but not for a busy one again and again.
+ *
+ * @param ms - the longest time that it waits; then the answer is false
  */
-export function isDrained(handle: number): boolean {
+export function isDrained(handle: number, ms: number): boolean {
   beforeFlush?.();
-  const state = engine.drainState(handle, impatientIn !== tick);
+  const state = engine.drainState(handle, impatientIn === tick ? 0 : ms);
   if (state === UNKNOWN) impatientIn = tick;
   return state === DRAINED;
 }

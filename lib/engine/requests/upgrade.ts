@@ -229,9 +229,9 @@ function pump(upgrade: UpgradeRequest, response: string, acceptor: Acceptor): vo
   });
   socket.once("end", ended);
   socket.once("close", ended);
-  writeBeforeEnd(socket, () => isOver);
+  writeBeforeEnd(socket, stream, () => isOver);
   const under = streamUnder(socket);
-  if (under !== null) writeBeforeEnd(under, () => isOver || !socket.writable);
+  if (under !== null) writeBeforeEnd(under, stream, () => isOver || !socket.writable);
   acceptor.attached?.(socket, null);
 }
 
@@ -239,12 +239,12 @@ function pump(upgrade: UpgradeRequest, response: string, acceptor: Acceptor): vo
  * Has the frames that were sent before the application ends a pumped stream written first, as they
  * are when frames are written at once.
  */
-function writeBeforeEnd(socket: Duplex, isOver: () => boolean): void {
+function writeBeforeEnd(socket: Duplex, stream: number, isOver: () => boolean): void {
   const precede = <F extends (...args: any[]) => unknown>(method: F): F =>
     function (this: Duplex, ...args: unknown[]) {
       // A stream that has ended or failed by itself has nobody to write to.
       const isHealthy = !isOver() && socket.writable && !socket.readableEnded && !socket.errored;
-      if (isHealthy) writePumped();
+      if (isHealthy) writePumped(stream);
       return method.apply(this, args);
     } as F;
   socket.end = precede(socket.end);
@@ -254,18 +254,28 @@ function writeBeforeEnd(socket: Duplex, isOver: () => boolean): void {
 /** More bytes are not taken from the engine when the application ends a pumped stream. */
 const MAX_WRITTEN_BYTES = 16 << 20;
 
-/** Writes the frames that pumped streams have to write, without dispatching other records. */
-function writePumped(): void {
+/** Writes the frames of a pumped stream that is about to end, without dispatching other records. */
+function writePumped(ending: number): void {
   flush();
-  for (let bytes = 0; bytes < MAX_WRITTEN_BYTES; ) {
+  const last: Buffer[] = [];
+  let isMore = true;
+  for (let bytes = 0; isMore && bytes < MAX_WRITTEN_BYTES; ) {
+    isMore = false;
     engine.settle();
-    const writes = takeStreamWrites();
-    if (writes.length === 0) return;
-    for (const [stream, data] of writes) {
-      writeStream(stream, data);
-      // It stands in the buffer of the stream: the engine gives what follows.
+    for (const [stream, data] of takeStreamWrites()) {
+      if (stream !== ending) {
+        writeStream(stream, data);
+        continue;
+      }
+      last.push(data);
+      // It stands in the buffer of the stream soon: the engine gives what follows.
       engine.written(stream, data.length);
       bytes += data.length;
+      isMore = true;
     }
   }
+  // One write: over TLS, what follows would wait for a turn of the loop.
+  const whole = Buffer.concat(last);
+  if (whole.length > 0) writeStream(ending, whole);
+  if (last.some(({ length }) => length === 0)) writeStream(ending, Buffer.alloc(0));
 }

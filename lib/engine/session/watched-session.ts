@@ -15,6 +15,11 @@ import type { Socket } from "./socket";
 import { RequestedSession } from "./stored-request";
 import type { Transport } from "./transports";
 
+/** The longest time that a property waits for a busy I/O thread, in ms. */
+const READ_WAIT = 1000;
+/** The same for an event, which comes later then. */
+const WRITE_WAIT = 5;
+
 /** The part of a session that tells what waits and what is written. */
 export abstract class WatchedSession extends RequestedSession {
   /** The engine of the session. */
@@ -89,7 +94,7 @@ export abstract class WatchedSession extends RequestedSession {
     return [...Array.from({ length: unseen }, placeholder), ...(known ?? [])];
   }
 
-  /** How many packets wait of which this object has nothing to show; `shown` is has. @internal */
+  /** Number of packets that wait, beside the `shown` ones that this object has. @internal */
   private countUnseen(shown: number): number {
     if (this._observers?.observesFlushes) return this._observers.sentBefore;
     if (this._external?.carries) return Math.max(this._external.waiting - 1 - shown, 0);
@@ -121,12 +126,12 @@ export abstract class WatchedSession extends RequestedSession {
 
   /** The same, of a WebSocket whose kernel is asked. @internal */
   _isWritableNow(): boolean {
-    return this._isWritable() && this.isThrough();
+    return this._isWritable() && this.isThrough(READ_WAIT);
   }
 
   /** True if the WebSocket has written all that it was given. @internal */
-  private isThrough(): boolean {
-    return this._external?.carries ? this._external.waiting === 0 : isDrained(this._handle);
+  private isThrough(ms: number): boolean {
+    return this._external?.carries ? this._external.waiting === 0 : isDrained(this._handle, ms);
   }
 
   // --- who is told ------------------------------------------------------------------------------
@@ -167,7 +172,7 @@ export abstract class WatchedSession extends RequestedSession {
     const watch = this.observers();
     if (watch.observesFlushes) return;
     // Messages that were sent before may have yet to be written.
-    if (this._websocket && (this._sentAt === currentTick() || !this.isThrough())) {
+    if (this._websocket && (this._sentAt === currentTick() || !this.isThrough(READ_WAIT))) {
       watch.sentBefore = this.countUnseen(watch.buffer?.length ?? 0);
       this._awaitWritten();
     }
@@ -232,7 +237,7 @@ export abstract class WatchedSession extends RequestedSession {
   _lookWritten(): void {
     const watch = this._observers;
     if (watch === null || !this._websocket || !(watch.isWriting || watch.after !== null)) return;
-    if (!this.isThrough()) {
+    if (!this.isThrough(WRITE_WAIT)) {
       // Another engine calls back by itself.
       if (!this._external?.carries) engine.tellDrained(this._handle);
       return;

@@ -67,6 +67,10 @@ impl IoThread {
             }
             Command::Settle(asker) => {
                 self.settle();
+                let blocked = self.pending_writes.links();
+                for link in blocked.iter().filter(|link| link.is_pumped()) {
+                    link.retry(self);
+                }
                 // The asker may have lost patience.
                 let _ = asker.try_send(());
             }
