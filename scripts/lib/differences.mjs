@@ -101,7 +101,7 @@ export const behaviours = [
   ],
   [
     "The `net.Socket` under a TLS socket, as the event `connection` of an HTTPS server gives it",
-    "Of what was sent in the tick in which it is ended, some 64 KiB reach the client.",
+    "Of what was sent in the tick in which it is ended, the client gets what the kernel takes at once.",
   ],
   [
     "The `net.Socket` of `socket.request` where no listener, middleware or option has seen the request",

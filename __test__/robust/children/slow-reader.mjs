@@ -1,4 +1,4 @@
-// A server with one client that does not read, 200 MiB of events for it, and how far that made it grow.
+// A server with one client that does not read, 500 MiB of events for it, and how far that made it grow.
 // Arguments: the form of the server, the transport of the client.
 import { setImmediate as turn } from "node:timers/promises";
 import { startServer } from "../../support/arena.mjs";
@@ -16,7 +16,7 @@ client.socket?.pause();
 const payload = "x".repeat(1024);
 const before = process.memoryUsage.rss();
 let highest = before;
-for (let i = 0; i < 200; i++) {
+for (let i = 0; i < 500; i++) {
   for (let j = 0; j < 1024; j++) io.emit("news", payload);
   await turn();
   highest = Math.max(highest, process.memoryUsage.rss());

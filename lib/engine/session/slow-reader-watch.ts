@@ -61,11 +61,13 @@ export class SlowReaderWatch {
     this.bytes = bytes;
     if (bytes <= limits.maxBufferedBytes) return this.end();
     const flood = Math.max(limits.maxBufferedBytes, FLOOD_BYTES) * 1.25;
-    const slowReader =
+    // all of it when `flood` bytes wait, none when twice as many do
+    const floodPatience = Math.max(0, FLOOD_PATIENCE * (2 - bytes / flood));
+    const patience =
       hasGrown && bytes > flood
-        ? Math.min(limits.keepReadersMs, FLOOD_PATIENCE)
+        ? Math.min(limits.keepReadersMs, floodPatience)
         : limits.keepReadersMs;
-    if (this.quiet < slowReader) return;
+    if (this.quiet < patience) return;
     this.end();
     client.close();
   }

@@ -70,7 +70,7 @@ impl ReadProgress {
             return false;
         }
         if has_grown && waiting > flood(limit) {
-            patience = patience.min(FLOOD_PATIENCE_MS);
+            patience = patience.min(flood_patience(waiting, flood(limit)));
         }
         now.saturating_sub(self.since) >= patience
     }
@@ -157,6 +157,15 @@ pub enum Verdict {
 fn flood(limit: usize) -> usize {
     let limit = limit.max(MAX_BUFFERED_BYTES);
     limit.saturating_add(limit / 4)
+}
+
+/// The time in ms that a client may take nothing while more and more is sent to it:
+/// [`FLOOD_PATIENCE_MS`] when `flood` bytes wait, and none when twice as many do. A fast sender
+/// would otherwise use up, within any fixed time, as much memory as it has time to fill.
+fn flood_patience(waiting: usize, flood: usize) -> u64 {
+    let left = flood.saturating_mul(2).saturating_sub(waiting).min(flood);
+    // Lossless: both are counts of bytes, and the quotient is at most FLOOD_PATIENCE_MS.
+    (left as u128 * u128::from(FLOOD_PATIENCE_MS) / flood.max(1) as u128) as u64
 }
 
 impl IoThread {
@@ -289,6 +298,12 @@ mod tests {
         let flood = LIMIT / 4 * 5;
         assert!(!case.is_over(flood, FLOOD_PATIENCE_MS));
         assert!(case.is_over(flood + 1, FLOOD_PATIENCE_MS));
+        // The more waits, the sooner.
+        let mut case = Case::new();
+        case.turn();
+        assert!(!case.is_over(flood / 2 * 3, FLOOD_PATIENCE_MS / 2 - 1));
+        assert!(case.is_over(flood / 2 * 3 + 2, FLOOD_PATIENCE_MS / 2));
+        assert!(case.is_over(flood * 2, 0));
         // A burst in one turn is no flood.
         let mut case = Case::new();
         assert!(!case.is_over(4 * LIMIT, 1));
