@@ -15,7 +15,7 @@ test("node scripts/compatibility.mjs --check", async () => {
   assert.deepEqual([code ?? 0, stderr], [0, ""]);
 });
 
-const fixture = (name) => fileURLToPath(new URL(`fixtures/${name}.d.ts`, import.meta.url));
+const fixture = (name) => fileURLToPath(new URL(`support/fixtures/${name}.d.ts`, import.meta.url));
 
 test("the comparison finds what is missing or different", () => {
   const [theirs, ours] = readDeclarations([fixture("theirs"), fixture("ours")]);

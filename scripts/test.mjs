@@ -1,9 +1,9 @@
 // Runs the tests: the crate's with cargo, then every __test__/**/*.test.mjs with Node's runner.
 //
 //   npm test                                     everything
-//   npm test -- engine browser                   only test files whose path contains one of the words
+//   npm test -- engine platforms                 only test files whose path contains one of the words
 //   npm test -- --test-name-pattern=upgrade      only tests of that name (a regular expression)
-//   npm test -- --node 26 net/                   on another Node, which is installed from npm
+//   npm test -- --node 26 platforms/             on another Node, which is installed from npm
 //   npm run test:oracle                          the same files against the npm package socket.io
 //   npm run test:nodes                           on every Node that is supported
 //

@@ -2,7 +2,7 @@
 // given up, its connection closed without an answer, and nobody waits for the rest of it.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { FORMS } from "../forms/support.mjs";
+import { FORMS } from "../support/exercise.mjs";
 import { Polling, request, Ws } from "../support/raw.mjs";
 import { Tcp } from "../support/tcp.mjs";
 import { once, until, within } from "../support/wait.mjs";

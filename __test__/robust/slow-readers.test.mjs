@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
-import { ENTRANCES } from "../net/entrances.mjs";
+import { ENTRANCES } from "../platforms/entrances.mjs";
 import { FORMS, startServer } from "../support/arena.mjs";
 import { client, connected } from "../support/clients.mjs";
 import { Polling, Ws } from "../support/raw.mjs";

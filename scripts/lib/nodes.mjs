@@ -6,8 +6,8 @@ import path from "node:path";
 import { answer, stream } from "./command.mjs";
 import { Complaint } from "./say.mjs";
 
-/** Where transports, entrances and the engine are tested: what a Node may change. */
-const CONTACT = ["net/", "forms/", "eio/", "lib/", "robust/"];
+/** Folders where transports, entrances and the engine are tested: what a Node may change. */
+const CONTACT = ["ws/", "eio/", "engine/", "server/", "platforms/", "robust/"];
 
 /** By major version: words of the test files to run on it; none: all of them. */
 export const NODES = { 20: [], 22: CONTACT, 24: CONTACT, 26: [] };

@@ -1,0 +1,83 @@
+// Many clients that come back at once: all recover, in order, and nothing is lost.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Ws } from "../support/raw.mjs";
+import { RECOVERY } from "../support/recovery.mjs";
+import { closeServer, serve } from "../support/server.mjs";
+import { Server } from "../support/subject.mjs";
+import { defer, once, until } from "../support/wait.mjs";
+
+const CLIENTS = 1000;
+const ROOMS = 10;
+const ROUNDS = 5;
+
+const FORMS = {
+  attached: serve,
+  async port(t, options) {
+    const io = new Server(0, options);
+    defer(t, () => closeServer(io));
+    if (!io.httpServer.listening) await once(io.httpServer, "listening");
+    return { io, port: io.httpServer.address().port };
+  },
+};
+
+/** Runs `fn(i)` for every client, so many at a time that no backlog overflows. */
+async function forEach(fn) {
+  for (let i = 0; i < CLIENTS; i += 100) {
+    await Promise.all(Array.from({ length: 100 }, (_, j) => fn(i + j)));
+  }
+}
+
+for (const [form, start] of Object.entries(FORMS)) {
+  test(`${CLIENTS} clients recover at once [${form}]`, { timeout: 120_000 }, async (t) => {
+    const { io, port } = await start(t, RECOVERY);
+    io.on("connection", (socket) => {
+      if (socket.recovered) socket.emit("live");
+    });
+    const guests = [];
+    await forEach(async (i) => {
+      const session = await Ws.open(t, port);
+      await session.send("40");
+      const { sid, pid } = JSON.parse((await session.next()).slice(2));
+      const room = `room ${i % ROOMS}`;
+      const socket = io.sockets.sockets.get(sid);
+      socket.join(room);
+      socket.data.index = i;
+      socket.emit("welcome");
+      const offset = JSON.parse((await session.next()).slice(2)).at(-1);
+      guests[i] = { session, sid, auth: JSON.stringify({ pid, offset }), room };
+    });
+    for (const { session } of guests) session.ws.terminate();
+    await until(() => io.sockets.sockets.size === 0, "everybody is gone");
+
+    for (let round = 0; round < ROUNDS; round++) {
+      io.emit("to all", round);
+      for (let n = 0; n < ROOMS; n++) io.to(`room ${n}`).emit("to a room", `room ${n}`, round);
+      for (const { sid } of guests) io.to(sid).emit("to one", sid, round);
+    }
+
+    const missing = guests.map(async ({ sid, auth, room }) => {
+      const session = await Ws.open(t, port);
+      await session.send(`40${auth}`);
+      const events = [];
+      const next = async () => {
+        const text = await session.next();
+        if (text.startsWith("40")) return JSON.parse(text.slice(2));
+        events.push(JSON.parse(text.slice(2)).slice(0, -1));
+      };
+      let answer;
+      while (answer === undefined) answer = await next();
+      await next();
+      assert.equal(answer.sid, sid);
+      const rounds = Array.from({ length: ROUNDS }, (_, round) => [
+        ["to all", round],
+        ["to a room", room, round],
+        ["to one", sid, round],
+      ]);
+      assert.deepEqual(events, [...rounds.flat(), ["live"]]);
+    });
+    await Promise.all(missing);
+    assert.equal(io.sockets.sockets.size, CLIENTS);
+    for (const { sid, room } of guests) assert.ok(io.sockets.sockets.get(sid).rooms.has(room));
+  });
+}
