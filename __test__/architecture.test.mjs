@@ -3,6 +3,14 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import {
+  againstOrder,
+  CRATE_ORDER,
+  countArrows,
+  crateArrows,
+  LIB_ORDER,
+  libArrows,
+} from "../scripts/lib/arrows.mjs";
 import { filesOf } from "../scripts/lib/files.mjs";
 import { beyond } from "./support/subject.mjs";
 
@@ -18,66 +26,26 @@ beyond("every file and folder that ARCHITECTURE.md names exists", () => {
   assert.deepEqual(missing, []);
 });
 
-/** The layers of the crate, and what each may use. */
-const MAY_USE = {
-  number: [],
-  ws: ["config"],
-  sio: ["number"],
-  eio: ["config", "error", "number"],
-  net: ["config", "error", "number", "ws", "sio", "eio"],
-  bridge: ["config", "error", "number", "ws", "sio", "eio", "net"],
-};
-
-/** The source of a file without its unit tests. */
-const withoutTests = (text) => text.split(/#\[cfg\(test\)\]\n/)[0];
-
-beyond("the layers of the crate use those below them only", () => {
-  const wrong = [];
-  for (const file of filesOf("src").filter((one) => !one.includes("tests"))) {
-    const layer = file.split("/")[1].replace(".rs", "");
-    const allowed = MAY_USE[layer];
-    if (allowed === undefined) continue;
-    for (const [, used] of withoutTests(read(file)).matchAll(/\bcrate::(\w+)/g)) {
-      if (used !== layer && !allowed.includes(used)) wrong.push(`${file} uses ${used}`);
-    }
-  }
-  assert.deepEqual(wrong, []);
+beyond("the places of the crate use those below them only", () => {
+  const arrows = crateArrows(ROOT);
+  // Fewer would mean that imports are not found any more.
+  assert.ok(countArrows(arrows) > 25, `${countArrows(arrows)} arrows`);
+  assert.deepEqual(againstOrder(arrows, CRATE_ORDER), []);
 });
 
-/** The rooms of lib, from the one that knows all others to the one that knows none. */
-const ROOMS = [
-  "lib",
-  "lib/engine",
-  "lib/engine/port",
-  "lib/engine/requests",
-  "lib/engine/session",
-  "lib/engine/native",
-];
-
-/** Files of a room that every room may use: they know none. */
-const SHARED = new Set(
-  [
-    ...["emitter", "errors", "node-internals", "options", "own-listeners", "parser"],
-    ...["refuse-upgrade", "replaced"],
-  ].map((name) => `lib/engine/${name}`),
-);
-
 beyond("the rooms of lib import at run time from those behind them only", () => {
-  const imports = /^(import|export) (?!type\b)[^;"]*?from "(\.[^"]+)"/gm;
-  const wrong = [];
-  for (const file of filesOf("lib")) {
-    const room = path.dirname(file);
-    for (const [statement, , target] of read(file).matchAll(imports)) {
-      if (/^import \{\s*(type [^,}]+,?\s*)+\}/.test(statement)) continue;
-      const used = path.posix.join(room, target);
-      const theirs = path.dirname(used);
-      if (theirs === room || SHARED.has(used)) continue;
-      if (!ROOMS.includes(theirs) || ROOMS.indexOf(theirs) < ROOMS.indexOf(room)) {
-        wrong.push(`${file} imports ${target}`);
-      }
-    }
-  }
-  assert.deepEqual(wrong, []);
+  const arrows = libArrows(ROOT);
+  assert.ok(countArrows(arrows) > 12, `${countArrows(arrows)} arrows`);
+  assert.deepEqual(againstOrder(arrows, LIB_ORDER), []);
+});
+
+beyond("the check of arrows finds one that runs against the order", () => {
+  const upwards = [{ file: "src/ws/frame.rs", from: "ws", to: "net/thread" }];
+  assert.equal(againstOrder(upwards, CRATE_ORDER).length, 1);
+  const sideways = [{ file: "src/eio/session.rs", from: "eio", to: "sio" }];
+  assert.equal(againstOrder(sideways, CRATE_ORDER).length, 1);
+  const downwards = [{ file: "src/eio/session.rs", from: "eio", to: "config" }];
+  assert.deepEqual(againstOrder(downwards, CRATE_ORDER), []);
 });
 
 beyond("one file of lib loads the addon", () => {

@@ -20,7 +20,7 @@ import {
   portOf,
 } from "./engine/validate";
 import { type ExtendedError, Namespace } from "./namespace";
-import { ParentNamespace } from "./parent-namespace";
+import { askParents, ParentNamespace } from "./parent-namespace";
 import { listenOnPort } from "./port";
 import { BroadcastingServer } from "./server-broadcasts";
 import {
@@ -467,21 +467,11 @@ export class Server<
     auth: { [key: string]: any },
     fn: (nsp: Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData> | false) => void,
   ): void {
-    const parents = this.parentNsps.entries();
-    const ask = () => {
-      const next = parents.next();
-      if (next.done) return fn(false);
-      const [accepts, parent] = next.value;
-      let answered = false;
-      accepts(name, auth, (err, allow) => {
-        if (answered) return;
-        answered = true;
-        if (err || !allow) return ask();
-        // It may have been created while this answer was awaited.
-        fn(this._nsps.get(name) ?? parent.createChild(name));
-      });
-    };
-    ask();
+    // A namespace may have been created while an answer was awaited.
+    const child = (
+      parent: ParentNamespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
+    ) => this._nsps.get(name) ?? parent.createChild(name);
+    askParents(this.parentNsps, name, auth, (parent) => fn(parent ? child(parent) : false));
   }
 }
 

@@ -4,6 +4,7 @@ import { Adapter, type BroadcastOptions } from "socket.io-adapter";
 import type { RemoteSocket } from "./broadcast-operator";
 import type { Server } from "./index";
 import { Namespace } from "./namespace";
+import type { ParentNspNameMatchFn } from "./server-options";
 import type {
   DefaultEventsMap,
   EventNames,
@@ -133,4 +134,33 @@ class ParentBroadcastAdapter extends Adapter {
       child.adapter.broadcast(packet, opts);
     }
   }
+}
+
+/**
+ * Asks dynamic namespaces, in order of creation, for one that accepts `name`.
+ *
+ * @param parents - the dynamic namespaces, each with its function that decides about names
+ * @param auth - payload of the client's CONNECT packet
+ * @param fn - called with the first one that accepts the name, or `undefined`
+ */
+export function askParents<Parent>(
+  parents: Map<ParentNspNameMatchFn, Parent>,
+  name: string,
+  auth: { [key: string]: any },
+  fn: (parent: Parent | undefined) => void,
+): void {
+  const entries = parents.entries();
+  const ask = () => {
+    const next = entries.next();
+    if (next.done) return fn(undefined);
+    const [accepts, parent] = next.value;
+    let answered = false;
+    accepts(name, auth, (err, allow) => {
+      if (answered) return;
+      answered = true;
+      if (err || !allow) return ask();
+      fn(parent);
+    });
+  };
+  ask();
 }

@@ -1,12 +1,12 @@
 /**
- * A client in a namespace: events in both directions, acknowledgements, rooms, and the way from
- * its connection to its disconnection.
+ * A client in a namespace: incoming events, rooms, and the way from its connection to its
+ * disconnection.
  *
  * One exists per client and namespace, so what a quiet socket does not use is created on demand.
  */
 import type { IncomingMessage } from "node:http";
 import debugModule from "debug";
-import type { Adapter, BroadcastFlags, PrivateSessionId, Room, SocketId } from "socket.io-adapter";
+import type { Adapter, PrivateSessionId, Room, SocketId } from "socket.io-adapter";
 import { type Packet, PacketType } from "socket.io-parser";
 import type { Client } from "./client";
 import type { Socket as EngineSocket } from "./engine";
@@ -18,30 +18,15 @@ import type { Server } from "./index";
 import { type Middleware, runMiddlewares } from "./middleware";
 import type { Namespace } from "./namespace";
 import { isRecoverable, type Recovery } from "./recovery";
-import { BroadcastingSocket, NO_FLAGS } from "./socket-broadcasts";
-import { type DisconnectReason, type Event, type Handshake, RESERVED_EVENTS } from "./socket-types";
-import type {
-  AllButLast,
-  DecorateAcknowledgements,
-  DefaultEventsMap,
-  EventNames,
-  EventNamesWithAck,
-  EventParams,
-  EventsMap,
-  FirstNonErrorArg,
-  Last,
-  MessageParams,
-} from "./typed-events";
+import { type AckListener, OutgoingSocket } from "./socket-outgoing";
+import type { DisconnectReason, Event, Handshake } from "./socket-types";
+import type { DefaultEventsMap, EventsMap } from "./typed-events";
 
 export type { Event };
 
 const debug = debugModule("socket.io:socket");
 
 type AnySocket = Socket<any, any, any, any>;
-type Listener = (...args: any[]) => void;
-
-/** What `packet()` is given: one to encode, or the parts of one already encoded. */
-type OutgoingPacket = Partial<Packet> | (string | Buffer)[];
 
 function ignoreError(): void {}
 
@@ -82,7 +67,7 @@ export class Socket<
   EmitEvents extends EventsMap = ListenEvents,
   ServerSideEvents extends EventsMap = DefaultEventsMap,
   SocketData = any,
-> extends BroadcastingSocket<ListenEvents, EmitEvents, SocketData> {
+> extends OutgoingSocket<ListenEvents, EmitEvents, ServerSideEvents, SocketData> {
   /** Identifier of the socket, unique in the cluster. It is no secret: it names a room, too. */
   readonly id: SocketId;
   /** Whether the state of a former connection was recovered (option `connectionStateRecovery`). */
@@ -108,8 +93,6 @@ export class Socket<
   private _data: SocketData = NOT_YET;
   /** What is recovered, until the socket is connected. @internal */
   _recovery?: Recovery = undefined;
-  /** @internal */
-  private _acks?: Map<number, Listener> = undefined;
   /** @internal */
   private _fns?: Middleware<Event, Error>[] = undefined;
 
@@ -188,12 +171,6 @@ export class Socket<
     this._data = data;
   }
 
-  /** Callbacks of the acknowledgements this client still owes, by id. Adapters write to it. */
-  private get acks(): Map<number, Listener> {
-    this._acks ??= new Map();
-    return this._acks;
-  }
-
   private get fns(): Middleware<Event, Error>[] {
     this._fns ??= [];
     return this._fns;
@@ -222,154 +199,6 @@ export class Socket<
   /** The rooms of this socket, with the one named by its id; empty once it is disconnected. */
   get rooms(): Set<Room> {
     return this.adapter.socketRooms(this.id) ?? new Set();
-  }
-
-  // --- outgoing events ------------------------------------------------------------------------
-
-  /**
-   * Sends an event to this client, with anything JSON expresses and binary data. A function as last
-   * argument is called with what the client answers.
-   *
-   * @returns true
-   * @throws Error for a reserved name, as `connect` or `disconnect`
-   *
-   * @example
-   * ```ts
-   * socket.emit("dish ready", { table: 7, dish: "soup" });
-   * socket.emit("taste", "soup", (verdict: string) => console.log(verdict));
-   * ```
-   */
-  override emit<Ev extends EventNames<EmitEvents>>(
-    ev: Ev,
-    ...args: EventParams<EmitEvents, Ev>
-  ): boolean;
-  // The rest array becomes the packet's data: no other is made on the way.
-  override emit(...data: any[]): boolean {
-    if (RESERVED_EVENTS.has(data[0])) throw new Error(`"${data[0]}" is a reserved event name`);
-    if (data.length === 0) data.push(undefined);
-
-    const packet: Partial<Packet> = { type: PacketType.EVENT, data };
-    const { nsp, flags } = this;
-    if (typeof data[data.length - 1] === "function") {
-      packet.id = nsp._ids++;
-      if (debug.enabled) debug("emitting packet with ack id %d", packet.id);
-      this.registerAckCallback(packet.id, data.pop());
-    }
-    this.flags = NO_FLAGS;
-    const options = flags === NO_FLAGS ? {} : flags;
-
-    if (nsp.server._opts.connectionStateRecovery) {
-      // Through the adapter, which keeps the packet for a client that comes back.
-      this.adapter.broadcast(packet as Packet, {
-        rooms: new Set([this.id]),
-        except: new Set(),
-        flags: options,
-      });
-    } else {
-      this.notifyOutgoingListeners(packet);
-      this.packet(packet, options);
-    }
-    return true;
-  }
-
-  /**
-   * Sends an event and waits for the client's answer. Without {@link Socket.timeout}, it waits as
-   * long as it takes, and for ever if the client has gone.
-   *
-   * @returns the answer; rejected with an Error when the time of `timeout()` is over
-   *
-   * @example
-   * ```ts
-   * const verdict: string = await socket.timeout(5000).emitWithAck("taste", "soup");
-   * ```
-   */
-  emitWithAck<Ev extends EventNamesWithAck<EmitEvents>>(
-    ev: Ev,
-    ...args: AllButLast<EventParams<EmitEvents, Ev>>
-  ): Promise<FirstNonErrorArg<Last<EventParams<EmitEvents, Ev>>>> {
-    const withError = this.flags.timeout !== undefined;
-    return new Promise((resolve, reject) => {
-      const callback = withError
-        ? (err: Error | null, value: any) => (err ? reject(err) : resolve(value))
-        : resolve;
-      this.emit(ev, ...([...args, callback] as any));
-    });
-  }
-
-  /**
-   * Sends an event named `message`.
-   *
-   * @returns this object
-   *
-   * @example
-   * ```ts
-   * socket.send("your table is ready");
-   * ```
-   */
-  send(...args: MessageParams<EmitEvents>): this {
-    this.emit("message" as any, ...(args as any));
-    return this;
-  }
-
-  /**
-   * Same as {@link Socket.send}.
-   *
-   * @example
-   * ```ts
-   * socket.write("your table is ready");
-   * ```
-   */
-  write(...args: MessageParams<EmitEvents>): this {
-    this.emit("message" as any, ...(args as any));
-    return this;
-  }
-
-  private registerAckCallback(id: number, callback: Listener): void {
-    const { timeout } = this.flags;
-    if (timeout === undefined) {
-      this.acks.set(id, callback);
-      return;
-    }
-    const timer = setTimeout(() => {
-      if (debug.enabled) debug("event with ack id %d has timed out after %d ms", id, timeout);
-      this.acks.delete(id);
-      callback.call(this, new Error("operation has timed out"));
-    }, timeout);
-    this.acks.set(id, (...args) => {
-      clearTimeout(timer);
-      callback.call(this, null, ...args);
-    });
-  }
-
-  /** Writes a packet of this namespace to the client. */
-  private packet(
-    packet: OutgoingPacket,
-    opts: BroadcastFlags & { preEncoded?: boolean } = {},
-  ): void {
-    (packet as Packet).nsp = this.nsp.name;
-    opts.compress = opts.compress !== false;
-    this.client._packet(packet as Packet, opts);
-  }
-
-  /**
-   * Sets how long the answer to the next event is awaited: its callback gets an Error first, or
-   * `null`.
-   *
-   * @param timeout - milliseconds
-   * @returns this object
-   *
-   * @example
-   * ```ts
-   * socket.timeout(5000).emit("taste", "soup", (err: Error | null, verdict?: string) => {
-   *   console.log(err ? "no answer" : verdict);
-   * });
-   * ```
-   */
-  timeout(
-    timeout: number,
-  ): Socket<ListenEvents, DecorateAcknowledgements<EmitEvents>, ServerSideEvents, SocketData> {
-    this.setFlag("timeout", timeout);
-    return this as any;
   }
 
   // --- rooms ----------------------------------------------------------------------------------
@@ -442,7 +271,7 @@ export class Socket<
   }
 
   /** The function that answers the event with ack id `id`, once. */
-  private ack(id: number): Listener {
+  private ack(id: number): AckListener {
     let sent = false;
     return (...data) => {
       if (sent) return;
@@ -463,11 +292,6 @@ export class Socket<
     this.acks.delete(id);
     listenerStage.boundary();
     callback.apply(this, packet.data);
-  }
-
-  /** Ignores the acknowledgement of a broadcast that has timed out. @internal */
-  _forgetAck(id: number): void {
-    this._acks?.delete(id);
   }
 
   private ondisconnect(): void {

@@ -1,10 +1,6 @@
 //! Every option, default and limit of the native side, in one place.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
-
-use crate::net::session::sid_index::Sids;
-use crate::ws::deflate;
 
 /// Delay before each server ping, in ms, unless the application says otherwise.
 pub const PING_INTERVAL_MS: u64 = 25_000;
@@ -73,8 +69,6 @@ pub struct EngineConfig {
     max_message: AtomicU64,
     max_buffered: AtomicUsize,
     keep_readers_ms: AtomicU64,
-    sids: Sids,
-    deflate: OnceLock<deflate::Options>,
 }
 
 impl Default for EngineConfig {
@@ -86,8 +80,6 @@ impl Default for EngineConfig {
             max_message: AtomicU64::new(MAX_HTTP_BUFFER_SIZE),
             max_buffered: AtomicUsize::new(MAX_BUFFERED_BYTES),
             keep_readers_ms: AtomicU64::new(KEEP_READERS_MS),
-            sids: Sids::default(),
-            deflate: OnceLock::new(),
         }
     }
 }
@@ -108,16 +100,6 @@ impl EngineConfig {
         self.keep_readers_ms.store(keep_readers, Relaxed);
     }
 
-    /// Has compression of WebSocket messages offered from now on. Only the first call counts.
-    pub fn set_deflate(&self, options: deflate::Options) {
-        let _ = self.deflate.set(options);
-    }
-
-    /// The options of compression; none: what clients offer is not looked at.
-    pub fn deflate(&self) -> Option<&deflate::Options> {
-        self.deflate.get()
-    }
-
     /// Delay before a ping, in ms.
     pub fn ping_interval(&self) -> u64 {
         self.ping_interval_ms.load(Relaxed)
@@ -131,11 +113,6 @@ impl EngineConfig {
     /// Longest duration of an upgrade, in ms.
     pub fn upgrade_timeout(&self) -> u64 {
         self.upgrade_timeout_ms.load(Relaxed)
-    }
-
-    /// The engine's sessions by their id.
-    pub fn sids(&self) -> &Sids {
-        &self.sids
     }
 
     /// Bytes that may wait for a client.

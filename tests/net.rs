@@ -21,7 +21,6 @@ use socket_io_native::eio::encoding::PacketEncoding;
 use socket_io_native::eio::session::SocketRole;
 use socket_io_native::error::{CloseReason, HEARTBEAT_DIRECTION, QUEUE_FULL, Reason};
 use socket_io_native::net::events::{EventSink, Note};
-use socket_io_native::net::runtime::runtime;
 use socket_io_native::net::send_batch::{CONTINUED, DISCARD, VOLATILE};
 use socket_io_native::net::thread::{Attach, Command, Source};
 use tokio::io::AsyncReadExt as _;
@@ -32,7 +31,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use support::client::{Client, OPEN, RESPONSE, attach, frame, next_stream, open};
 use support::inbox::{Environment, Event, environment};
-use support::{broadcast, run, soon, text};
+use support::{broadcast, run, runtime, soon, text};
 
 fn transport_error(message: &str) -> CloseReason {
     CloseReason {

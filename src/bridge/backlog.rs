@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use napi_derive::napi;
 
 use super::engine::Engine;
+use crate::bridge::runtime::runtime;
 use crate::net::events::EventSink;
-use crate::net::runtime::runtime;
-use crate::net::session::handle::Handle;
+use crate::net::handle::Handle;
 use crate::net::thread::Command;
 
 /// The longest time that the JavaScript thread waits for an I/O thread to tell what is left.
@@ -63,7 +63,9 @@ impl Engine {
     /// Notes that the client of a session has taken more of the answer to its poll.
     #[napi]
     pub fn took(&self, handle: u32) {
-        runtime().took_here(Handle::from_raw(handle));
+        runtime()
+            .sessions()
+            .note_answer_progress(Handle::from_raw(handle));
     }
 
     /// Tells that JavaScript hands over what is sent on a session's WebSocket in batches from now on,

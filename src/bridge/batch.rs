@@ -15,7 +15,7 @@ use crate::eio::payload::Payload;
 use crate::eio::session::SocketRole;
 use crate::error::CloseReason;
 use crate::net::events::{Note, Opened, StreamEnd};
-use crate::net::session::handle::Handle;
+use crate::net::handle::Handle;
 use crate::sio::{Kind, Packet};
 
 /// `handle, payload`: an event of the main namespace.

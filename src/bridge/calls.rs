@@ -9,10 +9,10 @@ use napi::sys;
 
 use crate::bridge::batch::Value;
 use crate::bridge::event_queue::EventQueue;
+use crate::bridge::runtime::runtime;
 use crate::net::events::EventSink as _;
-use crate::net::runtime::runtime;
+use crate::net::handle::Handle;
 use crate::net::send_batch::Writer;
-use crate::net::session::handle::Handle;
 use crate::net::thread::Command;
 
 /// A run longer than this is handed over before the tick ends.

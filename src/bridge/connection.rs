@@ -8,9 +8,9 @@ use napi_derive::napi;
 
 use crate::bridge::engine::failure;
 use crate::bridge::opening::PacketForm;
+use crate::bridge::runtime::runtime;
 use crate::eio::session::{Outgoing, SocketRole};
 use crate::net::events::EventSink;
-use crate::net::runtime::runtime;
 use crate::net::session::shared::SharedSession;
 use crate::net::thread::{Attach, Source};
 use crate::ws::deflate::{Compression, Parameters, negotiate};
@@ -56,7 +56,7 @@ impl Connection {
 
     /// What the response says about compression.
     fn deflate(&self, peer: Option<&Arc<SharedSession>>) -> Option<(Parameters, Compression)> {
-        let options = peer?.config.deflate()?;
+        let options = peer?.engine.deflate()?;
         let agreement = negotiate(self.extensions.as_deref(), options).ok()??;
         Some((agreement.parameters, options.compression))
     }

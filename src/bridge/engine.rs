@@ -14,14 +14,15 @@ use crate::bridge::connection::{Connection, UpgradeCheck};
 use crate::bridge::event_queue::EventQueue;
 use crate::bridge::opening::{OpenRequest, Opened, OpenedExternal, PacketForm, on_the_wire};
 use crate::bridge::options::EngineOptions;
+use crate::bridge::runtime::{runtime, start};
 use crate::bridge::values::{Body, body, message};
 use crate::eio::encoding::PacketEncoding;
 use crate::eio::id;
 use crate::eio::session::{Outgoing, Poll, SocketRole};
 use crate::error::{CloseReason, INTERNAL, POLLING_FAULTS, Reason};
 use crate::net::events::EventSink as _;
-use crate::net::runtime::{self, Begun, Opening, runtime};
-use crate::net::session::handle::Handle;
+use crate::net::handle::Handle;
+use crate::net::runtime::{Opening, PostBegin};
 use crate::net::session::shared::{Post, SharedSession};
 use crate::net::thread::{Command, FIRST_STREAM};
 use crate::ws;
@@ -80,7 +81,7 @@ impl Engine {
     /// `wake` is called when there is something to take.
     #[napi(constructor)]
     pub fn new(env: Env, wake: Function<'_, (), ()>) -> Result<Self> {
-        runtime::start().map_err(failure)?;
+        start().map_err(failure)?;
         let hub = Arc::new(EventQueue::default());
         let boundary = Box::into_raw(Box::new(Boundary::new(hub.clone())));
         let mut name = std::ptr::null_mut();
@@ -389,9 +390,9 @@ impl Engine {
     #[napi]
     pub fn begin_post(&self, handle: u32) -> u32 {
         match runtime().begin_post(Handle::from_raw(handle), Post::InJavaScript) {
-            Begun::Alone => 0,
-            Begun::Overlap => 1,
-            Begun::Moved => 2,
+            PostBegin::Alone => 0,
+            PostBegin::Overlap => 1,
+            PostBegin::Moved => 2,
         }
     }
 

@@ -9,15 +9,15 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use napi::sys;
 
 use crate::bridge::batch::Batch;
+use crate::bridge::runtime::runtime;
 use crate::config::MAX_INBOX_BYTES;
 use crate::eio::packet::Packet as EnginePacket;
 use crate::eio::payload::Payload;
 use crate::eio::session::SocketRole;
 use crate::error::CloseReason;
 use crate::net::events::{EventSink, Note, Opened, StreamEnd};
+use crate::net::handle::Handle;
 use crate::net::lock;
-use crate::net::runtime::runtime;
-use crate::net::session::handle::Handle;
 use crate::net::thread::Command;
 use crate::sio::Packet;
 

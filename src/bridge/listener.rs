@@ -11,6 +11,7 @@ use napi_derive::napi;
 
 use crate::bridge::engine::Engine;
 use crate::bridge::options::EngineOptions;
+use crate::bridge::runtime::runtime;
 use crate::bridge::values::message;
 use crate::net::listener::{ClientFile, Cookie, Cors, Listener, Settings};
 
@@ -164,7 +165,7 @@ impl NativeListener {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
         options.0.sids().keep();
-        let listener = Listener::new(id, engine.hub.clone(), options.0.clone());
+        let listener = Listener::new(runtime(), id, engine.hub.clone(), options.0.clone());
         // A worker thread may be terminated: its port must not outlive it.
         let leaving = Arc::downgrade(&listener);
         env.add_env_cleanup_hook(leaving, |leaving| {

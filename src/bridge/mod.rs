@@ -12,5 +12,6 @@ pub mod event_queue;
 pub mod listener;
 pub mod opening;
 pub mod options;
+pub mod runtime;
 pub mod sockets;
 pub mod values;

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use napi::bindgen_prelude::Either;
 use napi_derive::napi;
 
-use crate::config::{EngineConfig, SHARED_HEADERS};
+use crate::config::SHARED_HEADERS;
+use crate::net::session::engine::SharedEngine;
 use crate::ws::deflate::{self, Bits, Compression};
 
 /// The options of one engine that live sessions read.
 #[napi]
-pub struct EngineOptions(pub(super) Arc<EngineConfig>);
+pub struct EngineOptions(pub(super) Arc<SharedEngine>);
 
 #[napi]
 impl EngineOptions {
@@ -31,7 +32,7 @@ impl EngineOptions {
         max_message: f64,
     ) {
         // A float out of range saturates, NaN is 0.
-        self.0.set(
+        self.0.config.set(
             ping_interval as u64,
             ping_timeout as u64,
             upgrade_timeout as u64,
@@ -44,6 +45,7 @@ impl EngineOptions {
     #[napi]
     pub fn set_buffering(&self, max_buffered: f64, keep_readers: f64) {
         self.0
+            .config
             .set_buffering(max_buffered as usize, keep_readers as u64);
     }
 

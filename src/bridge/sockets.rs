@@ -9,10 +9,10 @@ use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
 
 use crate::bridge::engine::Engine;
-use crate::net::runtime::runtime;
-use crate::net::session::handle::Handle;
+use crate::bridge::runtime::runtime;
+use crate::net::handle::Handle;
 use crate::net::thread::Command;
-use crate::net::websocket::conn::End;
+use crate::net::thread::conn::End;
 
 /// How long the JavaScript thread waits for the answer of an I/O thread.
 const ANSWER_WAIT: Duration = Duration::from_millis(500);

@@ -6,7 +6,7 @@ use crate::eio::packet::Packet;
 use crate::eio::payload::Payload;
 use crate::eio::session::SocketRole;
 use crate::error::CloseReason;
-use crate::net::session::handle::Handle;
+use crate::net::handle::Handle;
 use crate::sio;
 
 /// Small news of a session.

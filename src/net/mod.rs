@@ -2,6 +2,7 @@
 //! JavaScript thread ([`events`] in, [`send_batch`] out). Knows tokio; knows nothing of Node.
 
 pub mod events;
+pub mod handle;
 #[cfg(unix)]
 pub mod listener;
 pub mod runtime;

@@ -5,18 +5,17 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
-use socket_io_native::config::EngineConfig;
 use socket_io_native::error::{POLL_ABORTED, POLL_OVERLAP, POST_ABORTED};
 use socket_io_native::net::events::Note;
+use socket_io_native::net::handle::Handle;
 use socket_io_native::net::listener::{Listener, Settings, listen};
-use socket_io_native::net::runtime::{runtime, start};
-use socket_io_native::net::session::handle::Handle;
+use socket_io_native::net::session::engine::SharedEngine;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::support::inbox::{Environment, Event, Events, environment};
-use super::support::{run, soon, text};
+use super::support::{run, runtime, soon, text};
 
 const FOREVER_MS: u64 = 1 << 40;
 
@@ -32,10 +31,10 @@ fn serve_for(
     env: Arc<Environment>,
     change: impl FnOnce(&mut Settings),
 ) -> (Arc<Listener>, SocketAddr) {
-    start().expect("threads");
-    let config = EngineConfig::default();
-    config.sids().keep();
-    let listener = Listener::new(1, env, Arc::new(config));
+    runtime().start().expect("threads");
+    let engine = Arc::new(SharedEngine::default());
+    engine.sids().keep();
+    let listener = Listener::new(runtime(), 1, env, engine);
     let mut settings = Settings {
         path: "/socket.io/".into(),
         handshakes: true,

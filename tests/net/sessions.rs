@@ -13,9 +13,10 @@ use socket_io_native::eio::payload::Payload;
 use socket_io_native::eio::session::{Poll, SocketRole};
 use socket_io_native::error::INTERNAL;
 use socket_io_native::net::events::{EventSink as _, Note};
-use socket_io_native::net::runtime::{Opening, runtime};
+use socket_io_native::net::handle::Handle;
+use socket_io_native::net::runtime::Opening;
 use socket_io_native::net::send_batch::DISCARD;
-use socket_io_native::net::session::handle::Handle;
+use socket_io_native::net::session::engine::SharedEngine;
 use socket_io_native::net::thread::{Attach, Command, Source};
 use tokio_tungstenite::tungstenite::Message;
 
@@ -23,7 +24,7 @@ use super::support::client::{
     Client, OPEN, attach, attach_as, next_stream, open, opening, websocket,
 };
 use super::support::inbox::{Event, PANIC, environment};
-use super::support::{broadcast, raw, run, soon, text};
+use super::support::{broadcast, raw, run, runtime, soon, text};
 use super::{FORCED, LEFT};
 
 #[tokio::test]
@@ -84,8 +85,8 @@ async fn binary_takes_the_form_of_each_client() {
         PacketEncoding::new(3, true),
         PacketEncoding::new(4, true),
     ] {
-        let config = Arc::new(EngineConfig::default());
-        let peer = runtime().open(env.clone(), config, opening(form, true));
+        let engine = Arc::new(SharedEngine::default());
+        let peer = runtime().open(env.clone(), engine, opening(form, true));
         let peer = peer.expect("a free slot");
         let handle = peer.handle;
         let (tcp, stream) = attach_as(&env, Some(peer), SocketRole::Main, form).await;
@@ -227,7 +228,7 @@ async fn websockets_that_javascript_serves() {
     let peer = runtime()
         .open(
             env.clone(),
-            config.into(),
+            SharedEngine::new(config).into(),
             Opening {
                 external: true,
                 ..opening(PacketEncoding::V4, false)

@@ -10,8 +10,9 @@ use socket_io_native::config::EngineConfig;
 use socket_io_native::eio::encoding::PacketEncoding;
 use socket_io_native::eio::packet::Type;
 use socket_io_native::eio::session::{Outgoing, SocketRole};
-use socket_io_native::net::runtime::{Opening, runtime, start};
-use socket_io_native::net::session::handle::Handle;
+use socket_io_native::net::handle::Handle;
+use socket_io_native::net::runtime::Opening;
+use socket_io_native::net::session::engine::SharedEngine;
 use socket_io_native::net::session::shared::SharedSession;
 use socket_io_native::net::thread::{Attach, Source};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -22,7 +23,7 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::inbox::Environment;
-use super::soon;
+use super::{runtime, soon};
 
 /// What stands for the 101 response.
 pub const RESPONSE: &str = "HTTP/1.1 101 Switching Protocols\r\n\r\n";
@@ -62,11 +63,11 @@ pub fn opening(form: PacketEncoding, websocket: bool) -> Opening<'static> {
 
 /// Opens it.
 pub fn open(env: &Arc<Environment>, config: EngineConfig, websocket: bool) -> Arc<SharedSession> {
-    start().expect("threads");
+    runtime().start().expect("threads");
     runtime()
         .open(
             env.clone(),
-            Arc::new(config),
+            Arc::new(SharedEngine::new(config)),
             opening(PacketEncoding::V4, websocket),
         )
         .expect("a free slot")

@@ -10,7 +10,7 @@ use socket_io_native::eio::payload::{self, Payload};
 use socket_io_native::eio::session::SocketRole;
 use socket_io_native::error::CloseReason;
 use socket_io_native::net::events::{EventSink, Note, Opened, StreamEnd};
-use socket_io_native::net::session::handle::Handle;
+use socket_io_native::net::handle::Handle;
 use socket_io_native::sio::Packet;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 

@@ -5,13 +5,23 @@ pub mod client;
 pub mod inbox;
 
 use std::future::Future;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use socket_io_native::net::runtime::runtime;
+use socket_io_native::net::handle::Handle;
+use socket_io_native::net::runtime::Runtime;
 use socket_io_native::net::send_batch::Writer;
-use socket_io_native::net::session::handle::Handle;
 use socket_io_native::net::thread::Command;
+
+/// The runtime of all tests, with one I/O thread unless the environment says more.
+pub fn runtime() -> &'static Runtime {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| {
+        let threads = std::env::var("SOCKET_IO_NATIVE_THREADS").ok();
+        Runtime::new(threads.and_then(|n| n.parse().ok()).unwrap_or(1))
+    })
+}
 
 /// Waits for what has to happen. Only a hang takes so long.
 pub async fn soon<T>(what: impl Future<Output = T>) -> T {

@@ -26,7 +26,6 @@ use crate::net::listener::route::{Admitted, Ends, Route, UpgradeAccept, admit};
 use crate::net::listener::settings::Settings;
 use crate::net::listener::snapshot::RequestSnapshot;
 use crate::net::listener::{ConnectionGuard, Listener};
-use crate::net::runtime::runtime;
 use crate::net::session::shared::SharedSession;
 use crate::net::thread::state::IoThread;
 use crate::net::thread::{Attach, NO_STREAM, Source};
@@ -330,7 +329,7 @@ impl BetweenRequests<'_> {
                     Some(Next::Foreign)
                 }
                 Inspected::Ours(request) => {
-                    let admitted = admit(&request, &settings, &listener.config, self.ends);
+                    let admitted = admit(&request, &settings, listener, self.ends);
                     Some(match admitted {
                         Some(admitted) => Next::Ours(Box::new(admitted), settings),
                         None => Next::Foreign,
@@ -348,8 +347,8 @@ fn leave(wire: Rc<RequestIo>, mut bytes: Vec<u8>, listener: &Listener, local: &I
     {
         bytes.extend(rest);
         let of = session_named(&bytes, &listener.settings().path)
-            .and_then(|sid| listener.config.sids().get(sid))
-            .and_then(|handle| runtime().hand_over(handle));
+            .and_then(|sid| listener.engine.sids().get(sid))
+            .and_then(|handle| listener.runtime.hand_over(handle));
         listener
             .inbox
             .handover(listener.id, stream.into(), bytes, of);
@@ -381,8 +380,9 @@ fn become_websocket(
     };
     let listener = open.listener.clone();
     let inbox = listener.inbox.clone();
+    let runtime = listener.runtime;
     let attach = |peer, role, first| {
-        runtime().attach(Attach {
+        runtime.attach(Attach {
             peer,
             role,
             form: PacketEncoding::V4,
@@ -394,12 +394,12 @@ fn become_websocket(
             response,
             deflate,
             first,
-            open: Some(open),
+            open: Some(open.open),
         });
     };
     match session {
         Ok(peer) => {
-            let granted = runtime().upgrade(&peer, false);
+            let granted = runtime.upgrade(&peer, false);
             if granted {
                 peer.inbox.note(peer.handle, Note::Offered);
             }

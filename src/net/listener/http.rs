@@ -23,6 +23,7 @@ use crate::eio::payload::Payload;
 use crate::eio::session::Outgoing;
 use crate::error::{POST_ABORTED, POST_OVERLAP};
 use crate::net::events::Opened;
+use crate::net::handle::Handle;
 use crate::net::listener::Listener;
 use crate::net::listener::encoding::{Accepted, Encoding};
 use crate::net::listener::overtime::Overtime;
@@ -32,11 +33,11 @@ use crate::net::listener::route::{Admitted, FILE_ENCODINGS, Route};
 use crate::net::listener::settings::Settings;
 use crate::net::listener::snapshot::RequestSnapshot;
 use crate::net::lock;
-use crate::net::runtime::{Begun, Opening, runtime};
-use crate::net::session::handle::Handle;
-use crate::net::session::on_listener::Polled;
+use crate::net::runtime::on_listener::Polled;
+use crate::net::runtime::{Opening, PostBegin};
+use crate::net::session::pending_answer::PendingAnswer;
 use crate::net::session::shared::SharedSession;
-use crate::net::thread::pending_writes::{AnswerInProgress, PendingAnswer};
+use crate::net::thread::pending_writes::AnswerInProgress;
 use crate::net::thread::state::IoThread;
 
 /// Bodies from this length on are compressed on a thread of their own, in bytes.
@@ -132,7 +133,7 @@ impl Http {
             .listener
             .open_session(settings, packed, false, |peer, first| {
                 packets = first;
-                runtime().start(&peer);
+                self.listener.runtime.start_session(&peer);
             })
             .ok_or_else(silence)?;
         self.tell();
@@ -153,7 +154,7 @@ impl Http {
         raw: Vec<u8>,
         reply: Reply<'_>,
     ) -> io::Result<Response<Whole>> {
-        let polled = runtime().poll_here(handle);
+        let polled = self.listener.runtime.poll_here(handle);
         // A poll may end a session.
         self.tell();
         match polled {
@@ -185,11 +186,11 @@ impl Http {
         length: usize,
         reply: Reply<'_>,
     ) -> io::Result<Response<Whole>> {
-        let given_up = match runtime().begin_post_here(handle) {
+        let given_up = match self.listener.runtime.begin_post_here(handle) {
             Ok(given_up) => given_up,
             Err(refused) => {
-                if refused == Begun::Overlap {
-                    runtime().fail_here(handle, POST_OVERLAP);
+                if refused == PostBegin::Overlap {
+                    self.listener.runtime.fail_here(handle, POST_OVERLAP);
                     self.tell();
                 }
                 return Ok(reply.empty(StatusCode::BAD_REQUEST));
@@ -222,7 +223,7 @@ impl Http {
         .await?;
         post.state = Receiving::Complete;
         drop(post);
-        runtime().push_here(handle, &body);
+        self.listener.runtime.push_here(handle, &body);
         self.tell();
         Ok(reply.ok())
     }
@@ -235,7 +236,7 @@ impl Http {
     /// Takes back the poll that waits, if one does and has no answer yet.
     pub fn retract_poll(&self) -> bool {
         let mut waiting = self.waiting.borrow_mut();
-        match waiting.take_if(|(handle, _)| runtime().retract_poll(*handle)) {
+        match waiting.take_if(|(handle, _)| self.listener.runtime.retract_poll(*handle)) {
             Some((_, raw)) => {
                 self.retracted.replace(raw);
                 true
@@ -269,7 +270,7 @@ struct WaitingPoll<'a>(&'a Http);
 impl Drop for WaitingPoll<'_> {
     fn drop(&mut self) {
         if let Some((handle, _)) = self.0.waiting.take() {
-            runtime().poll_lost_here(handle);
+            self.0.listener.runtime.poll_lost_here(handle);
             self.0.tell();
         }
     }
@@ -296,10 +297,13 @@ enum Receiving {
 impl Drop for Post<'_> {
     fn drop(&mut self) {
         if self.state != Receiving::GivenUp {
-            runtime().end_post(self.handle);
+            self.http.listener.runtime.end_post(self.handle);
         }
         if self.state != Receiving::Complete {
-            runtime().fail_here(self.handle, POST_ABORTED);
+            self.http
+                .listener
+                .runtime
+                .fail_here(self.handle, POST_ABORTED);
             self.http.tell();
         }
     }
@@ -481,7 +485,7 @@ impl Listener {
         };
         let mut packets = vec![Outgoing::Text(Type::Open, open.to_json().into())];
         packets.extend(settings.initial.clone());
-        let (inbox, config) = (self.inbox.clone(), self.config.clone());
+        let (inbox, engine) = (self.inbox.clone(), self.engine.clone());
         let current = lock(&self.settings);
         if !std::ptr::eq(&**current, settings) {
             return None;
@@ -493,7 +497,7 @@ impl Listener {
             raw: settings.raw,
             sid: &sid,
         };
-        let peer = runtime().create(inbox.clone(), config, opening)?;
+        let peer = self.runtime.create(inbox.clone(), engine, opening)?;
         let opened = Opened {
             sid: &sid,
             websocket,
@@ -514,7 +518,7 @@ impl Listener {
             return Some(sid);
         }
         // The environment is gone.
-        runtime().close(peer.handle, true);
+        self.runtime.close(peer.handle, true);
         None
     }
 }

@@ -19,7 +19,6 @@ mod snapshot;
 
 use std::future::{Future as _, poll_fn};
 use std::io;
-use std::net::TcpStream;
 use std::os::fd::OwnedFd;
 use std::pin::pin;
 use std::rc::Rc;
@@ -31,12 +30,12 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 pub use self::settings::{ClientFile, Cookie, Cors, Settings};
-use crate::config::EngineConfig;
 use crate::net::events::EventSink;
 use crate::net::lock;
-use crate::net::runtime::runtime;
-use crate::net::thread::Command;
+use crate::net::runtime::Runtime;
+use crate::net::session::engine::SharedEngine;
 use crate::net::thread::state::IoThread;
+use crate::net::thread::{Command, ConnectionCounter, OpenConnection};
 
 /// How long accepting rests when the system has no descriptor left.
 const ACCEPT_REST: Duration = Duration::from_millis(100);
@@ -45,8 +44,9 @@ const ACCEPT_REST: Duration = Duration::from_millis(100);
 pub struct Listener {
     /// The number JavaScript knows it by.
     id: u32,
+    runtime: &'static Runtime,
     inbox: Arc<dyn EventSink>,
-    config: Arc<EngineConfig>,
+    engine: Arc<SharedEngine>,
     settings: Mutex<Arc<Settings>>,
     socket: Mutex<Socket>,
     stopped: Notify,
@@ -68,12 +68,18 @@ enum Socket {
 }
 
 impl Listener {
-    /// Serves sessions with the options of `config`, for the environment of `inbox`.
-    pub fn new(id: u32, inbox: Arc<dyn EventSink>, config: Arc<EngineConfig>) -> Arc<Self> {
+    /// Serves sessions of `engine`, for the environment of `inbox`, on the threads of `runtime`.
+    pub fn new(
+        runtime: &'static Runtime,
+        id: u32,
+        inbox: Arc<dyn EventSink>,
+        engine: Arc<SharedEngine>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             id,
+            runtime,
             inbox,
-            config,
+            engine,
             settings: Mutex::default(),
             socket: Mutex::new(Socket::None),
             stopped: Notify::new(),
@@ -104,7 +110,11 @@ impl Listener {
     pub fn start(self: &Arc<Self>, socket: OwnedFd) {
         *lock(&self.socket) = Socket::Given(std::net::TcpListener::from(socket));
         self.draining.store(false, Ordering::SeqCst);
-        runtime().send(0, Command::Accept(self.clone()));
+        let listener = self.clone();
+        let accept = Command::Call(Box::new(move |local| {
+            tokio::task::spawn_local(listener.accept(local.clone()));
+        }));
+        self.runtime.send(0, accept);
     }
 
     /// Stops listening; the port is free when this returns. Idle connections end. Returns whether
@@ -146,7 +156,7 @@ impl Listener {
     }
 
     /// Accepts connections until [`Listener::stop`].
-    pub(in crate::net) async fn accept(self: Arc<Self>, local: Rc<IoThread>) {
+    async fn accept(self: Arc<Self>, local: Rc<IoThread>) {
         {
             let mut socket = lock(&self.socket);
             if let Socket::Given(given) = std::mem::replace(&mut *socket, Socket::None) {
@@ -206,13 +216,19 @@ impl Listener {
 
 /// Gives a connection to the thread that is to serve it.
 fn distribute(stream: tokio::net::TcpStream, open: ConnectionGuard, local: &Rc<IoThread>) {
-    let threads = runtime().threads();
+    let runtime = open.listener.runtime;
+    let threads = runtime.threads();
     if threads == 1 {
-        return local.serve_http(stream, open);
+        return serve_http(local, stream, open);
     }
     let thread = open.number as usize % threads;
     if let Ok(stream) = stream.into_std() {
-        runtime().send(thread, Command::Accepted(stream, open));
+        let serve = Command::Call(Box::new(move |local| {
+            if let Ok(stream) = tokio::net::TcpStream::from_std(stream) {
+                serve_http(local, stream, open);
+            }
+        }));
+        runtime.send(thread, serve);
     }
 }
 
@@ -240,6 +256,7 @@ fn is_passing(error: &io::Error) -> bool {
 
 /// A connection of a listener, counted as long as it exists.
 pub struct ConnectionGuard {
+    open: OpenConnection,
     listener: Arc<Listener>,
     number: u64,
 }
@@ -248,6 +265,7 @@ impl ConnectionGuard {
     fn new(listener: &Arc<Listener>) -> Self {
         listener.open.fetch_add(1, Ordering::SeqCst);
         Self {
+            open: OpenConnection::new(listener.clone()),
             listener: listener.clone(),
             number: listener.born.fetch_add(1, Ordering::SeqCst) + 1,
         }
@@ -263,29 +281,19 @@ impl ConnectionGuard {
     }
 }
 
-impl Drop for ConnectionGuard {
-    fn drop(&mut self) {
-        let listener = &self.listener;
-        if listener.open.fetch_sub(1, Ordering::SeqCst) == 1
-            && listener.draining.swap(false, Ordering::SeqCst)
+impl ConnectionCounter for Listener {
+    fn connection_ended(&self) {
+        if self.open.fetch_sub(1, Ordering::SeqCst) == 1
+            && self.draining.swap(false, Ordering::SeqCst)
         {
-            listener.inbox.listener_drained(listener.id);
-            listener.tell();
+            self.inbox.listener_drained(self.id);
+            self.tell();
         }
     }
 }
 
-impl IoThread {
-    /// A listener has accepted a connection.
-    pub(in crate::net) fn accepted(self: &Rc<Self>, stream: TcpStream, open: ConnectionGuard) {
-        if let Ok(stream) = tokio::net::TcpStream::from_std(stream) {
-            self.serve_http(stream, open);
-        }
-    }
-
-    fn serve_http(self: &Rc<Self>, stream: tokio::net::TcpStream, open: ConnectionGuard) {
-        // As Node's HTTP server does: answers are written whole.
-        let _ = stream.set_nodelay(true);
-        tokio::task::spawn_local(connection::serve(stream, open, self.clone()));
-    }
+fn serve_http(local: &Rc<IoThread>, stream: tokio::net::TcpStream, open: ConnectionGuard) {
+    // As Node's HTTP server does: answers are written whole.
+    let _ = stream.set_nodelay(true);
+    tokio::task::spawn_local(connection::serve(stream, open, local.clone()));
 }

@@ -3,16 +3,15 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::config::EngineConfig;
+use crate::net::handle::Handle;
+use crate::net::listener::Listener;
 use crate::net::listener::encoding::{Accepted, Encoding};
 use crate::net::listener::head::{Request, Wanted};
 use crate::net::listener::settings::Settings;
 use crate::net::listener::snapshot::{RequestSnapshot, pack};
 use crate::net::lock;
-use crate::net::runtime::runtime;
-use crate::net::session::handle::Handle;
+use crate::net::session::engine::SharedEngine;
 use crate::net::session::shared::SharedSession;
-use crate::net::session::sid_index::Sids;
 use crate::ws::deflate::{self, Compression, Parameters};
 use crate::ws::handshake;
 
@@ -59,24 +58,24 @@ pub struct Ends {
 pub fn admit(
     request: &Request<'_>,
     settings: &Settings,
-    config: &EngineConfig,
+    listener: &Listener,
     ends: Ends,
 ) -> Option<Admitted> {
-    let sids = config.sids();
     let packed = || pack(request, ends.remote, ends.local);
     let ask = match request.wanted {
         Wanted::Handshake if settings.handshakes => Route::Handshake(packed()),
-        Wanted::Poll(sid) if settings.polls => Route::Poll(polling(sid, sids)?.handle),
+        Wanted::Poll(sid) if settings.polls => Route::Poll(polling(sid, listener)?.handle),
         Wanted::Push(sid) if settings.polls => {
             let small = request.body as u64 <= settings.max_body;
-            small.then_some(Route::Push(polling(sid, sids)?.handle))?
+            small.then_some(Route::Push(polling(sid, listener)?.handle))?
         }
         Wanted::WebSocket(None) if settings.websockets => {
-            Route::WebSocket(greeting(request, config)?, Err(packed()))
+            Route::WebSocket(greeting(request, &listener.engine)?, Err(packed()))
         }
-        Wanted::WebSocket(Some(sid)) if settings.upgrades => {
-            Route::WebSocket(greeting(request, config)?, Ok(session(sid, sids)?))
-        }
+        Wanted::WebSocket(Some(sid)) if settings.upgrades => Route::WebSocket(
+            greeting(request, &listener.engine)?,
+            Ok(session(sid, listener)?),
+        ),
         Wanted::File(name, tag) => {
             if request.accepts.best(&FILE_ENCODINGS) == Some(Encoding::Brotli) {
                 return None;
@@ -102,22 +101,23 @@ pub fn admit(
 pub const FILE_ENCODINGS: [Encoding; 3] = [Encoding::Brotli, Encoding::Gzip, Encoding::Deflate];
 
 /// The session, unless an earlier request of it is on its way to JavaScript.
-fn session(sid: &str, sids: &Sids) -> Option<Arc<SharedSession>> {
-    let peer = runtime().table().get(sids.get(sid)?)?;
+fn session(sid: &str, listener: &Listener) -> Option<Arc<SharedSession>> {
+    let handle = listener.engine.sids().get(sid)?;
+    let peer = listener.runtime.table().get(handle)?;
     let ours = lock(&peer.inner).handed_over == 0;
     ours.then_some(peer)
 }
 
 /// The same of one that polls, unless JavaScript wants to see its polls.
-fn polling(sid: &str, sids: &Sids) -> Option<Arc<SharedSession>> {
-    let peer = session(sid, sids)?;
+fn polling(sid: &str, listener: &Listener) -> Option<Arc<SharedSession>> {
+    let peer = session(sid, listener)?;
     let inner = lock(&peer.inner);
     let ours = !inner.session.is_websocket() && !inner.watched;
     drop(inner);
     ours.then_some(peer)
 }
 
-fn greeting(request: &Request<'_>, config: &EngineConfig) -> Option<UpgradeAccept> {
+fn greeting(request: &Request<'_>, engine: &SharedEngine) -> Option<UpgradeAccept> {
     let [upgrade, key, version, protocol] = [
         "upgrade",
         "sec-websocket-key",
@@ -138,7 +138,7 @@ fn greeting(request: &Request<'_>, config: &EngineConfig) -> Option<UpgradeAccep
         extensions: None,
         deflate: None,
     };
-    if let Some(options) = config.deflate() {
+    if let Some(options) = engine.deflate() {
         let offers = header(request, "sec-websocket-extensions");
         if let Some(agreement) = deflate::negotiate(offers.as_deref(), options).ok()? {
             greeting.deflate = Some((agreement.parameters, options.compression));

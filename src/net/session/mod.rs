@@ -1,10 +1,10 @@
-//! Sessions: what the process shares of one ([`shared`]), what its I/O thread has of it
-//! ([`on_thread`]), what a listener asks of it ([`on_listener`]), and how it is found by its handle
-//! and by its id.
+//! Sessions as all threads share them: one session ([`shared`]) of an engine ([`engine`]), found by
+//! its handle ([`table`]) and by its id ([`sid_index`]), and the progress of clients that read slowly.
 
-pub mod handle;
-pub mod on_listener;
-pub mod on_thread;
+pub mod engine;
+pub mod pending_answer;
+pub mod sessions;
 pub mod shared;
 pub mod sid_index;
 pub mod slow_readers;
+pub mod table;

@@ -11,11 +11,12 @@ use crate::eio::packet::{Packet, Type};
 use crate::eio::payload::Payload;
 use crate::eio::session::{Session, SocketRole};
 use crate::net::events::{EventSink, Note};
-use crate::net::runtime::runtime;
-use crate::net::session::handle::Handle;
+use crate::net::handle::Handle;
+use crate::net::session::engine::SharedEngine;
+use crate::net::session::pending_answer::PendingAnswer;
 use crate::net::session::sid_index::Sid;
 use crate::net::session::slow_readers::PollReader;
-use crate::net::thread::pending_writes::PendingAnswer;
+use crate::net::session::table::Table;
 use crate::sio;
 
 /// See the module.
@@ -24,8 +25,8 @@ pub struct SharedSession {
     pub handle: Handle,
     /// The environment that the session belongs to.
     pub inbox: Arc<dyn EventSink>,
-    /// The options of its engine.
-    pub config: Arc<EngineConfig>,
+    /// The engine that it belongs to, with the options.
+    pub engine: Arc<SharedEngine>,
     /// Its id, if listeners look it up.
     pub sid: Option<Sid>,
     /// Which of its WebSockets are served in JavaScript.
@@ -56,11 +57,11 @@ impl SharedSession {
         self.external.main.store(external, Ordering::Release);
     }
 
-    /// The session has ended: its handle and its id are dead.
-    pub(in crate::net) fn forget(&self) {
-        runtime().table().remove(self.handle);
+    /// Removes the session, which has ended, from the table and its id from the engine.
+    pub(in crate::net) fn forget(&self, table: &Table) {
+        table.remove(self.handle);
         if let Some(sid) = &self.sid {
-            self.config.sids().remove(sid, self.handle);
+            self.engine.sids().remove(sid, self.handle);
         }
     }
 }

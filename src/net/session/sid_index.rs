@@ -5,8 +5,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::eio::id::LENGTH;
+use crate::net::handle::Handle;
 use crate::net::lock;
-use crate::net::session::handle::Handle;
 
 /// An id as our generator makes them. Sessions with other ids are known to JavaScript only.
 pub type Sid = [u8; LENGTH];

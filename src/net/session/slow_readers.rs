@@ -1,18 +1,10 @@
-//! Slow readers: a client for which more waits than `maxBufferedBytes` is kept as long as it takes
+//! The progress of slow readers: a client for which more waits than `maxBufferedBytes` is kept as long as it takes
 //! something, and closed when it has taken nothing for `keepReadersMs`.
-
-use std::rc::Rc;
-use std::time::Duration;
 
 use crate::config::{EngineConfig, FLOOD_PATIENCE_MS, MAX_BUFFERED_BYTES};
 use crate::eio::session::Session;
 use crate::net::events::EventSink;
-use crate::net::session::handle::Handle;
 use crate::net::session::shared::SharedSession;
-use crate::net::thread::state::IoThread;
-
-/// The least and the longest time between two looks at slow readers, in ms.
-const LOOK_MS: (u64, u64) = (5, 100);
 
 /// The progress that a client makes with what waits for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,13 +114,13 @@ impl PollReader {
             self.progress.took(now, peer.inbox.turns());
         }
         let waiting = session.buffered();
-        if waiting <= peer.config.max_buffered() {
+        if waiting <= peer.engine.config.max_buffered() {
             self.is_watched = false;
             return Verdict::Fine;
         }
         if self
             .progress
-            .is_over(waiting, &peer.config, &*peer.inbox, now)
+            .is_over(waiting, &peer.engine.config, &*peer.inbox, now)
         {
             return Verdict::Over;
         }
@@ -166,65 +158,6 @@ fn flood_patience(waiting: usize, flood: usize) -> u64 {
     let left = flood.saturating_mul(2).saturating_sub(waiting).min(flood);
     // Lossless: both are counts of bytes, and the quotient is at most FLOOD_PATIENCE_MS.
     (left as u128 * u128::from(FLOOD_PATIENCE_MS) / flood.max(1) as u128) as u64
-}
-
-impl IoThread {
-    /// Looks at a session that polls from now on, because more waits than may.
-    pub(in crate::net) fn full(&self, handle: Handle) {
-        self.full.borrow_mut().insert(handle.raw());
-        self.watch_slow_readers();
-    }
-
-    /// Wakes [`watch`].
-    pub(in crate::net) fn watch_slow_readers(&self) {
-        self.slow_readers.notify_one();
-    }
-
-    /// Closes the clients that have taken nothing for too long. Returns the time to the next look in
-    /// ms; `None` if there is no slow reader left.
-    fn look_at_slow_readers(self: &Rc<Self>) -> Option<u64> {
-        let mut next = u64::MAX;
-        let mut look_again = |config: &EngineConfig| {
-            next = next.min((config.keep_readers() / 4).clamp(LOOK_MS.0, LOOK_MS.1));
-        };
-        for link in self.pending_writes.links() {
-            if let Some(config) = link.is_full() {
-                look_again(config);
-                self.overflowed(&link);
-            }
-        }
-        self.settle();
-        let full: Vec<_> = self.full.borrow().iter().copied().collect();
-        for raw in full {
-            let Some(entry) = self.entry(Handle::from_raw(raw)) else {
-                self.full.borrow_mut().remove(&raw);
-                continue;
-            };
-            // Each operation on a session has its client judged.
-            let waiting = entry.with(self, |session, _, _, _| session.buffered());
-            if waiting > entry.peer.config.max_buffered() {
-                look_again(&entry.peer.config);
-            } else {
-                self.full.borrow_mut().remove(&raw);
-            }
-        }
-        (next < u64::MAX).then_some(next)
-    }
-}
-
-/// Looks at slow readers as long as there are any. Does not return.
-pub async fn watch(local: Rc<IoThread>) {
-    loop {
-        local.slow_readers.notified().await;
-        loop {
-            let mut next = None;
-            local.guard(|| next = local.look_at_slow_readers());
-            match next {
-                Some(ms) => tokio::time::sleep(Duration::from_millis(ms)).await,
-                None => break,
-            }
-        }
-    }
 }
 
 #[cfg(test)]

@@ -7,14 +7,14 @@ use crate::config::EngineConfig;
 use crate::eio::packet::{Packet, Type};
 use crate::eio::session::Session;
 use crate::net::events::EventSink;
+use crate::net::handle::Handle;
 use crate::net::lock;
 use crate::net::send_batch::{self, Op};
-use crate::net::session::handle::Handle;
-use crate::net::session::on_thread::LocalOutput;
 use crate::net::thread::Command;
+use crate::net::thread::broadcast::Broadcast;
+use crate::net::thread::conn::WebSocketConn;
+use crate::net::thread::session::LocalOutput;
 use crate::net::thread::state::IoThread;
-use crate::net::websocket::broadcast::Broadcast;
-use crate::net::websocket::conn::WebSocketConn;
 use crate::net::websocket::stream::ByteStream;
 use crate::ws::frame::Opcode;
 
@@ -101,12 +101,7 @@ impl IoThread {
                 }
             }
             Command::Forget(handle) => self.forget(handle),
-            #[cfg(unix)]
-            Command::Accept(listener) => {
-                tokio::task::spawn_local(listener.accept(self.clone()));
-            }
-            #[cfg(unix)]
-            Command::Accepted(stream, open) => self.accepted(stream, open),
+            Command::Call(function) => function(self),
             Command::Resume => self.resume(),
             Command::Full(handle) => self.full(handle),
             Command::TellDrained(handle) => {

@@ -2,15 +2,12 @@
 //! kernel has what it has sent.
 
 use std::rc::Rc;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::net::events::EventSink;
 use crate::net::lock;
-use crate::net::runtime::Runtime;
-use crate::net::thread::Command;
-use crate::net::thread::pending_writes::{PendingAnswer, WriteState};
+use crate::net::thread::pending_writes::WriteState;
 use crate::net::thread::state::IoThread;
 
 /// A connection is waited for as long as its client takes something within this time, in ms.
@@ -36,6 +33,44 @@ struct State {
 }
 
 impl ExitFlush {
+    /// A flush for the environment of `inbox` that `threads` I/O threads work on until `deadline`.
+    /// With `pumps`, streams that JavaScript pumps count too.
+    pub fn new(
+        inbox: Arc<dyn EventSink>,
+        deadline: Instant,
+        pumps: bool,
+        threads: usize,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            inbox,
+            deadline,
+            pumps,
+            state: Mutex::new(State {
+                threads,
+                pumps: false,
+            }),
+            changed: Condvar::new(),
+        })
+    }
+
+    /// Blocks the calling thread until all I/O threads have finished, until the deadline at the
+    /// latest. Returns true if JavaScript has to write before they can go on.
+    pub fn wait(&self) -> bool {
+        let mut state = lock(&self.state);
+        while state.threads > 0 && !state.pumps {
+            let left = self.deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            state = self
+                .changed
+                .wait_timeout(state, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+        state.pumps
+    }
+
     fn change(&self, change: impl FnOnce(&mut State)) {
         change(&mut lock(&self.state));
         self.changed.notify_all();
@@ -44,53 +79,6 @@ impl ExitFlush {
     /// True if the JavaScript thread waits no more.
     fn is_over(&self) -> bool {
         lock(&self.state).pumps || Instant::now() >= self.deadline
-    }
-}
-
-impl Runtime {
-    /// Waits until the kernel has what an environment has sent, until `deadline` at the latest. Clients
-    /// that take nothing are not waited for. Costs microseconds if there is nothing to write.
-    ///
-    /// With `pumps`, streams that JavaScript pumps count too: the result is true if JavaScript has to
-    /// write for them, and to call again.
-    pub fn flush_for_exit(
-        &self,
-        inbox: &Arc<dyn EventSink>,
-        deadline: Instant,
-        pumps: bool,
-    ) -> bool {
-        let is_left = PendingAnswer::is_any()
-            || self.shared().iter().any(|shared| {
-                !shared.commands_done.is_complete()
-                    || shared.pending_writes.load(Ordering::SeqCst) > 0
-            });
-        if !is_left {
-            return false;
-        }
-        let exit_flush = Arc::new(ExitFlush {
-            inbox: inbox.clone(),
-            deadline,
-            pumps,
-            state: Mutex::new(State {
-                threads: self.threads(),
-                pumps: false,
-            }),
-            changed: Condvar::new(),
-        });
-        self.send_all(|| Command::FlushForExit(exit_flush.clone()));
-        let mut state = lock(&exit_flush.state);
-        while state.threads > 0 && !state.pumps {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
-            }
-            state = exit_flush
-                .changed
-                .wait_timeout(state, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
-        }
-        state.pumps
     }
 }
 

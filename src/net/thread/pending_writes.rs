@@ -5,41 +5,15 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
 use crate::net::events::EventSink;
-use crate::net::runtime::runtime;
-use crate::net::session::handle::Handle;
+use crate::net::handle::Handle;
+use crate::net::session::pending_answer::PendingAnswer;
 use crate::net::session::slow_readers::ReadProgress;
 use crate::net::thread::IoThreadHandle;
+use crate::net::thread::conn::WebSocketConn;
 use crate::net::thread::state::IoThread;
-use crate::net::websocket::conn::WebSocketConn;
-
-/// Counts answers that were given to pending polls and that the threads of their connections have
-/// not picked up.
-static DUE: AtomicUsize = AtomicUsize::new(0);
-
-/// Counts an answer to a pending poll until the thread of its connection picks it up.
-pub struct PendingAnswer(());
-
-impl PendingAnswer {
-    /// Counts one more answer.
-    pub fn begin() -> Self {
-        DUE.fetch_add(1, Ordering::SeqCst);
-        Self(())
-    }
-
-    /// True if an answer of any session of the process is to be picked up.
-    pub fn is_any() -> bool {
-        DUE.load(Ordering::SeqCst) > 0
-    }
-}
-
-impl Drop for PendingAnswer {
-    fn drop(&mut self) {
-        DUE.fetch_sub(1, Ordering::SeqCst);
-    }
-}
 
 /// A WebSocket whose client has to read before more can be written.
 struct BlockedConn {
@@ -72,11 +46,11 @@ impl PendingWrites {
         self.shared.pending_writes.store(count, Ordering::SeqCst);
     }
 
-    /// Adds a connection of which the kernel takes no more.
-    pub fn block(&self, link: &Rc<WebSocketConn>) {
+    /// Adds a connection of which the kernel takes no more, `now` in ms of the clock.
+    pub fn block(&self, link: &Rc<WebSocketConn>, now: u64) {
         let stuck = BlockedConn {
             link: link.clone(),
-            progress: ReadProgress::new(runtime().now(), link.inbox().turns()),
+            progress: ReadProgress::new(now, link.inbox().turns()),
         };
         self.stuck.borrow_mut().insert(Rc::as_ptr(link), stuck);
         self.count();
@@ -125,7 +99,7 @@ impl PendingWrites {
         if PendingAnswer::is_any() {
             return WriteState::Yes;
         }
-        let now = runtime().now();
+        let now = local.now();
         let mut moving = if self.answers.get() > 0 && now < self.answered_at.get() + ms {
             WriteState::Yes
         } else {
@@ -176,7 +150,7 @@ impl AnswerInProgress {
     pub fn new(local: &Rc<IoThread>, session: Handle, due: Option<PendingAnswer>) -> Self {
         let pending_writes = &local.pending_writes;
         pending_writes.answers.set(pending_writes.answers.get() + 1);
-        pending_writes.answered_at.set(runtime().now());
+        pending_writes.answered_at.set(local.now());
         pending_writes.count();
         drop(due);
         Self {
@@ -187,8 +161,9 @@ impl AnswerInProgress {
 
     /// Notes that the client has taken more of it.
     pub fn moved(&self) {
-        self.local.pending_writes.answered_at.set(runtime().now());
-        runtime().took_here(self.session);
+        let local = &self.local;
+        local.pending_writes.answered_at.set(local.now());
+        local.sessions.note_answer_progress(self.session);
     }
 }
 

@@ -11,19 +11,18 @@ use tokio::sync::Notify;
 
 use crate::config::READ_BUFFER_BYTES;
 use crate::eio::wheel::Wheel;
-use crate::error::{CloseReason, Reason};
 use crate::net::events::{EventSink, StreamEnd};
+use crate::net::handle::Handle;
 use crate::net::lock;
-use crate::net::runtime::runtime;
-use crate::net::session::handle::Handle;
-use crate::net::session::on_thread::ThreadSession;
+use crate::net::session::sessions::Sessions;
 use crate::net::session::shared::SharedSession;
+use crate::net::thread::conn::WebSocketConn;
 use crate::net::thread::pending_writes::PendingWrites;
+use crate::net::thread::session::ThreadSession;
 use crate::net::thread::trim::Trim;
-use crate::net::thread::{Attach, IoThreadHandle, NO_STREAM, Source, is_single};
-use crate::net::websocket::conn::WebSocketConn;
-use crate::net::websocket::stream::{ByteStream, Pumped};
-use crate::ws::deflate::{Deflater, Inflater, Pool};
+use crate::net::thread::{IoThreadHandle, is_single};
+use crate::net::websocket::stream::Pumped;
+use crate::ws::deflate::Pool;
 
 /// Buffers kept for the next connection that has something to write.
 const SPARE_BUFFERS: usize = 64;
@@ -36,7 +35,9 @@ const UNSETTLED_BYTES: usize = 16 << 20;
 /// The part of an I/O thread that only it sees.
 pub struct IoThread {
     pub(in crate::net) shared: Arc<IoThreadHandle>,
-    workers: usize,
+    /// All sessions of the process, and the clock.
+    pub(in crate::net) sessions: Arc<Sessions>,
+    threads: usize,
     pub(in crate::net) entries: RefCell<Vec<Option<Rc<ThreadSession>>>>,
     pub(in crate::net) streams: RefCell<HashMap<u32, Rc<Pumped>>>,
     /// Connections that JavaScript knows by a number and does not pump.
@@ -61,8 +62,8 @@ pub struct IoThread {
     buffer: RefCell<Box<[u8]>>,
     spare: RefCell<Vec<Vec<u8>>>,
     /// What connections with compression share.
-    deflate: Rc<Pool>,
-    trim: Rc<Trim>,
+    pub(super) deflate: Rc<Pool>,
+    pub(super) trim: Rc<Trim>,
     /// Counts runs, so that a volatile message knows what was sent in its own.
     pub(in crate::net) run: Cell<u64>,
     /// The tick of the JavaScript thread that it is from.
@@ -72,16 +73,22 @@ pub struct IoThread {
 }
 
 impl IoThread {
-    pub(in crate::net) fn new(shared: Arc<IoThreadHandle>, workers: usize) -> Rc<Self> {
+    pub(in crate::net) fn new(
+        shared: Arc<IoThreadHandle>,
+        sessions: Arc<Sessions>,
+        threads: usize,
+    ) -> Rc<Self> {
+        let now = sessions.now();
         let pending_writes = PendingWrites::new(shared.clone());
         Rc::new(Self {
             shared,
-            workers,
+            sessions,
+            threads,
             entries: RefCell::default(),
             streams: RefCell::default(),
             links: RefCell::default(),
             pumped_links: RefCell::default(),
-            wheel: RefCell::new(Wheel::new(runtime().now())),
+            wheel: RefCell::new(Wheel::new(now)),
             timers: Notify::new(),
             dirty: RefCell::default(),
             overflowed: RefCell::default(),
@@ -100,6 +107,11 @@ impl IoThread {
             js_tick: Cell::new(0),
             unsettled: Cell::new(0),
         })
+    }
+
+    /// The time in ms of the clock that all threads share.
+    pub fn now(&self) -> u64 {
+        self.sessions.now()
     }
 
     /// The buffer that all connections of the thread read into.
@@ -210,7 +222,7 @@ impl IoThread {
     }
 
     pub(in crate::net) fn index(&self, handle: Handle) -> usize {
-        handle.slot() / self.workers
+        handle.slot() / self.threads
     }
 
     pub(in crate::net) fn entry(&self, handle: Handle) -> Option<Rc<ThreadSession>> {
@@ -253,131 +265,6 @@ impl IoThread {
         }
         entry.arm(self, deadline);
         entry
-    }
-
-    pub(in crate::net) fn attach(self: &Rc<Self>, attach: Attach) {
-        let Attach {
-            peer,
-            role,
-            form,
-            source,
-            stream,
-            inbox,
-            head,
-            before,
-            response,
-            deflate,
-            first,
-            #[cfg(unix)]
-            open,
-        } = attach;
-        let carrier: Rc<dyn ByteStream> = match source {
-            #[cfg(unix)]
-            Source::Socket(fd) => match crate::net::websocket::stream::Adopted::new(fd) {
-                Ok(socket) => Rc::new(socket),
-                Err(_) => {
-                    if let Some(peer) = peer {
-                        self.open(peer).with(self, |session, _, _, out| {
-                            session.lost(role, CloseReason::plain(Reason::TransportClose), out);
-                        });
-                    }
-                    if stream != NO_STREAM {
-                        inbox.stream_end(
-                            stream,
-                            StreamEnd {
-                                abort: true,
-                                read: before.0,
-                                written: before.1,
-                            },
-                        );
-                    }
-                    return self.wake_later(&inbox);
-                }
-            },
-            Source::Stream => {
-                let pumped = Rc::new(Pumped::new(stream, inbox.clone()));
-                self.streams.borrow_mut().insert(stream, pumped.clone());
-                pumped
-            }
-        };
-        // A session may have ended since, or given up its upgrade; the WebSocket is then nobody's.
-        let entry = peer
-            .map(|peer| self.open(peer))
-            .filter(|entry| lock(&entry.peer.inner).session.has_use_for(role));
-        let deflater = deflate.map(|(parameters, compression)| {
-            Deflater::new(parameters, compression, self.deflate.clone())
-        });
-        let inflater = deflate
-            .map(|(parameters, _)| Box::new(Inflater::new(parameters, self.deflate.clone())));
-        let is_pumped = carrier.is_pumped();
-        if let Some(entry) = &entry {
-            entry.peer.traffic.store(before);
-        }
-        let link = WebSocketConn::new(stream, inbox, entry.clone(), role, form, carrier, deflater);
-        if is_single(stream) {
-            let links = if is_pumped {
-                &self.pumped_links
-            } else {
-                &self.links
-            };
-            links.borrow_mut().insert(stream, link.clone());
-        }
-        // A write of its own: some clients lose a frame that comes with the response.
-        link.append(self, &[&response]);
-        link.flush(self);
-        match entry {
-            Some(entry) => {
-                *entry.link(role).borrow_mut() = Some(link.clone());
-                for packet in &first {
-                    link.packet(self, packet.as_packet());
-                }
-            }
-            None => link.close(self, &[]),
-        }
-        let serving = link.serve(self.clone(), head, inflater);
-        let trim = deflate.map(|_| self.trim.clone());
-        tokio::task::spawn_local(async move {
-            serving.await;
-            if let Some(trim) = trim {
-                trim.ended();
-            }
-            #[cfg(unix)]
-            drop(open);
-        });
-    }
-
-    /// Looks after the sessions that are due; returns when to do so next.
-    pub(in crate::net) fn tick(self: &Rc<Self>) -> Option<u64> {
-        let now = runtime().now();
-        let mut due = Vec::new();
-        self.wheel
-            .borrow_mut()
-            .advance(now, &mut |token| due.push(token));
-        for raw in due {
-            let Some(entry) = self.entry(Handle::from_raw(raw)) else {
-                continue;
-            };
-            if entry.armed.get() > now {
-                continue;
-            }
-            entry.armed.set(u64::MAX);
-            self.guard(|| {
-                entry.with(self, |session, config, now, out| {
-                    if out.entry.peer.inbox.is_stopped() {
-                        // Not read from, the client cannot show that it lives.
-                        session.postpone(now, config.ping_timeout());
-                    }
-                    let main = out.entry.main.borrow().clone();
-                    if main.is_some_and(|link| link.is_being_read(self, config.ping_timeout())) {
-                        // The client lives: it reads what was sent before the ping.
-                        session.postpone(now, config.ping_timeout());
-                    }
-                    session.tick(config, now, out);
-                })
-            });
-        }
-        self.guard(|| self.settle());
-        self.wheel.borrow().next_deadline()
     }
 
     /// A connection that has a number is gone.

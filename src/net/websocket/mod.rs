@@ -1,7 +1,5 @@
-//! WebSockets: the byte streams that carry them ([`stream`]), one connection ([`conn`]) with what
-//! waits to be written on it, and one message for many of them.
+//! The bytes under a WebSocket: the stream that carries them ([`stream`]), and those that wait to be
+//! written on it ([`write_queue`]).
 
-pub mod broadcast;
-pub mod conn;
 pub mod stream;
 pub mod write_queue;

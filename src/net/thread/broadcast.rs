@@ -3,8 +3,8 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use crate::net::thread::conn::{Framing, WebSocketConn};
 use crate::net::thread::state::IoThread;
-use crate::net::websocket::conn::{Framing, WebSocketConn};
 use crate::ws::deflate::Kind;
 use crate::ws::frame::{Opcode, write_header};
 

@@ -13,8 +13,8 @@ use crate::eio::packet::Packet;
 use crate::error::{CloseReason, INTERNAL, Reason};
 use crate::net::events::StreamEnd;
 use crate::net::thread::NO_STREAM;
+use crate::net::thread::conn::{State, WebSocketConn};
 use crate::net::thread::state::IoThread;
-use crate::net::websocket::conn::{State, WebSocketConn};
 use crate::ws::deflate::Inflater;
 use crate::ws::{self, frame::Opcode, reader::Message};
 
@@ -112,7 +112,7 @@ impl WebSocketConn {
             return;
         }
         let limits = ws::reader::Limits {
-            max_message: (self.entry.as_ref()).map_or(1, |e| e.peer.config.max_message()),
+            max_message: (self.entry.as_ref()).map_or(1, |e| e.peer.engine.config.max_message()),
             max_fragments: MAX_FRAGMENTS,
         };
         let Reading { reader, inflater } = reading;

@@ -7,9 +7,10 @@ use crate::config::EngineConfig;
 use crate::eio::payload::{self, Payload};
 use crate::eio::session::{Poll, Session};
 use crate::error::CloseReason;
+use crate::net::handle::Handle;
 use crate::net::lock;
-use crate::net::runtime::{Begun, RemoteOutput, Runtime};
-use crate::net::session::handle::Handle;
+use crate::net::runtime::remote_output::RemoteOutput;
+use crate::net::runtime::{PostBegin, Runtime};
 use crate::net::session::shared::{Answer, Post};
 
 /// What becomes of a poll.
@@ -50,16 +51,6 @@ impl Runtime {
         waits
     }
 
-    /// Notes that the client of a session has taken more of the answer to its poll.
-    pub fn took_here(&self, handle: Handle) {
-        if let Some(peer) = self.table().get(handle) {
-            let turn = peer.inbox.turns();
-            if let Some(reader) = &mut lock(&peer.inner).reader {
-                reader.took(self.now(), turn);
-            }
-        }
-    }
-
     /// The connection of a poll that waits here was lost.
     pub fn poll_lost_here(&self, handle: Handle) {
         self.here(handle, |session, _, _, out| session.poll_lost(out));
@@ -70,10 +61,10 @@ impl Runtime {
     ///
     /// # Errors
     /// If it is refused.
-    pub fn begin_post_here(&self, handle: Handle) -> Result<oneshot::Receiver<()>, Begun> {
+    pub fn begin_post_here(&self, handle: Handle) -> Result<oneshot::Receiver<()>, PostBegin> {
         let (post, given_up) = oneshot::channel();
         match self.begin_post(handle, Post::Here(post)) {
-            Begun::Alone => Ok(given_up),
+            PostBegin::Alone => Ok(given_up),
             refused => Err(refused),
         }
     }

@@ -10,7 +10,6 @@ use crate::config::EngineConfig;
 use crate::eio::session::SocketRole;
 use crate::error::QUEUE_FULL;
 use crate::net::events::{EventSink, Note};
-use crate::net::runtime::runtime;
 use crate::net::thread::state::IoThread;
 use crate::net::websocket::write_queue::Queue;
 
@@ -33,7 +32,7 @@ impl WebSocketConn {
 
     /// The options of the session if more waits than they allow.
     pub fn is_full(&self) -> Option<&EngineConfig> {
-        let config = &*self.entry.as_ref()?.peer.config;
+        let config = &self.entry.as_ref()?.peer.engine.config;
         (self.waiting() > config.max_buffered()).then_some(config)
     }
 
@@ -81,7 +80,7 @@ impl WebSocketConn {
             self.joins.set(true);
         }
         if self.blocked.get() {
-            let (now, turn) = (runtime().now(), self.inbox.turns());
+            let (now, turn) = (local.now(), self.inbox.turns());
             local
                 .pending_writes
                 .progress(self, |progress| progress.took(now, turn));
@@ -96,7 +95,7 @@ impl WebSocketConn {
     pub(super) fn block(self: &Rc<Self>, local: &IoThread) {
         self.blocked.set(true);
         self.publish_backlog(self.waiting());
-        local.pending_writes.block(self);
+        local.pending_writes.block(self, local.now());
         self.note(local, Note::Blocked);
         if self.is_full().is_some() {
             local.overflowed(self);
@@ -176,9 +175,9 @@ impl WebSocketConn {
         };
         // The kernel says that it takes more only once there is much room.
         self.retry(local);
-        let (waiting, now) = (self.waiting(), runtime().now());
+        let (waiting, now) = (self.waiting(), local.now());
         let is_over = local.pending_writes.progress(self, |progress| {
-            progress.is_over(waiting, &entry.peer.config, &*self.inbox, now)
+            progress.is_over(waiting, &entry.peer.engine.config, &*self.inbox, now)
         });
         if is_over == Some(true) {
             self.overflow(local, QUEUE_FULL);
@@ -189,7 +188,7 @@ impl WebSocketConn {
 
     /// True if something waits of which the client has taken a part in the last `ms`.
     pub fn is_being_read(&self, local: &IoThread, ms: u64) -> bool {
-        let now = runtime().now();
+        let now = local.now();
         local
             .pending_writes
             .progress(self, |progress| progress.has_moved(now, ms))

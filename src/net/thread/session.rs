@@ -11,12 +11,11 @@ use crate::eio::session::{Output, Session, SocketRole};
 use crate::error::{CloseReason, QUEUE_FULL};
 use crate::net::events::Note;
 use crate::net::lock;
-use crate::net::runtime::runtime;
+use crate::net::session::pending_answer::PendingAnswer;
 use crate::net::session::shared::{Inner, Messages, Post, SharedSession, Waiter};
 use crate::net::session::slow_readers::{PollReader, Verdict};
-use crate::net::thread::pending_writes::PendingAnswer;
+use crate::net::thread::conn::WebSocketConn;
 use crate::net::thread::state::IoThread;
-use crate::net::websocket::conn::WebSocketConn;
 
 /// A session as its I/O thread sees it.
 pub struct ThreadSession {
@@ -70,8 +69,13 @@ impl ThreadSession {
             waiter: &mut inner.waiter,
             post: &mut inner.post,
         };
-        let now = runtime().now();
-        let result = f(&mut inner.session, &self.peer.config, now, &mut effects);
+        let now = local.now();
+        let result = f(
+            &mut inner.session,
+            &self.peer.engine.config,
+            now,
+            &mut effects,
+        );
         match PollReader::look(&mut inner.reader, &inner.session, &self.peer, now) {
             Verdict::Fine | Verdict::Full => {}
             Verdict::BecameFull => local.full(self.peer.handle),
@@ -107,7 +111,7 @@ impl Output for LocalOutput<'_> {
     fn received(&mut self, packet: Packet<'_>) {
         let peer = &self.entry.peer;
         self.messages
-            .receive(packet, peer.handle, &peer.config, &*peer.inbox);
+            .receive(packet, peer.handle, &peer.engine.config, &*peer.inbox);
     }
 
     fn frame(&mut self, socket: SocketRole, packet: Packet<'_>) {
@@ -173,7 +177,7 @@ impl Output for LocalOutput<'_> {
 
     fn closed(&mut self, closure: CloseReason) {
         let peer = &self.entry.peer;
-        peer.forget();
+        peer.forget(self.local.sessions.table());
         self.local.forget(peer.handle);
         peer.inbox.note(peer.handle, Note::Ending);
         peer.inbox.closed(peer.handle, &closure);

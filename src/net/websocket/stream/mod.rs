@@ -273,8 +273,8 @@ pub(in crate::net) mod tests {
     use crate::eio;
     use crate::error::CloseReason;
     use crate::net::events::{Note, Opened, StreamEnd};
+    use crate::net::handle::Handle;
     use crate::net::lock;
-    use crate::net::session::handle::Handle;
     use crate::sio;
 
     /// An environment that only keeps what is to be written, and its turns.

@@ -1,39 +1,13 @@
-//! Handles: how both sides of the boundary name a session. A handle carries a generation, so that
-//! one which outlives its session never reaches the next session in the same slot.
+//! The sessions of the process by their handle.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use crate::net::handle::{GENERATION_MASK, Handle, SLOT_MASK};
 use crate::net::session::shared::SharedSession;
 
-/// Bits for the slot: about four million sessions in one process.
-const SLOT_BITS: u32 = 22;
-const SLOT_MASK: u32 = (1 << SLOT_BITS) - 1;
-/// Bits for the generation; with the slot 31 bits, a small integer in V8.
-const GENERATION_MASK: u32 = (1 << 9) - 1;
 /// Free slots kept back before one is used again, which spaces the generations of a slot out.
 const QUARANTINE: usize = 256;
-
-/// Names one session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Handle(u32);
-
-impl Handle {
-    /// From the number that crossed the boundary.
-    pub const fn from_raw(raw: u32) -> Self {
-        Self(raw)
-    }
-
-    /// The number that crosses the boundary.
-    pub const fn raw(self) -> u32 {
-        self.0
-    }
-
-    /// The slot, without the generation.
-    pub const fn slot(self) -> usize {
-        (self.0 & SLOT_MASK) as usize
-    }
-}
 
 #[derive(Default)]
 struct Slots {
@@ -65,7 +39,7 @@ impl Table {
             u32::try_from(all.slots.len() - 1).ok()?
         };
         let slot = all.slots.get_mut(index as usize)?;
-        let peer = make(Handle(slot.generation << SLOT_BITS | index));
+        let peer = make(Handle::new(slot.generation, index));
         slot.peer = Some(peer.clone());
         Some(peer)
     }
@@ -86,17 +60,17 @@ impl Table {
         if slot.peer.as_ref().is_some_and(|peer| peer.handle == handle) {
             slot.peer = None;
             slot.generation = (slot.generation + 1) & GENERATION_MASK;
-            all.free.push_back(handle.0 & SLOT_MASK);
+            all.free.push_back(handle.raw() & SLOT_MASK);
         }
     }
 
-    /// How many sessions live.
+    /// The number of sessions that live.
     pub fn len(&self) -> usize {
         let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
         all.slots.len() - all.free.len()
     }
 
-    /// Whether no session lives.
+    /// True if no session lives.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -110,16 +84,16 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::config::EngineConfig;
     use crate::eio::encoding::PacketEncoding;
     use crate::eio::session::Session;
+    use crate::net::session::engine::SharedEngine;
     use crate::net::session::shared::Inner;
     use crate::net::websocket::stream::tests::Recorder;
 
     fn peer(handle: Handle) -> Arc<SharedSession> {
-        let config = Arc::new(EngineConfig::default());
+        let engine = Arc::new(SharedEngine::default());
         let inner = Inner::new(
-            Session::new(PacketEncoding::V4, true, &config, 0),
+            Session::new(PacketEncoding::V4, true, &engine.config, 0),
             false,
             0,
             0,
@@ -127,7 +101,7 @@ mod tests {
         Arc::new(SharedSession {
             handle,
             inbox: Arc::new(Recorder::default()),
-            config,
+            engine,
             sid: None,
             traffic: Default::default(),
             external: false.into(),
@@ -212,7 +186,7 @@ mod tests {
             assert!(table.insert(|_| shared.clone()).is_some());
         }
         assert!(table.insert(|_| shared.clone()).is_none());
-        assert_eq!(table.len(), 1 << SLOT_BITS);
+        assert_eq!(table.len(), SLOT_MASK as usize + 1);
         table.remove(last);
         let next = insert(&table);
         assert_eq!(next.slot(), last.slot());

@@ -1,0 +1,35 @@
+//! Handles: the numbers by which both sides of the boundary name a session.
+
+/// Bits for the slot: about four million sessions in one process.
+const SLOT_BITS: u32 = 22;
+/// The bits of the slot.
+pub(in crate::net) const SLOT_MASK: u32 = (1 << SLOT_BITS) - 1;
+/// Bits for the generation; with the slot 31 bits, a small integer in V8.
+pub(in crate::net) const GENERATION_MASK: u32 = (1 << 9) - 1;
+
+/// The name of one session: its slot, and a generation. A handle that outlives its session never
+/// reaches the next session in the same slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Handle(u32);
+
+impl Handle {
+    /// The handle of a session of a slot. Generations count up to [`GENERATION_MASK`].
+    pub(in crate::net) const fn new(generation: u32, slot: u32) -> Self {
+        Self(generation << SLOT_BITS | slot)
+    }
+
+    /// The handle of a number that crossed the boundary.
+    pub const fn from_raw(raw: u32) -> Self {
+        Self(raw)
+    }
+
+    /// The number that crosses the boundary.
+    pub const fn raw(self) -> u32 {
+        self.0
+    }
+
+    /// The slot, without the generation.
+    pub const fn slot(self) -> usize {
+        (self.0 & SLOT_MASK) as usize
+    }
+}

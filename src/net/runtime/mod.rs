@@ -1,0 +1,173 @@
+//! The I/O threads of a process, and what other threads ask of sessions: opening and closing
+//! ([`opening`]), polls and posts ([`requests`], on an I/O thread [`on_listener`]). What the state
+//! machine asks meanwhile is carried out by [`remote_output`].
+
+pub mod on_listener;
+pub mod opening;
+mod remote_output;
+pub mod requests;
+
+use std::io;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+pub use self::opening::Opening;
+pub use self::requests::PostBegin;
+use crate::net::events::EventSink;
+use crate::net::handle::Handle;
+use crate::net::lock;
+use crate::net::session::pending_answer::PendingAnswer;
+use crate::net::session::sessions::Sessions;
+use crate::net::session::table::Table;
+use crate::net::thread::exit_flush::ExitFlush;
+use crate::net::thread::{self, Command, IoThreadHandle};
+
+/// A deadline that is nearer, in ms, is not left to a thread's next look.
+const NEAR_MS: u64 = 1000;
+
+/// The I/O threads, and the sessions that they share.
+pub struct Runtime {
+    sessions: Arc<Sessions>,
+    threads: Vec<Arc<IoThreadHandle>>,
+    is_started: Mutex<bool>,
+}
+
+impl Runtime {
+    /// A runtime of `threads` I/O threads, at least one, that run once [`Runtime::start`] was called.
+    pub fn new(threads: usize) -> Self {
+        Self {
+            sessions: Arc::default(),
+            threads: (0..threads.max(1)).map(|_| Arc::default()).collect(),
+            is_started: Mutex::new(false),
+        }
+    }
+
+    /// Starts the I/O threads, once. They live as long as the process.
+    ///
+    /// # Errors
+    /// If the system gives no thread or no event queue.
+    pub fn start(&self) -> io::Result<()> {
+        let mut is_started = lock(&self.is_started);
+        if *is_started {
+            return Ok(());
+        }
+        let loops = (self.threads.iter())
+            .map(|_| {
+                tokio::runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .build()
+            })
+            .collect::<io::Result<Vec<_>>>()?;
+        for (handle, tokio) in self.threads.iter().zip(loops) {
+            let (handle, sessions) = (handle.clone(), self.sessions.clone());
+            let count = self.threads.len();
+            std::thread::Builder::new()
+                .name("socket.io".into())
+                .spawn(move || {
+                    let run = thread::run(handle, sessions, count);
+                    tokio::task::LocalSet::new().block_on(&tokio, run);
+                })?;
+        }
+        *is_started = true;
+        Ok(())
+    }
+
+    /// The time in ms since the runtime was made.
+    pub fn now(&self) -> u64 {
+        self.sessions.now()
+    }
+
+    /// All sessions by their handle.
+    pub fn table(&self) -> &Table {
+        self.sessions.table()
+    }
+
+    /// The sessions, and the clock.
+    pub fn sessions(&self) -> &Arc<Sessions> {
+        &self.sessions
+    }
+
+    /// The number of I/O threads.
+    pub fn threads(&self) -> usize {
+        self.threads.len()
+    }
+
+    /// The number of panics that I/O threads have caught, each of which cost one connection or command.
+    pub fn panics(&self) -> u64 {
+        self.threads.iter().map(|thread| thread.panics()).sum()
+    }
+
+    /// The number of the thread that serves a session.
+    pub fn thread_of(&self, handle: Handle) -> usize {
+        handle.slot() % self.threads.len()
+    }
+
+    /// Sends a command to a thread, by its number.
+    pub fn send(&self, thread: usize, command: Command) {
+        if let Some(thread) = self.threads.get(thread) {
+            thread.send(command);
+        }
+    }
+
+    /// Waits until the thread of a session has carried out the commands that it has now, and has asked
+    /// the kernel to take what they send. Returns false if that takes longer than `patience`.
+    pub fn catch_up(&self, handle: Handle, patience: Duration) -> bool {
+        let Some(thread) = self.threads.get(self.thread_of(handle)) else {
+            return false;
+        };
+        if !thread.commands_done.is_complete() {
+            // Commands that were sent lazily wait for the next look of the thread.
+            thread.wake();
+        }
+        thread.commands_done.wait(Instant::now() + patience)
+    }
+
+    /// Sends a command to every thread.
+    pub fn send_all(&self, mut command: impl FnMut() -> Command) {
+        for thread in &self.threads {
+            thread.send(command());
+        }
+    }
+
+    /// Has the thread of a session look at its deadline, which is far away in most cases.
+    fn send_due(&self, handle: Handle, deadline: Option<u64>, command: Command) {
+        let Some(thread) = self.threads.get(self.thread_of(handle)) else {
+            return;
+        };
+        if deadline.is_some_and(|at| at < self.now() + NEAR_MS) {
+            thread.send(command);
+        } else {
+            thread.send_lazily(command);
+        }
+    }
+
+    /// Sends a command to the thread of a session.
+    fn send_to(&self, handle: Handle, command: Command) {
+        self.send(self.thread_of(handle), command);
+    }
+
+    /// Waits until the kernel has what an environment has sent, until `deadline` at the latest. Clients
+    /// that take nothing are not waited for. Costs microseconds if there is nothing to write.
+    ///
+    /// With `pumps`, streams that JavaScript pumps count too: the result is true if JavaScript has to
+    /// write for them, and to call again.
+    pub fn flush_for_exit(
+        &self,
+        inbox: &Arc<dyn EventSink>,
+        deadline: Instant,
+        pumps: bool,
+    ) -> bool {
+        let is_left = PendingAnswer::is_any()
+            || self.threads.iter().any(|thread| {
+                !thread.commands_done.is_complete()
+                    || thread.pending_writes.load(Ordering::SeqCst) > 0
+            });
+        if !is_left {
+            return false;
+        }
+        let exit_flush = ExitFlush::new(inbox.clone(), deadline, pumps, self.threads());
+        self.send_all(|| Command::FlushForExit(exit_flush.clone()));
+        exit_flush.wait()
+    }
+}

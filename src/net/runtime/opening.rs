@@ -1,0 +1,182 @@
+//! Sessions from their opening to their end, as threads other than their own ask for it.
+
+use std::sync::{Arc, Mutex};
+
+use crate::eio::encoding::{PacketEncoding, Protocol};
+use crate::eio::packet::Packet;
+use crate::eio::payload::Payload;
+use crate::eio::session::{Session, SocketRole};
+use crate::error::CloseReason;
+use crate::net::events::EventSink;
+use crate::net::handle::Handle;
+use crate::net::lock;
+use crate::net::runtime::Runtime;
+use crate::net::session::engine::SharedEngine;
+use crate::net::session::shared::{Backlog, Inner, SharedSession, Traffic};
+use crate::net::thread::{Attach, Command};
+
+/// How a session begins.
+#[derive(Clone, Copy, Debug)]
+pub struct Opening<'a> {
+    /// The form of its packets.
+    pub form: PacketEncoding,
+    /// On a WebSocket.
+    pub websocket: bool,
+    /// Its WebSockets are served in JavaScript.
+    pub external: bool,
+    /// Its packets are decoded in JavaScript.
+    pub raw: bool,
+    /// Its id.
+    pub sid: &'a str,
+}
+
+impl Runtime {
+    /// Makes a session, whose transport is attached or polled next; `None` if there are too many.
+    pub fn open(
+        &self,
+        inbox: Arc<dyn EventSink>,
+        engine: Arc<SharedEngine>,
+        opening: Opening<'_>,
+    ) -> Option<Arc<SharedSession>> {
+        let peer = self.create(inbox, engine, opening)?;
+        if !opening.websocket || opening.external {
+            self.start_session(&peer);
+        }
+        Some(peer)
+    }
+
+    /// Makes a session without its thread. Whoever knows its handle may ask the thread for
+    /// something: before that, [`Runtime::start_session`] or [`Runtime::attach`] is to be called, or it
+    /// gets lost.
+    pub fn create(
+        &self,
+        inbox: Arc<dyn EventSink>,
+        engine: Arc<SharedEngine>,
+        opening: Opening<'_>,
+    ) -> Option<Arc<SharedSession>> {
+        let Opening {
+            form,
+            websocket,
+            external,
+            raw,
+            sid,
+        } = opening;
+        let (now, turn) = (self.now(), inbox.turns());
+        let session = Session::new(form, websocket, &engine.config, now);
+        self.table().insert(|handle| {
+            // Listeners speak protocol 4 only.
+            let known = form.protocol == Protocol::V4;
+            let sid = known.then(|| engine.sids().insert(sid, handle)).flatten();
+            Arc::new(SharedSession {
+                handle,
+                inbox,
+                engine,
+                external: external.into(),
+                traffic: Traffic::default(),
+                backlog: Backlog::default(),
+                sid,
+                inner: Mutex::new(Inner::new(session, raw, now, turn)),
+            })
+        })
+    }
+
+    /// Has its thread look after a session that has no WebSocket yet.
+    pub fn start_session(&self, peer: &Arc<SharedSession>) {
+        let deadline = lock(&peer.inner).session.deadline();
+        self.send_due(peer.handle, deadline, Command::Open(peer.clone()));
+    }
+
+    /// Hands a WebSocket over to the thread of its session.
+    pub fn attach(&self, attach: Attach) {
+        let thread = attach
+            .peer
+            .as_ref()
+            .map_or(0, |peer| self.thread_of(peer.handle));
+        self.send(thread, Command::Attach(Box::new(attach)));
+    }
+
+    /// Whether an upgrade of the session may begin now; it has begun then. `external`: JavaScript
+    /// serves the WebSocket.
+    pub fn upgrade(&self, peer: &Arc<SharedSession>, external: bool) -> bool {
+        let mut inner = lock(&peer.inner);
+        let granted = inner.session.upgrade(&peer.engine.config, self.now());
+        if granted {
+            peer.offer(external);
+        }
+        drop(inner);
+        if granted {
+            self.send_to(peer.handle, Command::Rearm(peer.handle));
+        }
+        granted
+    }
+
+    /// A message arrived on a WebSocket that JavaScript serves; `None` if it cannot be decoded.
+    /// Returns the answer to the pending poll.
+    pub fn receive(
+        &self,
+        handle: Handle,
+        socket: SocketRole,
+        packet: Option<Packet<'_>>,
+    ) -> Option<Payload> {
+        self.with(handle, |session, config, now, out| {
+            if let Some(socket) = out.role_of(socket, session) {
+                session.receive_on(socket, packet, config, now, out);
+            }
+        })?
+        .1
+    }
+
+    /// A WebSocket that JavaScript serves has ended.
+    pub fn lost(&self, handle: Handle, socket: SocketRole, closure: CloseReason) {
+        self.with(handle, |session, _, _, out| {
+            if let Some(socket) = out.role_of(socket, session) {
+                session.lost(socket, closure, out);
+            }
+        });
+    }
+
+    /// Closes a session. Returns whether it has ended, and the answer to its pending poll.
+    pub fn close(&self, handle: Handle, discard: bool) -> (bool, Option<Payload>) {
+        let closed = self.with(handle, |session, _, now, out| {
+            session.close(discard, now, out);
+            session.is_closed()
+        });
+        closed.unwrap_or((true, None))
+    }
+
+    /// Whether a poll of the session waits for packets.
+    pub fn is_poll_pending(&self, handle: Handle) -> bool {
+        let peer = self.table().get(handle);
+        peer.is_some_and(|peer| lock(&peer.inner).session.is_poll_pending())
+    }
+
+    /// A request of the session, or a connection with one, is on its way to JavaScript. Returns the
+    /// session's handle if there is one.
+    pub fn hand_over(&self, handle: Handle) -> Option<Handle> {
+        let peer = self.table().get(handle)?;
+        lock(&peer.inner).handed_over += 1;
+        Some(handle)
+    }
+
+    /// JavaScript has taken over one request of the session.
+    pub fn taken_over(&self, handle: Handle) {
+        if let Some(peer) = self.table().get(handle) {
+            let mut inner = lock(&peer.inner);
+            inner.handed_over = inner.handed_over.saturating_sub(1);
+        }
+    }
+
+    /// JavaScript wants to see the polls of the session from the next one on.
+    pub fn watch_polls(&self, handle: Handle) {
+        if let Some(peer) = self.table().get(handle) {
+            lock(&peer.inner).watched = true;
+        }
+    }
+
+    /// Has packets of the session decoded in JavaScript from now on (`raw`), or natively again.
+    pub fn set_raw(&self, handle: Handle, raw: bool) {
+        if let Some(peer) = self.table().get(handle) {
+            lock(&peer.inner).messages.set_raw(raw);
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Operations on a session anywhere but on the thread of its WebSockets.
+
+use std::sync::Arc;
+
+use crate::config::EngineConfig;
+use crate::eio::packet::Packet;
+use crate::eio::payload::Payload;
+use crate::eio::session::{Output, Session, SocketRole};
+use crate::error::{CloseReason, QUEUE_FULL};
+use crate::net::events::Note;
+use crate::net::handle::Handle;
+use crate::net::lock;
+use crate::net::runtime::Runtime;
+use crate::net::session::pending_answer::PendingAnswer;
+use crate::net::session::shared::{Inner, Messages, Post, SharedSession, Waiter};
+use crate::net::session::slow_readers::{PollReader, Verdict};
+use crate::net::thread::Command;
+
+impl Runtime {
+    pub(super) fn with<R>(
+        &self,
+        handle: Handle,
+        f: impl FnOnce(&mut Session, &EngineConfig, u64, &mut RemoteOutput<'_>) -> R,
+    ) -> Option<(R, Option<Payload>)> {
+        let peer = self.table().get(handle)?;
+        let mut inner = lock(&peer.inner);
+        let inner = &mut *inner;
+        let mut caller = RemoteOutput {
+            runtime: self,
+            peer: &peer,
+            messages: &mut inner.messages,
+            waiter: &mut inner.waiter,
+            post: &mut inner.post,
+            is_here: false,
+            compress: true,
+            answer: None,
+        };
+        let before = inner.session.deadline();
+        let now = self.now();
+        let result = f(&mut inner.session, &peer.engine.config, now, &mut caller);
+        match PollReader::look(&mut inner.reader, &inner.session, &peer, now) {
+            Verdict::Fine | Verdict::Full => {}
+            Verdict::BecameFull => self.send_to(handle, Command::Full(handle)),
+            Verdict::Over => inner.session.end(QUEUE_FULL, &mut caller),
+        }
+        let deadline = inner.session.deadline();
+        if deadline.is_some_and(|at| Some(at) < before) {
+            self.send_due(handle, deadline, Command::Rearm(handle));
+        }
+        Some((result, caller.answer))
+    }
+}
+
+/// Carries out what a session asks, anywhere but on the thread of its WebSockets: an answer is returned, and what
+/// concerns WebSockets goes to the thread that owns them.
+pub(super) struct RemoteOutput<'a> {
+    runtime: &'a Runtime,
+    peer: &'a Arc<SharedSession>,
+    pub(super) messages: &'a mut Messages,
+    pub(super) waiter: &'a mut Option<Waiter>,
+    pub(super) post: &'a mut Option<Post>,
+    /// On an I/O thread: JavaScript is told, not returned to.
+    pub(super) is_here: bool,
+    /// Whether an answer may be compressed.
+    pub(super) compress: bool,
+    answer: Option<Payload>,
+}
+
+impl RemoteOutput<'_> {
+    /// What a WebSocket that JavaScript serves is by now: the news of an upgrade may be on its way.
+    /// `None`: it is not the session's any more.
+    pub(super) fn role_of(&self, socket: SocketRole, session: &Session) -> Option<SocketRole> {
+        let socket = if session.has_upgraded() {
+            SocketRole::Main
+        } else {
+            socket
+        };
+        self.peer.is_external(socket).then_some(socket)
+    }
+}
+
+impl Output for RemoteOutput<'_> {
+    fn received(&mut self, packet: Packet<'_>) {
+        self.messages.receive(
+            packet,
+            self.peer.handle,
+            &self.peer.engine.config,
+            &*self.peer.inbox,
+        );
+    }
+
+    fn frame(&mut self, socket: SocketRole, packet: Packet<'_>) {
+        let handle = self.peer.handle;
+        if self.peer.is_external(socket) {
+            return self.peer.inbox.frame(handle, socket, packet);
+        }
+        self.runtime
+            .send_to(handle, Command::Frame(handle, socket, packet.into()));
+    }
+
+    fn close_socket(&mut self, socket: SocketRole) {
+        let handle = self.peer.handle;
+        self.runtime
+            .send_to(handle, Command::CloseSocket(handle, socket));
+    }
+
+    fn answer(&mut self, payload: Payload) {
+        match self.waiter.take() {
+            // If the poll's connection is lost, the session hears of that.
+            Some(waiter) => drop(waiter.send((payload, self.compress, PendingAnswer::begin()))),
+            None if self.is_here => self.peer.inbox.answer(self.peer.handle, payload),
+            None => self.answer = Some(payload),
+        }
+    }
+
+    fn abort_post(&mut self) {
+        Inner::abort_post(self.post, self.peer.handle, &*self.peer.inbox);
+    }
+
+    fn pinging(&mut self) {
+        // Pings are sent by the timers of the I/O threads.
+    }
+
+    fn upgrading(&mut self) {
+        self.peer.inbox.note(self.peer.handle, Note::Upgrading);
+    }
+
+    fn upgrade_lost(&mut self) {
+        self.peer.inbox.note(self.peer.handle, Note::UpgradeLost);
+    }
+
+    fn upgraded(&mut self) {
+        self.peer.promote();
+        self.peer.inbox.note(self.peer.handle, Note::Upgraded);
+    }
+
+    fn closed(&mut self, closure: CloseReason) {
+        let handle = self.peer.handle;
+        self.peer.forget(self.runtime.table());
+        if !self.messages.has_told() {
+            self.peer.inbox.note(handle, Note::Ending);
+        }
+        self.peer.inbox.closed(handle, &closure);
+        self.runtime.send_due(handle, None, Command::Forget(handle));
+    }
+}

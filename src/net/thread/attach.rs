@@ -1,0 +1,152 @@
+//! A WebSocket comes to its I/O thread.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::eio::session::SocketRole;
+use crate::error::{CloseReason, Reason};
+use crate::net::events::{EventSink, StreamEnd};
+use crate::net::lock;
+use crate::net::session::shared::SharedSession;
+use crate::net::thread::conn::WebSocketConn;
+use crate::net::thread::session::ThreadSession;
+use crate::net::thread::state::IoThread;
+use crate::net::thread::{Attach, NO_STREAM, OpenConnection, Source, is_single};
+use crate::net::websocket::stream::{ByteStream, Pumped};
+use crate::ws::deflate::{Deflater, Inflater};
+
+impl IoThread {
+    /// Serves a WebSocket from now on.
+    pub(in crate::net) fn attach(self: &Rc<Self>, attach: Attach) {
+        let Attach {
+            peer,
+            role,
+            form,
+            source,
+            stream,
+            inbox,
+            head,
+            before,
+            response,
+            deflate,
+            first,
+            open,
+        } = attach;
+        let Some(carrier) = self.byte_stream(source, stream, &inbox) else {
+            return self.attach_failed(peer, role, stream, &inbox, before);
+        };
+        let entry = self.session_for(peer, role);
+        if let Some(entry) = &entry {
+            entry.peer.traffic.store(before);
+        }
+        let deflater = deflate.map(|(parameters, compression)| {
+            Deflater::new(parameters, compression, self.deflate.clone())
+        });
+        let inflater = deflate
+            .map(|(parameters, _)| Box::new(Inflater::new(parameters, self.deflate.clone())));
+        let link = WebSocketConn::new(stream, inbox, entry.clone(), role, form, carrier, deflater);
+        self.number_link(stream, &link);
+        // A write of its own: some clients lose a frame that comes with the response.
+        link.append(self, &[&response]);
+        link.flush(self);
+        match entry {
+            Some(entry) => {
+                *entry.link(role).borrow_mut() = Some(link.clone());
+                for packet in &first {
+                    link.packet(self, packet.as_packet());
+                }
+            }
+            None => link.close(self, &[]),
+        }
+        self.spawn_serving(link, head, inflater, open);
+    }
+
+    /// The byte stream of a new WebSocket; `None` if the thread cannot register its socket.
+    fn byte_stream(
+        &self,
+        source: Source,
+        stream: u32,
+        inbox: &Arc<dyn EventSink>,
+    ) -> Option<Rc<dyn ByteStream>> {
+        match source {
+            #[cfg(unix)]
+            Source::Socket(fd) => {
+                let socket = crate::net::websocket::stream::Adopted::new(fd).ok()?;
+                Some(Rc::new(socket))
+            }
+            Source::Stream => {
+                let pumped = Rc::new(Pumped::new(stream, inbox.clone()));
+                self.streams.borrow_mut().insert(stream, pumped.clone());
+                Some(pumped)
+            }
+        }
+    }
+
+    /// Ends the session of a WebSocket that has no byte stream, and the connection for JavaScript.
+    fn attach_failed(
+        self: &Rc<Self>,
+        peer: Option<Arc<SharedSession>>,
+        role: SocketRole,
+        stream: u32,
+        inbox: &Arc<dyn EventSink>,
+        before: (u64, u64),
+    ) {
+        if let Some(peer) = peer {
+            self.open(peer).with(self, |session, _, _, out| {
+                session.lost(role, CloseReason::plain(Reason::TransportClose), out);
+            });
+        }
+        if stream != NO_STREAM {
+            let end = StreamEnd {
+                abort: true,
+                read: before.0,
+                written: before.1,
+            };
+            inbox.stream_end(stream, end);
+        }
+        self.wake_later(inbox);
+    }
+
+    /// The session of a new WebSocket; `None` if it has ended since, or has given up its upgrade: the
+    /// WebSocket is then nobody's.
+    fn session_for(
+        self: &Rc<Self>,
+        peer: Option<Arc<SharedSession>>,
+        role: SocketRole,
+    ) -> Option<Rc<ThreadSession>> {
+        let entry = self.open(peer?);
+        let has_use = lock(&entry.peer.inner).session.has_use_for(role);
+        has_use.then_some(entry)
+    }
+
+    /// Stores a connection by its number, if the number names one connection.
+    fn number_link(&self, stream: u32, link: &Rc<WebSocketConn>) {
+        if is_single(stream) {
+            let links = if link.is_pumped() {
+                &self.pumped_links
+            } else {
+                &self.links
+            };
+            links.borrow_mut().insert(stream, link.clone());
+        }
+    }
+
+    /// Spawns the task that serves a connection until its end.
+    fn spawn_serving(
+        self: &Rc<Self>,
+        link: Rc<WebSocketConn>,
+        head: Vec<u8>,
+        inflater: Option<Box<Inflater>>,
+        open: Option<OpenConnection>,
+    ) {
+        let trim = inflater.is_some().then(|| self.trim.clone());
+        let serving = link.serve(self.clone(), head, inflater);
+        tokio::task::spawn_local(async move {
+            serving.await;
+            if let Some(trim) = trim {
+                trim.ended();
+            }
+            drop(open);
+        });
+    }
+}

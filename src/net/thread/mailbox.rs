@@ -1,0 +1,77 @@
+//! The mailbox of an I/O thread.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use crate::net::lock;
+use crate::net::thread::Command;
+use crate::net::thread::command_counter::CommandCounter;
+
+/// The time that a command may wait which was sent lazily.
+pub(super) const PATIENCE: Duration = Duration::from_millis(20);
+
+/// The part of an I/O thread that other threads see: its mailbox and its counters.
+#[derive(Default)]
+pub struct IoThreadHandle {
+    queue: Mutex<Vec<Command>>,
+    pub(super) notified: AtomicBool,
+    pub(super) notify: Notify,
+    /// The thread looks into the queue by itself soon. Changes under the lock of the queue.
+    looks_soon: AtomicBool,
+    panics: AtomicU64,
+    /// Counts the commands that were sent and carried out.
+    pub(in crate::net) commands_done: CommandCounter,
+    /// Number of connections and answers that could not be written at once.
+    pub(in crate::net) pending_writes: AtomicUsize,
+}
+
+impl IoThreadHandle {
+    /// Sends a command.
+    pub fn send(&self, command: Command) {
+        let mut queue = lock(&self.queue);
+        queue.push(command);
+        self.commands_done.ask();
+        drop(queue);
+        self.wake();
+    }
+
+    /// Sends a command that may wait for [`PATIENCE`]: waking a thread costs more than most commands.
+    pub fn send_lazily(&self, command: Command) {
+        let mut queue = lock(&self.queue);
+        queue.push(command);
+        self.commands_done.ask();
+        let looks_soon = self.looks_soon.load(Ordering::Relaxed);
+        drop(queue);
+        if !looks_soon {
+            self.wake();
+        }
+    }
+
+    /// Wakes the thread for the commands that were sent.
+    pub(in crate::net) fn wake(&self) {
+        // One wake-up is enough for all that is queued until it has happened.
+        if !self.notified.swap(true, Ordering::AcqRel) {
+            self.notify.notify_one();
+        }
+    }
+
+    /// Takes the commands. If there are any, the thread has to look again soon.
+    pub(super) fn take_commands(&self) -> Vec<Command> {
+        let mut queue = lock(&self.queue);
+        self.looks_soon.store(!queue.is_empty(), Ordering::Relaxed);
+        std::mem::take(&mut *queue)
+    }
+
+    /// Counts a panic that was caught.
+    pub fn count_panic(&self) {
+        self.panics.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The number of panics that were caught.
+    pub fn panics(&self) -> u64 {
+        self.panics.load(Ordering::Relaxed)
+    }
+}

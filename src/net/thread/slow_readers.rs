@@ -1,0 +1,70 @@
+//! The looks of an I/O thread at slow readers, as long as there are any.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::config::EngineConfig;
+use crate::net::handle::Handle;
+use crate::net::thread::state::IoThread;
+
+/// The least and the longest time between two looks at slow readers, in ms.
+const LOOK_MS: (u64, u64) = (5, 100);
+
+impl IoThread {
+    /// Looks at a session that polls from now on, because more waits than may.
+    pub(in crate::net) fn full(&self, handle: Handle) {
+        self.full.borrow_mut().insert(handle.raw());
+        self.watch_slow_readers();
+    }
+
+    /// Wakes [`watch`].
+    pub(in crate::net) fn watch_slow_readers(&self) {
+        self.slow_readers.notify_one();
+    }
+
+    /// Closes the clients that have taken nothing for too long. Returns the time to the next look in
+    /// ms; `None` if there is no slow reader left.
+    fn look_at_slow_readers(self: &Rc<Self>) -> Option<u64> {
+        let mut next = u64::MAX;
+        let mut look_again = |config: &EngineConfig| {
+            next = next.min((config.keep_readers() / 4).clamp(LOOK_MS.0, LOOK_MS.1));
+        };
+        for link in self.pending_writes.links() {
+            if let Some(config) = link.is_full() {
+                look_again(config);
+                self.overflowed(&link);
+            }
+        }
+        self.settle();
+        let full: Vec<_> = self.full.borrow().iter().copied().collect();
+        for raw in full {
+            let Some(entry) = self.entry(Handle::from_raw(raw)) else {
+                self.full.borrow_mut().remove(&raw);
+                continue;
+            };
+            // Each operation on a session has its client judged.
+            let waiting = entry.with(self, |session, _, _, _| session.buffered());
+            if waiting > entry.peer.engine.config.max_buffered() {
+                look_again(&entry.peer.engine.config);
+            } else {
+                self.full.borrow_mut().remove(&raw);
+            }
+        }
+        (next < u64::MAX).then_some(next)
+    }
+}
+
+/// Looks at slow readers as long as there are any. Does not return.
+pub async fn watch(local: Rc<IoThread>) {
+    loop {
+        local.slow_readers.notified().await;
+        loop {
+            let mut next = None;
+            local.guard(|| next = local.look_at_slow_readers());
+            match next {
+                Some(ms) => tokio::time::sleep(Duration::from_millis(ms)).await,
+                None => break,
+            }
+        }
+    }
+}
