@@ -30,7 +30,7 @@ pub struct CloseReason {
 
 impl CloseReason {
     /// A reason without description.
-    pub const fn plain(reason: Reason) -> Self {
+    pub const fn without_detail(reason: Reason) -> Self {
         Self {
             reason,
             detail: None,

@@ -46,8 +46,8 @@ fn config(ping_interval: u64, ping_timeout: u64, max_message: u64) -> EngineConf
     config
 }
 
-const FORCED: CloseReason = CloseReason::plain(Reason::ForcedClose);
-const LEFT: CloseReason = CloseReason::plain(Reason::TransportClose);
+const FORCED: CloseReason = CloseReason::without_detail(Reason::ForcedClose);
+const LEFT: CloseReason = CloseReason::without_detail(Reason::TransportClose);
 const MEGABYTE: usize = 1 << 20;
 
 #[tokio::test]
@@ -99,7 +99,7 @@ async fn what_javascript_decodes_itself_comes_in_as_it_is() {
     let (env, mut events) = environment();
     let peer = open(&env, config(30, 60_000, 0), true);
     let handle = peer.handle;
-    runtime().set_raw(handle, true);
+    runtime().set_decode_in_js(handle, true);
     let mut client = Client::of(&env, &peer, SocketRole::Main).await;
     // Pings are only told of then.
     assert_eq!(events.next().await, Event::Note(handle, Note::Pinged));
@@ -110,7 +110,7 @@ async fn what_javascript_decodes_itself_comes_in_as_it_is() {
         let packet = Event::Engine(handle, packet.into());
         assert_eq!(events.next().await, packet);
     }
-    runtime().set_raw(handle, false);
+    runtime().set_decode_in_js(handle, false);
     for packet in [&format!("0{OPEN}"), "2"] {
         assert_eq!(client.text().await, packet);
     }
@@ -280,7 +280,7 @@ async fn violations_end_the_session() {
         assert_eq!(events.next().await, closed);
         assert_eq!(events.next().await, Event::Ended(stream));
     }
-    let parse_error = CloseReason::plain(Reason::ParseError);
+    let parse_error = CloseReason::without_detail(Reason::ParseError);
     for (packet, closure) in [
         ("x", parse_error.clone()),
         ("", parse_error),
@@ -307,7 +307,7 @@ async fn a_session_lives_by_its_heartbeat() {
     assert_eq!(client.text().await, "2");
     assert_eq!(client.closed().await, None);
     let closure = events.closed(handle).await;
-    assert_eq!(closure, CloseReason::plain(Reason::PingTimeout));
+    assert_eq!(closure, CloseReason::without_detail(Reason::PingTimeout));
 }
 
 #[tokio::test]

@@ -401,7 +401,7 @@ unsafe extern "C" fn close_session(
 unsafe extern "C" fn set_raw(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: as Node passed them.
     let args = unsafe { Args::<2>::new(env, info) };
-    runtime().set_raw(Handle::from_raw(args.number(0)), args.number(1) != 0);
+    runtime().set_decode_in_js(Handle::from_raw(args.number(0)), args.number(1) != 0);
     ptr::null_mut()
 }
 

@@ -195,7 +195,7 @@ impl Engine {
             form: request.form.into(),
             websocket,
             external: request.external,
-            raw: request.raw,
+            decode_in_js: request.raw,
             sid: &request.sid,
         };
         runtime()
@@ -263,7 +263,7 @@ impl Engine {
     /// A WebSocket that JavaScript serves has ended; with an error, if there is a message.
     #[napi]
     pub fn lost(&self, handle: u32, probe: bool, message: Option<String>) {
-        let mut closure = CloseReason::plain(Reason::TransportClose);
+        let mut closure = CloseReason::without_detail(Reason::TransportClose);
         if let Some(message) = message {
             closure.reason = Reason::TransportError;
             closure.detail = Some(message.into());

@@ -50,7 +50,7 @@ pub struct Session {
     /// Bytes in the buffer.
     buffered: usize,
     /// Number of polls that have taken packets.
-    taken: u32,
+    answered_polls: u32,
 }
 
 /// What a buffered packet costs beside its data, in bytes.
@@ -80,7 +80,7 @@ impl Session {
             close_by: 0,
             buffer: Vec::new(),
             buffered: 0,
-            taken: 0,
+            answered_polls: 0,
         }
     }
 
@@ -119,8 +119,8 @@ impl Session {
     }
 
     /// Number of polls that have taken packets; it wraps around.
-    pub fn taken(&self) -> u32 {
-        self.taken
+    pub fn answered_polls(&self) -> u32 {
+        self.answered_polls
     }
 
     /// A packet arrived on the transport that carries the session.
@@ -182,7 +182,7 @@ impl Session {
 
     /// A packet that cannot be decoded arrived.
     pub fn receive_undecodable(&mut self, out: &mut impl Output) {
-        self.end(CloseReason::plain(Reason::ParseError), out);
+        self.end(CloseReason::without_detail(Reason::ParseError), out);
     }
 
     /// Queues a packet. Nothing is sent on a session that is closing.
@@ -194,7 +194,7 @@ impl Session {
             out.frame(SocketRole::Main, packet);
         } else if self.poll_pending {
             self.poll_pending = false;
-            self.taken = self.taken.wrapping_add(1);
+            self.answered_polls = self.answered_polls.wrapping_add(1);
             out.answer(self.form.payload(&[packet]));
         } else {
             let packet = Outgoing::from(packet);
@@ -218,12 +218,12 @@ impl Session {
             if self.state == State::Closing {
                 out.abort_post();
             }
-            self.taken = self.taken.wrapping_add(1);
+            self.answered_polls = self.answered_polls.wrapping_add(1);
             let packets: Vec<_> = buffer.iter().map(Outgoing::as_packet).collect();
             return Poll::Payload(self.form.payload(&packets));
         }
         if self.state == State::Closing {
-            self.finish(CloseReason::plain(Reason::ForcedClose), out);
+            self.finish(CloseReason::without_detail(Reason::ForcedClose), out);
             let goodbye = [Packet::Text(Type::Noop, ""), Packet::Text(Type::Close, "")];
             return Poll::Payload(self.form.payload(&goodbye));
         }
@@ -255,8 +255,8 @@ impl Session {
     /// The body of a POST arrived, already turned into text.
     pub fn push(&mut self, body: &str, config: &EngineConfig, now: u64, out: &mut impl Output) {
         match self.form.protocol {
-            Protocol::V4 => self.take(payload::decode(body), config, now, out),
-            Protocol::V3 => self.take(payload_v3::decode(body), config, now, out),
+            Protocol::V4 => self.receive_all(payload::decode(body), config, now, out),
+            Protocol::V3 => self.receive_all(payload_v3::decode(body), config, now, out),
         }
     }
 
@@ -269,12 +269,12 @@ impl Session {
         out: &mut impl Output,
     ) {
         match payload_v3::decode_binary(body) {
-            Ok(packets) if self.is_v3() => self.take(packets, config, now, out),
+            Ok(packets) if self.is_v3() => self.receive_all(packets, config, now, out),
             _ => self.receive_undecodable(out),
         }
     }
 
-    fn take<'a>(
+    fn receive_all<'a>(
         &mut self,
         packets: impl Iterator<Item = Result<Packet<'a>, ParseError>>,
         config: &EngineConfig,
@@ -296,7 +296,7 @@ impl Session {
         if std::mem::take(&mut self.poll_pending) {
             out.answer(self.form.payload(&[Packet::Text(Type::Noop, "")]));
         }
-        self.end(CloseReason::plain(Reason::TransportClose), out);
+        self.end(CloseReason::without_detail(Reason::TransportClose), out);
     }
 
     /// One of the session's WebSockets ended.
@@ -331,7 +331,7 @@ impl Session {
     pub fn close(&mut self, discard: bool, now: u64, out: &mut impl Output) {
         let at_once = discard || self.websocket || self.poll_pending;
         if at_once {
-            self.end(CloseReason::plain(Reason::ForcedClose), out);
+            self.end(CloseReason::without_detail(Reason::ForcedClose), out);
         } else if self.state == State::Open {
             self.state = State::Closing;
             self.close_by = now + CLOSE_WAIT_MS;
@@ -369,7 +369,7 @@ impl Session {
                 self.flush_at = now + UPGRADE_FLUSH_MS;
                 out.upgrading();
             }
-            Some(Packet::Text(Type::Upgrade, _)) => self.switch(config, now, out),
+            Some(Packet::Text(Type::Upgrade, _)) => self.switch_transport(config, now, out),
             _ => self.abandon_upgrade(out),
         }
     }
@@ -400,7 +400,7 @@ impl Session {
         self.probe_lost(out);
     }
 
-    fn switch(&mut self, config: &EngineConfig, now: u64, out: &mut impl Output) {
+    fn switch_transport(&mut self, config: &EngineConfig, now: u64, out: &mut impl Output) {
         if std::mem::take(&mut self.poll_pending) {
             out.answer(self.form.payload(&[Packet::Text(Type::Close, "")]));
         }
@@ -424,17 +424,17 @@ impl Session {
         }
         out.upgraded();
         if self.state == State::Closing {
-            self.end(CloseReason::plain(Reason::ForcedClose), out);
+            self.end(CloseReason::without_detail(Reason::ForcedClose), out);
         }
     }
 
     /// Does what is due at `now`; `None` once the session has ended, else when to call again.
     pub fn tick(&mut self, config: &EngineConfig, now: u64, out: &mut impl Output) -> Option<u64> {
         if self.pong_by != 0 && self.pong_by <= now {
-            self.end(CloseReason::plain(Reason::PingTimeout), out);
+            self.end(CloseReason::without_detail(Reason::PingTimeout), out);
         }
         if self.close_by != 0 && self.close_by <= now {
-            self.end(CloseReason::plain(Reason::ForcedClose), out);
+            self.end(CloseReason::without_detail(Reason::ForcedClose), out);
         }
         if self.upgrade_by != 0 && self.upgrade_by <= now {
             self.abandon_upgrade(out);

@@ -315,7 +315,7 @@ fn what_closes_at_once() {
             session.receive_undecodable(out)
         }),
         ("closed TransportClose -", |session, out| {
-            session.end(CloseReason::plain(Reason::TransportClose), out);
+            session.end(CloseReason::without_detail(Reason::TransportClose), out);
         }),
     ];
     for (closed, act) in acts {
@@ -334,7 +334,7 @@ fn what_closes_at_once() {
     // The socket is gone already: there is nothing to close.
     let mut case = Case::websocket();
     let lost = case.call(|session, out| {
-        session.socket_lost(CloseReason::plain(Reason::TransportClose), out);
+        session.socket_lost(CloseReason::without_detail(Reason::TransportClose), out);
     });
     assert_eq!(lost, ["closed TransportClose -"]);
 }
@@ -430,11 +430,17 @@ fn what_waits_for_a_poll_is_counted() {
         assert_eq!(case.send(&megabyte), NOTHING);
         assert!(case.session.buffered() > n << 20);
     }
-    assert_eq!(case.session.taken(), 0);
+    assert_eq!(case.session.answered_polls(), 0);
     assert_eq!(case.poll().split(SEPARATOR).count(), 3);
-    assert_eq!((case.session.buffered(), case.session.taken()), (0, 1));
+    assert_eq!(
+        (case.session.buffered(), case.session.answered_polls()),
+        (0, 1)
+    );
     // A poll that waits takes a packet at once.
     assert_eq!(case.poll(), "pending");
     case.send(&megabyte);
-    assert_eq!((case.session.buffered(), case.session.taken()), (0, 2));
+    assert_eq!(
+        (case.session.buffered(), case.session.answered_polls()),
+        (0, 2)
+    );
 }

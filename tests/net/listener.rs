@@ -242,7 +242,7 @@ async fn what_is_asked_of_a_websocket_as_soon_as_it_is_told_reaches_it() {
     use futures_util::SinkExt as _;
     let (env, mut events) = environment();
     *env.on_opened.lock().expect("a lock") = Some(Box::new(|handle| {
-        runtime().set_raw(handle, true);
+        runtime().set_decode_in_js(handle, true);
         run(|w| text(w, handle, 0, "early"));
     }));
     let (_listener, address) = serve_for(env.clone(), |_| {});

@@ -56,7 +56,7 @@ pub fn opening(form: PacketEncoding, websocket: bool) -> Opening<'static> {
         form,
         websocket,
         external: false,
-        raw: false,
+        decode_in_js: false,
         sid: "",
     }
 }

@@ -293,13 +293,13 @@ impl Run {
             }
             Step::SocketLost if out.main || over => {
                 out.main = false;
-                let closure = CloseReason::plain(Reason::TransportClose);
+                let closure = CloseReason::without_detail(Reason::TransportClose);
                 self.session.socket_lost(closure, out);
             }
             Step::Close(discard) => self.session.close(discard, now, out),
             Step::End => self
                 .session
-                .end(CloseReason::plain(Reason::TransportClose), out),
+                .end(CloseReason::without_detail(Reason::TransportClose), out),
             Step::Postpone(ms) => self.session.postpone(now, ms),
             _ => {}
         }

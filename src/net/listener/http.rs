@@ -494,7 +494,7 @@ impl Listener {
             form: PacketEncoding::V4,
             websocket,
             external: false,
-            raw: settings.raw,
+            decode_in_js: settings.raw,
             sid: &sid,
         };
         let peer = self.runtime.create(inbox.clone(), engine, opening)?;

@@ -91,7 +91,7 @@ impl Runtime {
         handle: Handle,
         f: impl FnOnce(&mut Session, &EngineConfig, u64, &mut RemoteOutput<'_>) -> R,
     ) -> Option<R> {
-        let done = self.with(handle, |session, config, now, out| {
+        let done = self.with_session(handle, |session, config, now, out| {
             out.is_here = true;
             f(session, config, now, out)
         })?;

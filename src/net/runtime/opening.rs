@@ -25,7 +25,7 @@ pub struct Opening<'a> {
     /// Its WebSockets are served in JavaScript.
     pub external: bool,
     /// Its packets are decoded in JavaScript.
-    pub raw: bool,
+    pub decode_in_js: bool,
     /// Its id.
     pub sid: &'a str,
 }
@@ -58,7 +58,7 @@ impl Runtime {
             form,
             websocket,
             external,
-            raw,
+            decode_in_js,
             sid,
         } = opening;
         let (now, turn) = (self.now(), inbox.turns());
@@ -75,7 +75,7 @@ impl Runtime {
                 traffic: Traffic::default(),
                 backlog: Backlog::default(),
                 sid,
-                inner: Mutex::new(Inner::new(session, raw, now, turn)),
+                inner: Mutex::new(Inner::new(session, decode_in_js, now, turn)),
             })
         })
     }
@@ -118,7 +118,7 @@ impl Runtime {
         socket: SocketRole,
         packet: Option<Packet<'_>>,
     ) -> Option<Payload> {
-        self.with(handle, |session, config, now, out| {
+        self.with_session(handle, |session, config, now, out| {
             if let Some(socket) = out.role_of(socket, session) {
                 session.receive_on(socket, packet, config, now, out);
             }
@@ -128,7 +128,7 @@ impl Runtime {
 
     /// A WebSocket that JavaScript serves has ended.
     pub fn lost(&self, handle: Handle, socket: SocketRole, closure: CloseReason) {
-        self.with(handle, |session, _, _, out| {
+        self.with_session(handle, |session, _, _, out| {
             if let Some(socket) = out.role_of(socket, session) {
                 session.lost(socket, closure, out);
             }
@@ -137,7 +137,7 @@ impl Runtime {
 
     /// Closes a session. Returns whether it has ended, and the answer to its pending poll.
     pub fn close(&self, handle: Handle, discard: bool) -> (bool, Option<Payload>) {
-        let closed = self.with(handle, |session, _, now, out| {
+        let closed = self.with_session(handle, |session, _, now, out| {
             session.close(discard, now, out);
             session.is_closed()
         });
@@ -173,10 +173,10 @@ impl Runtime {
         }
     }
 
-    /// Has packets of the session decoded in JavaScript from now on (`raw`), or natively again.
-    pub fn set_raw(&self, handle: Handle, raw: bool) {
+    /// Has packets of the session decoded in JavaScript from now on (`decode_in_js`), or natively again.
+    pub fn set_decode_in_js(&self, handle: Handle, decode_in_js: bool) {
         if let Some(peer) = self.table().get(handle) {
-            lock(&peer.inner).messages.set_raw(raw);
+            lock(&peer.inner).messages.set_decode_in_js(decode_in_js);
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::net::session::slow_readers::{PollReader, Verdict};
 use crate::net::thread::Command;
 
 impl Runtime {
-    pub(super) fn with<R>(
+    pub(super) fn with_session<R>(
         &self,
         handle: Handle,
         f: impl FnOnce(&mut Session, &EngineConfig, u64, &mut RemoteOutput<'_>) -> R,
@@ -38,7 +38,7 @@ impl Runtime {
         let before = inner.session.deadline();
         let now = self.now();
         let result = f(&mut inner.session, &peer.engine.config, now, &mut caller);
-        match PollReader::look(&mut inner.reader, &inner.session, &peer, now) {
+        match PollReader::verdict(&mut inner.reader, &inner.session, &peer, now) {
             Verdict::Fine | Verdict::Full => {}
             Verdict::BecameFull => self.send_to(handle, Command::Full(handle)),
             Verdict::Over => inner.session.end(QUEUE_FULL, &mut caller),
@@ -137,7 +137,7 @@ impl Output for RemoteOutput<'_> {
     fn closed(&mut self, closure: CloseReason) {
         let handle = self.peer.handle;
         self.peer.forget(self.runtime.table());
-        if !self.messages.has_told() {
+        if !self.messages.has_announced() {
             self.peer.inbox.note(handle, Note::Ending);
         }
         self.peer.inbox.closed(handle, &closure);

@@ -23,13 +23,13 @@ pub enum PostBegin {
 impl Runtime {
     /// A poll arrived.
     pub fn poll(&self, handle: Handle) -> (Poll, Option<Payload>) {
-        self.with(handle, |session, _, _, out| session.poll(out))
+        self.with_session(handle, |session, _, _, out| session.poll(out))
             .unwrap_or((Poll::Moved, None))
     }
 
     /// A pending poll's connection was lost.
     pub fn poll_lost(&self, handle: Handle) {
-        self.with(handle, |session, _, _, out| session.poll_lost(out));
+        self.with_session(handle, |session, _, _, out| session.poll_lost(out));
     }
 
     /// A POST begins to be received.
@@ -59,7 +59,7 @@ impl Runtime {
 
     /// A POST broke: the session ends. Returns the answer to the pending poll.
     pub fn fail(&self, handle: Handle, closure: CloseReason) -> Option<Payload> {
-        self.with(handle, |session, _, _, out| {
+        self.with_session(handle, |session, _, _, out| {
             session.request_failed(closure, out)
         })?
         .1
@@ -69,7 +69,7 @@ impl Runtime {
     /// now.
     pub fn push(&self, handle: Handle, body: &[u8]) -> Option<Payload> {
         let body = payload::decode_body(body);
-        self.with(handle, |session, config, now, out| {
+        self.with_session(handle, |session, config, now, out| {
             *out.post = None;
             out.messages.begin_request(false);
             session.push(&body, config, now, out);
@@ -80,7 +80,7 @@ impl Runtime {
 
     /// The same, of a body whose content is binary (protocol 3).
     pub fn push_binary(&self, handle: Handle, body: &[u8]) -> Option<Payload> {
-        self.with(handle, |session, config, now, out| {
+        self.with_session(handle, |session, config, now, out| {
             *out.post = None;
             out.messages.begin_request(false);
             session.push_binary(body, config, now, out);
@@ -97,7 +97,7 @@ impl Runtime {
         packet: Packet<'_>,
         compress: bool,
     ) -> Option<Option<Payload>> {
-        let (sent, answer) = self.with(handle, |session, _, _, out| {
+        let (sent, answer) = self.with_session(handle, |session, _, _, out| {
             out.compress = compress;
             let polls = !session.is_websocket() && !session.is_closed();
             if polls {

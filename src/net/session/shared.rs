@@ -189,11 +189,11 @@ pub struct Inner {
 }
 
 impl Inner {
-    /// Of a new session, at `now` in a turn of JavaScript's loop. `raw`: its packets are decoded in
+    /// Of a new session, at `now` in a turn of JavaScript's loop. `decode_in_js`: its packets are decoded in
     /// JavaScript.
-    pub fn new(session: Session, raw: bool, now: u64, turn: u64) -> Self {
+    pub fn new(session: Session, decode_in_js: bool, now: u64, turn: u64) -> Self {
         let mut messages = Messages::default();
-        messages.set_raw(raw);
+        messages.set_decode_in_js(decode_in_js);
         let reader = (!session.is_websocket()).then(|| Box::new(PollReader::new(now, turn)));
         Self {
             session,
@@ -221,22 +221,27 @@ impl Inner {
 pub struct Messages {
     decoder: sio::Decoder,
     /// Packets are decoded in JavaScript.
-    raw: bool,
+    decode_in_js: bool,
     /// An undecodable packet came: what follows it is not looked at.
     refused: bool,
     request: Request,
 }
 
 impl Messages {
-    /// Has packets decoded in JavaScript from now on (`raw`), or natively again.
-    pub fn set_raw(&mut self, raw: bool) {
-        self.raw = raw;
+    /// Has packets decoded in JavaScript from now on (`decode_in_js`), or natively again.
+    pub fn set_decode_in_js(&mut self, decode_in_js: bool) {
+        self.decode_in_js = decode_in_js;
     }
 
     /// The packets that follow, until [`Messages::end_request`], are those of one request.
-    /// `told`: JavaScript is told where they begin, unless it knows because it has the request.
-    pub fn begin_request(&mut self, told: bool) {
-        self.request = if told { Request::Begun } else { Request::Known };
+    /// `announced`: a note tells JavaScript where they begin; not needed for a request that JavaScript has
+    /// received itself.
+    pub fn begin_request(&mut self, announced: bool) {
+        self.request = if announced {
+            Request::Unannounced
+        } else {
+            Request::KnownToJs
+        };
     }
 
     /// All packets of the request have been received.
@@ -245,13 +250,13 @@ impl Messages {
     }
 
     /// Whether a packet of the request being received was told of.
-    pub fn has_told(&self) -> bool {
-        self.request == Request::Told
+    pub fn has_announced(&self) -> bool {
+        self.request == Request::Announced
     }
 
     /// Whether packets are decoded in JavaScript.
-    pub fn is_raw(&self) -> bool {
-        self.raw
+    pub fn decodes_in_js(&self) -> bool {
+        self.decode_in_js
     }
 
     /// Takes a packet of a session, and tells `inbox` what it means.
@@ -262,8 +267,8 @@ impl Messages {
         config: &EngineConfig,
         inbox: &dyn EventSink,
     ) {
-        if self.raw {
-            self.request.tell(handle, inbox);
+        if self.decode_in_js {
+            self.request.announce(handle, inbox);
             return inbox.engine_packet(handle, packet);
         }
         if self.refused {
@@ -276,7 +281,7 @@ impl Messages {
         let result = match packet {
             Packet::Text(Type::Message, text) => self.decoder.text(text, &limits).map(|packet| {
                 if let Some(packet) = packet {
-                    self.request.tell(handle, inbox);
+                    self.request.announce(handle, inbox);
                     inbox.packet(handle, &packet, Vec::new());
                 }
             }),
@@ -286,7 +291,7 @@ impl Messages {
                 .map(|done| {
                     if let Some(mut done) = done {
                         let attachments = std::mem::take(&mut done.attachments);
-                        self.request.tell(handle, inbox);
+                        self.request.announce(handle, inbox);
                         inbox.packet(handle, &done.packet(), attachments);
                     }
                 }),
@@ -294,7 +299,7 @@ impl Messages {
         };
         if let Err(error) = result {
             self.refused = true;
-            self.request.tell(handle, inbox);
+            self.request.announce(handle, inbox);
             inbox.refused(handle, &error.to_string());
         }
     }
@@ -307,22 +312,22 @@ enum Request {
     #[default]
     None,
     /// Nothing yet.
-    Begun,
+    Unannounced,
     /// Nothing yet; JavaScript knows where it begins.
-    Known,
+    KnownToJs,
     /// A packet at least.
-    Told,
+    Announced,
 }
 
 impl Request {
     /// A packet is about to be told of.
-    fn tell(&mut self, handle: Handle, inbox: &dyn EventSink) {
+    fn announce(&mut self, handle: Handle, inbox: &dyn EventSink) {
         match self {
-            Self::Begun => inbox.note(handle, Note::Request),
-            Self::Known => {}
-            Self::None | Self::Told => return,
+            Self::Unannounced => inbox.note(handle, Note::Request),
+            Self::KnownToJs => {}
+            Self::None | Self::Announced => return,
         }
-        *self = Self::Told;
+        *self = Self::Announced;
     }
 }
 

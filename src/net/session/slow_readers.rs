@@ -71,7 +71,7 @@ impl ReadProgress {
 /// The progress that a client makes with what waits for its polls.
 pub struct PollReader {
     /// Number of polls that have taken packets.
-    taken: u32,
+    answered_polls: u32,
     progress: ReadProgress,
     /// True if the I/O thread looks at the session from time to time.
     is_watched: bool,
@@ -81,7 +81,7 @@ impl PollReader {
     /// The progress of the client of a new session.
     pub const fn new(now: u64, turn: u64) -> Self {
         Self {
-            taken: 0,
+            answered_polls: 0,
             progress: ReadProgress::new(now, turn),
             is_watched: false,
         }
@@ -93,7 +93,7 @@ impl PollReader {
     }
 
     /// Says what is to be done about the client; to be called after each operation on a session.
-    pub fn look(
+    pub fn verdict(
         reader: &mut Option<Box<Self>>,
         session: &Session,
         peer: &SharedSession,
@@ -109,8 +109,8 @@ impl PollReader {
     }
 
     fn judge(&mut self, session: &Session, peer: &SharedSession, now: u64) -> Verdict {
-        if self.taken != session.taken() {
-            self.taken = session.taken();
+        if self.answered_polls != session.answered_polls() {
+            self.answered_polls = session.answered_polls();
             self.progress.took(now, peer.inbox.turns());
         }
         let waiting = session.buffered();

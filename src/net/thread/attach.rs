@@ -32,7 +32,7 @@ impl IoThread {
             first,
             open,
         } = attach;
-        let Some(carrier) = self.byte_stream(source, stream, &inbox) else {
+        let Some(byte_stream) = self.byte_stream(source, stream, &inbox) else {
             return self.attach_failed(peer, role, stream, &inbox, before);
         };
         let entry = self.session_for(peer, role);
@@ -44,21 +44,29 @@ impl IoThread {
         });
         let inflater = deflate
             .map(|(parameters, _)| Box::new(Inflater::new(parameters, self.deflate.clone())));
-        let link = WebSocketConn::new(stream, inbox, entry.clone(), role, form, carrier, deflater);
-        self.number_link(stream, &link);
+        let conn = WebSocketConn::new(
+            stream,
+            inbox,
+            entry.clone(),
+            role,
+            form,
+            byte_stream,
+            deflater,
+        );
+        self.store_numbered(stream, &conn);
         // A write of its own: some clients lose a frame that comes with the response.
-        link.append(self, &[&response]);
-        link.flush(self);
+        conn.append(self, &[&response]);
+        conn.flush(self);
         match entry {
             Some(entry) => {
-                *entry.link(role).borrow_mut() = Some(link.clone());
+                *entry.conn(role).borrow_mut() = Some(conn.clone());
                 for packet in &first {
-                    link.packet(self, packet.as_packet());
+                    conn.packet(self, packet.as_packet());
                 }
             }
-            None => link.close(self, &[]),
+            None => conn.close(self, &[]),
         }
-        self.spawn_serving(link, head, inflater, open);
+        self.spawn_serving(conn, head, inflater, open);
     }
 
     /// The byte stream of a new WebSocket; `None` if the thread cannot register its socket.
@@ -92,8 +100,12 @@ impl IoThread {
         before: (u64, u64),
     ) {
         if let Some(peer) = peer {
-            self.open(peer).with(self, |session, _, _, out| {
-                session.lost(role, CloseReason::plain(Reason::TransportClose), out);
+            self.open(peer).with_session(self, |session, _, _, out| {
+                session.lost(
+                    role,
+                    CloseReason::without_detail(Reason::TransportClose),
+                    out,
+                );
             });
         }
         if stream != NO_STREAM {
@@ -120,27 +132,27 @@ impl IoThread {
     }
 
     /// Stores a connection by its number, if the number names one connection.
-    fn number_link(&self, stream: u32, link: &Rc<WebSocketConn>) {
+    fn store_numbered(&self, stream: u32, conn: &Rc<WebSocketConn>) {
         if is_single(stream) {
-            let links = if link.is_pumped() {
-                &self.pumped_links
+            let conns = if conn.is_pumped() {
+                &self.pumped_conns
             } else {
-                &self.links
+                &self.conns
             };
-            links.borrow_mut().insert(stream, link.clone());
+            conns.borrow_mut().insert(stream, conn.clone());
         }
     }
 
     /// Spawns the task that serves a connection until its end.
     fn spawn_serving(
         self: &Rc<Self>,
-        link: Rc<WebSocketConn>,
+        conn: Rc<WebSocketConn>,
         head: Vec<u8>,
         inflater: Option<Box<Inflater>>,
         open: Option<OpenConnection>,
     ) {
         let trim = inflater.is_some().then(|| self.trim.clone());
-        let serving = link.serve(self.clone(), head, inflater);
+        let serving = conn.serve(self.clone(), head, inflater);
         tokio::task::spawn_local(async move {
             serving.await;
             if let Some(trim) = trim {

@@ -27,10 +27,10 @@ impl Frame {
         Self::Shared(shared)
     }
 
-    fn queue(&self, local: &IoThread, link: &Rc<WebSocketConn>) {
+    fn queue(&self, local: &IoThread, conn: &Rc<WebSocketConn>) {
         match self {
-            Self::Copied(frame) => link.append(local, &[frame]),
-            Self::Shared(frame) => link.share(local, frame),
+            Self::Copied(frame) => conn.append(local, &[frame]),
+            Self::Shared(frame) => conn.share(local, frame),
         }
     }
 
@@ -46,7 +46,7 @@ pub struct Broadcast<'a> {
     opcode: Opcode,
     prefix: &'static [u8],
     data: &'a [u8],
-    plain: Option<Frame>,
+    uncompressed: Option<Frame>,
     compressed: Vec<(Kind, Frame)>,
 }
 
@@ -62,39 +62,39 @@ impl<'a> Broadcast<'a> {
             opcode,
             prefix,
             data,
-            plain: None,
+            uncompressed: None,
             compressed: Vec::new(),
         }
     }
 
     /// Queues the message on a connection.
-    pub fn queue(&mut self, local: &IoThread, link: &Rc<WebSocketConn>) {
+    pub fn queue(&mut self, local: &IoThread, conn: &Rc<WebSocketConn>) {
         let (opcode, prefix, data) = (self.opcode, self.prefix, self.data);
-        if opcode == Opcode::Binary && !link.sends_plain_binary() {
-            return link.binary(local, data);
+        if opcode == Opcode::Binary && !conn.sends_plain_binary() {
+            return conn.binary(local, data);
         }
-        match link.framing(prefix.len() + data.len()) {
-            Framing::Plain => {
-                let plain = self.plain.get_or_insert_with(|| {
+        match conn.framing(prefix.len() + data.len()) {
+            Framing::Uncompressed => {
+                let uncompressed = self.uncompressed.get_or_insert_with(|| {
                     let mut frame = local.spare_buffer();
                     write_header(&mut frame, opcode, prefix.len() + data.len());
                     frame.extend_from_slice(prefix);
                     frame.extend_from_slice(data);
                     Frame::new(local, frame)
                 });
-                plain.queue(local, link);
+                uncompressed.queue(local, conn);
             }
-            Framing::Own => link.message(local, opcode, prefix, data),
+            Framing::Own => conn.message(local, opcode, prefix, data),
             Framing::Shared(kind) => {
                 let known = self.compressed.iter().find(|(its, _)| *its == kind);
                 if let Some((_, frame)) = known {
-                    return frame.queue(local, link);
+                    return frame.queue(local, conn);
                 }
-                link.compress(opcode, prefix, data, |parts| {
+                conn.compress(opcode, prefix, data, |parts| {
                     let mut frame = local.spare_buffer();
                     parts.iter().for_each(|part| frame.extend_from_slice(part));
                     let frame = Frame::new(local, frame);
-                    frame.queue(local, link);
+                    frame.queue(local, conn);
                     self.compressed.push((kind, frame));
                 });
             }
@@ -104,7 +104,7 @@ impl<'a> Broadcast<'a> {
     /// Gives the buffers back.
     pub fn end(self, local: &IoThread) {
         let compressed = self.compressed.into_iter().map(|(_, frame)| frame);
-        self.plain
+        self.uncompressed
             .into_iter()
             .chain(compressed)
             .for_each(|frame| frame.end(local));

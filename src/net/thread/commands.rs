@@ -44,38 +44,38 @@ impl IoThread {
                 if let Some(pumped) = self.streams.borrow().get(&stream) {
                     pumped.written(n);
                 }
-                let link = self.pumped_links.borrow().get(&stream).cloned();
-                if let Some(link) = link {
-                    link.written_through(self);
+                let conn = self.pumped_conns.borrow().get(&stream).cloned();
+                if let Some(conn) = conn {
+                    conn.written_through(self);
                 }
             }
             Command::Watch(handle, stream, inbox) => self.watch(handle, stream, &inbox),
             Command::EndConnection(stream, how) => {
-                if let Some(link) = self.link(stream) {
-                    link.end(self, how);
+                if let Some(conn) = self.conn(stream) {
+                    conn.end(self, how);
                 }
             }
             Command::KeepAlive(stream, delay) => {
-                if let Some(link) = self.link(stream) {
-                    link.keep_alive(delay);
+                if let Some(conn) = self.conn(stream) {
+                    conn.keep_alive(delay);
                 }
             }
             Command::WriteRaw(stream, bytes) => {
-                if let Some(link) = self.link(stream) {
-                    link.append(self, &[&bytes]);
+                if let Some(conn) = self.conn(stream) {
+                    conn.append(self, &[&bytes]);
                 }
             }
             Command::Settle(asker) => {
                 self.settle();
-                let blocked = self.pending_writes.links();
-                for link in blocked.iter().filter(|link| link.is_pumped()) {
-                    link.retry(self);
+                let blocked = self.pending_writes.conns();
+                for conn in blocked.iter().filter(|conn| conn.is_pumped()) {
+                    conn.retry(self);
                 }
                 // The asker may have lost patience.
                 let _ = asker.try_send(());
             }
             Command::Ends(handle, asker) => {
-                let ends = self.main_link(handle).and_then(|link| link.ends());
+                let ends = self.main_conn(handle).and_then(|conn| conn.ends());
                 if let Some(ends) = ends {
                     // The asker may have lost patience.
                     let _ = asker.try_send(ends);
@@ -83,16 +83,16 @@ impl IoThread {
             }
             Command::Frame(handle, socket, packet) => {
                 if let Some(entry) = self.entry(handle)
-                    && let Some(link) = &*entry.link(socket).borrow()
+                    && let Some(conn) = &*entry.conn(socket).borrow()
                 {
-                    link.packet(self, packet.as_packet());
+                    conn.packet(self, packet.as_packet());
                 }
             }
             Command::CloseSocket(handle, socket) => {
                 if let Some(entry) = self.entry(handle)
-                    && let Some(link) = entry.link(socket).take()
+                    && let Some(conn) = entry.conn(socket).take()
                 {
-                    link.close(self, &[]);
+                    conn.close(self, &[]);
                 }
             }
             Command::Rearm(handle) => {
@@ -105,8 +105,8 @@ impl IoThread {
             Command::Resume => self.resume(),
             Command::Full(handle) => self.full(handle),
             Command::TellDrained(handle) => {
-                if let Some(link) = self.main_link(handle) {
-                    link.tell_drained(self);
+                if let Some(conn) = self.main_conn(handle) {
+                    conn.note_drained(self);
                 }
             }
             Command::FlushForExit(exit_flush) => self.flush_for_exit(exit_flush),
@@ -124,11 +124,11 @@ impl IoThread {
             .cloned()
             .collect();
         for entry in gone {
-            let links = [&entry.main, &entry.probe].map(|link| link.borrow().clone());
-            entry.with(self, |session, _, now, out| session.close(true, now, out));
+            let conns = [&entry.main, &entry.probe].map(|conn| conn.borrow().clone());
+            entry.with_session(self, |session, _, now, out| session.close(true, now, out));
             // Nobody waits for the clients' farewells.
             self.settle();
-            links.iter().flatten().for_each(|link| link.kill());
+            conns.iter().flatten().for_each(|conn| conn.kill());
         }
         self.resume();
     }
@@ -159,8 +159,8 @@ impl IoThread {
                     let mut broadcast = Broadcast::new(binary, data);
                     for raw in handles.chunks_exact(4) {
                         let raw = u32::from_le_bytes([raw[0], raw[1], raw[2], raw[3]]);
-                        self.deliver(raw, flags, binary, data, |link| {
-                            broadcast.queue(self, link);
+                        self.deliver(raw, flags, binary, data, |conn| {
+                            broadcast.queue(self, conn);
                         });
                         self.settle_if_much();
                     }
@@ -177,23 +177,23 @@ impl IoThread {
         f: impl FnOnce(&mut Session, &EngineConfig, u64, &mut LocalOutput<'_>),
     ) {
         if let Some(entry) = self.entry(Handle::from_raw(handle)) {
-            entry.with(self, f);
+            entry.with_session(self, f);
         }
     }
 
     fn send(self: &Rc<Self>, handle: u32, flags: u8, binary: bool, data: &[u8]) {
-        self.deliver(handle, flags, binary, data, |link| {
+        self.deliver(handle, flags, binary, data, |conn| {
             let send = |kind| {
                 if binary {
-                    link.binary(self, data);
+                    conn.binary(self, data);
                 } else {
-                    link.message(self, Opcode::Text, kind, data);
+                    conn.message(self, Opcode::Text, kind, data);
                 }
             };
             if flags & send_batch::WHOLE == 0 {
                 send(b"4");
             } else {
-                link.hand_over(|| send(b""));
+                conn.hand_over(|| send(b""));
             }
         });
     }
@@ -215,9 +215,9 @@ impl IoThread {
         if entry.peer.handle != handle {
             return;
         }
-        if let Some(link) = &*entry.main.borrow() {
-            if link.admits(flags, self.run.get()) {
-                queue(link);
+        if let Some(conn) = &*entry.main.borrow() {
+            if conn.admits(flags, self.run.get()) {
+                queue(conn);
             }
             return;
         }
@@ -226,7 +226,7 @@ impl IoThread {
         if flags & send_batch::VOLATILE != 0 && !lock(&entry.peer.inner).session.is_poll_pending() {
             return;
         }
-        entry.with(self, |session, _, _, out| {
+        entry.with_session(self, |session, _, _, out| {
             if binary {
                 session.send(Packet::Binary(data.into()), out);
             } else if let Ok(text) = std::str::from_utf8(data) {

@@ -54,8 +54,8 @@ pub enum End {
 /// How a message is to be written on a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
-    /// As it is.
-    Plain,
+    /// Uncompressed.
+    Uncompressed,
     /// Compressed, with a context that belongs to the connection.
     Own,
     /// Compressed, and the same for all connections of this kind.
@@ -66,13 +66,13 @@ pub enum Framing {
 pub struct WebSocketConn {
     /// The number JavaScript knows the connection by, and another one if it was named later.
     stream: u32,
-    watch: Cell<u32>,
+    watch_stream: Cell<u32>,
     inbox: Arc<dyn EventSink>,
     /// The session; none if the WebSocket was taken only to be closed.
     entry: Option<Rc<ThreadSession>>,
     role: Cell<SocketRole>,
     form: PacketEncoding,
-    carrier: Rc<dyn ByteStream>,
+    byte_stream: Rc<dyn ByteStream>,
     state: Cell<State>,
     /// The application has closed the connection: it ends with what is queued.
     closing: Cell<bool>,
@@ -80,21 +80,21 @@ pub struct WebSocketConn {
     /// Bytes of the queue that count as handed over, and the number of messages behind them. As with
     /// upstream, the first message of a tick is handed over by itself, the others of the tick once it
     /// is written, and what is sent while something waits once that is written.
-    handed: Cell<usize>,
-    behind: Cell<u32>,
+    handed_bytes: Cell<usize>,
+    messages_behind: Cell<u32>,
     /// The tick of the last message; true if other messages of it count as handed over too, and true
     /// while every message does.
-    tick: Cell<u32>,
-    joins: Cell<bool>,
-    joins_all: Cell<bool>,
+    last_tick: Cell<u32>,
+    hands_over_tick: Cell<bool>,
+    hands_over_all: Cell<bool>,
     blocked: Cell<bool>,
     /// True if JavaScript has asked to be told when all is written.
-    tells: Cell<bool>,
+    notes_drained: Cell<bool>,
     dirty: Cell<bool>,
     /// The run of operations that queued something last.
     run: Cell<u64>,
     /// The volatile message under way is being dropped.
-    dropping: Cell<bool>,
+    drops_volatile: Cell<bool>,
     /// See [`IoThread::park`].
     parked: Cell<u64>,
     waker: RefCell<Option<Waker>>,
@@ -103,37 +103,37 @@ pub struct WebSocketConn {
 }
 
 impl WebSocketConn {
-    /// A WebSocket over `carrier`.
+    /// A WebSocket over `byte_stream`.
     pub fn new(
         stream: u32,
         inbox: Arc<dyn EventSink>,
         entry: Option<Rc<ThreadSession>>,
         role: SocketRole,
         form: PacketEncoding,
-        carrier: Rc<dyn ByteStream>,
+        byte_stream: Rc<dyn ByteStream>,
         deflater: Option<Deflater>,
     ) -> Rc<Self> {
         Rc::new(Self {
             stream,
-            watch: Cell::new(NO_STREAM),
+            watch_stream: Cell::new(NO_STREAM),
             inbox,
             entry,
             role: Cell::new(role),
             form,
-            carrier,
+            byte_stream,
             state: Cell::new(State::Open),
             closing: Cell::new(false),
             queue: RefCell::default(),
-            handed: Cell::new(0),
-            behind: Cell::new(0),
-            tick: Cell::new(0),
-            joins: Cell::new(false),
-            joins_all: Cell::new(false),
+            handed_bytes: Cell::new(0),
+            messages_behind: Cell::new(0),
+            last_tick: Cell::new(0),
+            hands_over_tick: Cell::new(false),
+            hands_over_all: Cell::new(false),
             blocked: Cell::new(false),
-            tells: Cell::new(false),
+            notes_drained: Cell::new(false),
             dirty: Cell::new(false),
             run: Cell::new(0),
-            dropping: Cell::new(false),
+            drops_volatile: Cell::new(false),
             parked: Cell::new(0),
             waker: RefCell::default(),
             deflater: deflater.map(|deflater| Box::new(RefCell::new(deflater))),
@@ -160,17 +160,17 @@ impl WebSocketConn {
 
     /// Has the end of the connection told by one more number.
     pub fn watch(&self, stream: u32) {
-        self.watch.set(stream);
+        self.watch_stream.set(stream);
     }
 
     /// Has the kernel probe an idle peer after `delay`; none: never.
     pub fn keep_alive(&self, delay: Option<Duration>) {
-        self.carrier.keep_alive(delay);
+        self.byte_stream.keep_alive(delay);
     }
 
     /// The local and the remote address.
     pub fn ends(&self) -> Option<(SocketAddr, SocketAddr)> {
-        self.carrier.ends()
+        self.byte_stream.ends()
     }
 
     /// Ends the connection for the application.
@@ -186,7 +186,7 @@ impl WebSocketConn {
                 self.kill();
             }
             End::Reset => {
-                self.carrier.reset();
+                self.byte_stream.reset();
                 self.kill();
             }
         }
@@ -195,11 +195,11 @@ impl WebSocketConn {
     /// How a data message of `len` bytes is to be written.
     pub fn framing(&self, len: usize) -> Framing {
         let Some(deflater) = &self.deflater else {
-            return Framing::Plain;
+            return Framing::Uncompressed;
         };
         let deflater = deflater.borrow();
         match deflater.shared_kind() {
-            _ if !deflater.applies(len) => Framing::Plain,
+            _ if !deflater.applies(len) => Framing::Uncompressed,
             Some(kind) => Framing::Shared(kind),
             None => Framing::Own,
         }
@@ -207,7 +207,7 @@ impl WebSocketConn {
 
     /// Queues a message, compressed if it is to be.
     pub fn message(self: &Rc<Self>, local: &IoThread, opcode: Opcode, prefix: &[u8], data: &[u8]) {
-        if self.framing(prefix.len() + data.len()) == Framing::Plain {
+        if self.framing(prefix.len() + data.len()) == Framing::Uncompressed {
             return self.frame(local, opcode, prefix, data);
         }
         self.compress(opcode, prefix, data, |frame| self.append(local, frame));
@@ -298,10 +298,10 @@ impl WebSocketConn {
         }
         if flags & send_batch::CONTINUED == 0 {
             let waiting = !self.queue.borrow().is_empty();
-            self.dropping
+            self.drops_volatile
                 .set(self.blocked.get() || waiting && self.run.get() == run);
         }
-        !self.dropping.get()
+        !self.drops_volatile.get()
     }
 
     /// Queues a close frame and waits for the peer's.
@@ -355,13 +355,13 @@ impl WebSocketConn {
         }
         let mut queue = self.queue.borrow_mut();
         while !queue.is_empty() {
-            match self.carrier.write(queue.front()) {
+            match self.byte_stream.write(queue.front()) {
                 Ok(n) if n > 0 => self.wrote(local, &mut queue, n),
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
                     drop(queue);
                     return self.block(local);
                 }
-                // The reading side finds out as well, and tells the session.
+                // The reading side finds out as well, and notes_drained the session.
                 _ => {
                     drop(queue);
                     return self.kill();
@@ -369,14 +369,14 @@ impl WebSocketConn {
             }
         }
         drop(queue);
-        if self.tells.get() {
+        if self.notes_drained.get() {
             self.written_through(local);
         }
     }
 
     /// Has JavaScript woken for what it is to do with a stream that it pumps.
     fn pumped(&self, local: &IoThread) {
-        if self.carrier.is_pumped() {
+        if self.byte_stream.is_pumped() {
             local.wake_later(&self.inbox);
         }
     }
@@ -395,7 +395,7 @@ impl WebSocketConn {
     fn poll_flush(&self, cx: &mut Context<'_>, local: &IoThread) -> Poll<io::Result<()>> {
         let mut queue = self.queue.borrow_mut();
         while !queue.is_empty() {
-            let n = std::task::ready!(self.carrier.poll_write(cx, queue.front()))?;
+            let n = std::task::ready!(self.byte_stream.poll_write(cx, queue.front()))?;
             if n == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }

@@ -90,8 +90,12 @@ impl IoThread {
             // The commands before this one are carried out by now.
             while !exit_flush.is_over() {
                 let pending_writes = &local.pending_writes;
-                match pending_writes.look(&local, &exit_flush.inbox, exit_flush.pumps, PATIENCE_MS)
-                {
+                match pending_writes.write_state(
+                    &local,
+                    &exit_flush.inbox,
+                    exit_flush.pumps,
+                    PATIENCE_MS,
+                ) {
                     WriteState::No => break,
                     WriteState::Yes => tokio::time::sleep(LOOK).await,
                     WriteState::ByJavaScript => {

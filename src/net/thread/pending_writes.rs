@@ -17,7 +17,7 @@ use crate::net::thread::state::IoThread;
 
 /// A WebSocket whose client has to read before more can be written.
 struct BlockedConn {
-    link: Rc<WebSocketConn>,
+    conn: Rc<WebSocketConn>,
     progress: ReadProgress,
 }
 
@@ -47,21 +47,21 @@ impl PendingWrites {
     }
 
     /// Adds a connection of which the kernel takes no more, `now` in ms of the clock.
-    pub fn block(&self, link: &Rc<WebSocketConn>, now: u64) {
+    pub fn block(&self, conn: &Rc<WebSocketConn>, now: u64) {
         let stuck = BlockedConn {
-            link: link.clone(),
-            progress: ReadProgress::new(now, link.inbox().turns()),
+            conn: conn.clone(),
+            progress: ReadProgress::new(now, conn.inbox().turns()),
         };
-        self.stuck.borrow_mut().insert(Rc::as_ptr(link), stuck);
+        self.stuck.borrow_mut().insert(Rc::as_ptr(conn), stuck);
         self.count();
     }
 
     /// Removes a connection of which all was written, or that has ended.
-    pub fn unblock(&self, link: &WebSocketConn) {
+    pub fn unblock(&self, conn: &WebSocketConn) {
         if self
             .stuck
             .borrow_mut()
-            .remove(&std::ptr::from_ref(link))
+            .remove(&std::ptr::from_ref(conn))
             .is_some()
         {
             self.count();
@@ -71,25 +71,25 @@ impl PendingWrites {
     /// Calls `f` with the read progress of the client of a connection; `None` if it is not waited for.
     pub fn progress<R>(
         &self,
-        link: &WebSocketConn,
+        conn: &WebSocketConn,
         f: impl FnOnce(&mut ReadProgress) -> R,
     ) -> Option<R> {
         let mut stuck = self.stuck.borrow_mut();
         stuck
-            .get_mut(&std::ptr::from_ref(link))
+            .get_mut(&std::ptr::from_ref(conn))
             .map(|stuck| f(&mut stuck.progress))
     }
 
     /// The connections whose clients have to read.
-    pub fn links(&self) -> Vec<Rc<WebSocketConn>> {
+    pub fn conns(&self) -> Vec<Rc<WebSocketConn>> {
         let stuck = self.stuck.borrow();
-        stuck.values().map(|stuck| stuck.link.clone()).collect()
+        stuck.values().map(|stuck| stuck.conn.clone()).collect()
     }
 
     /// Tries to write what an environment has sent, and returns whether it is still on its way to
     /// clients that have taken something in the last `ms`. With `pumps`, streams that JavaScript
     /// pumps count too.
-    pub fn look(
+    pub fn write_state(
         &self,
         local: &IoThread,
         inbox: &Arc<dyn EventSink>,
@@ -105,21 +105,21 @@ impl PendingWrites {
         } else {
             WriteState::No
         };
-        for link in self.links() {
-            if !Arc::ptr_eq(link.inbox(), inbox) {
+        for conn in self.conns() {
+            if !Arc::ptr_eq(conn.inbox(), inbox) {
                 continue;
             }
-            link.retry(local);
-            if link.waiting() == 0 {
+            conn.retry(local);
+            if conn.waiting() == 0 {
                 continue;
             }
-            if link.is_pumped() {
+            if conn.is_pumped() {
                 if pumps {
                     return WriteState::ByJavaScript;
                 }
                 continue;
             }
-            let moved = self.progress(&link, |progress| progress.has_moved(now, ms));
+            let moved = self.progress(&conn, |progress| progress.has_moved(now, ms));
             if moved == Some(true) {
                 moving = WriteState::Yes;
             }
@@ -128,7 +128,7 @@ impl PendingWrites {
     }
 }
 
-/// The result of [`PendingWrites::look`].
+/// The result of [`PendingWrites::write_state`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WriteState {
     /// All is written, or the clients take nothing.

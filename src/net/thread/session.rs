@@ -29,7 +29,7 @@ pub struct ThreadSession {
 
 impl ThreadSession {
     /// The place of a WebSocket.
-    pub(in crate::net) fn link(&self, role: SocketRole) -> &RefCell<Option<Rc<WebSocketConn>>> {
+    pub(in crate::net) fn conn(&self, role: SocketRole) -> &RefCell<Option<Rc<WebSocketConn>>> {
         match role {
             SocketRole::Main => &self.main,
             SocketRole::Probe => &self.probe,
@@ -37,10 +37,10 @@ impl ThreadSession {
     }
 
     /// Forgets a WebSocket; `false` if it was not this session's any more.
-    pub fn detach(&self, link: &Rc<WebSocketConn>) -> bool {
+    pub fn detach(&self, conn: &Rc<WebSocketConn>) -> bool {
         for place in [&self.main, &self.probe] {
             let mut place = place.borrow_mut();
-            if place.as_ref().is_some_and(|own| Rc::ptr_eq(own, link)) {
+            if place.as_ref().is_some_and(|own| Rc::ptr_eq(own, conn)) {
                 *place = None;
                 return true;
             }
@@ -49,13 +49,13 @@ impl ThreadSession {
     }
 
     /// Whether the session is carried by this WebSocket.
-    pub fn is_carried_by(&self, link: &Rc<WebSocketConn>) -> bool {
+    pub fn is_carried_by(&self, conn: &Rc<WebSocketConn>) -> bool {
         let main = self.main.borrow();
-        main.as_ref().is_some_and(|own| Rc::ptr_eq(own, link))
+        main.as_ref().is_some_and(|own| Rc::ptr_eq(own, conn))
     }
 
     /// Does something with the session, and what follows from it.
-    pub fn with<R>(
+    pub fn with_session<R>(
         self: &Rc<Self>,
         local: &Rc<IoThread>,
         f: impl FnOnce(&mut Session, &EngineConfig, u64, &mut LocalOutput<'_>) -> R,
@@ -76,7 +76,7 @@ impl ThreadSession {
             now,
             &mut effects,
         );
-        match PollReader::look(&mut inner.reader, &inner.session, &self.peer, now) {
+        match PollReader::verdict(&mut inner.reader, &inner.session, &self.peer, now) {
             Verdict::Fine | Verdict::Full => {}
             Verdict::BecameFull => local.full(self.peer.handle),
             Verdict::Over => inner.session.end(QUEUE_FULL, &mut effects),
@@ -119,14 +119,14 @@ impl Output for LocalOutput<'_> {
         if peer.is_external(socket) {
             return peer.inbox.frame(peer.handle, socket, packet);
         }
-        if let Some(link) = &*self.entry.link(socket).borrow() {
-            link.packet(self.local, packet);
+        if let Some(conn) = &*self.entry.conn(socket).borrow() {
+            conn.packet(self.local, packet);
         }
     }
 
     fn close_socket(&mut self, socket: SocketRole) {
-        if let Some(link) = self.entry.link(socket).take() {
-            link.close(self.local, &[]);
+        if let Some(conn) = self.entry.conn(socket).take() {
+            conn.close(self.local, &[]);
         }
     }
 
@@ -147,7 +147,7 @@ impl Output for LocalOutput<'_> {
     }
 
     fn pinging(&mut self) {
-        if self.messages.is_raw() {
+        if self.messages.decodes_in_js() {
             let peer = &self.entry.peer;
             peer.inbox.note(peer.handle, Note::Pinged);
         }
@@ -164,11 +164,11 @@ impl Output for LocalOutput<'_> {
     }
 
     fn upgraded(&mut self) {
-        let link = self.entry.probe.take();
-        if let Some(link) = &link {
-            link.promote();
+        let conn = self.entry.probe.take();
+        if let Some(conn) = &conn {
+            conn.promote();
         }
-        *self.entry.main.borrow_mut() = link;
+        *self.entry.main.borrow_mut() = conn;
         let peer = &self.entry.peer;
         peer.promote();
         peer.inbox.note(peer.handle, Note::Request);

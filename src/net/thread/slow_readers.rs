@@ -29,10 +29,10 @@ impl IoThread {
         let mut look_again = |config: &EngineConfig| {
             next = next.min((config.keep_readers() / 4).clamp(LOOK_MS.0, LOOK_MS.1));
         };
-        for link in self.pending_writes.links() {
-            if let Some(config) = link.is_full() {
+        for conn in self.pending_writes.conns() {
+            if let Some(config) = conn.is_full() {
                 look_again(config);
-                self.overflowed(&link);
+                self.overflowed(&conn);
             }
         }
         self.settle();
@@ -43,7 +43,7 @@ impl IoThread {
                 continue;
             };
             // Each operation on a session has its client judged.
-            let waiting = entry.with(self, |session, _, _, _| session.buffered());
+            let waiting = entry.with_session(self, |session, _, _, _| session.buffered());
             if waiting > entry.peer.engine.config.max_buffered() {
                 look_again(&entry.peer.engine.config);
             } else {

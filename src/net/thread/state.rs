@@ -41,9 +41,9 @@ pub struct IoThread {
     pub(in crate::net) entries: RefCell<Vec<Option<Rc<ThreadSession>>>>,
     pub(in crate::net) streams: RefCell<HashMap<u32, Rc<Pumped>>>,
     /// Connections that JavaScript knows by a number and does not pump.
-    pub(in crate::net) links: RefCell<HashMap<u32, Rc<WebSocketConn>>>,
+    pub(in crate::net) conns: RefCell<HashMap<u32, Rc<WebSocketConn>>>,
     /// Connections that JavaScript knows by a number and pumps.
-    pub(in crate::net) pumped_links: RefCell<HashMap<u32, Rc<WebSocketConn>>>,
+    pub(in crate::net) pumped_conns: RefCell<HashMap<u32, Rc<WebSocketConn>>>,
     pub(in crate::net) wheel: RefCell<Wheel<u32>>,
     pub(in crate::net) timers: Notify,
     dirty: RefCell<Vec<Rc<WebSocketConn>>>,
@@ -86,8 +86,8 @@ impl IoThread {
             threads,
             entries: RefCell::default(),
             streams: RefCell::default(),
-            links: RefCell::default(),
-            pumped_links: RefCell::default(),
+            conns: RefCell::default(),
+            pumped_conns: RefCell::default(),
             wheel: RefCell::new(Wheel::new(now)),
             timers: Notify::new(),
             dirty: RefCell::default(),
@@ -157,15 +157,15 @@ impl IoThread {
     }
 
     /// The connection has something to write.
-    pub fn mark_dirty(&self, link: Rc<WebSocketConn>) {
-        self.dirty.borrow_mut().push(link);
+    pub fn mark_dirty(&self, conn: Rc<WebSocketConn>) {
+        self.dirty.borrow_mut().push(conn);
     }
 
     /// The connection has more to write than one may.
-    pub fn overflowed(&self, link: &Rc<WebSocketConn>) {
+    pub fn overflowed(&self, conn: &Rc<WebSocketConn>) {
         let mut overflowed = self.overflowed.borrow_mut();
-        if overflowed.last().is_none_or(|last| !Rc::ptr_eq(last, link)) {
-            overflowed.push(link.clone());
+        if overflowed.last().is_none_or(|last| !Rc::ptr_eq(last, conn)) {
+            overflowed.push(conn.clone());
         }
     }
 
@@ -212,11 +212,11 @@ impl IoThread {
             if dirty.is_empty() && overflowed.is_empty() {
                 return;
             }
-            for link in &dirty {
-                link.flush(self);
+            for conn in &dirty {
+                conn.flush(self);
             }
-            for link in &overflowed {
-                link.judge(self);
+            for conn in &overflowed {
+                conn.judge(self);
             }
         }
     }
@@ -271,29 +271,29 @@ impl IoThread {
     pub fn forget_stream(&self, stream: u32) {
         if is_single(stream) {
             self.streams.borrow_mut().remove(&stream);
-            self.links.borrow_mut().remove(&stream);
-            self.pumped_links.borrow_mut().remove(&stream);
+            self.conns.borrow_mut().remove(&stream);
+            self.pumped_conns.borrow_mut().remove(&stream);
         }
     }
 
     /// Names the connection of a session's WebSocket. One that is gone already has its end told.
     pub(in crate::net) fn watch(&self, handle: Handle, stream: u32, inbox: &Arc<dyn EventSink>) {
-        let link = self.main_link(handle);
-        let Some(link) = link.filter(|link| !link.is_dead()) else {
+        let conn = self.main_conn(handle);
+        let Some(conn) = conn.filter(|conn| !conn.is_dead()) else {
             inbox.stream_end(stream, StreamEnd::default());
             return self.wake_later(inbox);
         };
-        link.watch(stream);
-        self.links.borrow_mut().insert(stream, link);
+        conn.watch(stream);
+        self.conns.borrow_mut().insert(stream, conn);
     }
 
     /// The WebSocket that carries a session.
-    pub(in crate::net) fn main_link(&self, handle: Handle) -> Option<Rc<WebSocketConn>> {
+    pub(in crate::net) fn main_conn(&self, handle: Handle) -> Option<Rc<WebSocketConn>> {
         self.entry(handle)?.main.borrow().clone()
     }
 
     /// A connection by its number, unless JavaScript pumps it.
-    pub(in crate::net) fn link(&self, stream: u32) -> Option<Rc<WebSocketConn>> {
-        self.links.borrow().get(&stream).cloned()
+    pub(in crate::net) fn conn(&self, stream: u32) -> Option<Rc<WebSocketConn>> {
+        self.conns.borrow().get(&stream).cloned()
     }
 }

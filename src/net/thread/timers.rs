@@ -51,13 +51,13 @@ impl IoThread {
             }
             entry.armed.set(u64::MAX);
             self.guard(|| {
-                entry.with(self, |session, config, now, out| {
+                entry.with_session(self, |session, config, now, out| {
                     if out.entry.peer.inbox.is_stopped() {
                         // Not read from, the client cannot show that it lives.
                         session.postpone(now, config.ping_timeout());
                     }
                     let main = out.entry.main.borrow().clone();
-                    if main.is_some_and(|link| link.is_being_read(self, config.ping_timeout())) {
+                    if main.is_some_and(|conn| conn.is_being_read(self, config.ping_timeout())) {
                         // The client lives: it reads what was sent before the ping.
                         session.postpone(now, config.ping_timeout());
                     }

@@ -21,7 +21,7 @@ impl WebSocketConn {
 
     /// True if JavaScript does the writing.
     pub fn is_pumped(&self) -> bool {
-        self.carrier.is_pumped()
+        self.byte_stream.is_pumped()
     }
 
     /// Bytes that the kernel has not taken; of a stream that JavaScript pumps, that JavaScript has not
@@ -41,16 +41,18 @@ impl WebSocketConn {
         self.run.set(local.run());
         self.mark(local);
         let tick = local.js_tick();
-        let is_same = self.tick.replace(tick) == tick;
+        let is_same = self.last_tick.replace(tick) == tick;
         if before == 0 {
-            self.handed.set(self.waiting());
-            self.behind.set(0);
-            self.joins.set(is_same);
-        } else if is_same && self.joins.get() || self.joins_all.get() {
-            self.handed.set(self.handed.get() + self.waiting() - before);
+            self.handed_bytes.set(self.waiting());
+            self.messages_behind.set(0);
+            self.hands_over_tick.set(is_same);
+        } else if is_same && self.hands_over_tick.get() || self.hands_over_all.get() {
+            self.handed_bytes
+                .set(self.handed_bytes.get() + self.waiting() - before);
         } else {
-            self.behind.set(self.behind.get().saturating_add(1));
-            self.joins.set(false);
+            self.messages_behind
+                .set(self.messages_behind.get().saturating_add(1));
+            self.hands_over_tick.set(false);
         }
         // The kernel is asked first: only what it did not take counts as waiting.
         if self.blocked.get() {
@@ -63,21 +65,22 @@ impl WebSocketConn {
 
     /// Counts what `send` queues as handed over: the application writes to the WebSocket directly.
     pub fn hand_over(&self, send: impl FnOnce()) {
-        self.joins_all.set(true);
+        self.hands_over_all.set(true);
         send();
-        self.joins_all.set(false);
+        self.hands_over_all.set(false);
     }
 
     /// Removes the first `n` bytes of the queue, which were written.
     pub(super) fn wrote(&self, local: &IoThread, queue: &mut Queue, n: usize) {
         queue.written(n, |buffer| local.recycle(buffer));
         self.count(0, n);
-        self.handed.set(self.handed.get().saturating_sub(n));
-        if self.handed.get() == 0 {
+        self.handed_bytes
+            .set(self.handed_bytes.get().saturating_sub(n));
+        if self.handed_bytes.get() == 0 {
             // The messages behind are handed over now.
-            self.handed.set(queue.len());
-            self.behind.set(0);
-            self.joins.set(true);
+            self.handed_bytes.set(queue.len());
+            self.messages_behind.set(0);
+            self.hands_over_tick.set(true);
         }
         if self.blocked.get() {
             let (now, turn) = (local.now(), self.inbox.turns());
@@ -108,18 +111,18 @@ impl WebSocketConn {
         self.blocked.set(false);
         local.pending_writes.unblock(self);
         self.publish_backlog(self.waiting());
-        self.tells.set(false);
+        self.notes_drained.set(false);
         self.note(local, Note::Drained);
     }
 
     /// True if all was written, by JavaScript too if it pumps the stream.
     fn is_drained(&self) -> bool {
-        self.waiting() == 0 && self.carrier.in_flight() == 0
+        self.waiting() == 0 && self.byte_stream.in_flight() == 0
     }
 
     /// Notes [`Note::Drained`] once all that is queued is written.
-    pub fn tell_drained(self: &Rc<Self>, local: &IoThread) {
-        self.tells.set(true);
+    pub fn note_drained(self: &Rc<Self>, local: &IoThread) {
+        self.notes_drained.set(true);
         self.written_through(local);
     }
 
@@ -127,8 +130,8 @@ impl WebSocketConn {
     /// called when JavaScript has written something of a stream that it pumps.
     pub fn written_through(self: &Rc<Self>, local: &IoThread) {
         self.publish_backlog(self.waiting());
-        if self.tells.get() && self.is_drained() {
-            self.tells.set(false);
+        if self.notes_drained.get() && self.is_drained() {
+            self.notes_drained.set(false);
             self.note(local, Note::Drained);
         }
     }
@@ -143,9 +146,9 @@ impl WebSocketConn {
             let (handed, behind) = if backlog.is_in_batches() {
                 (waiting, 0)
             } else {
-                (self.handed.get(), self.behind.get())
+                (self.handed_bytes.get(), self.messages_behind.get())
             };
-            backlog.store(handed + self.carrier.in_flight(), behind);
+            backlog.store(handed + self.byte_stream.in_flight(), behind);
         }
     }
 
@@ -156,7 +159,7 @@ impl WebSocketConn {
         }
         let mut queue = self.queue.borrow_mut();
         while !queue.is_empty() {
-            match self.carrier.write(queue.front()) {
+            match self.byte_stream.write(queue.front()) {
                 Ok(n) if n > 0 => self.wrote(local, &mut queue, n),
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 // The serving task finds out what else it may be.

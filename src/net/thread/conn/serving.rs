@@ -1,5 +1,5 @@
 //! The task that serves a WebSocket: it reads until the end, writes what the kernel did not take at
-//! once, and tells the session of both.
+//! once, and notes_drained the session of both.
 
 use std::future::{Future as _, poll_fn};
 use std::ops::ControlFlow;
@@ -32,7 +32,7 @@ impl WebSocketConn {
     ) {
         // Runs on every way out, a panic included.
         let _end = End {
-            link: &self,
+            conn: &self,
             local: &local,
         };
         let mut reading = Reading {
@@ -40,7 +40,7 @@ impl WebSocketConn {
             inflater,
         };
         let mut closing: Option<Pin<Box<tokio::time::Sleep>>> = None;
-        self.take(&local, &mut reading, &mut head);
+        self.take_bytes(&local, &mut reading, &mut head);
         drop(head);
         poll_fn(|cx| {
             *self.waker.borrow_mut() = Some(cx.waker().clone());
@@ -67,7 +67,7 @@ impl WebSocketConn {
             match self.state.get() {
                 State::Dead => return Poll::Ready(()),
                 State::Ending if self.queue.borrow().is_empty() => {
-                    if self.closing.get() || !self.carrier.shutdown() {
+                    if self.closing.get() || !self.byte_stream.shutdown() {
                         return Poll::Ready(());
                     }
                     self.pumped(local);
@@ -92,7 +92,7 @@ impl WebSocketConn {
                 return Poll::Pending;
             }
             let mut buffer = local.read_buffer();
-            let read = self.carrier.poll_read(cx, &mut buffer);
+            let read = self.byte_stream.poll_read(cx, &mut buffer);
             self.pumped(local);
             let n = match std::task::ready!(read) {
                 Ok(0) | Err(_) => return Poll::Ready(()),
@@ -102,12 +102,12 @@ impl WebSocketConn {
                 return Poll::Ready(());
             };
             self.count(n, 0);
-            self.take(local, reading, bytes);
+            self.take_bytes(local, reading, bytes);
         }
     }
 
     /// Takes bytes from the peer.
-    fn take(self: &Rc<Self>, local: &Rc<IoThread>, reading: &mut Reading, bytes: &mut [u8]) {
+    fn take_bytes(self: &Rc<Self>, local: &Rc<IoThread>, reading: &mut Reading, bytes: &mut [u8]) {
         if bytes.is_empty() {
             return;
         }
@@ -139,7 +139,7 @@ impl WebSocketConn {
         match message {
             Message::Close(_, payload) => {
                 if self.state.get() == State::Open {
-                    self.lost(local, CloseReason::plain(Reason::TransportClose));
+                    self.lost(local, CloseReason::without_detail(Reason::TransportClose));
                     self.frame(local, Opcode::Close, &[], payload);
                 }
                 self.leave(State::Ending);
@@ -166,7 +166,7 @@ impl WebSocketConn {
             return;
         };
         let role = self.role.get();
-        entry.with(local, |session, config, now, out| {
+        entry.with_session(local, |session, config, now, out| {
             session.receive_on(role, packet, config, now, out);
         });
     }
@@ -177,7 +177,7 @@ impl WebSocketConn {
             && entry.detach(self)
         {
             let role = self.role.get();
-            entry.with(local, |session, _, _, out| session.lost(role, closure, out));
+            entry.with_session(local, |session, _, _, out| session.lost(role, closure, out));
         }
     }
 }
@@ -189,7 +189,7 @@ struct Reading {
 }
 
 struct End<'a> {
-    link: &'a Rc<WebSocketConn>,
+    conn: &'a Rc<WebSocketConn>,
     local: &'a Rc<IoThread>,
 }
 
@@ -199,27 +199,27 @@ impl Drop for End<'_> {
         if fault {
             self.local.count_panic();
         }
-        let was = self.link.state.replace(State::Dead);
-        self.local.pending_writes.unblock(self.link);
+        let was = self.conn.state.replace(State::Dead);
+        self.local.pending_writes.unblock(self.conn);
         let closure = if fault {
             INTERNAL
         } else {
-            CloseReason::plain(Reason::TransportClose)
+            CloseReason::without_detail(Reason::TransportClose)
         };
-        self.link.lost(self.local, closure);
-        let (read, written) = self.link.traffic();
+        self.conn.lost(self.local, closure);
+        let (read, written) = self.conn.traffic();
         let end = StreamEnd {
             abort: matches!(was, State::Dead | State::Closing),
             read,
             written,
         };
-        for stream in [self.link.stream, self.link.watch.get()] {
+        for stream in [self.conn.stream, self.conn.watch_stream.get()] {
             if stream != NO_STREAM {
                 self.local.forget_stream(stream);
-                self.link.inbox.stream_end(stream, end);
+                self.conn.inbox.stream_end(stream, end);
             }
         }
-        self.local.wake_later(&self.link.inbox);
+        self.local.wake_later(&self.conn.inbox);
         self.local.settle();
     }
 }
