@@ -5,7 +5,8 @@
 import type { Adapter, BroadcastOptions, Room, SocketId } from "socket.io-adapter";
 import type { Packet } from "socket.io-parser";
 import { encodeText, isDefaultEncoder } from "./encode";
-import { broadcast, cacheEpoch, VOLATILE } from "./engine/native/outbound";
+import { SendFlag } from "./engine/native/contract";
+import { broadcast, cacheEpoch } from "./engine/native/outbound";
 import { isNative } from "./native-conn";
 import type { Socket } from "./socket";
 
@@ -77,7 +78,7 @@ export class Audiences {
   send(audience: Audience, packet: Packet, parts: Parts, options: BroadcastOptions): void {
     const { volatile, compress } = options.flags ?? {};
     const handles = without(audience.handles, options.except, this.adapter.nsp.sockets);
-    if (handles.length > 0) broadcast(handles, parts, volatile ? VOLATILE : 0);
+    if (handles.length > 0) broadcast(handles, parts, volatile ? SendFlag.Volatile : 0);
     for (const socket of audience.others as any[]) {
       if (options.except?.has(socket.id)) continue;
       socket.notifyOutgoingListeners(packet);

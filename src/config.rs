@@ -59,6 +59,18 @@ pub const SHARED_HEADERS: [&str; 12] = [
     "user-agent",
 ];
 
+/// Parts of `User-Agent` of browsers that would take a payload for a page: their answers have one
+/// header more.
+pub const SNIFFING_AGENTS: [&str; 2] = [";MSIE", "Trident/"];
+
+/// Between two values of a request snapshot; no header can contain it.
+pub const SNAPSHOT_SEPARATOR: char = '\0';
+/// In the shared part of a request snapshot, in place of a value that is in its own part.
+pub const SNAPSHOT_OWN: &str = "\u{1}";
+
+/// Bounds of the time between two looks at a slow reader, in ms.
+pub const SLOW_READER_LOOK_MS: (u64, u64) = (5, 100);
+
 /// The options of one engine that sessions read while they live. JavaScript may change them at
 /// any time; each is read when it is needed.
 #[derive(Debug)]

@@ -2,21 +2,33 @@
 
 use std::borrow::Cow;
 
-/// The reason given to `disconnect` listeners. The number crosses the boundary; JavaScript holds
-/// the same list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Reason {
-    /// The transport broke the protocol, or broke.
-    TransportError = 0,
-    /// The client closed, or its connection ended.
-    TransportClose = 1,
-    /// No heartbeat in time.
-    PingTimeout = 2,
-    /// A packet that cannot be decoded.
-    ParseError = 3,
-    /// The server closed.
-    ForcedClose = 4,
+shared_enum! {
+    /// Why a session ends, as `disconnect` listeners are told.
+    pub enum Reason {
+        /// The transport broke the protocol, or broke.
+        TransportError = 0,
+        /// The client closed, or its connection ended.
+        TransportClose = 1,
+        /// No heartbeat came in time.
+        PingTimeout = 2,
+        /// A packet could not be decoded.
+        ParseError = 3,
+        /// The server closed.
+        ForcedClose = 4,
+    }
+}
+
+impl Reason {
+    /// The text that applications see.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::TransportError => "transport error",
+            Self::TransportClose => "transport close",
+            Self::PingTimeout => "ping timeout",
+            Self::ParseError => "parse error",
+            Self::ForcedClose => "forced close",
+        }
+    }
 }
 
 /// A reason with the message of the `Error` that goes with it, if any.
@@ -65,11 +77,32 @@ pub const QUEUE_FULL: CloseReason =
 /// A fault of ours while this connection was served.
 pub const INTERNAL: CloseReason = CloseReason::transport("internal error");
 
-/// Faults of polling sessions that JavaScript finds, by its numbers (`lib/engine/errors.ts`).
-pub const POLLING_FAULTS: [CloseReason; 5] = [
-    POST_OVERLAP,
-    POST_ABORTED,
-    POST_CONTENT,
-    QUEUE_FULL,
-    POLL_ABORTED,
-];
+shared_enum! {
+    /// Faults of polling sessions that JavaScript finds.
+    pub enum PollingFault {
+        /// A second POST came while one was being received.
+        PostOverlap = 0,
+        /// The client abandoned a POST.
+        PostAborted = 1,
+        /// The protocol does not know the content type of a POST.
+        PostContent = 2,
+        /// More bytes wait than may, for a client that takes nothing.
+        QueueFull = 3,
+        /// The client abandoned a poll.
+        PollAborted = 4,
+    }
+}
+
+impl PollingFault {
+    /// The reason that the session ends for; [`INTERNAL`] for a number that is no fault.
+    pub const fn close_reason(fault: u32) -> CloseReason {
+        match fault {
+            n if n == Self::PostOverlap as u32 => POST_OVERLAP,
+            n if n == Self::PostAborted as u32 => POST_ABORTED,
+            n if n == Self::PostContent as u32 => POST_CONTENT,
+            n if n == Self::QueueFull as u32 => QUEUE_FULL,
+            n if n == Self::PollAborted as u32 => POLL_ABORTED,
+            _ => INTERNAL,
+        }
+    }
+}

@@ -2,6 +2,9 @@
 //! arrive in [`net`], become WebSocket messages in [`ws`], Engine.IO packets in [`eio`], Socket.IO
 //! packets in [`sio`], and cross to JavaScript in [`bridge`].
 
+#[macro_use]
+mod shared;
+
 pub mod config;
 pub mod error;
 pub mod number;

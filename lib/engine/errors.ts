@@ -33,27 +33,6 @@ export function refuse(code: number, context: Record<string, any>): Refusal {
   return { code, context };
 }
 
-/** Reasons by the numbers of `src/error.rs`. */
-export const closeReasons = [
-  "transport error",
-  "transport close",
-  "ping timeout",
-  "parse error",
-  "forced close",
-];
-
-/** The number of "parse error". */
-export const PARSE_ERROR = 3;
-
-/** Faults of polling sessions, by the numbers of `src/error.rs`. */
-export const PollingFault = {
-  POST_OVERLAP: 0,
-  POST_ABORTED: 1,
-  POST_CONTENT: 2,
-  QUEUE_FULL: 3,
-  POLL_ABORTED: 4,
-} as const;
-
 /** Why a transport failed, as listeners of `close` get it. */
 export function transportError(message: string): Error {
   return Object.assign(new Error(message), { type: "TransportError" });

@@ -1,4 +1,5 @@
 /** The options that this package has beyond those of upstream: the object `native`. */
+import { KEEP_READERS_MS, MAX_BUFFERED_BYTES } from "./native/contract";
 import { INT32_MAX, invalidOption, unknownOption } from "./validate";
 
 /**
@@ -31,12 +32,12 @@ const RULES: Record<keyof NativeServerOptions, Rule> = {
   maxBufferedBytes: {
     takes: "a positive integer of bytes",
     isMet: isPositive,
-    fallback: 64 * 1024 * 1024,
+    fallback: MAX_BUFFERED_BYTES,
   },
   keepReadersMs: {
     takes: `an integer of milliseconds from 1 to ${INT32_MAX}`,
     isMet: (value) => isPositive(value) && (value as number) <= INT32_MAX,
-    fallback: 10_000,
+    fallback: KEEP_READERS_MS,
   },
 };
 

@@ -3,6 +3,12 @@ import type { IncomingMessage } from "node:http";
 import type { CookieSerializeOptions } from "cookie";
 import type { CorsOptions, CorsOptionsDelegate } from "cors";
 import type { DeflateOptions } from "./native/binding";
+import {
+  MAX_HTTP_BUFFER_SIZE,
+  PING_INTERVAL_MS,
+  PING_TIMEOUT_MS,
+  UPGRADE_TIMEOUT_MS,
+} from "./native/contract";
 import { normalize } from "./native/outbound";
 import type { NativeServerOptions } from "./native-options";
 import { INT32_MAX, numberOf } from "./validate";
@@ -106,10 +112,10 @@ export type ResolvedOptions = Required<
 /** The own options of `given` over the defaults. */
 export function resolveOptions(given: ServerOptions): ResolvedOptions {
   const options: any = {
-    pingTimeout: 20000,
-    pingInterval: 25000,
-    upgradeTimeout: 10000,
-    maxHttpBufferSize: 1e6,
+    pingTimeout: PING_TIMEOUT_MS,
+    pingInterval: PING_INTERVAL_MS,
+    upgradeTimeout: UPGRADE_TIMEOUT_MS,
+    maxHttpBufferSize: MAX_HTTP_BUFFER_SIZE,
     transports: ["polling", "websocket"],
     allowUpgrades: true,
     httpCompression: { threshold: 1024 },

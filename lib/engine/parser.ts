@@ -5,6 +5,7 @@
  * @see https://github.com/socketio/engine.io-protocol
  */
 import { TransformStream } from "node:stream/web";
+import { PACKET_TYPES, PAYLOAD_SEPARATOR } from "./native/contract";
 import { FrameReader, frameHeader } from "./session/webtransport-frames";
 
 /** Types of packets. */
@@ -38,8 +39,7 @@ export type BinaryType = "nodebuffer" | "arraybuffer" | "blob";
 export const protocol = 4;
 
 /** A packet's first character is the place of its type. */
-const TYPES: PacketType[] = ["open", "close", "ping", "pong", "message", "upgrade", "noop"];
-const SEPARATOR = "\x1e";
+const TYPES = PACKET_TYPES as readonly PacketType[];
 
 const failure = (): Packet => ({ type: "error", data: "parser error" });
 
@@ -133,7 +133,7 @@ export function encodePayload(packets: Packet[], callback: (payload: string) => 
   for (const packet of packets) {
     encodePacket(packet, false, (text) => encoded.push(text));
   }
-  if (encoded.length > 0) callback(encoded.join(SEPARATOR));
+  if (encoded.length > 0) callback(encoded.join(PAYLOAD_SEPARATOR));
 }
 
 /**
@@ -148,7 +148,7 @@ export function encodePayload(packets: Packet[], callback: (payload: string) => 
  */
 export function decodePayload(payload: string, binaryType?: BinaryType): Packet[] {
   const packets: Packet[] = [];
-  for (const encoded of payload.split(SEPARATOR)) {
+  for (const encoded of payload.split(PAYLOAD_SEPARATOR)) {
     const packet = decodePacket(encoded, binaryType);
     packets.push(packet);
     if (packet.type === "error") break;

@@ -1,6 +1,8 @@
 /** Upgrade requests that are refused, and how a stream is ended after its last bytes. */
 import type { Duplex } from "node:stream";
 
+import { CLOSE_WAIT_MS } from "./native/contract";
+
 /** Refuses an upgrade request and ends its connection. */
 export function refuseUpgrade(socket: Duplex, message: string): void {
   if (!socket.writable) {
@@ -25,9 +27,7 @@ export function refuseUnavailable(socket: Duplex): void {
   finish(socket, UNAVAILABLE);
 }
 
-/** How long bytes that are to be written last may wait without any progress, in ms. */
-const CLOSE_WAIT = 30_000;
-/** The same for a peer that has ended the connection. */
+/** How long bytes may wait without any progress for a peer that has ended the connection, in ms. */
 const ENDED_WAIT = 2000;
 
 /**
@@ -41,7 +41,7 @@ export function finish(socket: Duplex, last?: string): void {
   let left = socket.writableLength;
   const wait = () => {
     clearTimeout(timer);
-    timer = setTimeout(look, socket.readableEnded ? ENDED_WAIT : CLOSE_WAIT).unref();
+    timer = setTimeout(look, socket.readableEnded ? ENDED_WAIT : CLOSE_WAIT_MS).unref();
   };
   const look = () => {
     if (socket.writableLength === left) return socket.destroy();

@@ -16,6 +16,18 @@ const LOOK_WAIT: Duration = Duration::from_secs(1);
 /// The longest time that the flush at exit may take.
 const EXIT_FLUSH_WAIT: Duration = Duration::from_millis(1500);
 
+shared_enum! {
+    /// How far the messages of a session's WebSocket have come.
+    pub enum DrainState {
+        /// The I/O thread has yet to ask the kernel.
+        Unknown = 0,
+        /// All are written.
+        Drained = 1,
+        /// Some wait.
+        Waiting = 2,
+    }
+}
+
 #[napi]
 impl Engine {
     /// Bytes sent on a session's WebSocket that the kernel has not taken; 0 if it has ended. What was
@@ -42,22 +54,22 @@ impl Engine {
         peer.backlog.messages()
     }
 
-    /// Hands over what was sent on a session's WebSocket, and tells its state. 0: the I/O thread has
-    /// yet to ask the kernel; 1: all is written; 2: something waits. This thread waits for the I/O
-    /// thread, `ms` at most.
+    /// Hands over the messages that were sent on a session's WebSocket; returns a [`DrainState`]. This
+    /// thread waits for the I/O thread, `ms` at most.
     #[napi]
     pub fn drain_state(&mut self, handle: u32, ms: u32) -> u32 {
         self.flush();
         let handle = Handle::from_raw(handle);
         let Some(peer) = runtime().table().get(handle) else {
-            return 1;
+            return DrainState::Drained as u32;
         };
         let patience = Duration::from_millis(ms.into());
-        match (runtime().catch_up(handle, patience), peer.backlog.bytes()) {
-            (false, _) => 0,
-            (true, 0) => 1,
-            (true, _) => 2,
-        }
+        let state = match (runtime().catch_up(handle, patience), peer.backlog.bytes()) {
+            (false, _) => DrainState::Unknown,
+            (true, 0) => DrainState::Drained,
+            (true, _) => DrainState::Waiting,
+        };
+        state as u32
     }
 
     /// Notes that the client of a session has taken more of the answer to its poll.

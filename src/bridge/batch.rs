@@ -1,14 +1,15 @@
-//! What has happened, as JavaScript takes it in: one JSON array per batch, parsed by one
-//! `JSON.parse`, and beside it the values that do not belong inside (long payloads, binary).
+//! Batches of records as JavaScript takes them: one JSON array per batch, parsed by one `JSON.parse`,
+//! and beside it the values that do not belong inside (long payloads, binary).
 //!
-//! The array is flat: each record is its code, the session's handle, and as many values as the
-//! code has. Payloads are embedded as they came, which is safe because `sio` has proven each to
+//! The array is flat: each record is its code, the session's handle, and as many items as the
+//! code has ([`RecordCode`]). Payloads are embedded as they came, which is safe because `sio` has proven each to
 //! be exactly one JSON value; a number in the place of a payload is the index of a value beside.
 
 use std::io::Write as _;
 #[cfg(unix)]
 use std::os::fd::{AsRawFd as _, IntoRawFd as _, OwnedFd};
 
+use crate::bridge::record::RecordCode;
 use crate::config::{BATCH_BYTES, BATCH_VALUE_BYTES, INLINE_PAYLOAD_BYTES};
 use crate::eio::packet::Packet as EnginePacket;
 use crate::eio::payload::Payload;
@@ -17,45 +18,6 @@ use crate::error::CloseReason;
 use crate::net::events::{Note, Opened, StreamEnd};
 use crate::net::handle::Handle;
 use crate::sio::{Kind, Packet};
-
-/// `handle, payload`: an event of the main namespace.
-pub const EVENT: u8 = 0;
-/// `handle, id, payload`: the same, to be acknowledged.
-pub const EVENT_WITH_ACK: u8 = 1;
-/// `handle, id, payload`: an acknowledgement of the main namespace.
-pub const ACK: u8 = 2;
-/// `handle, type, namespace, id | null, payload | null, first attachment, attachments`.
-pub const PACKET: u8 = 3;
-/// `handle, message`: an undecodable packet.
-pub const REFUSED: u8 = 4;
-/// `handle, reason, message | null`: the end of a session.
-pub const CLOSED: u8 = 5;
-/// `handle, value`: the body that answers the pending poll.
-pub const ANSWER: u8 = 6;
-/// `handle, type, value`: an Engine.IO packet; binary messages have the type -1.
-pub const ENGINE_PACKET: u8 = 7;
-/// `handle, note`.
-pub const NOTE: u8 = 8;
-/// `stream, value`: bytes to write.
-pub const STREAM_WRITE: u8 = 9;
-/// `stream, whether to drop what is unwritten`: a connection was closed.
-pub const STREAM_END: u8 = 10;
-/// `stream`: its input has been taken.
-pub const STREAM_TAKEN: u8 = 11;
-
-/// `listener, handle, whether it is a WebSocket, id, address, request, request`: a session was
-/// opened. The request is in two parts.
-pub const OPENED: u8 = 12;
-/// `listener, descriptor, value, handle | -1`: a connection with what was read of it, and the
-/// session that its next request names.
-pub const HANDOVER: u8 = 13;
-/// `listener`: its last connection has ended.
-pub const LISTENER_DRAINED: u8 = 14;
-/// `handle, whether for the probing one, value`: a packet for a WebSocket served in JavaScript;
-/// text is encoded, bytes are in no form yet.
-pub const FRAME: u8 = 15;
-/// `handle`: the place of something that JavaScript knows already.
-pub const PLACE: u8 = 16;
 
 /// A value that travels beside the text.
 #[derive(Debug, PartialEq, Eq)]
@@ -66,19 +28,19 @@ pub enum Value {
     Bytes(Vec<u8>),
 }
 
-/// See the module.
+/// Records for one environment, in order.
 #[derive(Debug, Default)]
 pub struct Batch {
     text: Vec<u8>,
     values: Vec<Value>,
     value_bytes: usize,
-    /// Handed over; closed if nobody takes the batch.
+    /// Connections that are handed over; they are closed if nobody takes the batch.
     #[cfg(unix)]
     sockets: Vec<OwnedFd>,
 }
 
 impl Batch {
-    /// Whether the next record belongs to another batch.
+    /// True if the next record belongs to another batch.
     pub fn is_full(&self) -> bool {
         self.text.len() >= BATCH_BYTES || self.value_bytes >= BATCH_VALUE_BYTES
     }
@@ -98,11 +60,11 @@ impl Batch {
         (self.text, self.values)
     }
 
-    fn record(&mut self, code: u8, name: u32) {
+    fn record(&mut self, code: RecordCode, name: u32) {
         self.text
             .push(if self.text.is_empty() { b'[' } else { b',' });
         // Writing to a Vec cannot fail, here and below.
-        let _ = write!(self.text, "{code},{name}");
+        let _ = write!(self.text, "{},{name}", code as u8);
     }
 
     fn number(&mut self, n: impl std::fmt::Display) {
@@ -141,19 +103,26 @@ impl Batch {
         if packet.nsp == "/" {
             match (packet.kind, packet.id, packet.json) {
                 (Kind::Event, None, Some(json)) => {
-                    self.record(EVENT, handle);
+                    self.record(RecordCode::Event, handle);
                     return self.payload(json);
                 }
                 (Kind::Event | Kind::Ack, Some(id), Some(json)) => {
                     let event = packet.kind == Kind::Event;
-                    self.record(if event { EVENT_WITH_ACK } else { ACK }, handle);
+                    self.record(
+                        if event {
+                            RecordCode::EventWithAck
+                        } else {
+                            RecordCode::Ack
+                        },
+                        handle,
+                    );
                     self.id(id);
                     return self.payload(json);
                 }
                 _ => {}
             }
         }
-        self.record(PACKET, handle);
+        self.record(RecordCode::Packet, handle);
         self.number(packet.kind.digit());
         self.string(packet.nsp);
         match packet.id {
@@ -180,7 +149,7 @@ impl Batch {
 
     /// Appends an Engine.IO packet.
     pub fn engine_packet(&mut self, handle: Handle, packet: EnginePacket<'_>) {
-        self.record(ENGINE_PACKET, handle.raw());
+        self.record(RecordCode::EnginePacket, handle.raw());
         match packet {
             EnginePacket::Text(kind, text) => {
                 self.number(kind.digit());
@@ -196,7 +165,7 @@ impl Batch {
     /// Appends a packet for a WebSocket that JavaScript serves: text is encoded, bytes are in no
     /// form yet.
     pub fn frame(&mut self, handle: Handle, socket: SocketRole, packet: EnginePacket<'_>) {
-        self.record(FRAME, handle.raw());
+        self.record(RecordCode::Frame, handle.raw());
         self.number(u8::from(socket == SocketRole::Probe));
         self.value(match packet {
             EnginePacket::Text(..) => {
@@ -210,13 +179,13 @@ impl Batch {
 
     /// Appends a refusal.
     pub fn refused(&mut self, handle: Handle, message: &str) {
-        self.record(REFUSED, handle.raw());
+        self.record(RecordCode::Refused, handle.raw());
         self.string(message);
     }
 
     /// Appends the answer to a poll.
     pub fn answer(&mut self, handle: Handle, payload: Payload) {
-        self.record(ANSWER, handle.raw());
+        self.record(RecordCode::Answer, handle.raw());
         self.value(match payload {
             Payload::Text(text) => Value::Text(text),
             Payload::Binary(bytes) => Value::Bytes(bytes),
@@ -225,13 +194,13 @@ impl Batch {
 
     /// Appends a note.
     pub fn note(&mut self, handle: Handle, note: Note) {
-        self.record(NOTE, handle.raw());
+        self.record(RecordCode::Note, handle.raw());
         self.number(note as u8);
     }
 
     /// Appends a session that a listener has opened.
     pub fn opened(&mut self, listener: u32, handle: Handle, opened: &Opened<'_>) {
-        self.record(OPENED, listener);
+        self.record(RecordCode::Opened, listener);
         self.number(handle.raw());
         self.number(u8::from(opened.websocket));
         self.string(opened.sid);
@@ -243,7 +212,7 @@ impl Batch {
     /// Appends a connection. Whoever takes the batch owns the descriptor.
     #[cfg(unix)]
     pub fn handover(&mut self, listener: u32, socket: OwnedFd, bytes: Vec<u8>, of: Option<Handle>) {
-        self.record(HANDOVER, listener);
+        self.record(RecordCode::Handover, listener);
         self.number(socket.as_raw_fd());
         self.value(Value::Bytes(bytes));
         self.number(of.map_or(-1, |handle| i64::from(handle.raw())));
@@ -252,17 +221,17 @@ impl Batch {
 
     /// Appends the place of something that JavaScript knows already.
     pub fn place(&mut self, handle: u32) {
-        self.record(PLACE, handle);
+        self.record(RecordCode::Place, handle);
     }
 
     /// Appends that the last connection of a listener has ended.
     pub fn listener_drained(&mut self, listener: u32) {
-        self.record(LISTENER_DRAINED, listener);
+        self.record(RecordCode::ListenerDrained, listener);
     }
 
     /// Appends the end of a session.
     pub fn closed(&mut self, handle: Handle, closure: &CloseReason) {
-        self.record(CLOSED, handle.raw());
+        self.record(RecordCode::Closed, handle.raw());
         self.number(closure.reason as u8);
         match &closure.detail {
             Some(detail) => self.string(detail),
@@ -272,13 +241,13 @@ impl Batch {
 
     /// Appends bytes for a pumped stream.
     pub fn stream_write(&mut self, stream: u32, bytes: &[u8]) {
-        self.record(STREAM_WRITE, stream);
+        self.record(RecordCode::StreamWrite, stream);
         self.value(Value::Bytes(bytes.to_vec()));
     }
 
     /// Appends the end of a connection.
     pub fn stream_end(&mut self, stream: u32, end: StreamEnd) {
-        self.record(STREAM_END, stream);
+        self.record(RecordCode::StreamEnd, stream);
         self.number(u8::from(end.abort));
         self.number(end.read);
         self.number(end.written);
@@ -286,7 +255,7 @@ impl Batch {
 
     /// Appends that the input of a pumped stream has been taken.
     pub fn stream_taken(&mut self, stream: u32) {
-        self.record(STREAM_TAKEN, stream);
+        self.record(RecordCode::StreamTaken, stream);
     }
 }
 
@@ -359,6 +328,58 @@ mod tests {
     }
 
     #[test]
+    fn each_record_has_the_length_of_its_code() {
+        let handle = Handle::from_raw(5);
+        let opened = Opened {
+            sid: "a",
+            websocket: true,
+            remote: std::net::Ipv4Addr::LOCALHOST.into(),
+            request: ("", ""),
+        };
+        let packet = |batch: &mut Batch, text: &str| {
+            let mut decoder = Decoder::new();
+            let packet = decoder.text(text, &LIMITS).expect("valid");
+            batch.packet(handle, &packet.expect("complete"), Vec::new());
+        };
+        for &(code, ..) in RecordCode::VARIANTS {
+            let mut batch = Batch::default();
+            match code {
+                RecordCode::Event => packet(&mut batch, "2[\"a\"]"),
+                RecordCode::EventWithAck => packet(&mut batch, "21[\"a\"]"),
+                RecordCode::Ack => packet(&mut batch, "31[]"),
+                RecordCode::Packet => packet(&mut batch, "0{}"),
+                RecordCode::Refused => batch.refused(handle, ""),
+                RecordCode::Closed => batch.closed(handle, &CloseReason::transport("")),
+                RecordCode::Answer => batch.answer(handle, Payload::Text(String::new())),
+                RecordCode::EnginePacket => {
+                    batch.engine_packet(handle, EnginePacket::Binary([].as_slice().into()));
+                }
+                RecordCode::Note => batch.note(handle, Note::Drained),
+                RecordCode::StreamWrite => batch.stream_write(1, &[]),
+                RecordCode::StreamEnd => batch.stream_end(1, StreamEnd::default()),
+                RecordCode::StreamTaken => batch.stream_taken(1),
+                RecordCode::Opened => batch.opened(1, handle, &opened),
+                #[cfg(unix)]
+                RecordCode::Handover => {
+                    let (socket, _) = std::os::unix::net::UnixStream::pair().expect("two sockets");
+                    batch.handover(1, socket.into(), Vec::new(), None);
+                }
+                #[cfg(not(unix))]
+                RecordCode::Handover => continue,
+                RecordCode::ListenerDrained => batch.listener_drained(1),
+                RecordCode::Frame => {
+                    let packet = EnginePacket::Binary([].as_slice().into());
+                    batch.frame(handle, SocketRole::Main, packet);
+                }
+                RecordCode::Place => batch.place(1),
+            }
+            let (array, _) = parsed(batch);
+            assert_eq!(array[0], code as u8, "{code:?}");
+            assert_eq!(array.len(), code.length(), "{code:?}");
+        }
+    }
+
+    #[test]
     fn long_payloads_travel_beside() {
         let long = format!("[\"{}\"]", "x".repeat(INLINE_PAYLOAD_BYTES));
         let text = format!("2{long}");
@@ -393,11 +414,12 @@ mod tests {
             let n = array.len();
             let marker = serde_json::json!([4, 77, "marker"]);
             prop_assert_eq!(serde_json::Value::from(array[n - 3..].to_vec()), marker);
-            let own = match array[0].as_u64() {
-                Some(0) => 3,
-                Some(1 | 2) => 4,
-                Some(3) => 8,
-                _ => 0,
+            let own = if n == 3 {
+                0
+            } else {
+                let code = array[0].as_u64();
+                let code = RecordCode::VARIANTS.iter().find(|(c, ..)| Some(*c as u64) == code);
+                code.expect("a record").0.length()
             };
             prop_assert_eq!(n, own + 3);
         }

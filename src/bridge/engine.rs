@@ -19,7 +19,7 @@ use crate::bridge::values::{Body, body, message};
 use crate::eio::encoding::PacketEncoding;
 use crate::eio::id;
 use crate::eio::session::{Outgoing, Poll, SocketRole};
-use crate::error::{CloseReason, INTERNAL, POLLING_FAULTS, Reason};
+use crate::error::{CloseReason, PollingFault, Reason};
 use crate::net::events::EventSink as _;
 use crate::net::handle::Handle;
 use crate::net::runtime::{Opening, PostBegin};
@@ -40,13 +40,46 @@ fn socket(probe: bool) -> SocketRole {
     }
 }
 
+shared_enum! {
+    /// What becomes of a poll.
+    pub enum PollState {
+        /// It is answered, or waits for packets.
+        Taken = 0,
+        /// A poll was pending already; the payload answers that one.
+        Overlaps = 1,
+        /// The session is not on polling any more.
+        Moved = 2,
+    }
+}
+
+shared_enum! {
+    /// What becomes of a POST that begins.
+    pub enum PostState {
+        /// Its body is awaited.
+        Begun = 0,
+        /// It overlaps another one, which is given up.
+        Overlaps = 1,
+        /// The session is not on polling any more.
+        Moved = 2,
+    }
+}
+
+shared_enum! {
+    /// What becomes of a session that polls and is closed.
+    pub enum CloseState {
+        /// It has ended.
+        Ended = 0,
+        /// It ends with its next poll.
+        AwaitsPoll = 1,
+    }
+}
+
 /// The answer to a poll.
 #[napi(object)]
 pub struct PollAnswer {
     /// The body to answer with now.
     pub payload: Option<Body>,
-    /// 0: answered or pending; 1: a poll was pending already, and `payload` answers that one;
-    /// 2: the session is not on polling any more.
+    /// A [`PollState`]; of a session that is closed, a [`CloseState`].
     pub state: u32,
 }
 
@@ -359,23 +392,15 @@ impl Engine {
     #[napi]
     pub fn poll(&mut self, handle: u32) -> PollAnswer {
         let (poll, answer) = runtime().poll(Handle::from_raw(handle));
-        match poll {
-            Poll::Payload(payload) => PollAnswer {
-                payload: Some(body(payload)),
-                state: 0,
-            },
-            Poll::Pending => PollAnswer {
-                payload: None,
-                state: 0,
-            },
-            Poll::Overlap => PollAnswer {
-                payload: answer.map(body),
-                state: 1,
-            },
-            Poll::Moved => PollAnswer {
-                payload: None,
-                state: 2,
-            },
+        let (state, payload) = match poll {
+            Poll::Payload(payload) => (PollState::Taken, Some(payload)),
+            Poll::Pending => (PollState::Taken, None),
+            Poll::Overlap => (PollState::Overlaps, answer),
+            Poll::Moved => (PollState::Moved, None),
+        };
+        PollAnswer {
+            payload: payload.map(body),
+            state: state as u32,
         }
     }
 
@@ -385,15 +410,15 @@ impl Engine {
         runtime().poll_lost(Handle::from_raw(handle));
     }
 
-    /// A post begins. 0: its body is awaited; 1: it overlaps another one, which is given up; 2: the
-    /// session is not on polling any more.
+    /// A POST begins; returns a [`PostState`].
     #[napi]
     pub fn begin_post(&self, handle: u32) -> u32 {
-        match runtime().begin_post(Handle::from_raw(handle), Post::InJavaScript) {
-            PostBegin::Alone => 0,
-            PostBegin::Overlap => 1,
-            PostBegin::Moved => 2,
-        }
+        let state = match runtime().begin_post(Handle::from_raw(handle), Post::InJavaScript) {
+            PostBegin::Alone => PostState::Begun,
+            PostBegin::Overlap => PostState::Overlaps,
+            PostBegin::Moved => PostState::Moved,
+        };
+        state as u32
     }
 
     /// A post has been received, or its connection was lost.
@@ -416,11 +441,10 @@ impl Engine {
             .map(body)
     }
 
-    /// Ends a session that polls for one of [`POLLING_FAULTS`]; returns the answer to the pending poll.
+    /// Ends a session that polls for a [`PollingFault`]; returns the answer to the pending poll.
     #[napi]
     pub fn fail(&self, handle: u32, fault: u32) -> Option<Body> {
-        let closure = POLLING_FAULTS.get(fault as usize).cloned();
-        let closure = closure.unwrap_or(INTERNAL);
+        let closure = PollingFault::close_reason(fault);
         runtime().fail(Handle::from_raw(handle), closure).map(body)
     }
 
@@ -460,8 +484,8 @@ impl Engine {
         runtime().watch_polls(Handle::from_raw(handle));
     }
 
-    /// Closes a session that polls. State 0: it has ended; 1: a poll is awaited first.
-    /// `payload` answers the pending poll.
+    /// Closes a session that polls; returns a [`CloseState`], and the payload that answers the
+    /// pending poll.
     #[napi]
     pub fn close_polling(&mut self, handle: u32, discard: bool) -> PollAnswer {
         self.flush();
@@ -472,7 +496,11 @@ impl Engine {
         }
         PollAnswer {
             payload: payload.map(body),
-            state: u32::from(!closed),
+            state: if closed {
+                CloseState::Ended
+            } else {
+                CloseState::AwaitsPoll
+            } as u32,
         }
     }
 

@@ -6,12 +6,15 @@ pub mod backlog;
 pub mod batch;
 pub mod calls;
 pub mod connection;
+#[cfg(test)]
+mod contract;
 pub mod engine;
 pub mod event_queue;
 #[cfg(unix)]
 pub mod listener;
 pub mod opening;
 pub mod options;
+pub mod record;
 pub mod runtime;
 pub mod sockets;
 pub mod values;

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use napi::bindgen_prelude::Either;
 use napi_derive::napi;
 
-use crate::config::SHARED_HEADERS;
 use crate::net::session::engine::SharedEngine;
 use crate::ws::deflate::{self, Bits, Compression};
 
@@ -95,10 +94,4 @@ impl From<DeflateOptions> for deflate::Options {
             },
         }
     }
-}
-
-/// See [`SHARED_HEADERS`].
-#[napi]
-pub fn shared_headers() -> Vec<&'static str> {
-    SHARED_HEADERS.to_vec()
 }

@@ -45,6 +45,18 @@ impl From<(SocketAddr, SocketAddr)> for ConnectionEnds {
     }
 }
 
+shared_enum! {
+    /// How a connection is ended.
+    pub enum EndMode {
+        /// It is shut down after the bytes that were sent before.
+        Shutdown = 0,
+        /// It is closed.
+        Close = 1,
+        /// It is reset.
+        Reset = 2,
+    }
+}
+
 #[napi]
 impl Engine {
     /// Has the end of the connection of a session's WebSocket told by the number `stream` too. If
@@ -56,14 +68,13 @@ impl Engine {
         runtime().send(runtime().thread_of(handle), command);
     }
 
-    /// Ends a connection that has a number. 0: it is shut down after what was sent before; 1: it is
-    /// closed; 2: it is reset.
+    /// Ends a connection that has a number. `how`: an [`EndMode`]; other numbers reset it.
     #[napi]
     pub fn end_connection(&mut self, stream: u32, how: u32) {
         self.flush();
         let end = match how {
-            0 => End::Shutdown,
-            1 => End::Close,
+            n if n == EndMode::Shutdown as u32 => End::Shutdown,
+            n if n == EndMode::Close as u32 => End::Close,
             _ => End::Reset,
         };
         runtime().send_all(|| Command::EndConnection(stream, end));

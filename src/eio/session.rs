@@ -54,7 +54,7 @@ pub struct Session {
 }
 
 /// What a buffered packet costs beside its data, in bytes.
-const PACKET_OVERHEAD: usize = 64;
+pub const PACKET_OVERHEAD: usize = 64;
 
 impl Session {
     /// A session that has just shaken hands over a WebSocket (`websocket`) or a poll.

@@ -9,30 +9,30 @@ use crate::error::CloseReason;
 use crate::net::handle::Handle;
 use crate::sio;
 
-/// Small news of a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Note {
-    /// The probe of an upgrade was answered.
-    Upgrading = 0,
-    /// The session has moved to a WebSocket.
-    Upgraded = 1,
-    /// The client has stopped reading: what is sent now waits.
-    Blocked = 2,
-    /// All that waited has been written.
-    Drained = 3,
-    /// An upgrade was given up.
-    UpgradeLost = 4,
-    /// A WebSocket was offered for an upgrade.
-    Offered = 6,
-    /// The packets that follow are those of another request.
-    Request = 7,
-    /// The session ends, of which no packet told: what was said before is heard first.
-    Ending = 8,
-    /// The POST that JavaScript receives is to be given up.
-    PostAborted = 9,
-    /// A ping was sent; told only of sessions whose packets are decoded in JavaScript.
-    Pinged = 5,
+shared_enum! {
+    /// Small news of a session.
+    pub enum Note {
+        /// The probe of an upgrade was answered.
+        Upgrading = 0,
+        /// The session has moved to a WebSocket.
+        Upgraded = 1,
+        /// The client has stopped reading: messages that are sent now wait.
+        Blocked = 2,
+        /// All messages that waited have been written.
+        Drained = 3,
+        /// An upgrade was given up.
+        UpgradeLost = 4,
+        /// A ping was sent; noted only of sessions whose packets are decoded in JavaScript.
+        Pinged = 5,
+        /// A WebSocket was offered for an upgrade.
+        Offered = 6,
+        /// The packets that follow are those of another request.
+        Request = 7,
+        /// The session ends, and no packet said so: its packets are dispatched first.
+        Ending = 8,
+        /// The POST that JavaScript receives is to be given up.
+        PostAborted = 9,
+    }
 }
 
 /// The end of a connection that JavaScript knows by a number.

@@ -3,7 +3,7 @@
 /// Bits for the slot: about four million sessions in one process.
 const SLOT_BITS: u32 = 22;
 /// The bits of the slot.
-pub(in crate::net) const SLOT_MASK: u32 = (1 << SLOT_BITS) - 1;
+pub const SLOT_MASK: u32 = (1 << SLOT_BITS) - 1;
 /// Bits for the generation; with the slot 31 bits, a small integer in V8.
 pub(in crate::net) const GENERATION_MASK: u32 = (1 << 9) - 1;
 

@@ -1,5 +1,6 @@
 /** The native engine of this environment: its calls, and the tick's flush. */
 import type { Connection, DeflateOptions, Engine, EngineOptions } from "../../../binding";
+import { DrainState } from "./contract";
 
 const binding: typeof import("../../../binding") = require("../../../binding.js");
 
@@ -29,19 +30,6 @@ export interface Calls {
   flush(): void;
 }
 
-/** Flags of a send; the same numbers as in `src/net/send_batch.rs`. */
-export const VOLATILE = 1;
-export const CONTINUED = 2;
-export const DISCARD = 4;
-export const WHOLE = 8;
-
-/** States of {@link isDrained}; the same numbers as in `src/bridge/backlog.rs`. */
-const UNKNOWN = 0;
-const DRAINED = 1;
-
-/** Bits of a handle that are its slot. */
-export const SLOT_MASK = (1 << 22) - 1;
-
 let onwake: () => void = () => {};
 
 /** The engine of this thread. */
@@ -49,9 +37,6 @@ export const engine: Engine = new binding.Engine(() => onwake());
 
 export const calls = {} as Calls;
 engine.defineCalls(calls);
-
-/** Headers whose values hardly differ between clients, in lower case. */
-export const sharedHeaders: ReadonlySet<string> = new Set(binding.sharedHeaders());
 
 /** The native listener, where there is one. */
 export const listener = "NativeListener" in binding ? binding : null;
@@ -124,8 +109,8 @@ let impatientIn = -1;
 export function isDrained(handle: number, ms: number): boolean {
   beforeFlush?.();
   const state = engine.drainState(handle, impatientIn === tick ? 0 : ms);
-  if (state === UNKNOWN) impatientIn = tick;
-  return state === DRAINED;
+  if (state === DrainState.Unknown) impatientIn = tick;
+  return state === DrainState.Drained;
 }
 
 /** Counts flushes: what was sent since the last one is still on this thread. */

@@ -4,6 +4,7 @@ import { AsyncResource } from "node:async_hooks";
 
 import { placeAttachments } from "./attachments";
 import { calls, engine, release, setWake } from "./binding";
+import { Note, PacketKind, RECORD_LENGTHS, RecordCode } from "./contract";
 import { type SessionEvents, sessionOf } from "./session-table";
 import { isDispatching } from "./tick-queue";
 
@@ -42,50 +43,6 @@ export interface StreamEvents {
    */
   end(abort: boolean, read: number, written: number): void;
 }
-
-/** Small news of a session; the same numbers as in `src/net/events.rs`. */
-export const Note = {
-  Upgrading: 0,
-  Upgraded: 1,
-  Blocked: 2,
-  Drained: 3,
-  UpgradeLost: 4,
-  Pinged: 5,
-  Offered: 6,
-  Request: 7,
-  Ending: 8,
-  PostAborted: 9,
-} as const;
-
-/** Codes of records, as in `src/bridge/batch.rs`. */
-const EVENT = 0;
-const EVENT_WITH_ACK = 1;
-const ACK = 2;
-const PACKET = 3;
-const REFUSED = 4;
-const CLOSED = 5;
-const ANSWER = 6;
-const ENGINE_PACKET = 7;
-const NOTE = 8;
-const STREAM_WRITE = 9;
-const STREAM_END = 10;
-const STREAM_TAKEN = 11;
-const OPENED = 12;
-const HANDOVER = 13;
-const LISTENER_DRAINED = 14;
-const FRAME = 15;
-const PLACE = 16;
-
-/** How many items a record has, by its code. */
-const LENGTHS = [3, 4, 4, 8, 3, 4, 3, 4, 3, 3, 5, 2, 8, 4, 2, 4, 2];
-
-/** Socket.IO packet types. */
-const TYPE_CONNECT = 0;
-const TYPE_DISCONNECT = 1;
-const TYPE_EVENT = 2;
-const TYPE_ACK = 3;
-const TYPE_BINARY_EVENT = 5;
-const TYPE_BINARY_ACK = 6;
 
 const streams = new Map<number, StreamEvents>();
 
@@ -339,9 +296,10 @@ function withoutWrites(
   writes: [number, Buffer][],
 ): any[] {
   const left = [];
-  for (let i = start; i < from.length; i += LENGTHS[from[i]]) {
-    if (from[i] === STREAM_WRITE) writes.push([from[i + 1], beside[from[i + 2]] as Buffer]);
-    else left.push(...from.slice(i, i + LENGTHS[from[i]]));
+  for (let i = start; i < from.length; i += RECORD_LENGTHS[from[i]]) {
+    if (from[i] === RecordCode.StreamWrite)
+      writes.push([from[i + 1], beside[from[i + 2]] as Buffer]);
+    else left.push(...from.slice(i, i + RECORD_LENGTHS[from[i]]));
   }
   return left;
 }
@@ -384,68 +342,75 @@ function payload(item: any): any {
 // The cursor moves before anything is called, so that an exception never repeats a record.
 function dispatch(code: number): void {
   const name: number = items[at + 1];
-  if (code >= OPENED && code <= LISTENER_DRAINED) return dispatchListener(code, name);
-  if (code >= STREAM_WRITE && code <= STREAM_TAKEN) return dispatchStream(code, name);
+  if (code >= RecordCode.Opened && code <= RecordCode.ListenerDrained)
+    return dispatchListener(code, name);
+  if (code >= RecordCode.StreamWrite && code <= RecordCode.StreamTaken)
+    return dispatchStream(code, name);
   const first = items[at + 2];
   const to = sessionOf(name);
   switch (code) {
-    case EVENT:
+    case RecordCode.Event:
       at += 3;
       hear(name);
-      to?._onpacket(TYPE_EVENT, "/", undefined, payload(first));
+      to?._onpacket(PacketKind.Event, "/", undefined, payload(first));
       break;
-    case EVENT_WITH_ACK:
-    case ACK: {
+    case RecordCode.EventWithAck:
+    case RecordCode.Ack: {
       const data = items[at + 3];
       at += 4;
       hear(name);
-      to?._onpacket(code === ACK ? TYPE_ACK : TYPE_EVENT, "/", Number(first), payload(data));
+      to?._onpacket(
+        code === RecordCode.Ack ? PacketKind.Ack : PacketKind.Event,
+        "/",
+        Number(first),
+        payload(data),
+      );
       break;
     }
-    case PACKET: {
+    case RecordCode.Packet: {
       // Who leaves a namespace may return to it, and does not overtake what others said before.
-      if (first === TYPE_CONNECT && leftIn === turn) return pause();
-      if (first === TYPE_DISCONNECT && heardIn === turn && heardFrom !== name) return pause();
+      if (first === PacketKind.Connect && leftIn === turn) return pause();
+      if (first === PacketKind.Disconnect && heardIn === turn && heardFrom !== name) return pause();
       const [, , , nsp, id, data, from, count] = items.slice(at, at + 8);
       at += 8;
       hear(name);
-      if (first === TYPE_DISCONNECT) leftIn = turn;
+      if (first === PacketKind.Disconnect) leftIn = turn;
       if (to !== undefined) dispatchPacket(to, first, nsp, id, data, from, count);
       break;
     }
-    case REFUSED:
+    case RecordCode.Refused:
       at += 3;
       to?._onrefused(first);
       break;
-    case CLOSED: {
+    case RecordCode.Closed: {
       const message = items[at + 3];
       at += 4;
       to?._onclosed(first, message);
       break;
     }
-    case ANSWER:
+    case RecordCode.Answer:
       at += 3;
       to?._onanswer(values[first]);
       break;
-    case ENGINE_PACKET: {
+    case RecordCode.EnginePacket: {
       const data = values[items[at + 3]];
       at += 4;
       hear(name);
       to?._onraw(first, data);
       break;
     }
-    case FRAME: {
+    case RecordCode.Frame: {
       const message = values[items[at + 3]];
       at += 4;
       to?._onframe(first === 1, message);
       break;
     }
-    case PLACE:
+    case RecordCode.Place:
       if (isHeard(name)) return pause();
       at += 2;
       (placed.shift() as () => void)();
       break;
-    case NOTE:
+    case RecordCode.Note:
       if (to !== undefined && waits(to, first)) return pause();
       at += 3;
       to?._onnote(first);
@@ -474,17 +439,21 @@ function dispatchPacket(
     }
   }
   const plain =
-    type === TYPE_BINARY_EVENT ? TYPE_EVENT : type === TYPE_BINARY_ACK ? TYPE_ACK : type;
+    type === PacketKind.BinaryEvent
+      ? PacketKind.Event
+      : type === PacketKind.BinaryAck
+        ? PacketKind.Ack
+        : type;
   to._onpacket(plain, nsp, id === null ? undefined : Number(id), data);
 }
 
 function dispatchListener(code: number, listener: number): void {
   const events = listeners.get(listener) as ListenerEvents;
-  if (code === OPENED) {
+  if (code === RecordCode.Opened) {
     const [, , handle, websocket, id, address, shared, own] = items.slice(at, at + 8);
     at += 8;
     events.opened(handle, websocket === 1, id, address, shared, own);
-  } else if (code === HANDOVER) {
+  } else if (code === RecordCode.Handover) {
     const [, , fd, bytes, of] = items.slice(at, at + 5);
     if (of !== -1 && isHeard(of)) return pause();
     at += 5;
@@ -496,7 +465,7 @@ function dispatchListener(code: number, listener: number): void {
       inPlace = false;
       if (of !== -1) engine.takenOver(of);
     }
-  } else if (code === LISTENER_DRAINED) {
+  } else if (code === RecordCode.ListenerDrained) {
     at += 2;
     events.drained();
   } else {
@@ -507,18 +476,18 @@ function dispatchListener(code: number, listener: number): void {
 
 function dispatchStream(code: number, stream: number): void {
   const events = streams.get(stream);
-  if (code === STREAM_WRITE) {
+  if (code === RecordCode.StreamWrite) {
     const data = values[items[at + 2]] as Buffer;
     at += 3;
     events?.write(data);
-  } else if (code === STREAM_END) {
+  } else if (code === RecordCode.StreamEnd) {
     const [, , abort, read, written] = items.slice(at, at + 5);
     at += 5;
     release();
     if (events === undefined) return onAdoptedEnd(stream);
     streams.delete(stream);
     events.end(abort === 1, read, written);
-  } else if (code === STREAM_TAKEN) {
+  } else if (code === RecordCode.StreamTaken) {
     at += 2;
     events?.taken();
   } else {

@@ -2,9 +2,8 @@
  * What this thread sends, in order. Consecutive sends of the same encoded packet to several
  * sessions become one native broadcast: adapters send a broadcast socket by socket.
  */
-import { CONTINUED, calls, scheduleFlush, setBeforeFlush } from "./binding";
-
-export { VOLATILE } from "./binding";
+import { calls, scheduleFlush, setBeforeFlush } from "./binding";
+import { SendFlag } from "./contract";
 
 /**
  * Counts changes in which sessions the native engine may be left alone with: lists of them made
@@ -52,7 +51,7 @@ function endGathering(): void {
   if (to.length > 1) return sendToMany(Uint32Array.from(to), parts, flags);
   for (let i = 0; i < parts.length; i++) {
     const part = normalize(parts[i]);
-    const with_ = i === 0 ? flags : flags | CONTINUED;
+    const with_ = i === 0 ? flags : flags | SendFlag.Continued;
     if (typeof part === "string") calls.sendText(to[0], with_, part, part.length);
     else calls.sendBinary(to[0], with_, part);
   }
@@ -70,7 +69,7 @@ export function broadcast(to: Uint32Array, parts: Encoded, withFlags: number): v
 function sendToMany(to: Uint32Array, parts: Encoded, withFlags: number): void {
   for (let i = 0; i < parts.length; i++) {
     const part = normalize(parts[i]);
-    const with_ = i === 0 ? withFlags : withFlags | CONTINUED;
+    const with_ = i === 0 ? withFlags : withFlags | SendFlag.Continued;
     if (typeof part === "string") calls.broadcastText(to, with_, part, part.length);
     else calls.broadcastBinary(to, with_, part);
   }

@@ -1,5 +1,5 @@
 /** The sessions by their native names. */
-import { SLOT_MASK } from "./binding";
+import { SLOT_MASK } from "./contract";
 
 /** What a session's records turn into. */
 export interface SessionEvents {

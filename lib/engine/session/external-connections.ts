@@ -9,7 +9,8 @@ import createDebug = require("debug");
 
 import type { PacketForm } from "../../../binding";
 import { engine, flush } from "../native/binding";
-import { drain, inOrder, isUpToDate, Note } from "../native/inbound";
+import { CLOSE_WAIT_MS, Note } from "../native/contract";
+import { drain, inOrder, isUpToDate } from "../native/inbound";
 import type { ResolvedOptions } from "../options";
 import { refuseUnavailable, refuseUpgrade } from "../refuse-upgrade";
 import type { UpgradeRequest } from "../requests/upgrade";
@@ -51,8 +52,6 @@ export interface ExternalServer {
 
 /** Bytes on their way above which a session counts as blocked: volatile packets are dropped. */
 const BLOCKED_BYTES = 64 << 10;
-/** How long a closing connection may wait for its peer, in ms. */
-const CLOSE_WAIT = 30_000;
 
 /** An upgrade request that the application's server is dealing with. */
 interface Handing {
@@ -125,7 +124,7 @@ function isWebSocket(ws: any): ws is ExternalWebSocket {
 
 /** Closes a WebSocket, and drops it if its peer takes too long. */
 function end(ws: ExternalWebSocket): void {
-  const timer = setTimeout(() => attempt(() => ws.terminate?.()), CLOSE_WAIT).unref();
+  const timer = setTimeout(() => attempt(() => ws.terminate?.()), CLOSE_WAIT_MS).unref();
   ws.on("close", () => clearTimeout(timer));
   attempt(() => ws.close());
 }

@@ -1,6 +1,7 @@
 /** What only a session has that somebody watches or waits for: most sessions have none of it. */
 import { Decoder } from "socket.io-parser";
 import type { PacketSink } from "../../native-conn";
+import { PACKET_TYPES } from "../native/contract";
 import type { SlowReaderWatch } from "./slow-reader-watch";
 import type { Socket } from "./socket";
 import type { Transport } from "./transports";
@@ -103,16 +104,14 @@ export class Observers {
   }
 }
 
-const TYPES = ["open", "close", "ping", "pong", "message", "upgrade", "noop"];
-
 /** Name of an Engine.IO packet type by its digit; -1 is a binary message. */
 export function packetType(type: number): string {
-  return type === -1 ? "message" : TYPES[type];
+  return type === -1 ? "message" : PACKET_TYPES[type];
 }
 
 /** The digit of an Engine.IO packet type; -1 if there is no such type. */
 export function packetDigit(type: string): number {
-  return TYPES.indexOf(type);
+  return PACKET_TYPES.indexOf(type);
 }
 
 /** Shows a packet to those who listen for packets; the sink is the first to get a message. */

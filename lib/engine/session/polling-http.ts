@@ -4,8 +4,8 @@ import { createDeflate, createGzip } from "node:zlib";
 
 import accepts = require("accepts");
 
-import { PollingFault } from "../errors";
 import { engine } from "../native/binding";
+import { PollingFault, PollState, PostState, SNIFFING_AGENT } from "../native/contract";
 import { afterNews, drain, inOrder } from "../native/inbound";
 import { deliveredOf } from "../node-internals";
 import { compressionThreshold } from "../options";
@@ -17,9 +17,6 @@ import type { PendingPoll, Polling } from "./transports";
 
 // Not those that an application's tests replace by a clock of their own.
 const { setInterval, clearInterval } = globalThis;
-
-/** Browsers that would take a payload for a page. */
-const SNIFFING_AGENT = /;MSIE|Trident\//;
 
 /** Content types of payloads. */
 const TEXT_TYPE = "text/plain; charset=UTF-8";
@@ -42,13 +39,13 @@ function takePoll(conn: Socket, req: IncomingMessage, res: ServerResponse): void
   const transport = conn.transport as Polling;
   const handed = conn._handHeld();
   const { payload, state } = engine.poll(conn._handle);
-  if (state === 1) {
+  if (state === PollState.Overlaps) {
     // A poll was pending: that one hears that the session is over.
     if (payload != null) answerPoll(conn, payload);
     drain();
     return answerEmpty(res, 400);
   }
-  if (state === 2) return refuseMoved(conn, req, res);
+  if (state === PollState.Moved) return refuseMoved(conn, req, res);
   if (payload != null) {
     if (conn.readyState === "closing" && handed === null && !conn._isBuffering) {
       // A goodbye, and no packet.
@@ -95,23 +92,19 @@ export function answerPoll(conn: Socket, payload: string | Buffer, compress = tr
   respond(conn, poll.req, poll.res, payload, { compress, written: () => conn._ondrained() });
 }
 
-/** What becomes of a POST that begins, as in `src/bridge/engine.rs`. */
-const POST_OVERLAPS = 1;
-const POST_IS_LATE = 2;
-
 function servePost(conn: Socket, req: IncomingMessage, res: ServerResponse): void {
   const transport = conn.transport as Polling;
   const { _handle: handle } = conn;
   const begun = engine.beginPost(handle);
-  if (begun === POST_IS_LATE) return refuseMoved(conn, req, res);
+  if (begun === PostState.Moved) return refuseMoved(conn, req, res);
   const isBinary = req.headers["content-type"] === BINARY_TYPE;
   // The session has ended before its client hears that it was wrong.
-  if (begun === POST_OVERLAPS) {
-    fail(conn, PollingFault.POST_OVERLAP);
+  if (begun === PostState.Overlaps) {
+    fail(conn, PollingFault.PostOverlap);
     return answerEmpty(res, 400);
   }
   if (isBinary && conn.protocol !== 3) {
-    fail(conn, PollingFault.POST_CONTENT);
+    fail(conn, PollingFault.PostContent);
     return answerEmpty(res, 400);
   }
   const post: PendingPoll = { req, res };
@@ -119,7 +112,7 @@ function servePost(conn: Socket, req: IncomingMessage, res: ServerResponse): voi
   const body = bodyOf(req, res, conn.server.opts.maxHttpBufferSize);
   body.whenOver((end) => {
     if (transport.post === post) transport.post = null;
-    if (end === "lost") return fail(conn, PollingFault.POST_ABORTED);
+    if (end === "lost") return fail(conn, PollingFault.PostAborted);
     if (end === "complete") return inOrder(handle, () => takeBody(conn, post, body, isBinary));
     engine.endPost(handle);
     answerEmpty(res, 413);
@@ -149,7 +142,7 @@ function fail(conn: Socket, fault: number): void {
 /** Ends a session whose client does not poll while more and more is sent to it. */
 export function failOverflowing(conn: Socket): void {
   // Within a send, where nothing else may be dispatched.
-  process.nextTick(() => fail(conn, PollingFault.QUEUE_FULL));
+  process.nextTick(() => fail(conn, PollingFault.QueueFull));
 }
 
 /** Ends the connection of the poll that waits, as if its client had gone; without one, nothing. */
@@ -157,7 +150,7 @@ export function abandonPoll(conn: Socket): void {
   if (conn.transport.name !== "polling") return;
   const { poll } = conn.transport as Polling;
   if (poll !== null) poll.req.socket.destroy();
-  else if (conn._isPollPending()) fail(conn, PollingFault.POLL_ABORTED);
+  else if (conn._isPollPending()) fail(conn, PollingFault.PollAborted);
 }
 
 /** An answer without body or type. */

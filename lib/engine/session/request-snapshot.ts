@@ -5,7 +5,11 @@
 import { IncomingMessage } from "node:http";
 import type { Socket as NetSocket } from "node:net";
 import type { PacketForm } from "../../../binding";
-import { sharedHeaders } from "../native/binding";
+import {
+  SNAPSHOT_OWN as OWN,
+  SNAPSHOT_SEPARATOR as SEPARATOR,
+  SHARED_HEADERS,
+} from "../native/contract";
 import { setHeaders } from "../node-internals";
 import type { RequestEnds } from "./tcp-sockets";
 
@@ -32,10 +36,7 @@ export interface PackedRequest {
   readonly own: string;
 }
 
-/** Between two values; no header can contain it. */
-const SEPARATOR = "\0";
-/** In the shared part, for a value that is among the own ones. */
-const OWN = "\u0001";
+const sharedHeaders: ReadonlySet<string> = new Set(SHARED_HEADERS);
 
 const MAX_SHARED = 512;
 const MAX_SHARED_LENGTH = 2048;

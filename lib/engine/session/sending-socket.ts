@@ -5,7 +5,8 @@
  * server without a native side; what it sends on goes the usual way.
  */
 import type { WriteOptions } from "../../native-conn";
-import { currentTick, engine, scheduleFlush, VOLATILE, WHOLE } from "../native/binding";
+import { currentTick, engine, scheduleFlush } from "../native/binding";
+import { PACKET_OVERHEAD, SendFlag } from "../native/contract";
 import { onBeforeExit } from "../native/exit";
 import { gather, normalize, sendBinary, sendText } from "../native/outbound";
 import type { SocketInit } from "../requests/open-session";
@@ -14,9 +15,6 @@ import { answerPoll, failOverflowing } from "./polling-http";
 import { SlowReaderWatch } from "./slow-reader-watch";
 import { originalSend, Polling, type Transport, WebSocket, WebTransport } from "./transports";
 import { WatchedSession } from "./watched-session";
-
-/** What a packet that waits costs beside its data, in bytes. */
-const PACKET_OVERHEAD = 64;
 
 /** Pings that a transport's `send` is given though they have been sent. */
 const sent = new WeakSet<object>();
@@ -152,8 +150,8 @@ export abstract class SendingSocket extends WatchedSession {
       scheduleFlush();
       return this._external.write(false, packet);
     }
-    if (typeof packet === "string") sendText(this._handle, WHOLE, packet);
-    else sendBinary(this._handle, WHOLE, packet);
+    if (typeof packet === "string") sendText(this._handle, SendFlag.Whole, packet);
+    else sendBinary(this._handle, SendFlag.Whole, packet);
   }
 
   /** Shows a packet as waiting. Natively it is on its way, behind those before it. @internal */
@@ -247,7 +245,7 @@ export abstract class SendingSocket extends WatchedSession {
       return;
     }
     this._noteSend();
-    gather(this._handle, encoded, options.volatile === true ? VOLATILE : 0);
+    gather(this._handle, encoded, options.volatile === true ? SendFlag.Volatile : 0);
   }
 
   /**

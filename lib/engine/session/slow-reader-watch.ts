@@ -3,17 +3,16 @@
  * another engine, or for a poll. What waits natively is watched by `src/net/session/slow_readers.rs`, by the same
  * rules.
  */
+import {
+  FLOOD_PATIENCE_MS,
+  LEAST_READER_LOOK_MS,
+  MAX_BUFFERED_BYTES,
+  MOST_READER_LOOK_MS,
+} from "../native/contract";
 import type { NativeServerOptions } from "../native-options";
 
 // Not those that an application's tests replace by a clock of their own.
 const { setInterval, clearInterval } = globalThis;
-
-/** Bounds of the time between two looks, in ms. */
-const LEAST_LOOK = 5;
-const MOST_LOOK = 100;
-/** A client to which more and more is sent has less time, in ms, once a quarter more waits. */
-const FLOOD_PATIENCE = 250;
-const FLOOD_BYTES = 64 * 1024 * 1024;
 
 /** A client as it is watched. */
 export interface Waiting {
@@ -42,7 +41,10 @@ export class SlowReaderWatch {
   look(): void {
     if (this.timer !== undefined || this.client.bytes() <= this.limits.maxBufferedBytes) return;
     const { keepReadersMs } = this.limits;
-    const ms = Math.min(Math.max(Math.floor(keepReadersMs / 4), LEAST_LOOK), MOST_LOOK);
+    const ms = Math.min(
+      Math.max(Math.floor(keepReadersMs / 4), LEAST_READER_LOOK_MS),
+      MOST_READER_LOOK_MS,
+    );
     this.taken = this.client.taken();
     this.bytes = this.client.bytes();
     this.quiet = 0;
@@ -60,9 +62,9 @@ export class SlowReaderWatch {
     this.taken = taken;
     this.bytes = bytes;
     if (bytes <= limits.maxBufferedBytes) return this.end();
-    const flood = Math.max(limits.maxBufferedBytes, FLOOD_BYTES) * 1.25;
+    const flood = Math.max(limits.maxBufferedBytes, MAX_BUFFERED_BYTES) * 1.25;
     // all of it when `flood` bytes wait, none when twice as many do
-    const floodPatience = Math.max(0, FLOOD_PATIENCE * (2 - bytes / flood));
+    const floodPatience = Math.max(0, FLOOD_PATIENCE_MS * (2 - bytes / flood));
     const patience =
       hasGrown && bytes > flood
         ? Math.min(limits.keepReadersMs, floodPatience)

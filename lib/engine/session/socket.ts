@@ -3,9 +3,9 @@ import createDebug = require("debug");
 
 import type { PacketForm } from "../../../binding";
 import type { PacketSink } from "../../native-conn";
-import { closeReasons, PARSE_ERROR, transportError } from "../errors";
-import { DISCARD, engine, release } from "../native/binding";
-import { Note } from "../native/inbound";
+import { transportError } from "../errors";
+import { engine, release } from "../native/binding";
+import { CLOSE_REASONS, CloseState, Note, Reason, SendFlag } from "../native/contract";
 import { cacheEpoch, closeSession } from "../native/outbound";
 import { type SessionEvents, unregister } from "../native/session-table";
 import { noteReplacement } from "../replaced";
@@ -74,7 +74,7 @@ export class Socket extends SendingSocket implements SessionEvents {
     this.readyState = "closing";
     if (!discard) this._handHeld();
     if (this._websocket) {
-      closeSession(this._handle, discard ? DISCARD : 0);
+      closeSession(this._handle, discard ? SendFlag.Discard : 0);
       if (!discard && this._isQueued) process.nextTick(() => this._onclose("forced close"));
       else this._onclose("forced close");
       return;
@@ -82,7 +82,7 @@ export class Socket extends SendingSocket implements SessionEvents {
     const { payload, state } = engine.closePolling(this._handle, discard === true);
     if (payload != null) answerPoll(this, payload);
     // Otherwise it is over with the next poll, or when none comes.
-    if (state === 0) this._onclose("forced close");
+    if (state === CloseState.Ended) this._onclose("forced close");
   }
 
   /**
@@ -102,7 +102,7 @@ export class Socket extends SendingSocket implements SessionEvents {
     if (callback !== undefined) this.transport.once("close", callback);
     const { payload, state } = engine.closePolling(this._handle, false);
     if (payload != null) answerPoll(this, payload);
-    if (state === 0) this._onclose("transport close");
+    if (state === CloseState.Ended) this._onclose("transport close");
   }
 
   /** Has decoded packets given to `sink` from now on. @internal */
@@ -184,10 +184,14 @@ export class Socket extends SendingSocket implements SessionEvents {
   /** @internal */
   _onclosed(reason: number, message: string | null): void {
     const description = message === null ? undefined : transportError(message);
-    if (reason === PARSE_ERROR && this._observers?.decodesInJs && this.readyState !== "closed") {
+    if (
+      reason === Reason.ParseError &&
+      this._observers?.decodesInJs &&
+      this.readyState !== "closed"
+    ) {
       showUndecodable(this);
     }
-    this._onclose(closeReasons[reason], description);
+    this._onclose(CLOSE_REASONS[reason], description);
   }
 
   /**

@@ -8,6 +8,7 @@
 import type { Socket as NetSocket } from "node:net";
 import type { Duplex } from "node:stream";
 import { bufferedBytes, engine, flush, hold, release } from "../native/binding";
+import { EndMode } from "../native/contract";
 import { registerStream, type StreamEvents } from "../native/inbound";
 import {
   countQueued,
@@ -21,11 +22,6 @@ import {
 import { isListenedTo, isUnobserved } from "../own-listeners";
 import { abandonPoll } from "./polling-http";
 import type { Socket } from "./socket";
-
-/** How the native engine is asked to end a connection; the numbers of `endConnection`. */
-const SHUTDOWN = 0;
-const CLOSE = 1;
-const RESET = 2;
 
 /**
  * Whether the application may hold a socket that asks for an upgrade: a listener or an earlier
@@ -94,7 +90,7 @@ export class HeldConnection implements ForeignConnection, StreamEvents {
   }
 
   shutdown(): void {
-    this.ask(SHUTDOWN);
+    this.ask(EndMode.Shutdown);
   }
 
   close(reset: boolean, done: () => void): void {
@@ -103,7 +99,7 @@ export class HeldConnection implements ForeignConnection, StreamEvents {
       return;
     }
     this.onended = done;
-    this.ask(reset ? RESET : CLOSE);
+    this.ask(reset ? EndMode.Reset : EndMode.Close);
   }
 
   private ask(how: number): void {

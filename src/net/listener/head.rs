@@ -6,6 +6,7 @@
 
 use httparse::{EMPTY_HEADER, Header, Status};
 
+use crate::config::SNIFFING_AGENTS;
 use crate::net::listener::encoding::Accepted;
 
 /// Headers a request may have here; one with more is left to Node.
@@ -192,8 +193,7 @@ impl<'a> Fields<'a> {
                     continue;
                 }
                 10 if is(header, "user-agent") => {
-                    // Browsers that would take a payload for a page get one header more.
-                    if value.contains(";MSIE") || value.contains("Trident/") {
+                    if SNIFFING_AGENTS.iter().any(|agent| value.contains(agent)) {
                         return None;
                     }
                     continue;

@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::config::SHARED_HEADERS;
+use crate::config::{SHARED_HEADERS, SNAPSHOT_OWN as OWN, SNAPSHOT_SEPARATOR as SEPARATOR};
 use crate::net::listener::head::Request;
 
 /// See the module.
@@ -16,11 +16,6 @@ pub struct RequestSnapshot {
     /// The client's address.
     pub remote: IpAddr,
 }
-
-/// Between two values; no header can contain it.
-const SEPARATOR: char = '\0';
-/// In the shared part, for a value that is among the own ones.
-const OWN: &str = "\u{1}";
 
 /// Packs a request and the ends of its connection.
 pub fn pack(

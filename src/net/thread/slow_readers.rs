@@ -3,12 +3,9 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::config::EngineConfig;
+use crate::config::{EngineConfig, SLOW_READER_LOOK_MS as LOOK_MS};
 use crate::net::handle::Handle;
 use crate::net::thread::state::IoThread;
-
-/// The least and the longest time between two looks at slow readers, in ms.
-const LOOK_MS: (u64, u64) = (5, 100);
 
 impl IoThread {
     /// Looks at a session that polls from now on, because more waits than may.
