@@ -51,6 +51,27 @@ test("who sends the end with the request is answered all the same", async (t) =>
   assert.equal((await ended)[0], "transport error");
 });
 
+beyond("requests behind a waiting poll are answered after it, in order", async (t) => {
+  const { io, port } = await servePort(t, { pingInterval: 300_000 });
+  const joined = once(io, "connection");
+  const session = await Polling.open(t, port);
+  await session.send("40");
+  const [socket] = await joined;
+  await session.next();
+  const told = once(socket, "word");
+  const poll = `GET ${session.path} HTTP/1.1\r\n${HOST}`;
+  const post = `POST ${session.path} HTTP/1.1\r\n${HOST}Content-Length: 10\r\n\r\n42["word"]`;
+  const tcp = await Tcp.open(t, port);
+  tcp.write(`${poll}\r\n${post}${poll}Connection: close\r\n\r\n`);
+  // The client has no answer before there is one for the poll, which is the first.
+  socket.emit("first");
+  await until(() => tcp.received.includes('42["first"]'), "the poll is answered");
+  await told;
+  socket.emit("second");
+  const answers = (await tcp.rest()).match(/42\["\w+"\]|ok(?=HTTP)/g);
+  assert.deepEqual(answers, ['42["first"]', "ok", '42["second"]']);
+});
+
 /** Bodies that a server must not take for a request, by the header lines that say their length. */
 const BODIES = {
   "a length": "Content-Length: LENGTH\r\n",

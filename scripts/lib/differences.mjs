@@ -96,6 +96,10 @@ export const instanceReasons = [
 /** Of what objects do that have the same names. */
 export const behaviours = [
   [
+    "A request that a client sends on the connection of its waiting poll, on a port",
+    "It is read when the poll has its answer: HTTP/1.1 answers in order. Clients that do not pipeline do not notice.",
+  ],
+  [
     "The `net.Socket` of a WebSocket that is served natively",
     "It is open as long as its connection, ends it, counts its bytes and is counted by its server. It shows no received bytes: it emits no `data`, and `pause()` stops nothing. `_handle.fd` is -1. Its `timeout` comes up to once its length late, because traffic is looked at when it elapses.",
   ],

@@ -231,11 +231,6 @@ impl Session {
         Poll::Pending
     }
 
-    /// The pending poll is taken back: it will come again.
-    pub fn retract_poll(&mut self) {
-        self.poll_pending = false;
-    }
-
     /// The connection of the pending poll was lost.
     pub fn poll_lost(&mut self, out: &mut impl Output) {
         if !self.websocket {

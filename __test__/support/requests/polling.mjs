@@ -169,20 +169,10 @@ export const SESSIONS = {
     ...one(200, ask(`GET ${SESSION}`, { "Accept-Encoding": "gzip" }, "", "1.0")),
     prepare: (_session, conn) => conn.write("x".repeat(2000)),
   },
-  "a poll that is answered by the push behind it": {
-    statuses: [200, 200],
-    prepare: () => {},
-    parts: [ask(`GET ${SESSION}`) + last(`POST ${SESSION}`, {}, "40")],
-  },
   "a push, and the poll behind it": {
     statuses: [200, 200],
     prepare: () => {},
     parts: [ask(`POST ${SESSION}`, {}, "40") + last(`GET ${SESSION}`)],
-  },
-  "two polls at once": {
-    statuses: [200, 400],
-    prepare: () => {},
-    parts: [ask(`GET ${SESSION}`) + last(`GET ${SESSION}`)],
   },
   "a push": within(200, ask(`POST ${SESSION}`, {}, `40${RS}42["x"]`)),
   "a push in chunks": within(

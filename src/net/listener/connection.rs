@@ -48,9 +48,6 @@ enum Next {
 enum Step {
     End,
     Next,
-    /// Requests behind a poll that waits have an effect at once in Node: it gets them, and the
-    /// poll again.
-    Again,
 }
 
 /// What stands for no limit, in ms: longer than anybody waits.
@@ -77,7 +74,6 @@ pub async fn serve(stream: TcpStream, open: ConnectionGuard, local: Rc<IoThread>
         current: Default::default(),
         waiting: Default::default(),
         answered: Default::default(),
-        retracted: Default::default(),
     });
     let mut first = true;
     let mut serving = None;
@@ -95,7 +91,7 @@ pub async fn serve(stream: TcpStream, open: ConnectionGuard, local: Rc<IoThread>
             Next::Late => return wire.say(TIMEOUT),
             Next::Foreign => {
                 drop((serving, http));
-                return leave(wire, Vec::new(), &listener, &local);
+                return leave(wire, &listener, &local);
             }
             Next::Ours(admitted, settings) => (*admitted, settings),
         };
@@ -134,19 +130,12 @@ pub async fn serve(stream: TcpStream, open: ConnectionGuard, local: Rc<IoThread>
             }
             return;
         }
-        let raw = match admitted.ask {
-            Route::Poll(_) => {
-                wire.peek(|bytes| bytes.get(..admitted.head).unwrap_or_default().into())
-            }
-            _ => Vec::new(),
-        };
         let answering = wire.release(admitted.head + admitted.body);
         let mut stall = Stall::new(settings.request_ms);
         let current = Current {
             admitted,
             settings,
             answering,
-            raw,
         };
         *http.current.borrow_mut() = Some(current);
         let connection = serving.get_or_insert_with(|| {
@@ -180,7 +169,6 @@ pub async fn serve(stream: TcpStream, open: ConnectionGuard, local: Rc<IoThread>
                 Poll::Pending if wire.is_between_requests() => Poll::Ready(Step::Next),
                 // Nobody waits any more for what comes later.
                 Poll::Pending if wire.has_ended() && http.is_waiting() => Poll::Ready(Step::End),
-                Poll::Pending if wire.has_more() && http.retract_poll() => Poll::Ready(Step::Again),
                 Poll::Pending => Poll::Pending,
             }
         });
@@ -189,11 +177,6 @@ pub async fn serve(stream: TcpStream, open: ConnectionGuard, local: Rc<IoThread>
         match then {
             Step::End => return,
             Step::Next => {}
-            Step::Again => {
-                let raw = http.retracted.take();
-                drop((serving, http));
-                return leave(wire, raw, &listener, &local);
-            }
         }
     }
 }
@@ -341,11 +324,10 @@ impl BetweenRequests<'_> {
 }
 
 /// Hands the connection to Node, with what was read of it.
-fn leave(wire: Rc<RequestIo>, mut bytes: Vec<u8>, listener: &Listener, local: &IoThread) {
-    if let Some((stream, rest)) = wire.into_parts()
+fn leave(wire: Rc<RequestIo>, listener: &Listener, local: &IoThread) {
+    if let Some((stream, bytes)) = wire.into_parts()
         && let Ok(stream) = stream.into_std()
     {
-        bytes.extend(rest);
         let of = session_named(&bytes, &listener.settings().path)
             .and_then(|sid| listener.engine.sids().get(sid))
             .and_then(|handle| listener.runtime.hand_over(handle));

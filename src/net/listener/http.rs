@@ -53,12 +53,10 @@ pub struct Http {
     pub local: Rc<IoThread>,
     /// The request being answered.
     pub current: RefCell<Option<Current>>,
-    /// The poll that waits, with the bytes of its request.
-    pub waiting: RefCell<Option<(Handle, Vec<u8>)>>,
+    /// The session whose poll waits.
+    pub waiting: Cell<Option<Handle>>,
     /// The answer to a poll that is being written.
     pub answered: RefCell<Option<AnswerInProgress>>,
-    /// The bytes of the request of a poll that was taken back.
-    pub retracted: RefCell<Vec<u8>>,
 }
 
 /// See [`Http::current`].
@@ -66,8 +64,6 @@ pub struct Current {
     pub admitted: Admitted,
     pub settings: Arc<Settings>,
     pub answering: Answering,
-    /// The bytes of a poll's request.
-    pub raw: Vec<u8>,
 }
 
 thread_local! {
@@ -90,7 +86,6 @@ impl Http {
             admitted,
             settings,
             answering,
-            raw,
         } = current;
         let is_file = matches!(admitted.ask, Route::File(..));
         let spelling = if is_file {
@@ -112,7 +107,7 @@ impl Http {
         };
         match admitted.ask {
             Route::Handshake(packed) => self.handshake(packed, reply).await,
-            Route::Poll(handle) => self.poll(handle, raw, reply).await,
+            Route::Poll(handle) => self.poll(handle, reply).await,
             Route::Push(handle) => {
                 let body = request.into_body();
                 self.push(handle, body, admitted.body, reply).await
@@ -148,12 +143,7 @@ impl Http {
             .await
     }
 
-    async fn poll(
-        &self,
-        handle: Handle,
-        raw: Vec<u8>,
-        reply: Reply<'_>,
-    ) -> io::Result<Response<Whole>> {
+    async fn poll(&self, handle: Handle, reply: Reply<'_>) -> io::Result<Response<Whole>> {
         let polled = self.listener.runtime.poll_here(handle);
         // A poll may end a session.
         self.tell();
@@ -163,7 +153,7 @@ impl Http {
                 reply.payload(payload, true, None).await
             }
             Polled::Pending(answer) => {
-                *self.waiting.borrow_mut() = Some((handle, raw));
+                self.waiting.set(Some(handle));
                 let waiting = WaitingPoll(self);
                 let (payload, compress, due) = answer.await.map_err(|_| silence())?;
                 self.waiting.take();
@@ -230,19 +220,7 @@ impl Http {
 
     /// Whether a poll waits.
     pub fn is_waiting(&self) -> bool {
-        self.waiting.borrow().is_some()
-    }
-
-    /// Takes back the poll that waits, if one does and has no answer yet.
-    pub fn retract_poll(&self) -> bool {
-        let mut waiting = self.waiting.borrow_mut();
-        match waiting.take_if(|(handle, _)| self.listener.runtime.retract_poll(*handle)) {
-            Some((_, raw)) => {
-                self.retracted.replace(raw);
-                true
-            }
-            None => false,
-        }
+        self.waiting.get().is_some()
     }
 
     /// Has JavaScript woken for what was appended.
@@ -269,7 +247,7 @@ struct WaitingPoll<'a>(&'a Http);
 
 impl Drop for WaitingPoll<'_> {
     fn drop(&mut self) {
-        if let Some((handle, _)) = self.0.waiting.take() {
+        if let Some(handle) = self.0.waiting.take() {
             self.0.listener.runtime.poll_lost_here(handle);
             self.0.tell();
         }

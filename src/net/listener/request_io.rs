@@ -87,11 +87,6 @@ impl RequestIo {
         self.written.get()
     }
 
-    /// Whether more has been read than the request being answered.
-    pub fn has_more(&self) -> bool {
-        self.due.get() == 0 && !self.input.borrow().is_empty()
-    }
-
     /// Whether the peer has sent all it will, seen while a request is being answered.
     pub fn has_ended(&self) -> bool {
         self.ended.get()

@@ -38,17 +38,14 @@ impl Runtime {
         polled.unwrap_or(Polled::Refused)
     }
 
-    /// Gives up the poll that waits here, as if it had never come. `false`: it has its answer.
-    pub fn retract_poll(&self, handle: Handle) -> bool {
-        let Some(peer) = self.table().get(handle) else {
-            return false;
-        };
-        let mut inner = lock(&peer.inner);
-        let waits = inner.waiter.take().is_some();
-        if waits {
-            inner.session.retract_poll();
+    /// Notes that the client of a session has taken more of the answer to its poll.
+    pub fn took_here(&self, handle: Handle) {
+        if let Some(peer) = self.table().get(handle) {
+            let turn = peer.inbox.turns();
+            if let Some(reader) = &mut lock(&peer.inner).reader {
+                reader.took(self.now(), turn);
+            }
         }
-        waits
     }
 
     /// The connection of a poll that waits here was lost.
