@@ -1,4 +1,5 @@
-// A server on a port of its own answers raw requests byte for byte as an attached one does.
+// A server on a port of its own answers raw requests byte for byte as an attached one does, but
+// for the case of the names of headers.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { brotliDecompressSync, gunzipSync, inflateSync } from "node:zlib";

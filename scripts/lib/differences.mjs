@@ -96,6 +96,10 @@ export const instanceReasons = [
 /** Of what objects do that have the same names. */
 export const behaviours = [
   [
+    "Names of headers in the answers of a port",
+    "HTTP takes them in any case. Those of polls begin with capitals; those that the option `cors` adds to a 101 are in lower case.",
+  ],
+  [
     "A request that a client sends on the connection of its waiting poll, on a port",
     "It is read when the poll has its answer: HTTP/1.1 answers in order. Clients that do not pipeline do not notice.",
   ],

@@ -102,11 +102,7 @@ pub async fn serve(stream: TcpStream, open: ConnectionGuard, local: Rc<IoThread>
             wire.consume(admitted.head);
             let lines = settings.cors.lines(admitted.origin.as_deref());
             let lines = lines.iter().filter_map(|(name, value)| {
-                Some(format!(
-                    "{}: {}",
-                    title_case(name.as_str()),
-                    value.to_str().ok()?
-                ))
+                Some(format!("{name}: {}", value.to_str().ok()?))
             });
             let UpgradeAccept {
                 accept,
@@ -394,17 +390,6 @@ fn become_websocket(
         }
     }
     local.wake_later(&listener.inbox);
-}
-
-/// A name as Node's applications spell it: `Access-Control-Allow-Origin`.
-fn title_case(name: &str) -> String {
-    let mut begins = true;
-    name.chars()
-        .map(|c| {
-            let upper = std::mem::replace(&mut begins, c == '-');
-            if upper { c.to_ascii_uppercase() } else { c }
-        })
-        .collect()
 }
 
 /// Counts a fault of ours, which costs one connection.

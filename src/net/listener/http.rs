@@ -28,7 +28,7 @@ use crate::net::listener::Listener;
 use crate::net::listener::encoding::{Accepted, Encoding};
 use crate::net::listener::overtime::Overtime;
 use crate::net::listener::request_io::Answering;
-use crate::net::listener::respond::{Answers, Spelling, Whole};
+use crate::net::listener::respond::{Answers, Whole};
 use crate::net::listener::route::{Admitted, FILE_ENCODINGS, Route};
 use crate::net::listener::settings::Settings;
 use crate::net::listener::snapshot::RequestSnapshot;
@@ -66,13 +66,6 @@ pub struct Current {
     pub answering: Answering,
 }
 
-thread_local! {
-    /// Header names of polling answers that are not Spelled-Like-This.
-    static POLLING_SPELLING: Spelling = Spelling::of(&["cache-control"]);
-    /// The same of client files.
-    static FILE_SPELLING: Spelling = Spelling::of(&["ETag", "content-encoding"]);
-}
-
 /// The connection is to be closed without an answer.
 fn silence() -> io::Error {
     io::ErrorKind::ConnectionAborted.into()
@@ -87,14 +80,7 @@ impl Http {
             settings,
             answering,
         } = current;
-        let is_file = matches!(admitted.ask, Route::File(..));
-        let spelling = if is_file {
-            &FILE_SPELLING
-        } else {
-            &POLLING_SPELLING
-        };
         let answers = Answers {
-            spelling: spelling.with(Clone::clone),
             closes: admitted.closes,
             keep_alive: settings.keep_alive_ms.map(|ms| ms / 1000),
             cors: settings.cors.lines(admitted.origin.as_deref()),

@@ -1,19 +1,12 @@
 //! Answers of the listener: their bodies, and their headers as Node would write them.
 
-use std::cell::RefCell;
-use std::future::Future as _;
-use std::io;
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll, Waker};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::SystemTime;
 
-use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
+use hyper::body::{Body, Bytes, Frame, SizeHint};
 use hyper::header::{self, HeaderName, HeaderValue};
-use hyper::http::Extensions;
-use hyper::rt::ReadBufCursor;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Response, StatusCode};
 
 use crate::net::listener::request_io::Answering;
 
@@ -51,8 +44,6 @@ impl Body for Whole {
 
 /// How one request is answered.
 pub struct Answers<'a> {
-    /// How names of headers are spelled.
-    pub spelling: Spelling,
     /// The connection is closed after the answer.
     pub closes: bool,
     /// For `Keep-Alive`, in seconds, if there is a limit.
@@ -77,7 +68,6 @@ impl Answers<'_> {
             _answering: answering,
         });
         *response.status_mut() = status;
-        *response.extensions_mut() = self.spelling.0;
         let fields = response.headers_mut();
         for (name, value) in self.cors.iter().cloned().chain(headers) {
             fields.append(name, value);
@@ -106,66 +96,3 @@ impl Answers<'_> {
 }
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-
-/// How the names of headers are spelled, where it is not Like-This. hyper keeps the spelling of
-/// what it reads for proxies, which pass it on with their answers; so it is made to read one.
-#[derive(Clone, Debug, Default)]
-pub struct Spelling(Extensions);
-
-impl Spelling {
-    /// With the given names.
-    pub fn of(names: &[&str]) -> Self {
-        let mut text = String::from("GET / HTTP/1.1\r\n");
-        for name in names {
-            text.push_str(name);
-            text.push_str(": x\r\n");
-        }
-        text.push_str("\r\n");
-        let read = RefCell::new(Extensions::new());
-        let service = service_fn(|request: Request<Incoming>| {
-            *read.borrow_mut() = request.into_parts().0.extensions;
-            std::future::ready(Err::<Response<String>, _>(io::Error::other("read")))
-        });
-        {
-            let connection = http1::Builder::new()
-                .preserve_header_case(true)
-                .serve_connection(Text(text.into_bytes()), service);
-            // All of it is there: it is read at once.
-            let _ = pin!(connection).poll(&mut Context::from_waker(Waker::noop()));
-        }
-        Self(read.into_inner())
-    }
-}
-
-/// A connection that says a text and hears nothing.
-struct Text(Vec<u8>);
-
-impl hyper::rt::Read for Text {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        mut buffer: ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
-        let count = self.0.len().min(buffer.remaining());
-        buffer.put_slice(&self.0.drain(..count).collect::<Vec<_>>());
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl hyper::rt::Write for Text {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Poll::Ready(Ok(bytes.len()))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-}
