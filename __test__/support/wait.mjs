@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** After this many milliseconds a wait counts as a hang. */
-export const HANG = 60_000;
+export const HANG = 180_000;
 
 /** Settles like `promise`; rejects with the name of the wait when it hangs. */
 export function within(promise, what, ms = HANG) {
