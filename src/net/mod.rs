@@ -8,6 +8,8 @@ pub mod listener;
 pub mod runtime;
 pub mod send_batch;
 pub mod session;
+#[cfg(test)]
+mod test_kit;
 pub mod thread;
 pub mod websocket;
 

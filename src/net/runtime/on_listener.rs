@@ -95,3 +95,6 @@ impl Runtime {
         Some(done.0)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -338,3 +338,6 @@ fn attachment_limit(max_message: u64) -> usize {
         Ok(max) => max.saturating_mul(MAX_ATTACHMENTS as usize),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -110,3 +110,6 @@ impl<'a> Broadcast<'a> {
             .for_each(|frame| frame.end(local));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -239,3 +239,6 @@ impl IoThread {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;

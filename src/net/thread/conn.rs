@@ -404,3 +404,6 @@ impl WebSocketConn {
         Poll::Ready(Ok(()))
     }
 }
+
+#[cfg(test)]
+mod tests;

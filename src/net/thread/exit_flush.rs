@@ -107,3 +107,6 @@ impl IoThread {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;

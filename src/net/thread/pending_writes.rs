@@ -174,3 +174,6 @@ impl Drop for AnswerInProgress {
         pending_writes.count();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -183,3 +183,6 @@ impl Output for LocalOutput<'_> {
         peer.inbox.closed(peer.handle, &closure);
     }
 }
+
+#[cfg(test)]
+mod tests;

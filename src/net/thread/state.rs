@@ -297,3 +297,6 @@ impl IoThread {
         self.conns.borrow().get(&stream).cloned()
     }
 }
+
+#[cfg(test)]
+mod tests;

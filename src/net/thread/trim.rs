@@ -44,3 +44,6 @@ fn give_back() {
 
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 const fn give_back() {}
+
+#[cfg(test)]
+mod tests;

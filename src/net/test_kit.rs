@@ -1,0 +1,261 @@
+//! For unit tests: a session on an I/O thread, without sockets, threads and JavaScript.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+
+use crate::eio;
+use crate::eio::encoding::PacketEncoding;
+use crate::eio::session::SocketRole;
+use crate::error::CloseReason;
+use crate::net::events::{EventSink, Note, Opened, StreamEnd};
+use crate::net::handle::Handle;
+use crate::net::lock;
+use crate::net::runtime::{Opening, Runtime};
+use crate::net::session::engine::SharedEngine;
+use crate::net::session::shared::SharedSession;
+use crate::net::thread::FIRST_STREAM;
+use crate::net::thread::conn::WebSocketConn;
+use crate::net::thread::session::ThreadSession;
+use crate::net::thread::state::IoThread;
+use crate::net::websocket::stream::ByteStream;
+use crate::sio;
+
+/// The number that JavaScript knows the connections of a [`Kit`] by.
+pub const STREAM: u32 = FIRST_STREAM;
+
+/// An environment that keeps a line of text for each thing it is told.
+#[derive(Default)]
+pub struct Heard {
+    lines: Mutex<Vec<String>>,
+    /// So much waits for JavaScript that nothing more should be read.
+    pub full: AtomicBool,
+}
+
+impl Heard {
+    fn push(&self, line: String) {
+        lock(&self.lines).push(line);
+    }
+
+    /// The lines since the last call.
+    pub fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *lock(&self.lines))
+    }
+}
+
+impl EventSink for Heard {
+    fn packet(&self, _: Handle, packet: &sio::Packet<'_>, attachments: Vec<Vec<u8>>) {
+        let (nsp, json) = (packet.nsp, packet.json.unwrap_or_default());
+        self.push(format!("packet {nsp} {json} {attachments:?}"));
+    }
+    fn engine_packet(&self, _: Handle, packet: eio::packet::Packet<'_>) {
+        self.push(format!("engine packet {}", text_of(&packet)));
+    }
+    fn refused(&self, _: Handle, message: &str) {
+        self.push(format!("refused {message}"));
+    }
+    fn answer(&self, _: Handle, payload: eio::payload::Payload) {
+        self.push(format!("answer {payload:?}"));
+    }
+    fn frame(&self, _: Handle, role: SocketRole, packet: eio::packet::Packet<'_>) {
+        self.push(format!("frame {role:?} {}", text_of(&packet)));
+    }
+    fn note(&self, _: Handle, note: Note) {
+        self.push(format!("note {note:?}"));
+    }
+    fn closed(&self, _: Handle, closure: &CloseReason) {
+        let detail = closure.detail.as_deref().unwrap_or_default();
+        self.push(format!("closed {:?} {detail}", closure.reason));
+    }
+    fn stream_write(&self, _: u32, _: &[u8]) {}
+    fn stream_end(&self, stream: u32, end: StreamEnd) {
+        assert_eq!(stream, STREAM);
+        self.push(format!("end of stream, abort: {}", end.abort));
+    }
+    fn stream_taken(&self, _: u32) {}
+    fn opened(&self, _: u32, _: Handle, _: &Opened<'_>, _: &mut dyn FnMut()) {}
+    #[cfg(unix)]
+    fn handover(&self, _: u32, _: std::os::fd::OwnedFd, _: Vec<u8>, _: Option<Handle>) {}
+    fn listener_drained(&self, _: u32) {}
+    fn is_full(&self) -> bool {
+        self.full.load(Ordering::Relaxed)
+    }
+    fn is_stopped(&self) -> bool {
+        false
+    }
+    fn turns(&self) -> u64 {
+        1
+    }
+    fn nudge(&self) {}
+    fn needs_wake(&self) -> bool {
+        false
+    }
+    fn wake(&self) {}
+}
+
+/// A packet in its text form.
+fn text_of(packet: &eio::packet::Packet<'_>) -> String {
+    let mut text = String::new();
+    packet.encode(&mut text);
+    text
+}
+
+/// A byte stream that a test drives: it takes what it has room for.
+pub struct Tap {
+    /// The bytes that it still takes.
+    pub room: Cell<usize>,
+    /// The bytes that it has taken.
+    pub written: RefCell<Vec<u8>>,
+    input: RefCell<VecDeque<Vec<u8>>>,
+    /// What the connection was asked for besides.
+    pub asked: RefCell<Vec<&'static str>>,
+}
+
+impl Tap {
+    /// The bytes that were written since the last call.
+    pub fn take(&self) -> Vec<u8> {
+        self.written.take()
+    }
+}
+
+impl ByteStream for Tap {
+    fn poll_read(&self, _: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        let Some(bytes) = self.input.borrow_mut().pop_front() else {
+            return Poll::Pending;
+        };
+        buffer[..bytes.len()].copy_from_slice(&bytes);
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        let n = bytes.len().min(self.room.get());
+        if n == 0 {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        self.room.set(self.room.get() - n);
+        self.written.borrow_mut().extend_from_slice(&bytes[..n]);
+        Ok(n)
+    }
+
+    fn poll_write(&self, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.write(bytes)
+            .map_or(Poll::Pending, |n| Poll::Ready(Ok(n)))
+    }
+
+    fn shutdown(&self) -> bool {
+        self.asked.borrow_mut().push("shutdown");
+        true
+    }
+
+    fn reset(&self) {
+        self.asked.borrow_mut().push("reset");
+    }
+}
+
+/// A frame as a client sends it, with a mask of zeros.
+pub fn client_frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
+    let len = u8::try_from(payload.len()).expect("a short payload");
+    [&[0x80 | opcode, 0x80 | len, 0, 0, 0, 0], payload].concat()
+}
+
+/// A frame as the server sends it.
+pub fn server_frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
+    let len = u8::try_from(payload.len()).expect("a short payload");
+    [&[0x80 | opcode, len], payload].concat()
+}
+
+/// A session with its environment and its I/O thread.
+pub struct Kit {
+    pub heard: Arc<Heard>,
+    pub engine: Arc<SharedEngine>,
+    pub runtime: Runtime,
+    pub local: Rc<IoThread>,
+    pub peer: Arc<SharedSession>,
+    pub entry: Rc<ThreadSession>,
+}
+
+impl Kit {
+    /// A session that begins on a WebSocket, or on polling.
+    pub fn new(websocket: bool) -> Self {
+        let heard = Arc::new(Heard::default());
+        let engine = Arc::new(SharedEngine::default());
+        let runtime = Runtime::new(1);
+        let opening = Opening {
+            form: PacketEncoding::V4,
+            websocket,
+            external: false,
+            decode_in_js: false,
+            sid: "",
+        };
+        let peer = runtime
+            .create(heard.clone(), engine.clone(), opening)
+            .expect("a free handle");
+        let local = IoThread::new(Arc::default(), runtime.sessions().clone(), 1);
+        let entry = local.open(peer.clone());
+        Self {
+            heard,
+            engine,
+            runtime,
+            local,
+            peer,
+            entry,
+        }
+    }
+
+    /// A WebSocket in a role of the session, with messages in the given form.
+    pub fn connect_as(
+        &self,
+        role: SocketRole,
+        form: PacketEncoding,
+    ) -> (Rc<WebSocketConn>, Rc<Tap>) {
+        let tap = Rc::new(Tap {
+            room: Cell::new(usize::MAX),
+            written: RefCell::default(),
+            input: RefCell::default(),
+            asked: RefCell::default(),
+        });
+        let entry = Some(self.entry.clone());
+        let inbox = self.heard.clone();
+        let conn = WebSocketConn::new(STREAM, inbox, entry, role, form, tap.clone(), None);
+        *self.entry.conn(role).borrow_mut() = Some(conn.clone());
+        (conn, tap)
+    }
+
+    /// The WebSocket that carries the session.
+    pub fn connect(&self) -> (Rc<WebSocketConn>, Rc<Tap>) {
+        self.connect_as(SocketRole::Main, PacketEncoding::V4)
+    }
+
+    /// The task that serves a WebSocket.
+    pub fn serve(&self, conn: &Rc<WebSocketConn>, tap: &Rc<Tap>) -> Served {
+        Served {
+            task: Box::pin(conn.clone().serve(self.local.clone(), Vec::new(), None)),
+            tap: tap.clone(),
+        }
+    }
+}
+
+/// A WebSocket that is being served.
+pub struct Served {
+    task: Pin<Box<dyn Future<Output = ()>>>,
+    tap: Rc<Tap>,
+}
+
+impl Served {
+    /// Has the bytes arrive; true once the connection has ended.
+    pub fn receive(&mut self, bytes: &[u8]) -> bool {
+        self.tap.input.borrow_mut().push_back(bytes.to_vec());
+        self.poll()
+    }
+
+    /// Has the task look again; true once the connection has ended.
+    pub fn poll(&mut self) -> bool {
+        let mut cx = Context::from_waker(Waker::noop());
+        self.task.as_mut().poll(&mut cx).is_ready()
+    }
+}
