@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { test } from "node:test";
 import { client as connect, connected } from "../support/clients.mjs";
-import { FORMS } from "../support/forms.mjs";
+import { echoing, SERVE } from "../support/forms.mjs";
 import { secureClient, serveSecure } from "../support/secure.mjs";
 import { once, until, within } from "../support/wait.mjs";
 
@@ -30,7 +30,10 @@ const HELPERS = {
 
 const LINES = {
   ...Object.fromEntries(
-    Object.entries(FORMS).map(([form, serve]) => [form, { serve, client: connect }]),
+    Object.entries(SERVE).map(([form, serve]) => [
+      form,
+      { serve: async (t) => echoing(await serve(t)), client: connect },
+    ]),
   ),
   TLS: { serve: serveSecure, client: secureClient },
 };

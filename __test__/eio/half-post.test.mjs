@@ -2,7 +2,7 @@
 // given up, its connection closed without an answer, and nobody waits for the rest of it.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { FORMS } from "../support/exercise.mjs";
+import { FORMS, SERVE } from "../support/forms.mjs";
 import { Polling, request, Ws } from "../support/raw.mjs";
 import { Tcp } from "../support/tcp.mjs";
 import { once, until, within } from "../support/wait.mjs";
@@ -11,7 +11,7 @@ const ABORTED = "data request connection closed prematurely";
 
 /** A session of which half a POST has been received, in a server of this form. */
 async function scene(t, form, { polls = false, ...options } = {}) {
-  const { io, port } = await FORMS[form](t, options);
+  const { io, port } = await SERVE[form](t, options);
   const joined = once(io, "connection");
   const session = await Polling.open(t, port);
   await session.send("40");
@@ -33,7 +33,7 @@ async function scene(t, form, { polls = false, ...options } = {}) {
   return { io, port, session, socket, conn: socket.conn, poll, tcp, end };
 }
 
-for (const form of Object.keys(FORMS)) {
+for (const form of FORMS) {
   for (const [title, close, reason] of [
     ["conn.close()", ({ conn }) => conn.close(), "transport error"],
     ["conn.close(true)", ({ conn }) => conn.close(true), "forced close"],

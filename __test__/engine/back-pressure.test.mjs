@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
-import { FORMS, startServer } from "../support/arena.mjs";
+import { FORMS, startServer } from "../support/forms.mjs";
 import { eachLine } from "../support/lines.mjs";
 import { Polling, SESSIONS } from "../support/raw.mjs";
 import { closeServer } from "../support/server.mjs";

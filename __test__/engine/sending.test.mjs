@@ -3,45 +3,32 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SESSIONS } from "../support/raw.mjs";
 import { once, until } from "../support/wait.mjs";
-import { meet, serveEngine, Ws } from "./support.mjs";
-
-/** One test for each transport; `fn` gets the engine, and a session of both sides. */
-function eachTransport(title, fn, options) {
-  for (const [transport, kind] of Object.entries(SESSIONS)) {
-    test(`${title} [${transport}]`, async (t) => {
-      const { eio, port } = await serveEngine(t, options);
-      await fn({ ...(await meet(t, eio, port, kind)), eio, port, transport });
-    });
-  }
-}
+import { eachEngine, meet, serveEngine, Ws } from "./support.mjs";
 
 /** Type and data of packets. */
 const shown = (packets) => packets.map(({ type, data }) => [type, data]);
 
-eachTransport(
-  "what cannot go out yet is in the write buffer",
-  async ({ client, eio, transport }) => {
-    const conn = Object.values(eio.clients)[0];
-    if (transport === "websocket") {
-      // the first of a tick goes out
-      await until(() => conn.transport.writable, "the transport is writable");
-      conn.send("first");
-      assert.equal(conn.writeBuffer.length, 0);
-    }
-    conn.send("one");
-    conn.send(Buffer.from([2]));
-    assert.deepEqual(shown(conn.writeBuffer), [
-      ["message", "one"],
-      ["message", Buffer.from([2])],
-    ]);
-    if (transport === "websocket") assert.equal(await client.next(), "4first");
-    assert.equal(await client.next(), "4one");
-    assert.deepEqual(await client.next(), Buffer.from([2]));
-    await until(() => conn.writeBuffer.length === 0, "the buffer is empty");
-  },
-);
+eachEngine("what cannot go out yet is in the write buffer", async ({ client, eio, transport }) => {
+  const conn = Object.values(eio.clients)[0];
+  if (transport === "websocket") {
+    // the first of a tick goes out
+    await until(() => conn.transport.writable, "the transport is writable");
+    conn.send("first");
+    assert.equal(conn.writeBuffer.length, 0);
+  }
+  conn.send("one");
+  conn.send(Buffer.from([2]));
+  assert.deepEqual(shown(conn.writeBuffer), [
+    ["message", "one"],
+    ["message", Buffer.from([2])],
+  ]);
+  if (transport === "websocket") assert.equal(await client.next(), "4first");
+  assert.equal(await client.next(), "4one");
+  assert.deepEqual(await client.next(), Buffer.from([2]));
+  await until(() => conn.writeBuffer.length === 0, "the buffer is empty");
+});
 
-eachTransport("a flush shows what was sent before it was listened to", async ({ client, conn }) => {
+eachEngine("a flush shows what was sent before it was listened to", async ({ client, conn }) => {
   // its open packet was just written, or no poll is there
   await until(() => conn.transport.name === "polling" || conn.transport.writable, "it is open");
   conn.send("one");
@@ -71,7 +58,7 @@ test("over polling a callback comes with the flush, before it is told that all w
   assert.deepEqual(log, ["flush", "callback", "drain", "sent"]);
 });
 
-eachTransport("every callback is called, once", async ({ client, conn }) => {
+eachEngine("every callback is called, once", async ({ client, conn }) => {
   const called = [];
   conn.send("0", () => called.push(0));
   // while the first waits for its callback
@@ -83,7 +70,7 @@ eachTransport("every callback is called, once", async ({ client, conn }) => {
   assert.deepEqual(called, [0, 1, 2]);
 });
 
-eachTransport("callbacks are dropped with the connection", async ({ conn, client }) => {
+eachEngine("callbacks are dropped with the connection", async ({ conn, client }) => {
   let called = false;
   conn.send("late", () => {
     called = true;
@@ -97,7 +84,7 @@ eachTransport("callbacks are dropped with the connection", async ({ conn, client
   client.ws?.terminate();
 });
 
-eachTransport("packets of other types can be sent", async ({ client, conn }) => {
+eachEngine("packets of other types can be sent", async ({ client, conn }) => {
   conn.sendPacket("noop");
   conn.sendPacket("message", "text");
   conn.sendPacket("ping", "data");

@@ -5,19 +5,9 @@ import { test } from "node:test";
 import { SESSIONS } from "../support/raw.mjs";
 import { beyond } from "../support/subject.mjs";
 import { defer, deferred, once, until } from "../support/wait.mjs";
-import { meet, PATH, Polling, serveEngine, Ws } from "./support.mjs";
+import { eachEngine, meet, PATH, Polling, serveEngine, Ws } from "./support.mjs";
 
-/** One test for each transport; `fn` gets the engine, and a session of both sides. */
-function eachTransport(title, fn) {
-  for (const [transport, kind] of Object.entries(SESSIONS)) {
-    test(`${title} [${transport}]`, async (t) => {
-      const { eio, port } = await serveEngine(t);
-      await fn({ ...(await meet(t, eio, port, kind)), eio, port, transport }, t);
-    });
-  }
-}
-
-eachTransport("the connection", async ({ client, conn, eio, transport }) => {
+eachEngine("the connection", async ({ client, conn, eio, transport }) => {
   assert.equal(conn.id, client.sid);
   assert.equal(conn.protocol, 4);
   assert.equal(conn.readyState, "open");
@@ -41,7 +31,7 @@ const TEXTS = [
   "x".repeat(100_000),
 ];
 
-eachTransport("messages are taken as they are, whatever they mean", async ({ client, conn }) => {
+eachEngine("messages are taken as they are, whatever they mean", async ({ client, conn }) => {
   for (const text of TEXTS) {
     const received = once(conn, "message");
     await client.send(`4${text}`);
@@ -54,7 +44,7 @@ eachTransport("messages are taken as they are, whatever they mean", async ({ cli
   assert.deepEqual(await received, [Buffer.from([0, 1, 255])]);
 });
 
-eachTransport("messages are sent as they are", async ({ client, conn }) => {
+eachEngine("messages are sent as they are", async ({ client, conn }) => {
   for (const text of TEXTS) {
     conn.send(text);
     assert.equal(await client.next(), `4${text}`);
@@ -75,7 +65,7 @@ eachTransport("messages are sent as they are", async ({ client, conn }) => {
   }
 });
 
-eachTransport("send and write: they return the connection, and call back", async (session) => {
+eachEngine("send and write: they return the connection, and call back", async (session) => {
   const { client, conn, transport } = session;
   const done = [];
   const all = deferred("the callbacks");
@@ -97,7 +87,7 @@ eachTransport("send and write: they return the connection, and call back", async
   assert.deepEqual(done, ["a", "b", "c"]);
 });
 
-eachTransport("what is received is shown as packet, data and message", async ({ client, conn }) => {
+eachEngine("what is received is shown as packet, data and message", async ({ client, conn }) => {
   const seen = [];
   conn.on("packet", (packet) => seen.push(["packet", packet]));
   conn.on("data", (data) => seen.push(["data", data]));
@@ -112,7 +102,7 @@ eachTransport("what is received is shown as packet, data and message", async ({ 
   ]);
 });
 
-eachTransport("what is sent is shown as packetCreate, flush and drain", async (session) => {
+eachEngine("what is sent is shown as packetCreate, flush and drain", async (session) => {
   const { client, conn, eio } = session;
   const seen = [];
   conn.on("packetCreate", ({ type, data }) => seen.push(["packetCreate", type, data]));
@@ -134,7 +124,7 @@ eachTransport("what is sent is shown as packetCreate, flush and drain", async (s
   ]);
 });
 
-eachTransport("a message sent in the connection listener, and its echo", async (session, t) => {
+eachEngine("a message sent in the connection listener, and its echo", async (session, t) => {
   const { eio, port, transport } = session;
   eio.on("connection", (conn) => {
     conn.send("first");
@@ -146,7 +136,7 @@ eachTransport("a message sent in the connection listener, and its echo", async (
   assert.equal(await client.next(), "4echo nothing of Socket.IO");
 });
 
-eachTransport("listeners added later still get what comes later", async ({ client, conn }) => {
+eachEngine("listeners added later still get what comes later", async ({ client, conn }) => {
   const first = once(conn, "packet");
   await client.send("4not for Socket.IO");
   await first;
@@ -197,7 +187,7 @@ test("an upgrade: what it tells, and messages on either side of it", async (t) =
   ]);
 });
 
-eachTransport("close() by the server", async ({ client, conn, eio, transport }) => {
+eachEngine("close() by the server", async ({ client, conn, eio, transport }) => {
   const closing = once(conn, "close");
   const poll = transport === "polling" ? await client.hold(conn) : null;
   conn.send("last");

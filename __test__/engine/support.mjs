@@ -1,6 +1,7 @@
 // Engines alone, and bare clients of them.
 import http from "node:http";
-import { Polling, Ws } from "../support/raw.mjs";
+import { test } from "node:test";
+import { Polling, SESSIONS, Ws } from "../support/raw.mjs";
 import { closeHttp, listen } from "../support/server.mjs";
 import { engine } from "../support/subject.mjs";
 import { defer, once } from "../support/wait.mjs";
@@ -31,6 +32,19 @@ export async function meet(t, eio, port, kind, options = {}) {
   const client = await kind.open(t, port, { path: PATH, ...options });
   const [conn] = await connecting;
   return { client, conn };
+}
+
+/**
+ * One test per transport; `fn(pair, t)` with `pair` the engine and a session of each side:
+ * `{ eio, port, client, conn, transport }`.
+ */
+export function eachEngine(title, fn, options) {
+  for (const [transport, kind] of Object.entries(SESSIONS)) {
+    test(`${title} [${transport}]`, async (t) => {
+      const { eio, port } = await serveEngine(t, options);
+      await fn({ ...(await meet(t, eio, port, kind)), eio, port, transport }, t);
+    });
+  }
 }
 
 export { Polling, Ws };

@@ -3,25 +3,15 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SESSIONS } from "../support/raw.mjs";
 import { once, until } from "../support/wait.mjs";
-import { meet, serveEngine, Ws } from "./support.mjs";
+import { eachEngine, meet, serveEngine, Ws } from "./support.mjs";
 
-/** One test for each transport; `fn` gets the engine, and a session of both sides. */
-function eachTransport(title, fn) {
-  for (const [transport, kind] of Object.entries(SESSIONS)) {
-    test(`${title} [${transport}]`, async (t) => {
-      const { eio, port } = await serveEngine(t);
-      await fn({ ...(await meet(t, eio, port, kind)), eio, port, transport }, t);
-    });
-  }
-}
-
-eachTransport("its packets", async ({ client, conn }) => {
+eachEngine("its packets", async ({ client, conn }) => {
   const received = once(conn.transport, "packet");
   await client.send("4hello");
   assert.deepEqual(await received, [{ type: "message", data: "hello" }]);
 });
 
-eachTransport("it is drained, then ready", async ({ client, conn }) => {
+eachEngine("it is drained, then ready", async ({ client, conn }) => {
   const log = [];
   for (const event of ["drain", "ready"]) conn.transport.on(event, () => log.push(event));
   if (conn.transport.name === "polling") {
@@ -49,7 +39,7 @@ test("the headers of its answers", async (t) => {
   assert.equal(headers["x-method"], "POST");
 });
 
-eachTransport("its end comes with that of the connection", async ({ conn }) => {
+eachEngine("its end comes with that of the connection", async ({ conn }) => {
   const log = [];
   conn.on("close", () => log.push("connection"));
   conn.transport.on("close", () => log.push("transport"));
@@ -59,17 +49,14 @@ eachTransport("its end comes with that of the connection", async ({ conn }) => {
   assert.deepEqual(log, ["connection", "transport"]);
 });
 
-eachTransport(
-  "closing it ends the connection as if the client had left",
-  async ({ client, conn }) => {
-    const { transport } = conn;
-    if (transport.name === "polling") await client.hold(conn);
-    const ended = once(conn, "close");
-    await new Promise((resolve) => transport.close(resolve));
-    assert.deepEqual((await ended).slice(0, 1), ["transport close"]);
-    assert.equal(conn.readyState, "closed");
-  },
-);
+eachEngine("closing it ends the connection as if the client had left", async ({ client, conn }) => {
+  const { transport } = conn;
+  if (transport.name === "polling") await client.hold(conn);
+  const ended = once(conn, "close");
+  await new Promise((resolve) => transport.close(resolve));
+  assert.deepEqual((await ended).slice(0, 1), ["transport close"]);
+  assert.equal(conn.readyState, "closed");
+});
 
 test("the one left behind by an upgrade is closed", async (t) => {
   const { eio, port } = await serveEngine(t);

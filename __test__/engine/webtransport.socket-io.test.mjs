@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { test } from "node:test";
-import { FORMS, startServer } from "../support/arena.mjs";
 import { client, connected } from "../support/clients.mjs";
+import { FORMS, startServer } from "../support/forms.mjs";
 import { Polling, Ws } from "../support/raw.mjs";
 import { closeServer, serve } from "../support/server.mjs";
 import { defer, once, until } from "../support/wait.mjs";

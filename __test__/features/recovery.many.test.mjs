@@ -1,25 +1,14 @@
 // Many clients that come back at once: all recover, in order, and nothing is lost.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { SERVE } from "../support/forms.mjs";
 import { Ws } from "../support/raw.mjs";
 import { RECOVERY } from "../support/recovery.mjs";
-import { closeServer, serve } from "../support/server.mjs";
-import { Server } from "../support/subject.mjs";
-import { defer, once, until } from "../support/wait.mjs";
+import { until } from "../support/wait.mjs";
 
 const CLIENTS = 1000;
 const ROOMS = 10;
 const ROUNDS = 5;
-
-const FORMS = {
-  attached: serve,
-  async port(t, options) {
-    const io = new Server(0, options);
-    defer(t, () => closeServer(io));
-    if (!io.httpServer.listening) await once(io.httpServer, "listening");
-    return { io, port: io.httpServer.address().port };
-  },
-};
 
 /** Runs `fn(i)` for every client, so many at a time that no backlog overflows. */
 async function forEach(fn) {
@@ -28,7 +17,7 @@ async function forEach(fn) {
   }
 }
 
-for (const [form, start] of Object.entries(FORMS)) {
+for (const [form, start] of Object.entries(SERVE)) {
   test(`${CLIENTS} clients recover at once [${form}]`, { timeout: 120_000 }, async (t) => {
     const { io, port } = await start(t, RECOVERY);
     io.on("connection", (socket) => {

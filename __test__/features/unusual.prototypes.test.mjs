@@ -3,11 +3,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { spawnChild } from "../support/child.mjs";
 import { client, connected } from "../support/clients.mjs";
+import { FORMS } from "../support/forms.mjs";
 import { SESSIONS } from "../support/raw.mjs";
 import { once } from "../support/wait.mjs";
 import { WAYS } from "../support/ways.mjs";
-
-const FORMS = ["attached", "port"];
 
 async function start(t, form, prank) {
   const child = spawnChild(t, "prototypes.mjs", [form, prank], "features");

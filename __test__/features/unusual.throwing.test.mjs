@@ -2,11 +2,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { spawnChild } from "../support/child.mjs";
+import { FORMS } from "../support/forms.mjs";
 import { SESSIONS } from "../support/raw.mjs";
 
 /** One test per form and transport, with a server in a process of its own and a joined client. */
 function eachServer(title, fn) {
-  for (const form of ["attached", "port"]) {
+  for (const form of FORMS) {
     for (const [transport, kind] of Object.entries(SESSIONS)) {
       test(`${title}, ${transport} [${form}]`, async (t) => {
         const child = spawnChild(t, "throwing.mjs", [form], "features");

@@ -3,8 +3,8 @@
 // CHAT_SECONDS shortens or prolongs the chat, CHAT_CLIENTS changes the crowd (a multiple of 20).
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { FORMS } from "../support/arena.mjs";
 import { spawnChild } from "../support/child.mjs";
+import { FORMS } from "../support/forms.mjs";
 
 const SECONDS = Number(process.env.CHAT_SECONDS ?? 30);
 const CLIENTS = Number(process.env.CHAT_CLIENTS ?? 500);

@@ -2,14 +2,14 @@
 import net from "node:net";
 import { test } from "node:test";
 import tls from "node:tls";
+import { servePort } from "../support/forms.mjs";
 import { SESSIONS } from "../support/raw.mjs";
 import { certificate, secureTest, serveSecure } from "../support/secure.mjs";
-import { closeServer, serve } from "../support/server.mjs";
-import { Server } from "../support/subject.mjs";
+import { serve } from "../support/server.mjs";
 import { defer, once, within } from "../support/wait.mjs";
 
 /** Starts a server by form: `start(t, options)` resolves with `{ io, httpServer, port }`. */
-const FORMS = {
+const STARTS = {
   /** On a plain HTTP server of the application. */
   attached: { test, start: serve },
   /** On a port of its own. */
@@ -17,14 +17,6 @@ const FORMS = {
   /** On an HTTPS server, reached through a tunnel: its clients speak plain HTTP. */
   tls: { test: secureTest, start: serveTunnelled },
 };
-
-async function servePort(t, options) {
-  const io = new Server(0, options);
-  const { httpServer } = io;
-  defer(t, () => closeServer(io));
-  if (!httpServer.listening) await once(httpServer, "listening");
-  return { io, httpServer, port: httpServer.address().port };
-}
 
 async function serveTunnelled(t, options) {
   const served = await serveSecure(t, options);
@@ -48,7 +40,7 @@ async function serveTunnelled(t, options) {
 /** One test per form; `fn(t, start, form)` with `start(options)` giving `{ io, httpServer, port }`. */
 export function eachServer(title, fn, forms = ["attached", "port"]) {
   for (const form of forms) {
-    const { test, start } = FORMS[form];
+    const { test, start } = STARTS[form];
     test(`${title} [${form}]`, (t) => fn(t, (options) => start(t, options), form));
   }
 }

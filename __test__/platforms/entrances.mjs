@@ -5,8 +5,8 @@ import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { test } from "node:test";
-import { startServer } from "../support/arena.mjs";
 import { client } from "../support/clients.mjs";
+import { servePort } from "../support/forms.mjs";
 import { LINES } from "../support/lines.mjs";
 import { closeHttp, closeServer, listen } from "../support/server.mjs";
 import { Server } from "../support/subject.mjs";
@@ -37,7 +37,7 @@ export const ENTRANCES = {
   },
   "a port of its own": {
     test,
-    serve: servePort,
+    serve: (t) => servePort(t),
     client: (t, { port }, options) => client(t, port, options),
   },
 };
@@ -75,10 +75,4 @@ async function serveStreams(t) {
   // the HTTP server never listens: there is nothing to close
   defer(t, () => io.engine.close());
   return { io, port };
-}
-
-async function servePort(t) {
-  const io = await startServer("port");
-  defer(t, () => closeServer(io));
-  return { io, port: io.httpServer.address().port };
 }

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { test } from "node:test";
 import { client, eachWay } from "../support/clients.mjs";
-import { answering, exercise, listening } from "../support/exercise.mjs";
+import { answering, exercise } from "../support/exercise.mjs";
+import { listening } from "../support/forms.mjs";
 import { name } from "../support/subject.mjs";
 
 const module = await import(name);

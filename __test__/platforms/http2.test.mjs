@@ -17,7 +17,6 @@ import { listen } from "../support/server.mjs";
 import { Server } from "../support/subject.mjs";
 import { frame } from "../support/tcp.mjs";
 import { defer, once, until, within } from "../support/wait.mjs";
-import { nextText } from "../support/wire.mjs";
 
 const notFound = (_req, res) => res.writeHead(404).end();
 
@@ -256,13 +255,13 @@ secureTest("a session over streams is upgraded over HTTP/1.1", async (t) => {
   wire.write(upgrade({}, { url: `/socket.io/?EIO=4&transport=websocket&sid=${sid}` }));
   assert.match(await wire.head(), /^HTTP\/1.1 101 /);
   wire.write(frame(1, "2probe"));
-  assert.equal(await nextText(wire), "3probe");
+  assert.equal(await wire.nextText(), "3probe");
   const noop = served.ask(url);
   assert.equal((await noop).text, "6");
   wire.write(frame(1, "5"));
   await upgraded;
   conn.write("over the WebSocket");
-  assert.equal(await nextText(wire), "4over the WebSocket");
+  assert.equal(await wire.nextText(), "4over the WebSocket");
 });
 
 test("a plain HTTP/2 server does not serve HTTP/1.1 clients", async (t) => {

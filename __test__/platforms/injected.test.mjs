@@ -10,7 +10,7 @@ import { beyond, Server } from "../support/subject.mjs";
 import { frame, opening, Tcp } from "../support/tcp.mjs";
 import { defer, once, until } from "../support/wait.mjs";
 import { settled, WAYS } from "../support/ways.mjs";
-import { ask, joinByHand, nextText, streamPair, Wire } from "../support/wire.mjs";
+import { ask, joinByHand, streamPair } from "../support/wire.mjs";
 
 /** A Socket.IO server on an HTTP server that never listens. */
 function serveNowhere(t, options) {
@@ -42,7 +42,7 @@ test("a Duplex: events, a large message, the end", async (t) => {
   const { io, httpServer } = serveNowhere(t);
   const [near, far] = streamPair();
   httpServer.emit("connection", near);
-  const wire = Wire.over(t, far);
+  const wire = Tcp.over(t, far);
   const id = await joinByHand(wire);
   const socket = io.sockets.sockets.get(id);
   for (let i = 0; i < 20; i++) assert.deepEqual(await ask(wire, i, "echo", i, "€"), [i, "€"]);
@@ -62,7 +62,7 @@ test("a Duplex that is destroyed with an error", async (t) => {
   const { io, httpServer } = serveNowhere(t);
   const [near, far] = streamPair();
   httpServer.emit("connection", near);
-  const socket = io.sockets.sockets.get(await joinByHand(Wire.over(t, far)));
+  const socket = io.sockets.sockets.get(await joinByHand(Tcp.over(t, far)));
   const gone = once(socket, "disconnect");
   near.destroy(new Error("the tunnel collapsed"));
   assert.equal((await gone)[0], "transport close");
@@ -78,12 +78,12 @@ for (const [what, request, answer] of [
     const { io, httpServer } = serveNowhere(t);
     const [near, far] = streamPair();
     httpServer.emit("connection", near);
-    const wire = Wire.over(t, far);
+    const wire = Tcp.over(t, far);
     if (answer === null) near._write = () => {};
     wire.write(request);
     if (answer !== null) {
       assert.match(await wire.head(), answer);
-      await nextText(wire);
+      await wire.nextText();
       near._write = () => {};
       wire.write(frame(9, "to be answered"));
       await until(() => near.writableLength > 0, "a write is stuck");
@@ -101,7 +101,7 @@ test("a Duplex that the server closes", async (t) => {
   const { io, httpServer } = serveNowhere(t);
   const [near, far] = streamPair();
   httpServer.emit("connection", near);
-  const wire = Wire.over(t, far);
+  const wire = Tcp.over(t, far);
   const socket = io.sockets.sockets.get(await joinByHand(wire));
   socket.disconnect(true);
   const { opcode, payload } = await wire.frame();
@@ -118,7 +118,7 @@ test("a Duplex that claims to be secure", async (t) => {
   const [near, far] = streamPair();
   Object.assign(near, { encrypted: true, remoteAddress: "192.0.2.7", extra: "kept" });
   httpServer.emit("connection", near);
-  const socket = io.sockets.sockets.get(await joinByHand(Wire.over(t, far)));
+  const socket = io.sockets.sockets.get(await joinByHand(Tcp.over(t, far)));
   assert.equal(socket.handshake.secure, true);
   assert.equal(socket.handshake.address, "192.0.2.7");
   assert.equal(socket.conn.remoteAddress, "192.0.2.7");
@@ -129,7 +129,7 @@ test("a Duplex whose reader is slow holds back what is sent", async (t) => {
   const { io, httpServer } = serveNowhere(t);
   const [near, far] = streamPair();
   httpServer.emit("connection", near);
-  const wire = Wire.over(t, far);
+  const wire = Tcp.over(t, far);
   const socket = io.sockets.sockets.get(await joinByHand(wire));
   far.pause();
   const chunk = "x".repeat(32 << 10);
@@ -139,7 +139,7 @@ test("a Duplex whose reader is slow holds back what is sent", async (t) => {
   socket.volatile.emit("n", "volatile", chunk);
   far.resume();
   for (let n = 0; n < sent; n++) {
-    assert.equal(await nextText(wire), `42${JSON.stringify(["n", n, chunk])}`);
+    assert.equal(await wire.nextText(), `42${JSON.stringify(["n", n, chunk])}`);
   }
   assert.deepEqual(await ask(wire, 1, "echo", "end"), ["end"]);
 });
@@ -148,7 +148,7 @@ test("a Duplex with polling requests on it", async (t) => {
   const { io, httpServer } = serveNowhere(t);
   const [near, far] = streamPair();
   httpServer.emit("connection", near);
-  const wire = Wire.over(t, far);
+  const wire = Tcp.over(t, far);
   const request = async (query, method = "GET", body = "") => {
     const target = `/socket.io/?EIO=4&transport=polling${query}`;
     const head = `${method} ${target} HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n`;
@@ -224,8 +224,8 @@ test("a socket handed on, with frames in the segment of its request", async (t) 
   const other = await Tcp.open(t, port);
   other.write(Buffer.concat([Buffer.from(upgrade), ...frames]));
   await other.head();
-  assert.equal(await nextText(other), "3probe");
-  assert.match(await nextText(other), /^40\{/);
+  assert.equal(await other.nextText(), "3probe");
+  assert.match(await other.nextText(), /^40\{/);
 });
 
 test("the server that accepted a socket counts it and waits for it", async (t) => {
@@ -255,7 +255,7 @@ test("a socket that belongs to no server", async (t) => {
   await once(dialled, "connect");
   const [far] = await arrived;
   httpServer.emit("connection", dialled);
-  const wire = Wire.over(t, far);
+  const wire = Tcp.over(t, far);
   const socket = io.sockets.sockets.get(await joinByHand(wire));
   assert.deepEqual(await ask(wire, 5, "echo", "through the tunnel"), ["through the tunnel"]);
   assert.equal(await connections(httpServer), 0);
@@ -270,7 +270,7 @@ test("a listening server with an injected stream closes without it", async (t) =
   await listen(httpServer);
   const [near, far] = streamPair();
   httpServer.emit("connection", near);
-  const wire = Wire.over(t, far);
+  const wire = Tcp.over(t, far);
   await joinByHand(wire);
   assert.deepEqual(await ask(wire, 1, "echo", 1), [1]);
   assert.equal(await connections(httpServer), 0);

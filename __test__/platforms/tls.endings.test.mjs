@@ -15,7 +15,7 @@ import {
 import { frame, opening } from "../support/tcp.mjs";
 import { once, until, within } from "../support/wait.mjs";
 import { settled } from "../support/ways.mjs";
-import { ask, joinByHand, nextText } from "../support/wire.mjs";
+import { ask, joinByHand } from "../support/wire.mjs";
 
 /** Nobody is kept for so long, in ms; a peer that reads nothing is kept for half a minute. */
 const SOON = 20_000;
@@ -144,7 +144,7 @@ const STEPS = {
     const wire = await secureWire(t, port);
     wire.write(opening());
     await wire.head();
-    await nextText(wire);
+    await wire.nextText();
     return wire;
   },
   "a pending poll": async (t, port) => {

@@ -11,10 +11,10 @@ import { connected, client as plainClient } from "../support/clients.mjs";
 import { RS } from "../support/raw.mjs";
 import { closeHttp, closeServer } from "../support/server.mjs";
 import { Server } from "../support/subject.mjs";
-import { frame } from "../support/tcp.mjs";
+import { frame, Tcp } from "../support/tcp.mjs";
 import { defer, once, until, within } from "../support/wait.mjs";
 import { settled, WAYS } from "../support/ways.mjs";
-import { ask, joinByHand, Wire } from "../support/wire.mjs";
+import { ask, joinByHand } from "../support/wire.mjs";
 
 /** A Socket.IO server on a socket file: `{ io, httpServer, socketPath }`. */
 async function serveUnix(t, options) {
@@ -138,7 +138,7 @@ for (const [way, options] of Object.entries(WAYS)) {
 test("a connection that is cut", async (t) => {
   const { io, socketPath } = await serveUnix(t);
   for (const half of ["", frame(1, '42["half"]').subarray(0, 9)]) {
-    const wire = Wire.over(t, net.connect(socketPath));
+    const wire = Tcp.over(t, net.connect(socketPath));
     const id = await joinByHand(wire);
     assert.deepEqual(await ask(wire, 1, "echo", 1), [1]);
     const gone = once(io.sockets.sockets.get(id), "disconnect");

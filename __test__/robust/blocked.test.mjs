@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { FORMS, realClient } from "../support/arena.mjs";
+import { realClient } from "../support/arena.mjs";
 import { spawnChild } from "../support/child.mjs";
+import { FORMS } from "../support/forms.mjs";
 import { Polling } from "../support/raw.mjs";
 import { beyond } from "../support/subject.mjs";
 import { defer, until, within } from "../support/wait.mjs";

@@ -5,7 +5,8 @@
 // texts, under its own name and in its own order, and nothing of a refused text.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { arena, FORMS } from "../support/arena.mjs";
+import { arena } from "../support/arena.mjs";
+import { FORMS } from "../support/forms.mjs";
 import { FACTOR, seeded } from "../support/seeded.mjs";
 import { until } from "../support/wait.mjs";
 
@@ -152,7 +153,7 @@ async function forger(a, random, mark) {
       if (this.refusedAt < 0) {
         await until(() => a.accounts.get(ids["/"]).events.some(([name]) => name === "end"), mark);
       } else {
-        if (polling) await client.poll(); // a refused session learns of it by polling
+        if (polling) await client.get(); // a refused session learns of it by polling
         await a.gone(ids["/"]);
         await a.gone(ids["/b"]);
       }

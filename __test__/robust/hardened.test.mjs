@@ -1,10 +1,11 @@
 // Weak spots of upstream that can be closed without any well-behaved client noticing.
 import assert from "node:assert/strict";
 import { setTimeout as pause } from "node:timers/promises";
-import { arena, FORMS } from "../support/arena.mjs";
+import { arena } from "../support/arena.mjs";
 import { spawnChild } from "../support/child.mjs";
-import { frame, upgradeRequest } from "../support/hostile.mjs";
+import { FORMS } from "../support/forms.mjs";
 import { beyond } from "../support/subject.mjs";
+import { frame, opening } from "../support/tcp.mjs";
 import { until } from "../support/wait.mjs";
 
 const MEBIBYTE = 2 ** 20;
@@ -60,7 +61,7 @@ for (const form of FORMS) {
       prepare?.(a.io);
       for (let i = 0; i < 5; i++) {
         const tcp = a.tcp();
-        await tcp.write(upgradeRequest(undefined, { "X-Slow": "1" }));
+        await tcp.write(opening(undefined, { "X-Slow": "1" }));
         await until(() => waiting === i + 1, "the application has been asked");
         await tcp.reset();
       }
@@ -71,7 +72,7 @@ for (const form of FORMS) {
   }
 
   promise("frames in the segment of a direct handshake are kept", async (a) => {
-    const ws = await a.websocket({ extra: [frame("40"), frame("p", { opcode: 9 })] });
+    const ws = await a.websocket({ extra: [frame(1, "40"), frame(9, "p")] });
     const texts = [await ws.nextText(), await ws.nextText()];
     assert.match(texts[0], /^0\{/);
     assert.match(texts[1], /^40\{"sid":/);
@@ -123,7 +124,7 @@ for (const form of FORMS) {
 
   promise("protocol 3 is refused before the 101", async (a) => {
     const tcp = a.tcp();
-    await tcp.write(upgradeRequest("EIO=3&transport=websocket"));
+    await tcp.write(opening("EIO=3&transport=websocket"));
     const answer = await tcp.rest();
     assert.match(answer, /^HTTP\/1\.1 400 /);
     assert.ok(answer.endsWith("Unsupported protocol version"), answer);
@@ -134,7 +135,7 @@ for (const form of FORMS) {
     const first = await a.websocket();
     await first.join();
     await a.websocket().catch(() => {});
-    await a.request({ path: "/socket.io/?EIO=4&transport=polling" });
+    await a.request("/socket.io/?EIO=4&transport=polling");
     await first.sendText('421["echo",1]');
     assert.equal(await first.nextText(), "431[1]");
     assert.equal(a.io.engine.clientsCount, 2);
@@ -150,10 +151,10 @@ for (const form of FORMS) {
     a.io.engine.on("initial_headers", evil);
     const headers = { "X-Evil": "1" };
     const tcp = a.tcp();
-    await tcp.write(upgradeRequest(undefined, headers));
+    await tcp.write(opening(undefined, headers));
     const upgraded = await tcp.head();
-    assert.doesNotMatch(upgraded?.head ?? "", /^X-Injected/im);
-    const polled = await a.request({ path: "/socket.io/?EIO=4&transport=polling", headers });
+    assert.doesNotMatch(upgraded ?? "", /^X-Injected/im);
+    const polled = await a.request("/socket.io/?EIO=4&transport=polling", { headers });
     assert.equal(polled.headers["x-injected"], undefined);
   });
 

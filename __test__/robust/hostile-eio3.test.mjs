@@ -1,10 +1,11 @@
 // Protocol 3 and JSONP under attack: payloads cut short, absurd lengths, garbage in every form.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { arena, FORMS } from "../support/arena.mjs";
+import { arena } from "../support/arena.mjs";
 import { encode } from "../support/eio3.mjs";
-import { frame, RawWebSocket } from "../support/hostile.mjs";
+import { FORMS } from "../support/forms.mjs";
 import { FACTOR, seeded } from "../support/seeded.mjs";
+import { frame } from "../support/tcp.mjs";
 
 const WEBSOCKET = "EIO=3&transport=websocket";
 const BINARY = { "content-type": "application/octet-stream" };
@@ -79,12 +80,12 @@ function encodeBinary(...packets) {
 /** A session as its client sees it: where to post to. */
 async function open(a, query = "") {
   const path = `/socket.io/?EIO=3&transport=polling${query}`;
-  const { body } = await a.request({ path });
-  const sid = /"sid\\?":\\?"([\w-]{20})/.exec(body)[1];
+  const { text } = await a.request(path);
+  const sid = /"sid\\?":\\?"([\w-]{20})/.exec(text)[1];
   const url = `${path}&sid=${sid}`;
   return {
     post: (payload, headers) =>
-      a.request({ method: "POST", path: url, body: payload, headers: headers ?? {} }),
+      a.request(url, { method: "POST", body: payload, headers: headers ?? {} }),
   };
 }
 
@@ -131,11 +132,11 @@ for (const form of FORMS) {
   fuzz("mutated frames", 250, async (a, random) => {
     const ws = await a.websocket({ query: `${WEBSOCKET}${random.pick(["", "&b64=1"])}` });
     const frames = [
-      frame(random.pick(PACKETS)),
-      frame(BINARY_PACKET),
-      frame(random.bytes(random.below(9)), { opcode: 2 }),
-      frame(`b${random.pick(["", "4", "2", "x"])}AQI=`),
-      frame(random.pick(PIECES)),
+      frame(1, random.pick(PACKETS)),
+      frame(1, BINARY_PACKET),
+      frame(2, random.bytes(random.below(9))),
+      frame(1, `b${random.pick(["", "4", "2", "x"])}AQI=`),
+      frame(1, random.pick(PIECES)),
     ];
     await ws.write(Buffer.concat(frames.map((one) => random.mutate(one, RAW_PIECES, 1))));
     if (random.chance(0.5)) await ws.reset();
@@ -161,7 +162,7 @@ for (const form of FORMS) {
       [fill("ff"), BINARY],
     ]) {
       const session = await open(a);
-      assert.equal((await session.post(body, headers)).body, "ok");
+      assert.equal((await session.post(body, headers)).text, "ok");
     }
     for (const body of [
       `d=${"%5Cn".repeat(size / 4)}`,
@@ -169,15 +170,15 @@ for (const form of FORMS) {
       "&".repeat(size),
     ]) {
       const session = await open(a, "&j=0");
-      assert.equal((await session.post(body)).body, "ok");
+      assert.equal((await session.post(body)).text, "ok");
     }
     await a.alone();
   });
 
   attack("who pings and does not listen is bounded", async (a) => {
-    const ws = await RawWebSocket.open(a.port, { query: WEBSOCKET });
+    const ws = await a.websocket({ query: WEBSOCKET });
     ws.socket.pause();
-    const pings = Buffer.concat(Array.from({ length: 5000 }, () => frame("2")));
+    const pings = Buffer.concat(Array.from({ length: 5000 }, () => frame(1, "2")));
     for (let n = 0; n < 20; n++) ws.socket.write(pings);
     await a.stillServes();
     ws.destroy();
@@ -194,7 +195,7 @@ for (const form of FORMS) {
       [Buffer.from([0xff, 0xfe, 0]), BINARY],
     ]) {
       const session = await open(a);
-      assert.equal((await session.post(body, headers)).body, "ok");
+      assert.equal((await session.post(body, headers)).text, "ok");
     }
     await a.alone();
   });

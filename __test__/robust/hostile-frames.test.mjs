@@ -1,26 +1,27 @@
 // WebSocket frames that break RFC 6455, and strange ones that are allowed.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { arena, FORMS } from "../support/arena.mjs";
-import { closeFrame, frame } from "../support/hostile.mjs";
+import { arena } from "../support/arena.mjs";
+import { FORMS } from "../support/forms.mjs";
+import { closeFrame, frame } from "../support/tcp.mjs";
 
 const utf8 = (...bytes) => Buffer.from([0x34, ...bytes]);
 
 /** What is sent, the close code it is answered with. */
 const VIOLATIONS = {
-  "a frame without mask": [frame("4x", { mask: false }), 1002],
-  "RSV1 without extension": [frame("4x", { rsv: 4 }), 1002],
-  RSV2: [frame("4x", { rsv: 2 }), 1002],
-  RSV3: [frame("4x", { rsv: 1 }), 1002],
-  "opcode 3": [frame("4x", { opcode: 3 }), 1002],
-  "opcode 11": [frame("", { opcode: 11 }), 1002],
-  "opcode 15": [frame("", { opcode: 15 }), 1002],
-  "a continuation of nothing": [frame("4x", { opcode: 0 }), 1002],
-  "a new message inside a fragmented one": [[frame("4", { fin: false }), frame("4x")], 1002],
-  "a fragmented ping": [frame("", { opcode: 9, fin: false }), 1002],
-  "a ping of 126 bytes": [frame("x".repeat(126), { opcode: 9 }), 1002],
-  "a close frame of one byte": [frame("x", { opcode: 8 }), 1002],
-  "a fragmented close frame": [frame("", { opcode: 8, fin: false }), 1002],
+  "a frame without mask": [frame(1, "4x", { mask: false }), 1002],
+  "RSV1 without extension": [frame(1, "4x", { rsv: 4 }), 1002],
+  RSV2: [frame(1, "4x", { rsv: 2 }), 1002],
+  RSV3: [frame(1, "4x", { rsv: 1 }), 1002],
+  "opcode 3": [frame(3, "4x"), 1002],
+  "opcode 11": [frame(11), 1002],
+  "opcode 15": [frame(15), 1002],
+  "a continuation of nothing": [frame(0, "4x"), 1002],
+  "a new message inside a fragmented one": [[frame(1, "4", { fin: false }), frame(1, "4x")], 1002],
+  "a fragmented ping": [frame(9, "", { fin: false }), 1002],
+  "a ping of 126 bytes": [frame(9, "x".repeat(126)), 1002],
+  "a close frame of one byte": [frame(8, "x"), 1002],
+  "a fragmented close frame": [frame(8, "", { fin: false }), 1002],
   "close code 0": [closeFrame(0), 1002],
   "close code 999": [closeFrame(999), 1002],
   "close code 1004": [closeFrame(1004), 1002],
@@ -30,23 +31,20 @@ const VIOLATIONS = {
   "close code 2999": [closeFrame(2999), 1002],
   "close code 5000": [closeFrame(5000), 1002],
   "close code 65535": [closeFrame(65535), 1002],
-  "a close reason that is not UTF-8": [frame([3, 232, 0xff], { opcode: 8 }), 1007],
-  "text that ends inside a character": [frame(utf8(0xe2, 0x82)), 1007],
-  "text with a lone continuation byte": [frame(utf8(0x80)), 1007],
-  "text with an overlong form": [frame(utf8(0xc0, 0xaf)), 1007],
-  "text with an encoded surrogate": [frame(utf8(0xed, 0xa0, 0x80)), 1007],
-  "text above U+10FFFF": [frame(utf8(0xf4, 0x90, 0x80, 0x80)), 1007],
-  "text broken across fragments": [
-    [frame(utf8(0xe2), { fin: false }), frame([0x82], { opcode: 0 })],
-    1007,
-  ],
-  "a message over the limit": [frame("4".repeat(1_000_001)), 1009],
+  "a close reason that is not UTF-8": [frame(8, [3, 232, 0xff]), 1007],
+  "text that ends inside a character": [frame(1, utf8(0xe2, 0x82)), 1007],
+  "text with a lone continuation byte": [frame(1, utf8(0x80)), 1007],
+  "text with an overlong form": [frame(1, utf8(0xc0, 0xaf)), 1007],
+  "text with an encoded surrogate": [frame(1, utf8(0xed, 0xa0, 0x80)), 1007],
+  "text above U+10FFFF": [frame(1, utf8(0xf4, 0x90, 0x80, 0x80)), 1007],
+  "text broken across fragments": [[frame(1, utf8(0xe2), { fin: false }), frame(0, [0x82])], 1007],
+  "a message over the limit": [frame(1, "4".repeat(1_000_001)), 1009],
   "fragments over the limit together": [
-    [frame("4".repeat(600_000), { fin: false }), frame("4".repeat(600_000), { opcode: 0 })],
+    [frame(1, "4".repeat(600_000), { fin: false }), frame(0, "4".repeat(600_000))],
     1009,
   ],
-  "a binary message over the limit": [frame(Buffer.alloc(1_000_001), { opcode: 2 }), 1009],
-  "a length of 64 set bits": [frame("", { length: 2n ** 64n - 1n, wide: 64 }), 1009],
+  "a binary message over the limit": [frame(2, Buffer.alloc(1_000_001)), 1009],
+  "a length of 64 set bits": [frame(1, "", { length: 2n ** 64n - 1n, wide: 64 }), 1009],
 };
 
 /** Engine packets no client may send: an empty close frame and a reason. */
@@ -71,7 +69,7 @@ for (const form of FORMS) {
       const ws = await a.websocket();
       const id = await ws.join();
       // What follows a violation in the same segment must not be looked at.
-      await ws.write(Buffer.concat([bytes, frame('42["late"]')].flat()));
+      await ws.write(Buffer.concat([bytes, frame(1, '42["late"]')].flat()));
       assert.equal(await ws.closure(), code);
       const account = await a.gone(id);
       assert.equal(account.reason, "transport error");
@@ -98,7 +96,7 @@ for (const form of FORMS) {
   attack("a violation byte by byte is a violation", async (a) => {
     const ws = await a.websocket();
     await ws.join();
-    for (const byte of frame("4x", { rsv: 1 })) await ws.write(Buffer.from([byte]));
+    for (const byte of frame(1, "4x", { rsv: 1 })) await ws.write(Buffer.from([byte]));
     assert.equal(await ws.closure(), 1002);
   });
 
@@ -107,17 +105,17 @@ for (const form of FORMS) {
     await ws.join();
     const text = '421["echo","ü\u{1f600}"]';
     const bytes = Buffer.from(text);
-    const whole = frame(bytes);
+    const whole = frame(1, bytes);
     const ways = [
       [...whole].map((byte) => Buffer.from([byte])),
-      [frame(bytes, { wide: 16 })], // longer than the shortest form
-      [frame(bytes, { wide: 64 })],
+      [frame(1, bytes, { wide: 16 })], // longer than the shortest form
+      [frame(1, bytes, { wide: 64 })],
       // cut inside a character, with a ping and an empty fragment between
       [
-        frame(bytes.subarray(0, 13), { fin: false }),
-        frame("p", { opcode: 9 }),
-        frame("", { opcode: 0, fin: false }),
-        frame(bytes.subarray(13), { opcode: 0 }),
+        frame(1, bytes.subarray(0, 13), { fin: false }),
+        frame(9, "p"),
+        frame(0, "", { fin: false }),
+        frame(0, bytes.subarray(13)),
       ],
     ];
     for (const parts of ways) {
@@ -139,7 +137,7 @@ for (const form of FORMS) {
     const ws = await a.websocket();
     const id = await ws.join();
     await ws.sendText("0", "1", "5", "6", "3", "3extra", "0{}", "1x", ...Array(2000).fill("3"));
-    await ws.write(frame("unasked", { opcode: 10 }));
+    await ws.write(frame(10, "unasked"));
     await ws.sendText('421["echo",1]');
     assert.equal(await ws.nextText(), "431[1]");
     assert.equal(a.accounts.get(id).reason, undefined);
@@ -149,9 +147,9 @@ for (const form of FORMS) {
     for (const code of [1000, 1001, 1003, 1007, 1014, 3000, 4999]) {
       const ws = await a.websocket();
       const id = await ws.join();
-      await ws.write(Buffer.concat([closeFrame(code, "bye"), frame('42["late"]')]));
-      let last = await ws.nextFrame();
-      while (last.opcode !== 8) last = await ws.nextFrame();
+      await ws.write(Buffer.concat([closeFrame(code, "bye"), frame(1, '42["late"]')]));
+      let last = await ws.frame();
+      while (last.opcode !== 8) last = await ws.frame();
       assert.equal(last.payload.readUInt16BE(), code);
       assert.equal(last.payload.toString("utf8", 2), "bye");
       const account = await a.gone(id);
@@ -163,17 +161,17 @@ for (const form of FORMS) {
   attack("a flood of pings is answered in order", async (a) => {
     const ws = await a.websocket();
     await ws.join();
-    const pings = Array.from({ length: 1000 }, (_, i) => frame(`${i}`, { opcode: 9 }));
-    await ws.write(Buffer.concat([...pings, frame('421["echo","after"]')]));
+    const pings = Array.from({ length: 1000 }, (_, i) => frame(9, `${i}`));
+    await ws.write(Buffer.concat([...pings, frame(1, '421["echo","after"]')]));
     // A server may answer only the newest of several pings: the last one always.
     const pongs = [];
-    for (let next = await ws.nextFrame(); next; next = await ws.nextFrame()) {
+    for (let next = await ws.frame(); !next.end; next = await ws.frame()) {
       if (next.opcode === 10) pongs.push(Number(next.payload.toString()));
       if (next.payload.toString() === '431["after"]') break;
     }
     while (pongs.at(-1) !== 999) {
-      const next = await ws.nextFrame();
-      assert.ok(next, "closed before the last pong");
+      const next = await ws.frame();
+      assert.ok(!next.end, "closed before the last pong");
       if (next.opcode === 10) pongs.push(Number(next.payload.toString()));
     }
     assert.deepEqual(

@@ -1,22 +1,23 @@
 // Random and mutated input at every entrance: the server stays up, serves others, forgets the guilty.
 import { test } from "node:test";
-import { arena, FORMS } from "../support/arena.mjs";
-import { closeFrame, frame, upgradeRequest } from "../support/hostile.mjs";
+import { arena } from "../support/arena.mjs";
+import { FORMS } from "../support/forms.mjs";
 import { FACTOR, seeded } from "../support/seeded.mjs";
+import { closeFrame, frame, opening } from "../support/tcp.mjs";
 
 const FRAMES = [
-  frame("40"),
-  frame('42["echo",1]'),
-  frame('421["echo","ü"]'),
-  frame('452-["x",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]'),
-  frame(Buffer.from([1, 2, 3]), { opcode: 2 }),
-  frame("bAQID"),
-  frame("3"),
-  frame("42", { fin: false }),
-  frame('["echo"]', { opcode: 0 }),
-  frame("ping", { opcode: 9 }),
-  frame("", { opcode: 10 }),
-  frame("x".repeat(300)),
+  frame(1, "40"),
+  frame(1, '42["echo",1]'),
+  frame(1, '421["echo","ü"]'),
+  frame(1, '452-["x",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]'),
+  frame(2, Buffer.from([1, 2, 3])),
+  frame(1, "bAQID"),
+  frame(1, "3"),
+  frame(1, "42", { fin: false }),
+  frame(0, '["echo"]'),
+  frame(9, "ping"),
+  frame(10),
+  frame(1, "x".repeat(300)),
   closeFrame(1000, "bye"),
 ];
 
@@ -81,9 +82,9 @@ for (const form of FORMS) {
 
   fuzz("mutated handshakes and frames behind them", 400, async (a, random) => {
     const tcp = a.tcp();
-    const head = upgradeRequest(random.pick(["EIO=4&transport=websocket", "EIO=4", "EIO=3&sid=x"]));
+    const head = opening(random.pick(["EIO=4&transport=websocket", "EIO=4", "EIO=3&sid=x"]));
     const request = random.mutate(head, PIECES, 2);
-    const frames = random.mutate(Buffer.concat([frame("40"), random.pick(FRAMES)]), RAW_PIECES);
+    const frames = random.mutate(Buffer.concat([frame(1, "40"), random.pick(FRAMES)]), RAW_PIECES);
     await tcp.write(Buffer.concat([Buffer.from(random.chance(0.5) ? head : request), frames]));
     if (random.chance(0.5)) await tcp.reset();
     else tcp.socket.end();
@@ -106,8 +107,8 @@ for (const form of FORMS) {
     await ws.nextText();
     const packets = Array.from({ length: 5 }, () => {
       const packet = random.mutate(random.pick(PACKETS), PIECES);
-      if (random.chance(0.2)) return frame(random.bytes(random.below(40)), { opcode: 2 });
-      return frame(random.chance(0.8) ? `4${packet.slice(1)}` : packet);
+      if (random.chance(0.2)) return frame(2, random.bytes(random.below(40)));
+      return frame(1, random.chance(0.8) ? `4${packet.slice(1)}` : packet);
     });
     await ws.write(Buffer.concat(packets));
     ws.socket.end();

@@ -1,8 +1,9 @@
 // Clients that begin something and never end it: the documented time-outs give everything back.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { arena, FORMS } from "../support/arena.mjs";
-import { frame, upgradeRequest } from "../support/hostile.mjs";
+import { arena } from "../support/arena.mjs";
+import { FORMS } from "../support/forms.mjs";
+import { frame, opening } from "../support/tcp.mjs";
 import { within } from "../support/wait.mjs";
 
 const HEARTBEAT = { pingInterval: 200, pingTimeout: 1000 };
@@ -20,7 +21,7 @@ for (const form of FORMS) {
   abandon("handshakes without a poll", HEARTBEAT, async (a) => {
     const sessions = await Promise.all(Array.from({ length: 20 }, () => a.polling()));
     await a.alone();
-    assert.equal((await sessions[0].poll()).status, 400);
+    assert.equal((await sessions[0].get()).status, 400);
   });
 
   abandon("a session that stops polling", HEARTBEAT, async (a) => {
@@ -32,9 +33,9 @@ for (const form of FORMS) {
 
   abandon("a session that polls but never answers the ping", HEARTBEAT, async (a) => {
     const session = await a.polling();
-    assert.equal((await session.poll()).body, "2");
-    assert.equal((await session.poll()).body, "1");
-    assert.equal((await session.poll()).status, 400);
+    assert.equal((await session.get()).text, "2");
+    assert.equal((await session.get()).text, "1");
+    assert.equal((await session.get()).status, 400);
     await a.alone();
   });
 
@@ -50,7 +51,7 @@ for (const form of FORMS) {
   abandon("a WebSocket inside a frame that never ends", HEARTBEAT, async (a) => {
     const ws = await a.websocket();
     const id = await ws.join();
-    await ws.write(frame("4".repeat(1000)).subarray(0, 500));
+    await ws.write(frame(1, "4".repeat(1000)).subarray(0, 500));
     assert.equal((await a.gone(id)).reason, "ping timeout");
     await a.alone();
   });
@@ -58,7 +59,7 @@ for (const form of FORMS) {
   abandon("a message whose fragments never end", HEARTBEAT, async (a) => {
     const ws = await a.websocket();
     const id = await ws.join();
-    await ws.write(frame("42", { fin: false }));
+    await ws.write(frame(1, "42", { fin: false }));
     assert.equal((await a.gone(id)).reason, "ping timeout");
     await a.alone();
   });
@@ -84,8 +85,8 @@ for (const form of FORMS) {
     const ws = await a.websocket();
     assert.equal(await ws.closure(), null);
     const session = await a.polling();
-    assert.equal((await session.poll()).body, "1");
-    assert.equal((await session.poll()).status, 400);
+    assert.equal((await session.get()).text, "1");
+    assert.equal((await session.get()).status, 400);
     await a.alone();
   });
 
@@ -117,13 +118,13 @@ for (const form of FORMS) {
     }
     // A violation of the frame layer ends the attempt, not the session.
     const broken = await a.websocket({ query });
-    await broken.write(frame("2probe", { rsv: 1 }));
+    await broken.write(frame(1, "2probe", { rsv: 1 }));
     assert.equal(await broken.closure(), 1002);
 
     assert.deepEqual(a.accounts.get(id).events, []);
     assert.equal(a.accounts.get(id).reason, undefined);
     await session.post('421["echo",1]');
-    assert.equal((await session.poll()).body, "431[1]");
+    assert.equal((await session.get()).text, "431[1]");
     const again = await a.websocket({ query });
     await again.sendText("2probe", "5", '422["echo",2]');
     assert.equal(await again.nextText(), "3probe");
@@ -137,14 +138,14 @@ for (const form of FORMS) {
     const first = await a.websocket({ query });
     await first.sendText("2probe");
     assert.equal(await first.nextText(), "3probe");
-    const second = await a.websocket({ query, extra: frame("5") });
+    const second = await a.websocket({ query, extra: frame(1, "5") });
     assert.equal(await second.closure(), null);
     await first.sendText("5", '421["echo",1]');
     assert.equal(await first.nextText(), "431[1]");
-    const third = await a.websocket({ query, extra: frame("2probe") });
+    const third = await a.websocket({ query, extra: frame(1, "2probe") });
     assert.equal(await third.closure(), null);
-    assert.equal(JSON.parse((await session.poll()).body).code, 3);
-    assert.equal(JSON.parse((await session.post("4")).body).code, 3);
+    assert.equal(JSON.parse((await session.get()).text).code, 3);
+    assert.equal(JSON.parse((await session.post("4")).text).code, 3);
     await first.sendText('422["echo",2]');
     assert.equal(await first.nextText(), "432[2]");
   });
@@ -167,8 +168,8 @@ for (const form of FORMS) {
       "GET",
       "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHos",
       "POST /socket.io/ HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nx",
-      upgradeRequest().slice(0, -2),
-      upgradeRequest("EIO=4&transport=websocket", {}, "/elsewhere").slice(0, -1),
+      opening().slice(0, -2),
+      opening("EIO=4&transport=websocket", {}, "/elsewhere").slice(0, -1),
     ];
     for (const part of parts) {
       for (let i = 0; i < 20; i++) {
@@ -181,7 +182,7 @@ for (const form of FORMS) {
 
   abandon("a foreign upgrade is ended after its time-out", { destroyUpgradeTimeout: 100 }, (a) => {
     const tcp = a.tcp();
-    tcp.write(upgradeRequest("", {}, "/elsewhere"));
+    tcp.write(opening("", {}, "/elsewhere"));
     return tcp.rest().then((answer) => assert.equal(answer, ""));
   });
 

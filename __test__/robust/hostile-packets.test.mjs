@@ -1,8 +1,9 @@
 // Socket.IO packets that break the protocol, over WebSocket and over polling.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { arena, FORMS } from "../support/arena.mjs";
-import { frame } from "../support/hostile.mjs";
+import { arena } from "../support/arena.mjs";
+import { FORMS } from "../support/forms.mjs";
+import { frame } from "../support/tcp.mjs";
 
 const data = Buffer.from("data");
 const placeholder = (num) => `{"_placeholder":true,"num":${num}}`;
@@ -90,7 +91,7 @@ const ACCEPTED = {
   '2["x","\\ud800\\u0000\\u2028\u2028"]': ["x", "\ud800\0\u2028\u2028"],
 };
 
-const asFrame = (packet) => frame(packet, { opcode: typeof packet === "string" ? 1 : 2 });
+const asFrame = (packet) => frame(typeof packet === "string" ? 1 : 2, packet);
 const asPolled = (packet) =>
   typeof packet === "string" ? packet : `b${packet.toString("base64")}`;
 
@@ -124,11 +125,11 @@ for (const form of FORMS) {
 
       const session = await a.polling();
       id = await session.join();
-      assert.equal((await session.post(packets.map(asPolled).join("\x1e"))).body, "ok");
-      const last = await session.poll();
+      assert.equal((await session.post(packets.map(asPolled).join("\x1e"))).text, "ok");
+      const last = await session.get();
       // The session may be gone already, or wait for this poll to say so; or the poll was there first.
-      if (last.status === 200) assert.ok(["1", "6\x1e1"].includes(last.body), last.body);
-      else assert.equal(JSON.parse(last.body).code, 1);
+      if (last.status === 200) assert.ok(["1", "6\x1e1"].includes(last.text), last.text);
+      else assert.equal(JSON.parse(last.text).code, 1);
       assert.match((await a.gone(id)).reason, /^forced (server )?close$/);
       checkRefusal(a.accounts.get(id), message);
       await a.alone();
@@ -251,8 +252,8 @@ for (const form of FORMS) {
       assert.equal(await ws.closure(), null, `${packets}`);
       const session = await a.polling();
       await session.post(packets.join("\x1e"));
-      await session.poll();
-      assert.equal((await session.poll()).status, 400, `${packets}`);
+      await session.get();
+      assert.equal((await session.get()).status, 400, `${packets}`);
     }
     await a.alone();
     const events = [...a.accounts.values()].flatMap((account) => account.events);

@@ -1,8 +1,9 @@
 // HTTP requests and upgrade requests a server must refuse, and polling bodies it must survive.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { arena, FORMS } from "../support/arena.mjs";
-import { frame, RawPolling, RawWebSocket, request, upgradeRequest } from "../support/hostile.mjs";
+import { arena } from "../support/arena.mjs";
+import { FORMS } from "../support/forms.mjs";
+import { frame, opening, statusOf } from "../support/tcp.mjs";
 
 const POLLING = "EIO=4&transport=polling";
 const WEBSOCKET = "EIO=4&transport=websocket";
@@ -37,13 +38,13 @@ for (const form of FORMS) {
 
   attack("wrong queries are refused with their code", async (a) => {
     for (const [query, code] of Object.entries(QUERIES)) {
-      const answer = await a.request({ path: `/socket.io/?${query}` });
+      const answer = await a.request(`/socket.io/?${query}`);
       assert.equal(answer.status, 400, query);
-      assert.equal(JSON.parse(answer.body).code, code, query);
+      assert.equal(JSON.parse(answer.text).code, code, query);
     }
     for (const method of ["POST", "PUT", "DELETE", "OPTIONS", "PATCH"]) {
-      const answer = await a.request({ method, path: `/socket.io/?${POLLING}` });
-      assert.equal(JSON.parse(answer.body).code, 2, method);
+      const answer = await a.request(`/socket.io/?${POLLING}`, { method });
+      assert.equal(JSON.parse(answer.text).code, 2, method);
     }
     await a.alone();
   });
@@ -70,25 +71,27 @@ for (const form of FORMS) {
     for (const [query, headers, text] of cases) {
       const tcp = a.tcp();
       // Frames behind a refused handshake are nobody's.
-      await tcp.write(Buffer.concat([Buffer.from(upgradeRequest(query, headers)), frame("2")]));
+      await tcp.write(Buffer.concat([Buffer.from(opening(query, headers)), frame(1, "2")]));
       const answer = await tcp.rest();
       assert.match(answer, /^HTTP\/1\.1 400 /, text);
       assert.ok(answer.endsWith(`\r\n\r\n${text}`), answer);
     }
-    assert.equal((await polling.post("40")).body, "ok");
+    assert.equal((await polling.post("40")).text, "ok");
   });
 
   attack("an upgrade in protocol 3 followed by a ping", async (a) => {
     const session = await a.polling();
     const tcp = a.tcp();
-    const head = upgradeRequest(`EIO=3&transport=websocket&sid=${session.sid}`);
-    await tcp.write(Buffer.concat([Buffer.from(head), frame("2probe"), frame("5"), frame("2")]));
+    const head = opening(`EIO=3&transport=websocket&sid=${session.sid}`);
+    await tcp.write(
+      Buffer.concat([Buffer.from(head), frame(1, "2probe"), frame(1, "5"), frame(1, "2")]),
+    );
     assert.ok((await tcp.rest()).endsWith("Bad request"));
     await session.join();
   });
 
   attack("an upgrade to the polling transport gets nothing but a close", async (a) => {
-    const ws = await a.websocket({ query: POLLING, extra: frame("40") });
+    const ws = await a.websocket({ query: POLLING, extra: frame(1, "40") });
     assert.equal(await ws.closure(), null);
   });
 
@@ -115,8 +118,8 @@ for (const form of FORMS) {
       "/socket.io/__proto__",
       "/socket.io/socket.io.js%00",
     ]) {
-      const answer = await a.request({ path });
-      assert.deepEqual([answer.status, JSON.parse(answer.body).code], [400, 0], path);
+      const answer = await a.request(path);
+      assert.deepEqual([answer.status, JSON.parse(answer.text).code], [400, 0], path);
     }
   });
 
@@ -139,7 +142,7 @@ for (const form of FORMS) {
       await tcp.write(bytes);
       const head = await tcp.head();
       // A listener may also drop the connection without a word.
-      assert.ok(head === null || statuses.includes(head.status), `${name}: ${head?.head}`);
+      assert.ok(head === null || statuses.includes(statusOf(head)), `${name}: ${head}`);
     }
     await a.alone();
   });
@@ -162,7 +165,7 @@ for (const form of FORMS) {
     bodies.push("b!!!!", "b", "\u{1f600}", "0{}", "4".repeat(1_000_000));
     for (const body of bodies) {
       const session = await a.polling();
-      assert.equal((await session.post(body)).body, "ok", body.slice(0, 9));
+      assert.equal((await session.post(body)).text, "ok", body.slice(0, 9));
     }
     const session = await a.polling();
     const raw = [Buffer.from([0xff, 0xfe]), Buffer.from([0x34, 0xc0, 0xaf]), Buffer.alloc(500)];
@@ -183,7 +186,7 @@ for (const form of FORMS) {
   attack("packets behind a close are ignored", async (a) => {
     const session = await a.polling();
     const id = await session.join();
-    assert.equal((await session.post('1\x1e42["late"]')).body, "ok");
+    assert.equal((await session.post('1\x1e42["late"]')).text, "ok");
     const account = await a.gone(id);
     assert.deepEqual([account.reason, account.events], ["transport close", []]);
   });
@@ -193,9 +196,9 @@ for (const form of FORMS) {
     const id = await session.join();
     const count = 100_000;
     const events = Array.from({ length: count }, (_, i) => `42[${i % 10}]`);
-    assert.equal((await session.post(events.join("\x1e"))).body, "ok");
+    assert.equal((await session.post(events.join("\x1e"))).text, "ok");
     await session.post('421["echo",1]');
-    assert.match((await session.poll()).body, /431\[1\]/);
+    assert.match((await session.get()).text, /431\[1\]/);
     const got = a.accounts.get(id).events;
     assert.equal(got.length, count + 1);
     assert.ok(got.slice(0, count).every(([name], i) => name === i % 10));
@@ -205,19 +208,19 @@ for (const form of FORMS) {
     const session = await a.polling();
     await session.join();
     assert.equal((await session.post("4".repeat(1_000_001))).status, 413);
-    assert.equal((await session.post('421["echo",1]')).body, "ok");
-    assert.equal((await session.poll()).body, "431[1]");
+    assert.equal((await session.post('421["echo",1]')).text, "ok");
+    assert.equal((await session.get()).text, "431[1]");
   });
 
   attack("two polls at once close the session", async (a) => {
     const session = await a.polling();
     const id = await session.join();
-    const first = session.poll();
-    await a.request({ method: "PUT", path: session.path }); // a turn for the first poll to arrive
-    const second = await session.poll();
+    const first = session.get();
+    await a.request(session.path, { method: "PUT" }); // a turn for the first poll to arrive
+    const second = await session.get();
     const answers = [await first, second].sort((x, y) => x.status - y.status);
     assert.deepEqual(
-      answers.map(({ status, body }) => [status, body]),
+      answers.map(({ status, text }) => [status, text]),
       [
         [200, "1"],
         [400, ""],
@@ -231,7 +234,7 @@ for (const form of FORMS) {
     const id = await session.join();
     const tcp = a.tcp();
     await tcp.write(`${session.requestText("POST", { "Content-Length": 10 })}4`);
-    await a.request({ method: "PUT", path: session.path });
+    await a.request(session.path, { method: "PUT" });
     assert.equal((await session.post("4")).status, 400);
     assert.equal((await a.gone(id)).reason, "transport error");
     assert.equal(await tcp.rest(), "");
@@ -241,10 +244,10 @@ for (const form of FORMS) {
     const session = await a.polling();
     await session.join();
     for (const method of ["PUT", "DELETE", "OPTIONS", "PATCH", "HEAD"]) {
-      assert.equal((await a.request({ method, path: session.path })).status, 500, method);
+      assert.equal((await a.request(session.path, { method })).status, 500, method);
     }
     await session.post('421["echo",1]');
-    assert.equal((await session.poll()).body, "431[1]");
+    assert.equal((await session.get()).text, "431[1]");
   });
 
   attack("a poll answer aborted while it is compressed", async (a) => {
@@ -254,7 +257,7 @@ for (const form of FORMS) {
       const { socket } = a.accounts.get(id);
       const tcp = a.tcp();
       await tcp.write(session.requestText("GET", { "Accept-Encoding": "gzip" }));
-      await a.request({ method: "PUT", path: session.path });
+      await a.request(session.path, { method: "PUT" });
       socket.emit("big", "x".repeat(200_000));
       if (i % 2) await tcp.reset();
       else tcp.destroy();
@@ -273,7 +276,7 @@ for (const form of FORMS) {
       return session.requestText("POST", { "Content-Length": bodies[i].length }) + bodies[i];
     });
     await tcp.write(posts.join(""));
-    assert.equal((await tcp.head()).status, 200);
+    assert.equal(statusOf(await tcp.head()), 200);
     assert.match(tcp.received.toString() || "ok", /^ok/);
     await Promise.all(sessions.map((session) => session.post('421["echo",1]')));
     for (const i of [0, 1]) assert.deepEqual(a.accounts.get(ids[i]).events[0], ["mine", i]);
@@ -310,10 +313,10 @@ for (const [how, middleware] of Object.entries({
       req.headers["x-bad"] ? middleware(req, res, next) : next(),
     );
     const headers = { "x-bad": "1" };
-    const answer = await request(a.port, { path: `/socket.io/?${POLLING}`, headers });
-    assert.deepEqual([answer.status, answer.body], [400, '{"code":3,"message":"Bad request"}']);
-    await assert.rejects(RawWebSocket.open(a.port, { headers }), /400 Bad Request/);
-    const polling = await RawPolling.open(a.port);
+    const answer = await a.request(`/socket.io/?${POLLING}`, { headers });
+    assert.deepEqual([answer.status, answer.text], [400, '{"code":3,"message":"Bad request"}']);
+    await assert.rejects(a.websocket({ headers }), /400 Bad Request/);
+    const polling = await a.polling();
     await polling.join();
     await a.stillServes();
   });

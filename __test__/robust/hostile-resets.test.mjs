@@ -1,12 +1,13 @@
 // TCP resets at each step of the handshake, of polling and of the upgrade.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { arena, FORMS } from "../support/arena.mjs";
-import { frame, upgradeRequest } from "../support/hostile.mjs";
+import { arena } from "../support/arena.mjs";
+import { FORMS } from "../support/forms.mjs";
+import { frame, opening } from "../support/tcp.mjs";
 import { until } from "../support/wait.mjs";
 
 const HANDSHAKE = "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n\r\n";
-const FOREIGN = upgradeRequest("EIO=4&transport=websocket", {}, "/elsewhere");
+const FOREIGN = opening("EIO=4&transport=websocket", {}, "/elsewhere");
 
 /** Every step a connection can be reset at; each returns the connection to reset. */
 const STEPS = {
@@ -15,11 +16,11 @@ const STEPS = {
   "half the headers": (a) => sent(a, HANDSHAKE.slice(0, -2)),
   "the polling handshake": (a) => sent(a, HANDSHAKE),
   "two pipelined handshakes": (a) => sent(a, HANDSHAKE.repeat(2)),
-  "half an upgrade request": (a) => sent(a, upgradeRequest().slice(0, 60)),
-  "the upgrade request": (a) => sent(a, upgradeRequest()),
+  "half an upgrade request": (a) => sent(a, opening().slice(0, 60)),
+  "the upgrade request": (a) => sent(a, opening()),
   "an upgrade request for another path": (a) => sent(a, FOREIGN),
   "an upgrade request with frames behind it": (a) =>
-    sent(a, Buffer.concat([Buffer.from(upgradeRequest()), frame("40"), frame('42["x"]')])),
+    sent(a, Buffer.concat([Buffer.from(opening()), frame(1, "40"), frame(1, '42["x"]')])),
   "the 101": (a) => a.websocket(),
   "the open packet": async (a) => {
     const ws = await a.websocket();
@@ -34,7 +35,7 @@ const STEPS = {
   "the CONNECT reply": (a) => joined(a),
   "half a frame": async (a) => {
     const ws = await joined(a);
-    await ws.write(frame('42["half"]').subarray(0, 7));
+    await ws.write(frame(1, '42["half"]').subarray(0, 7));
     return ws;
   },
   "an event": async (a) => {
@@ -44,12 +45,12 @@ const STEPS = {
   },
   "a close frame": async (a) => {
     const ws = await joined(a);
-    await ws.write(frame("", { opcode: 8 }));
+    await ws.write(frame(8));
     return ws;
   },
   "a violation": async (a) => {
     const ws = await joined(a);
-    await ws.write(frame("", { opcode: 7 }));
+    await ws.write(frame(7));
     return ws;
   },
 };
@@ -87,7 +88,7 @@ for (const form of FORMS) {
     const session = await a.polling();
     const id = await session.join();
     const tcp = await sent(a, session.requestText("GET"));
-    await a.request({ method: "PUT", path: session.path });
+    await a.request(session.path, { method: "PUT" });
     await tcp.reset();
     const account = await a.gone(id);
     assert.equal(account.reason, "transport error");
@@ -99,7 +100,7 @@ for (const form of FORMS) {
       const session = await a.polling();
       const id = await session.join();
       const tcp = await sent(a, session.requestText("POST", { "Content-Length": 100 }) + part);
-      await a.request({ method: "PUT", path: session.path });
+      await a.request(session.path, { method: "PUT" });
       await tcp.reset();
       const account = await a.gone(id);
       assert.equal(account.reason, "transport error");
@@ -122,7 +123,7 @@ for (const form of FORMS) {
           return (await ws.nextText()) === "3probe" && ws;
         }, "a probe is answered");
       const steps = [
-        () => sent(a, upgradeRequest(query)),
+        () => sent(a, opening(query)),
         () => a.websocket({ query }),
         async () => {
           const ws = await a.websocket({ query });
@@ -132,14 +133,14 @@ for (const form of FORMS) {
         probed,
         async () => {
           const ws = await a.websocket({ query });
-          await ws.write(frame("5").subarray(0, 3));
+          await ws.write(frame(1, "5").subarray(0, 3));
           return ws;
         },
       ];
       for (const [step, open] of steps.entries()) {
         await (await open()).reset();
         await session.post(`42${step}["echo",${step}]`);
-        assert.equal((await session.poll()).body, `43${step}[${step}]`);
+        assert.equal((await session.get()).text, `43${step}[${step}]`);
       }
       // After the switch the WebSocket is the session.
       const upgraded = await probed();

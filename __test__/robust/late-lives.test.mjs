@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { FORMS, realClient } from "../support/arena.mjs";
+import { realClient } from "../support/arena.mjs";
+import { FORMS } from "../support/forms.mjs";
 import { leave, scene } from "../support/late.mjs";
 import { beyond, isOracle } from "../support/subject.mjs";
 import { defer } from "../support/wait.mjs";

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { FORMS } from "../support/arena.mjs";
+import { FORMS } from "../support/forms.mjs";
 import { scene } from "../support/late.mjs";
 import { RS, request } from "../support/raw.mjs";
 import { frame, opening, Tcp } from "../support/tcp.mjs";

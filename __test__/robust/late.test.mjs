@@ -2,9 +2,9 @@
 // in time, in the order in which they came.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { FORMS } from "../support/arena.mjs";
-import { RawTcp } from "../support/hostile.mjs";
+import { FORMS } from "../support/forms.mjs";
 import { leave, scene } from "../support/late.mjs";
+import { Tcp } from "../support/tcp.mjs";
 
 for (const form of FORMS) {
   test(`who leaves a namespace and returns to it is let in (${form})`, async (t) => {
@@ -79,7 +79,7 @@ for (const form of FORMS) {
     const s = await scene(t, form);
     const session = await s.polling();
     await session.join("/", { name: "A" });
-    const tcp = new RawTcp(s.port);
+    const tcp = Tcp.connect(t, s.port);
     await tcp.write(`GET ${session.path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`);
     await s.late(async () => {
       await session.send('42["say","1"]');

@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { arena, echoes, FORMS, realClient } from "../support/arena.mjs";
+import { arena, echoes, realClient } from "../support/arena.mjs";
 import { spawnChild } from "../support/child.mjs";
+import { FORMS } from "../support/forms.mjs";
 import { until } from "../support/wait.mjs";
 
 const SERVING = [

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import net from "node:net";
 import { test } from "node:test";
 import { Worker } from "node:worker_threads";
-import { servePort } from "../support/exercise.mjs";
+import { servePort } from "../support/forms.mjs";
 import { Polling } from "../support/raw.mjs";
 import { frame, openFrames, opening, Tcp } from "../support/tcp.mjs";
 import { defer, once, until, within } from "../support/wait.mjs";

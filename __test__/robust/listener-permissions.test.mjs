@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import http from "node:http";
 import { test } from "node:test";
 import { spawnChild } from "../support/child.mjs";
-import { servePort } from "../support/exercise.mjs";
+import { servePort } from "../support/forms.mjs";
 import { request } from "../support/raw.mjs";
 import { closeServer } from "../support/server.mjs";
 import { Server } from "../support/subject.mjs";

@@ -2,7 +2,7 @@
 // server's own: the answers are those of Node's HTTP server.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { servePort } from "../support/exercise.mjs";
+import { servePort } from "../support/forms.mjs";
 import { Polling } from "../support/raw.mjs";
 import { beyond } from "../support/subject.mjs";
 import { Tcp } from "../support/tcp.mjs";

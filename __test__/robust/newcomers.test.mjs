@@ -1,7 +1,8 @@
 // Crowds of connections that come at once, with requests and without.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { arena, FORMS } from "../support/arena.mjs";
+import { arena } from "../support/arena.mjs";
+import { FORMS } from "../support/forms.mjs";
 import { Tcp } from "../support/tcp.mjs";
 
 const CROWD = 600;

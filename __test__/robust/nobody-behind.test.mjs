@@ -1,13 +1,13 @@
 // Upgrade requests for a path that nobody serves, and clients that leave: the connections end.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { FORMS, startServer } from "../support/arena.mjs";
-import { RawTcp, upgradeRequest } from "../support/hostile.mjs";
+import { FORMS, startServer } from "../support/forms.mjs";
 import { closeServer } from "../support/server.mjs";
 import { beyond } from "../support/subject.mjs";
+import { opening, Tcp } from "../support/tcp.mjs";
 import { defer, once, until } from "../support/wait.mjs";
 
-const FOREIGN = upgradeRequest("EIO=4&transport=websocket", {}, "/elsewhere");
+const FOREIGN = opening("EIO=4&transport=websocket", {}, "/elsewhere");
 
 /** A server that gives nobody's upgrade requests up soon, and the number of its connections. */
 async function scene(t, form) {
@@ -20,8 +20,7 @@ async function scene(t, form) {
     /** A connection whose request the server has received. */
     async asked() {
       const upgrade = once(httpServer, "upgrade");
-      const tcp = new RawTcp(port, { allowHalfOpen: true });
-      defer(t, () => tcp.destroy());
+      const tcp = Tcp.connect(t, port, { allowHalfOpen: true });
       await tcp.write(FOREIGN);
       await upgrade;
       return tcp;

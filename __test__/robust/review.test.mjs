@@ -2,13 +2,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { arena, FORMS } from "../support/arena.mjs";
+import { arena } from "../support/arena.mjs";
 import { spawnChild } from "../support/child.mjs";
 import { client as connect, connected } from "../support/clients.mjs";
-import { RawWebSocket } from "../support/hostile.mjs";
+import { FORMS } from "../support/forms.mjs";
 import { serve } from "../support/server.mjs";
 import { beyond } from "../support/subject.mjs";
-import { defer, once, until } from "../support/wait.mjs";
+import { Tcp } from "../support/tcp.mjs";
+import { once, until } from "../support/wait.mjs";
 
 const MEBIBYTE = 2 ** 20;
 
@@ -17,14 +18,11 @@ async function counting(t, form, limit = 0) {
   const child = spawnChild(t, "counting.mjs", [form, String(limit)]);
   const { port } = await child.message("listening");
   const opened = new Set();
-  defer(t, () => {
-    for (const ws of opened) ws.destroy();
-  });
   const server = {
     child,
     /** A connection that has not joined a namespace. */
     async open() {
-      const ws = await RawWebSocket.open(port);
+      const ws = await Tcp.websocket(t, port);
       opened.add(ws);
       return ws;
     },

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import http from "node:http";
 import https from "node:https";
 import { client, eachWay } from "../support/clients.mjs";
-import { answering, exercise, listening, statuses } from "../support/exercise.mjs";
+import { answering, exercise, statuses } from "../support/exercise.mjs";
+import { listening } from "../support/forms.mjs";
 import { request } from "../support/raw.mjs";
 import { ask, HANDSHAKE, upgrade } from "../support/requests/text.mjs";
 import {

@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { brotliDecompressSync, gunzipSync, inflateSync } from "node:zlib";
-import { FORMS, normalised, statuses } from "../support/exercise.mjs";
+import { normalised, statuses } from "../support/exercise.mjs";
+import { FORMS, SERVE } from "../support/forms.mjs";
 import { Polling } from "../support/raw.mjs";
 import { CASES, CUT } from "../support/requests/index.mjs";
 import { Tcp } from "../support/tcp.mjs";
@@ -13,7 +14,7 @@ const DECODERS = { br: brotliDecompressSync, gzip: gunzipSync, deflate: inflateS
 
 /** Sends what a case says to a server of its own in this form, and keeps all that comes back. */
 async function transcript(t, form, { options, prepare, parts, coded }) {
-  const { io, port } = await FORMS[form](t, options);
+  const { io, port } = await SERVE[form](t, options);
   const variables = { sid: "none", port };
   if (prepare) {
     const session = await Polling.open(t, port);
@@ -82,9 +83,9 @@ for (const [title, { statuses: expected, ...given }] of Object.entries(CASES)) {
 }
 
 for (const [title, { text, after, statuses: expected }] of Object.entries(CUT)) {
-  for (const form of Object.keys(FORMS)) {
+  for (const form of FORMS) {
     test(`${title}, cut in two at every place [${form}]`, async (t) => {
-      const { port } = await FORMS[form](t);
+      const { port } = await SERVE[form](t);
       const bytes = Buffer.from(text, "latin1");
       const ask = async (cut) => {
         const tcp = await Tcp.open(t, port);

@@ -2,18 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { eachWay, join, pair } from "../support/clients.mjs";
+import { rawPair } from "../support/pairs.mjs";
 import { eachTransport } from "../support/raw.mjs";
-import { serve } from "../support/server.mjs";
 import { deferred, once, until } from "../support/wait.mjs";
-
-async function rawPair(t, open) {
-  const { io, port } = await serve(t);
-  const connecting = once(io, "connection");
-  const session = await open(port);
-  await session.join();
-  const [socket] = await connecting;
-  return { io, port, session, socket };
-}
 
 eachWay("the client asks", async (t, way) => {
   const { socket, client } = await pair(t, way);

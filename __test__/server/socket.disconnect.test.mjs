@@ -2,19 +2,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { connected, eachWay, pair } from "../support/clients.mjs";
+import { rawPair } from "../support/pairs.mjs";
 import { eachTransport, Polling, SESSIONS, Ws } from "../support/raw.mjs";
 import { serve } from "../support/server.mjs";
 import { frame, openFrames } from "../support/tcp.mjs";
 import { once, until } from "../support/wait.mjs";
-
-async function rawPair(t, kind, options) {
-  const { io, port } = await serve(t, options);
-  const connecting = once(io, "connection");
-  const session = await kind.open(t, port);
-  await session.join();
-  const [socket] = await connecting;
-  return { io, port, session, socket };
-}
 
 // [what happens, transports, act({ session, socket, io }), reason, description.message]
 const both = ["polling", "websocket"];
@@ -84,7 +76,7 @@ const REASONS = [
 for (const [title, transports, act, reason, message] of REASONS) {
   for (const transport of transports) {
     test(`${title} → ${reason} [${transport}]`, async (t) => {
-      const { socket, ...rest } = await rawPair(t, SESSIONS[transport]);
+      const { socket, ...rest } = await rawPair(t, (port) => SESSIONS[transport].open(t, port));
       const disconnecting = once(socket, "disconnecting");
       const disconnected = once(socket, "disconnect");
       await act({ socket, ...rest });
@@ -106,7 +98,7 @@ for (const [title, sent] of [
   ["an undecodable packet", "4abc"],
 ]) {
   test(`${title} while a poll is pending → forced close`, async (t) => {
-    const { session, socket } = await rawPair(t, Polling);
+    const { session, socket } = await rawPair(t, (port) => Polling.open(t, port));
     const { answer } = await session.hold(socket.conn);
     const disconnected = once(socket, "disconnect");
     await session.send(sent);
@@ -116,7 +108,7 @@ for (const [title, sent] of [
 }
 
 test("an undecodable packet without a poll: error at once, disconnect at the next poll", async (t) => {
-  const { session, socket } = await rawPair(t, Polling);
+  const { session, socket } = await rawPair(t, (port) => Polling.open(t, port));
   const failed = once(socket, "error");
   const seen = [];
   socket.on("disconnect", (reason) => seen.push(reason));
@@ -129,7 +121,10 @@ test("an undecodable packet without a poll: error at once, disconnect at the nex
 
 for (const [transport, kind] of Object.entries(SESSIONS)) {
   test(`no pong → ping timeout [${transport}]`, async (t) => {
-    const { socket } = await rawPair(t, kind, { pingInterval: 300, pingTimeout: 700 });
+    const { socket } = await rawPair(t, (port) => kind.open(t, port), {
+      pingInterval: 300,
+      pingTimeout: 700,
+    });
     const [reason, description] = await once(socket, "disconnect");
     assert.equal(reason, "ping timeout");
     assert.equal(description, undefined);
@@ -137,7 +132,7 @@ for (const [transport, kind] of Object.entries(SESSIONS)) {
 }
 
 test("a client that aborts its poll → transport error", async (t) => {
-  const { session, socket } = await rawPair(t, Polling);
+  const { session, socket } = await rawPair(t, (port) => Polling.open(t, port));
   const disconnected = once(socket, "disconnect");
   const aborted = new AbortController();
   const poll = fetch(`http://127.0.0.1:${session.port}${session.path}`, { signal: aborted.signal });

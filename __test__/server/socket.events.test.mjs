@@ -2,19 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { eachWay, pair } from "../support/clients.mjs";
+import { rawPair } from "../support/pairs.mjs";
 import { eachTransport } from "../support/raw.mjs";
-import { serve } from "../support/server.mjs";
 import { once, until } from "../support/wait.mjs";
-
-/** A joined raw session and its socket: `{ io, port, session, socket }`. */
-async function rawPair(t, open, options) {
-  const { io, port } = await serve(t, options);
-  const connecting = once(io, "connection");
-  const session = await open(port);
-  const id = await session.join();
-  const [socket] = await connecting;
-  return { io, port, session, socket, id };
-}
 
 /** Everything JSON has, nested; it must arrive as it was sent. */
 const VALUES = [

@@ -1,18 +1,10 @@
 // The order of everything that happens to a connection, seen from the application.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { rawPair } from "../support/pairs.mjs";
 import { eachTransport, Polling, Ws } from "../support/raw.mjs";
 import { serve } from "../support/server.mjs";
 import { once, until } from "../support/wait.mjs";
-
-async function rawPair(t, open) {
-  const { io, port } = await serve(t);
-  const connecting = once(io, "connection");
-  const session = await open(port);
-  await session.join();
-  const [socket] = await connecting;
-  return { io, port, session, socket };
-}
 
 /** Logs the engine's own events from the very first one. */
 function logEngine(io, seen) {

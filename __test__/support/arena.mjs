@@ -1,26 +1,10 @@
 // A server under attack, with a bystander: a real client that must not notice anything.
 import assert from "node:assert/strict";
-import http from "node:http";
 import { io as connect } from "socket.io-client";
-import { RawPolling, RawTcp, RawWebSocket, request } from "./hostile.mjs";
-import { Server } from "./subject.mjs";
-import { once, until, within } from "./wait.mjs";
-
-/** The two ways a server gets its connections: a listener of its own, or one of the application. */
-export const FORMS = ["port", "attached"];
-
-/** Starts a server in the given form on a free port; resolves once it listens. */
-export async function startServer(form, options) {
-  if (form === "port") {
-    const io = new Server(0, options);
-    if (!io.httpServer.listening) await once(io.httpServer, "listening");
-    return io;
-  }
-  const httpServer = http.createServer((_req, res) => res.writeHead(404).end());
-  const io = new Server(httpServer, options);
-  await once(httpServer.listen(0, "127.0.0.1"), "listening");
-  return io;
-}
+import { startServer } from "./forms.mjs";
+import { Polling, request } from "./raw.mjs";
+import { Tcp } from "./tcp.mjs";
+import { defer, until, within } from "./wait.mjs";
 
 /** A connected real client; `options` are those of socket.io-client. */
 export async function realClient(port, options = {}) {
@@ -60,10 +44,12 @@ export async function echoes(client) {
  */
 export async function arena(t, { form = "attached", options = {}, namespaces = ["/"] } = {}) {
   const io = await startServer(form, options);
+  defer(t, async () => {
+    io.httpServer.closeAllConnections?.();
+    await within(io.close(), "close of the server");
+  });
   const { port } = io.httpServer.address();
   const accounts = new Map();
-  const raw = new Set();
-  const clients = new Set();
 
   for (const name of namespaces) {
     io.of(name).on("connection", (socket) => {
@@ -78,17 +64,11 @@ export async function arena(t, { form = "attached", options = {}, namespaces = [
     });
   }
 
-  const keep = (set, value) => {
-    set.add(value);
-    return value;
+  const client = async (settings) => {
+    const one = await realClient(port, settings);
+    defer(t, () => one.disconnect());
+    return one;
   };
-  const client = async (settings) => keep(clients, await realClient(port, settings));
-  t.after(async () => {
-    for (const one of clients) one.disconnect();
-    for (const one of raw) one.destroy();
-    io.httpServer.closeAllConnections?.();
-    await within(io.close(), "close of the server");
-  });
 
   const bystander = await client();
 
@@ -97,10 +77,10 @@ export async function arena(t, { form = "attached", options = {}, namespaces = [
     port,
     accounts,
     client,
-    tcp: (settings) => keep(raw, new RawTcp(port, settings)),
-    websocket: async (settings) => keep(raw, await RawWebSocket.open(port, settings)),
-    polling: (query) => RawPolling.open(port, query),
-    request: (settings) => request(port, settings),
+    tcp: (settings) => Tcp.connect(t, port, settings),
+    websocket: (settings) => Tcp.websocket(t, port, settings),
+    polling: (settings) => Polling.open(t, port, settings),
+    request: (path, settings) => request(port, path, settings),
 
     /** Waits until the application has seen the socket go; returns its account. */
     async gone(id) {
@@ -122,7 +102,6 @@ export async function arena(t, { form = "attached", options = {}, namespaces = [
         const newcomer = await client({ transports });
         await echoes(newcomer);
         newcomer.disconnect();
-        clients.delete(newcomer);
       }
     },
   };

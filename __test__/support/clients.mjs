@@ -3,13 +3,9 @@ import { test } from "node:test";
 import { io as connect } from "socket.io-client";
 import { serve } from "./server.mjs";
 import { defer, once } from "./wait.mjs";
+import { WAYS } from "./ways.mjs";
 
-/** The ways a real client reaches a server; `default` starts on polling and upgrades. */
-export const WAYS = {
-  polling: { transports: ["polling"] },
-  websocket: { transports: ["websocket"] },
-  default: { transports: ["polling", "websocket"] },
-};
+export { WAYS };
 
 /** A client of `port`, not awaited and closed after the test `t`. Options as in socket.io-client. */
 export function client(t, port, { nsp = "/", ...options } = {}) {

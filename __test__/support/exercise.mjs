@@ -1,26 +1,8 @@
-// The forms a server is made in, and what every one of them has to do for a real client.
+// A server in each form has to do the same for a real client.
 import assert from "node:assert/strict";
 import { connected } from "./clients.mjs";
-import { closeServer, serve } from "./server.mjs";
-import { Server } from "./subject.mjs";
-import { defer, once, within } from "./wait.mjs";
+import { once, within } from "./wait.mjs";
 import { settled } from "./ways.mjs";
-
-/** Starts a server on a port of its own: `{ io, httpServer, port }`, closed after the test. */
-export async function servePort(t, options) {
-  return listening(t, new Server(0, options));
-}
-
-/** Waits until a server listens, and closes it after the test. */
-export async function listening(t, io) {
-  defer(t, () => closeServer(io));
-  const { httpServer } = io;
-  if (!httpServer.listening) await once(httpServer, "listening");
-  return { io, httpServer, port: httpServer.address().port };
-}
-
-/** The forms by name; each is `(t, options) => { io, httpServer, port }`. */
-export const FORMS = { port: servePort, attached: serve };
 
 /** Answers the events of `exercise` in a namespace. */
 export function answering(nsp) {

@@ -20,6 +20,15 @@ export function frame(opcode, data = "", { fin = true, rsv = 0, mask = true, ...
   return Buffer.concat([head, MASK, payload.map((byte, i) => byte ^ MASK[i & 3])]);
 }
 
+/** A close frame; no code gives an empty one. */
+export function closeFrame(code, reason = "") {
+  if (code === undefined) return frame(8);
+  const payload = Buffer.alloc(2 + Buffer.byteLength(reason));
+  payload.writeUInt16BE(code);
+  payload.write(reason, 2);
+  return frame(8, payload);
+}
+
 /**
  * Reads the first (unmasked) frame of `bytes`: `{ fin, rsv, opcode, masked, payload, size }`, where
  * `size` counts the bytes of the whole frame; undefined while it is not complete.

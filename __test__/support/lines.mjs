@@ -8,15 +8,9 @@ import { Tcp } from "./tcp.mjs";
 
 /** By name: `test`, `serve(t, options)`, `client(t, port, options)`, raw bytes `wire(t, port)`. */
 export const LINES = {
-  "plain TCP": { test, serve, client, wire: openTcp },
+  "plain TCP": { test, serve, client, wire: Tcp.open },
   TLS: { test: secureTest, serve: serveSecure, client: secureClient, wire: secureWire },
 };
-
-async function openTcp(t, port) {
-  const wire = await Tcp.open(t, port);
-  wire.socket.setNoDelay(true);
-  return wire;
-}
 
 /** One test per line; `fn(t, line)`. */
 export function eachLine(title, fn) {

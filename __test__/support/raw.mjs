@@ -50,10 +50,10 @@ export class Session {
 export class Polling extends Session {
   queue = [];
 
-  static async open(_t, port, { query = "", path = "/socket.io/", ...options } = {}) {
+  static async open(_t, port, { eio = 4, query = "", path = "/socket.io/", ...options } = {}) {
     const session = new Polling();
     session.port = port;
-    session.path = `${path}?EIO=4&transport=polling${query}`;
+    session.path = `${path}?EIO=${eio}&transport=polling${query}`;
     session.opening = await request(port, session.path, options);
     const [open, ...rest] = session.opening.text.split(RS);
     if (open[0] !== "0") throw new Error(`no handshake: ${session.opening.text}`);
@@ -72,6 +72,14 @@ export class Polling extends Session {
   /** A push of a payload given as text; resolves with the whole answer. */
   post(body, options) {
     return request(this.port, this.path, { method: "POST", body, ...options });
+  }
+
+  /** The head of a request of this session, for a connection by hand. */
+  requestText(method, headers = {}) {
+    const lines = Object.entries({ Host: "127.0.0.1", ...headers }).map(
+      ([name, value]) => `${name}: ${value}\r\n`,
+    );
+    return `${method} ${this.path} HTTP/1.1\r\n${lines.join("")}\r\n`;
   }
 
   /** Pushes packets in one payload. */

@@ -11,9 +11,9 @@ import { io as connect } from "socket.io-client";
 import { connected } from "./clients.mjs";
 import { closeHttp, closeServer, listen } from "./server.mjs";
 import { beyond, isOracle, Server } from "./subject.mjs";
+import { Tcp } from "./tcp.mjs";
 import { defer, once, within } from "./wait.mjs";
 import { WAYS } from "./ways.mjs";
-import { Wire } from "./wire.mjs";
 
 /** A self-signed certificate for 127.0.0.1 as `{ key, cert }` (PEM), or `{ missing }`: why not. */
 export const certificate = makeCertificate();
@@ -101,7 +101,7 @@ export async function secureWire(t, port) {
   tcp.on("error", () => {});
   defer(t, () => tcp.destroy());
   const socket = tls.connect({ socket: tcp, host: "127.0.0.1", ca: certificate.cert });
-  const wire = Wire.over(t, socket);
+  const wire = Tcp.over(t, socket);
   wire.tcp = tcp;
   const ready = new Promise((resolve, reject) => {
     socket.once("secureConnect", resolve);

@@ -1,54 +1,18 @@
-// Exact bytes over any stream: TLS, UNIX sockets, pairs of streams in memory.
+// Sessions by hand over any stream, and pairs of streams in memory.
 import { Duplex } from "node:stream";
-import { frame, opening, Tcp } from "./tcp.mjs";
-import { defer } from "./wait.mjs";
 
-/** The reading and writing of `Tcp`, over a stream that is open already. */
-export class Wire extends Tcp {
-  static over(t, socket) {
-    const wire = new Wire();
-    wire.socket = socket;
-    defer(t, () => socket.destroy());
-    socket.on("data", (chunk) => {
-      wire.received = Buffer.concat([wire.received, chunk]);
-    });
-    wire.gone = new Promise((resolve) => {
-      for (const event of ["end", "close"]) socket.once(event, resolve);
-    });
-    wire.gone.then(() => {
-      wire.ended = true;
-    });
-    socket.on("error", () => {}); // resets are part of the game
-    return wire;
-  }
-}
-
-/** The next text message of the server; heartbeats are answered on the way. */
-export async function nextText(wire) {
-  for (;;) {
-    const { opcode, payload, end } = await wire.frame();
-    if (end || opcode === 8) throw new Error("the server has closed the connection");
-    if (opcode !== 1) continue;
-    const text = payload.toString();
-    if (text !== "2") return text;
-    wire.write(frame(1, "3"));
-  }
-}
-
-/** Opens a WebSocket session by hand and joins the main namespace; resolves with its socket id. */
+/** Opens a WebSocket session and joins the main namespace; resolves with its socket id. */
 export async function joinByHand(wire) {
-  wire.write(opening());
-  await wire.head();
-  wire.handshake = JSON.parse((await nextText(wire)).slice(1));
-  wire.write(frame(1, "40"));
-  return JSON.parse((await nextText(wire)).slice(2)).sid;
+  await wire.upgrade();
+  wire.handshake = JSON.parse((await wire.nextText()).slice(1));
+  return wire.join();
 }
 
 /** Sends an event with this acknowledgement id and resolves with the arguments of the reply. */
 export async function ask(wire, id, ...event) {
-  wire.write(frame(1, `42${id}${JSON.stringify(event)}`));
-  const reply = await nextText(wire);
-  if (!reply.startsWith(`43${id}[`)) throw new Error(`not the reply to ${id}: ${reply}`);
+  wire.sendText(`42${id}${JSON.stringify(event)}`);
+  const reply = await wire.nextText();
+  if (!reply?.startsWith(`43${id}[`)) throw new Error(`not the reply to ${id}: ${reply}`);
   return JSON.parse(reply.slice(2 + String(id).length));
 }
 

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { Agent, request } from "node:http";
 import { test } from "node:test";
 import { client as connect, connected } from "../support/clients.mjs";
-import { answer, FORMS } from "../support/forms.mjs";
+import { echoing, FORMS, SERVE } from "../support/forms.mjs";
 import { secureClient, secureTest, serveSecure } from "../support/secure.mjs";
 import { once, until } from "../support/wait.mjs";
 
@@ -31,15 +31,18 @@ const HOLDERS = {
 /** The forms of servers, and TLS: `serve(t)`, and `connectTo(t, port, options)`. */
 const LINES = {
   ...Object.fromEntries(
-    Object.entries(FORMS).map(([form, serve]) => [form, { test, serve, connectTo: connect }]),
+    Object.entries(SERVE).map(([form, serve]) => [
+      form,
+      { test, serve: async (t, options) => echoing(await serve(t, options)), connectTo: connect },
+    ]),
   ),
   TLS: {
     test: secureTest,
-    serve: async (t) => answer(await serveSecure(t)),
+    serve: async (t) => echoing(await serveSecure(t)),
     connectTo: secureClient,
   },
 };
-const PLAIN = Object.keys(FORMS);
+const PLAIN = FORMS;
 
 /** One test per line and per holder; `fn(t, { io, httpServer, socket, client, tcp })`. */
 function eachHolder(title, fn, lines = Object.keys(LINES)) {
@@ -218,7 +221,8 @@ async function write(_t, { client, tcp }) {
 }
 eachHolder("writes what the application gives it", write, PLAIN);
 
-for (const [form, serve] of Object.entries(FORMS)) {
+for (const form of FORMS) {
+  const { serve } = LINES[form];
   test(`the socket of an upgraded session is that of its WebSocket [${form}]`, async (t) => {
     const served = await serve(t);
     const accepted = once(served.io, "connection");

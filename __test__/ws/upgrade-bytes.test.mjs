@@ -5,7 +5,7 @@ import { setTimeout as pause, setImmediate as turn } from "node:timers/promises"
 import { eachLine, eachLineBeyond } from "../support/lines.mjs";
 import { frame, opening } from "../support/tcp.mjs";
 import { once, until } from "../support/wait.mjs";
-import { ask, joinByHand, nextText } from "../support/wire.mjs";
+import { ask, joinByHand } from "../support/wire.mjs";
 
 const NUMBERS = Array.from({ length: 100 }, (_, n) => n);
 const bytes = (...parts) => Buffer.concat(parts.map((part) => Buffer.from(part)));
@@ -79,9 +79,9 @@ for (const size of [10, 100_000, 8 << 20]) {
       wire.socket.resume();
       assert.equal(await answer(wire), body);
       assert.match(await wire.head(), /^HTTP\/1\.1 101 /);
-      assert.match(await nextText(wire), /^0\{/);
+      assert.match(await wire.nextText(), /^0\{/);
       wire.write(frame(1, "40"));
-      assert.match(await nextText(wire), /^40\{/);
+      assert.match(await wire.nextText(), /^40\{/);
       assert.deepEqual(await ask(wire, 1, "echo", "x"), ["x"]);
     },
   );
@@ -110,7 +110,7 @@ eachLineBeyond("a polling handshake pipelined before a WebSocket handshake", asy
   const { sid, upgrades } = JSON.parse((await answer(wire)).slice(1));
   assert.deepEqual(upgrades, ["websocket"]);
   assert.match(await wire.head(), /^HTTP\/1\.1 101 /);
-  const other = JSON.parse((await nextText(wire)).slice(1));
+  const other = JSON.parse((await wire.nextText()).slice(1));
   assert.notEqual(other.sid, sid);
   assert.equal(io.engine.clientsCount, 2);
 });
@@ -121,8 +121,8 @@ eachLine("frames in the segment of the upgrade request", async (t, line) => {
   const wire = await line.wire(t, port);
   wire.write(bytes(upgradeOf(sid), CHANGE, numbers(), text('427["n",100,""]')));
   await wire.head();
-  assert.equal(await nextText(wire), "3probe");
-  assert.equal(await nextText(wire), "437[0]");
+  assert.equal(await wire.nextText(), "3probe");
+  assert.equal(await wire.nextText(), "437[0]");
   assert.deepEqual(seen, [...NUMBERS, 100]);
   assert.equal(io.engine.clients[sid].transport.name, "websocket");
 });
@@ -134,8 +134,8 @@ eachLineBeyond("frames in the segment of a WebSocket handshake", async (t, line)
   const wire = await line.wire(t, port);
   wire.write(bytes(opening(), text("40", "40/a,", "40/b,")));
   await wire.head();
-  assert.match(await nextText(wire), /^0\{/);
-  const replies = [await nextText(wire), await nextText(wire), await nextText(wire)];
+  assert.match(await wire.nextText(), /^0\{/);
+  const replies = [await wire.nextText(), await wire.nextText(), await wire.nextText()];
   const joined = replies.map((reply) => reply.replace(/\{.*/, ""));
   assert.deepEqual(joined, ["40", "40/a,", "40/b,"]);
 });
@@ -150,8 +150,8 @@ eachLine("an upgrade and its frames, byte by byte", async (t, line) => {
     await turn();
   }
   await wire.head();
-  assert.equal(await nextText(wire), "3probe");
-  assert.equal(await nextText(wire), "437[4]");
+  assert.equal(await wire.nextText(), "3probe");
+  assert.equal(await wire.nextText(), "437[4]");
   assert.deepEqual(seen, [1, 2]);
 });
 
@@ -166,15 +166,15 @@ eachLine("a WebSocket handshake and its session, byte by byte", async (t, line) 
   };
   await trickle(Buffer.from(opening()));
   await wire.head();
-  await nextText(wire);
+  await wire.nextText();
   await trickle(text("40"));
-  await nextText(wire);
+  await wire.nextText();
   await trickle(
     bytes(text('42["n",1,""]'), frame(9, "ping"), text(`427["n",2,"${"x".repeat(200)}"]`)),
   );
   const pong = await wire.frame();
   assert.deepEqual([pong.opcode, pong.payload.toString()], [10, "ping"]);
-  assert.equal(await nextText(wire), "437[200]");
+  assert.equal(await wire.nextText(), "437[200]");
   assert.deepEqual(seen, [1, 2]);
 });
 
@@ -234,8 +234,8 @@ for (const [name, install] of Object.entries(DELAYS)) {
         wire.write(text('427["n",100,"!"]'));
         await letGo(held);
         await wire.head();
-        assert.equal(await nextText(wire), "3probe");
-        assert.equal(await nextText(wire), "437[1]");
+        assert.equal(await wire.nextText(), "3probe");
+        assert.equal(await wire.nextText(), "437[1]");
         assert.deepEqual(seen, [...NUMBERS, 100]);
       });
     }
@@ -263,9 +263,9 @@ for (const [name, install] of Object.entries(DELAYS)) {
       }
       await letGo(held);
       await wire.head();
-      assert.match(await nextText(wire), /^0\{/);
+      assert.match(await wire.nextText(), /^0\{/);
       for (const n of NUMBERS) {
-        assert.match(await nextText(wire), new RegExp(`^40/n${n},\\{"sid":`));
+        assert.match(await wire.nextText(), new RegExp(`^40/n${n},\\{"sid":`));
       }
       assert.deepEqual(
         joined,
@@ -303,5 +303,5 @@ eachLineBeyond("a client that leaves while a middleware waits", async (t, line) 
   wire.write(bytes(upgradeOf(sid), CHANGE));
   await letGo(held);
   await wire.head();
-  assert.equal(await nextText(wire), "3probe");
+  assert.equal(await wire.nextText(), "3probe");
 });

@@ -2,7 +2,7 @@
 // over, when the adapter is set (a key of FORMS), and "recovery" for that of connections.
 import http from "node:http";
 import { setupWorker } from "@socket.io/sticky";
-import { startServer } from "../../support/arena.mjs";
+import { startServer } from "../../support/forms.mjs";
 import { obey, tell } from "../../support/parent.mjs";
 import { Server } from "../../support/subject.mjs";
 import { once, until } from "../../support/wait.mjs";

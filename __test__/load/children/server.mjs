@@ -1,6 +1,7 @@
 // The chat server under load. Argument: the form of the server.
-import { startServer } from "../../support/arena.mjs";
+
 import { census, isEmpty, openSockets } from "../../support/census.mjs";
+import { startServer } from "../../support/forms.mjs";
 import { letGo, obey, tell } from "../../support/parent.mjs";
 import { until } from "../../support/wait.mjs";
 import { IDLE_MS } from "./idle.mjs";

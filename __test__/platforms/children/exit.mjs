@@ -4,6 +4,7 @@ import http from "node:http";
 import https from "node:https";
 import { fileURLToPath } from "node:url";
 import { isMainThread, parentPort, Worker } from "node:worker_threads";
+import { startServer } from "../../support/forms.mjs";
 import { obey, tell } from "../../support/parent.mjs";
 import { Server } from "../../support/subject.mjs";
 import { once, until } from "../../support/wait.mjs";
@@ -15,11 +16,7 @@ const FORMS = {
   attached: () => attach(http.createServer()),
   wsEngine: () => attach(http.createServer(), { wsEngine: WsServer }),
   compressed: () => attach(http.createServer(), { perMessageDeflate: { threshold: 0 } }),
-  port: async () => {
-    const io = new Server(0);
-    if (!io.httpServer.listening) await once(io.httpServer, "listening");
-    return io;
-  },
+  port: () => startServer("port"),
   TLS: async () => {
     const { certificate } = await import("../../support/secure.mjs");
     const io = await attach(https.createServer(certificate));

@@ -2,7 +2,7 @@
 // Arguments: the form of the server, its most open descriptors (0: as many as the system gives).
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { startServer } from "../../support/arena.mjs";
+import { startServer } from "../../support/forms.mjs";
 import { letGo, obey, tell } from "../../support/parent.mjs";
 
 const [form, limit] = process.argv.slice(2);

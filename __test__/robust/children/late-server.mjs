@@ -1,6 +1,6 @@
 // A server that keeps a chronicle of what its application hears, and can be stopped on command.
 // Arguments: the form of the server, its options as JSON.
-import { startServer } from "../../support/arena.mjs";
+import { startServer } from "../../support/forms.mjs";
 import { letGo, obey, standStill, tell } from "../../support/parent.mjs";
 
 const [form, options] = process.argv.slice(2);

@@ -1,6 +1,6 @@
 // One way for a process to use a server and then to end by itself. Argument: the name of the way.
 import http from "node:http";
-import { startServer } from "../../support/arena.mjs";
+import { startServer } from "../../support/forms.mjs";
 import { letGo, obey, tell } from "../../support/parent.mjs";
 import { Server } from "../../support/subject.mjs";
 import { once } from "../../support/wait.mjs";

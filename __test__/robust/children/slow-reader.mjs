@@ -1,15 +1,19 @@
 // A server with one client that does not read, 500 MiB of events for it, and how far that made it grow.
 // Arguments: the form of the server, the transport of the client.
 import { setImmediate as turn } from "node:timers/promises";
-import { startServer } from "../../support/arena.mjs";
-import { RawPolling, RawWebSocket } from "../../support/hostile.mjs";
+import { startServer } from "../../support/forms.mjs";
 import { letGo, tell } from "../../support/parent.mjs";
+import { Polling } from "../../support/raw.mjs";
+import { Tcp } from "../../support/tcp.mjs";
 
 const [form, transport] = process.argv.slice(2);
 const io = await startServer(form);
 const { port } = io.httpServer.address();
 
-const client = await (transport === "polling" ? RawPolling : RawWebSocket).open(port);
+const nothing = { after() {} };
+const client = await (transport === "polling"
+  ? Polling.open(nothing, port)
+  : Tcp.websocket(nothing, port));
 await client.join();
 client.socket?.pause();
 

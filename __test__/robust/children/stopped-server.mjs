@@ -1,6 +1,6 @@
 // A server whose process the test stops and continues with signals.
 // Arguments: the form of the server, properties of its HTTP server and its options as JSON.
-import { startServer } from "../../support/arena.mjs";
+import { startServer } from "../../support/forms.mjs";
 import { letGo, obey, tell } from "../../support/parent.mjs";
 
 const [form, properties, options] = process.argv.slice(2);

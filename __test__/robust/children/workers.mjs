@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
-import { echoes, realClient, startServer } from "../../support/arena.mjs";
+import { echoes, realClient } from "../../support/arena.mjs";
+import { startServer } from "../../support/forms.mjs";
 import { until } from "../../support/wait.mjs";
 
 /** Runs one server in this thread. */
