@@ -2,13 +2,15 @@
 //
 //   npm test                                     everything
 //   npm test -- engine platforms                 only test files whose path contains one of the words
+//   npm run test:fast                            unit tests, and one client of each form
 //   npm test -- --test-name-pattern=upgrade      only tests of that name (a regular expression)
 //   npm test -- --node 26 platforms/             on another Node, which is installed from npm
 //   npm run test:oracle                          the same files against the npm package socket.io
 //   npm run test:nodes                           on every Node that is supported
 //
-// Words, patterns, --node and the oracle leave out cargo. A part that is not there (a browser) has
-// its tests skipped and said so; with REQUIRE_PARTS=1 the tests that want it fail instead.
+// Words, patterns, --node and the oracle leave out cargo; --fast has its unit tests only. A part that
+// is not there (a browser) has its tests skipped and said so; with REQUIRE_PARTS=1 the tests that want
+// it fail instead.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import os from "node:os";
@@ -25,9 +27,13 @@ import { Complaint, script } from "./lib/say.mjs";
 // Long loads measure the machine: they want it for themselves.
 const ALONE = "__test__/load/";
 
+// Files of `--fast`, which is run after a build, while a change is being written.
+const FAST = ["__test__/unit/", "__test__/server/smoke.test.mjs"];
+
 function readArguments() {
   const options = {
     oracle: { type: "boolean", default: false },
+    fast: { type: "boolean", default: false },
     node: { type: "string" },
     "test-name-pattern": { type: "string", multiple: true, default: [] },
     "test-only": { type: "boolean", default: false },
@@ -36,7 +42,7 @@ function readArguments() {
     const { values, positionals } = parseArgs({ options, allowPositionals: true });
     const selection = { testNamePatterns: values["test-name-pattern"], only: values["test-only"] };
     const node = values.node && Number.parseInt(values.node, 10);
-    return { oracle: values.oracle, node, words: positionals, selection };
+    return { oracle: values.oracle, fast: values.fast, node, words: positionals, selection };
   } catch (error) {
     throw new Complaint(error.message);
   }
@@ -52,12 +58,13 @@ function pick(words) {
   );
 }
 
-/** Runs the crate's tests; gives the line to tell if they fail. */
-async function cargoTests() {
-  console.log("$ cargo test\n");
-  const run = stream("cargo", "test");
+/** Runs the crate's tests, or its unit tests; gives the line to tell if they fail. */
+async function cargoTests(...options) {
+  const command = ["cargo", "test", ...options].join(" ");
+  console.log(`$ ${command}\n`);
+  const run = stream("cargo", "test", ...options);
   const status = await run.catch((error) => error.message);
-  return status === 0 ? [] : [`cargo test FAILED (${status}), see above`];
+  return status === 0 ? [] : [`${command} FAILED (${status}), see above`];
 }
 
 /** Does what this script was asked for on another Node; resolves with the exit code. */
@@ -80,18 +87,18 @@ function missingParts(events) {
 const failed = ({ type, data }) => type === "test:fail" && !data.todo;
 
 await script(async () => {
-  const { oracle, node, words, selection } = readArguments();
+  const { oracle, fast, node, words, selection } = readArguments();
   if (node !== undefined && node !== current) {
     process.exitCode = await runOn(node);
     return;
   }
-  const files = pick(words);
+  const files = fast && words.length === 0 ? pick(FAST) : pick(words);
   console.log(`Node ${process.version}, ${process.platform} ${process.arch}\n`);
   if (oracle) process.env.ORACLE = "upstream";
   const everything =
     words.length === 0 && selection.testNamePatterns.length === 0 && !selection.only;
   const crate = everything && !oracle && node === undefined;
-  const complaints = crate ? await cargoTests() : [];
+  const complaints = crate ? await cargoTests(...(fast ? ["--lib"] : [])) : [];
   if (complaints.length > 0) process.exitCode = 1;
 
   const cores = os.availableParallelism();
