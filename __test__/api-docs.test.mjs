@@ -114,7 +114,7 @@ const KEPT = {
   "NativeWebSocket._socket": APPLICATIONS,
 };
 
-/** Where upstream has a member under another type. */
+/** Members that upstream has under another type. */
 const UPSTREAM = { CatchAllEmitter: "Socket", NativeWebSocket: "EngineRequest" };
 
 test("the members with an underscore that are declared are those of upstream", () => {

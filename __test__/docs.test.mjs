@@ -1,4 +1,4 @@
-// What the documents say about files and options is so.
+// The documents are right about files and options.
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import http from "node:http";

@@ -196,7 +196,7 @@ async fn a_client_closes() {
     let (env, mut events) = environment();
     let mut client = Client::connect(&env).await;
     let (handle, stream) = (client.handle, client.stream);
-    // What follows the close frame is not looked at.
+    // Bytes behind the close frame are not looked at.
     let mut bytes = frame(0x88, b"\x0b\xb8bye");
     bytes.extend(frame(0x81, br#"42["a"]"#));
     client.bytes(&bytes).await;
@@ -269,7 +269,7 @@ async fn violations_end_the_session() {
     for (bad, code, message) in cases {
         let mut client = Client::connect(&env).await;
         let (handle, stream) = (client.handle, client.stream);
-        // What came before it counts.
+        // Packets before it count.
         client
             .bytes(&[frame(0x81, br#"42["a"]"#), bad].concat())
             .await;
@@ -395,7 +395,7 @@ async fn what_waits_is_told_as_it_was_handed_over() {
     assert_eq!(client.text().await, "42[1]");
     events.expect(Event::Note(handle, Note::Drained)).await;
     assert_eq!((peer.backlog.bytes(), peer.backlog.messages()), (0, 0));
-    // Whoever asks when nothing is left is told at once.
+    // A question when nothing is left is answered at once.
     runtime().send(runtime().thread_of(handle), Command::TellDrained(handle));
     events.expect(Event::Note(handle, Note::Drained)).await;
 }
@@ -416,7 +416,7 @@ async fn whoever_ends_waits_for_those_who_read() {
     });
     assert_eq!(client.text().await.len(), long.len() + 1);
     assert_eq!(ending.await.ok(), Some((false, true)));
-    // Whoever takes nothing is not waited for.
+    // A client that takes nothing is not waited for.
     let inbox: Arc<dyn EventSink> = other;
     let ending = tokio::task::spawn_blocking(move || {
         runtime().flush_for_exit(&inbox, deadline, true);

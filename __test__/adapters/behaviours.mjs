@@ -1,4 +1,4 @@
-// What holds between two servers, whatever adapter connects them: `behave(t, nodes)` runs it all.
+// The behaviour between two servers that any adapter connects: `behave(t, nodes)` runs it all.
 import assert from "node:assert/strict";
 import { Polling } from "../support/raw.mjs";
 import { once, until } from "../support/wait.mjs";
@@ -367,7 +367,7 @@ const CLOSING = {
   },
 };
 
-/** What adapters have, or lack, that are older than the base class 2.3. */
+/** Differences of adapters that are older than the base class 2.3. */
 const OLD = {
   async allSockets(t, nodes, nsp) {
     const { clients, join } = await crowd(t, nodes, nsp);

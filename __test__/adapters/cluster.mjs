@@ -60,7 +60,7 @@ function remote(run, chain = []) {
   });
 }
 
-/** What {@link crowd} puts into a namespace: a client per server and way. */
+/** The clients that {@link crowd} puts into a namespace: one per server and way. */
 export const NAMES = ["near polling", "near websocket", "far polling", "far websocket"];
 
 /**

@@ -14,7 +14,7 @@ const startBoth = (t, kind, store) =>
     startNode(t, "far", { kind, store, when: "later" }),
   ]);
 
-/** What an emitter does to the clients of both servers. */
+/** Calls of an emitter, and their effect on the clients of both servers. */
 async function emits(t, nodes, emitter) {
   for (const nsp of ["/", "/chat"]) {
     await t.test(`in ${nsp}`, async (t) => {

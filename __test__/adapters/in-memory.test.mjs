@@ -85,7 +85,7 @@ eachClass("exact bytes of text and binary events", async (t, served) => {
   }
 });
 
-eachClass("rooms, exceptions, senders", async (t, served) => {
+eachClass("selects by rooms, exceptions and sender", async (t, served) => {
   const { sessions, sockets } = await both(t, served);
   const { io } = served;
   const [polling, websocket] = sockets;

@@ -52,7 +52,7 @@ function totals(log) {
 }
 
 for (const form of ["port", "attached"]) {
-  test(`who may come in [${form}]`, async (t) => {
+  test(`refuses wrong credentials and lets a known session in [${form}]`, async (t) => {
     const { port, told } = await start(t, form, {});
     const [session] = await told("session");
     for (const wrong of [{}, { username: "me", password: "wrong" }, { sessionId: "none" }]) {
@@ -138,7 +138,7 @@ for (const form of ["port", "attached"]) {
 }
 
 // each waits for the numbers of some seconds
-test("production: numbers alone", { concurrency: true }, async (t) => {
+test("production: the page gets numbers alone", { concurrency: true }, async (t) => {
   const all = ["port", "attached"].flatMap((form) => Object.keys(WAYS).map((way) => [form, way]));
   const run = ([form, way]) => t.test(`${form}, ${way}`, (t) => numbersAlone(t, form, way));
   await Promise.all(all.map(run));
@@ -178,7 +178,7 @@ async function numbersAlone(t, form, way) {
   assert.deepEqual(seldom, []);
 }
 
-test("a page that may only look", async (t) => {
+test("a read-only page cannot change anything", async (t) => {
   const { io, page, told } = await start(t, "attached", { readonly: true });
   const [{ supportedFeatures }] = await told("config");
   assert.deepEqual([...supportedFeatures].sort(), ["AGGREGATED_EVENTS", "ALL_EVENTS"]);

@@ -50,7 +50,7 @@ async function start(t, options) {
   return { app, address, port: app.server.address().port };
 }
 
-eachWay("routes and sockets on one port", async (t, options, way) => {
+eachWay("Fastify serves routes and sockets on one port", async (t, options, way) => {
   const { app, address, port } = await start(t);
   const one = await connected(client(t, port, options));
   await settled(one, way);
@@ -79,7 +79,7 @@ eachWay("routes and sockets on one port", async (t, options, way) => {
   await assert.rejects(fetch(address));
 });
 
-eachWay("it closes by itself what the plugin does not", async (t, options) => {
+eachWay("closing Fastify closes the clients that the plugin leaves open", async (t, options) => {
   const { app, port } = await start(t, { close: "never" });
   const one = await connected(client(t, port, options));
   const gone = once(one, "disconnect");
@@ -88,7 +88,7 @@ eachWay("it closes by itself what the plugin does not", async (t, options) => {
   assert.equal(app.io.engine.clientsCount, 0);
 });
 
-test("its path, its clients and its options", async (t) => {
+test("the plugin passes path and options to the server", async (t) => {
   const { address, port } = await start(t, { path: "/live", cors: { origin: "*" } });
   const source = await fetch(`${address}/live/socket.io.js`);
   assert.equal(source.status, 200);

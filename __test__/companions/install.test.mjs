@@ -30,7 +30,7 @@ const CLIENT_FILES = ["", ".esm", ".msgpack"].flatMap((kind) =>
   ["min.js", "min.js.map"].map((end) => `client-dist/socket.io${kind}.${end}`),
 );
 
-beyond("what is published", async (t) => {
+beyond("the tarball has every file that the package needs, and no other", async (t) => {
   const folder = mkdtempSync(path.join(tmpdir(), "pack-"));
   t.after(() => rmSync(folder, { recursive: true }));
   const { stdout } = await run("tar", ["-tzf", await pack(folder)]);

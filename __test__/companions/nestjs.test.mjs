@@ -72,7 +72,7 @@ for (const way of Object.keys(WAYS)) {
   });
 }
 
-test("exceptions and guards", async (t) => {
+test("exceptions and guards of Nest answer the client", async (t) => {
   const { port } = await start(t);
   const one = await connected(client(t, port));
   const exception = async (event, data) => {
@@ -94,7 +94,7 @@ test("exceptions and guards", async (t) => {
   assert.equal(await one.emitWithAck("hello", "still here"), `hello still here, you are ${one.id}`);
 });
 
-test("its pages, its CORS headers and its end", async (t) => {
+test("Nest serves its pages beside the sockets, sets CORS headers and closes", async (t) => {
   const { child, port, apart } = await start(t);
   assert.equal(await (await fetch(`http://127.0.0.1:${port}/`)).text(), "a page");
   const handshake = await fetch(`http://127.0.0.1:${port}/socket.io/?EIO=4&transport=polling`);

@@ -1,4 +1,4 @@
-// How the server closes, seen from the client: websocket, polling with and without a pending poll.
+// The server closes, seen from the client: websocket, polling with and without a pending poll.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Polling, RS, Ws } from "../support/raw.mjs";
@@ -16,7 +16,7 @@ async function joined(t, kind, options) {
   return { io, port, session, socket, conn: socket.conn };
 }
 
-// What the server does: [action, messages before the empty close frame (null: it stays open),
+// Actions of the server: [action, messages before the empty close frame (null: it stays open),
 // answer to the pending poll and to those after it, answers when no poll is pending]
 const TABLE = {
   "socket.disconnect()": [
@@ -96,7 +96,7 @@ for (const [title, [act, expected]] of Object.entries(TABLE)) {
   });
 }
 
-test("connectTimeout [websocket]", async (t) => {
+test("connectTimeout closes the connection [websocket]", async (t) => {
   const { port } = await serve(t, { connectTimeout: 50 });
   const session = await Ws.open(t, port);
   assert.deepEqual(await session.closed, { code: 1005, reason: "" });

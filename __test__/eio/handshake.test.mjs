@@ -14,7 +14,7 @@ const get = (path, headers = "") =>
 
 const SID = /[\w-]{20}/;
 
-test("polling: the whole answer", async (t) => {
+test("the answer to a polling handshake is upstream's", async (t) => {
   const { port } = await serve(t);
   const answer = bare(await exchange(t, port, get(POLLING)));
   assert.equal(

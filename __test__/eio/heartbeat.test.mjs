@@ -22,7 +22,7 @@ async function rawConn(t, open, options, watch = () => {}) {
   return { io, port, session, ...(await connecting) };
 }
 
-eachTransport("a ping after each pong", async (t, open) => {
+eachTransport("the server pings after each pong", async (t, open) => {
   const { session, conn } = await rawConn(t, open, FAST);
   let beats = 0;
   conn.on("heartbeat", () => beats++);
@@ -34,7 +34,7 @@ eachTransport("a ping after each pong", async (t, open) => {
   assert.equal(conn.readyState, "open");
 });
 
-eachTransport("no second ping without a pong", async (t, open) => {
+eachTransport("the server sends no second ping without a pong", async (t, open) => {
   let pings = 0;
   const watch = (conn) =>
     conn.on("packetCreate", ({ type }) => {

@@ -34,7 +34,7 @@ const OK =
 const empty = (status) => `HTTP/1.1 ${status}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`;
 const CLOSED = '{"code":1,"message":"Session ID unknown"}';
 
-test("poll and push, byte for byte", async (t) => {
+test("answers to poll and push are upstream's, byte for byte", async (t) => {
   const { port, session, conn, messages } = await rawConn(t);
   assert.equal(bare(await exchange(t, port, text("POST", session.path, "4hi"))), OK);
   assert.deepEqual(messages, ["hi"]);
@@ -46,7 +46,7 @@ test("poll and push, byte for byte", async (t) => {
   );
 });
 
-test("error answers, byte for byte", async (t) => {
+test("answers to errors are upstream's, byte for byte", async (t) => {
   const { port } = await serve(t, { allowRequest: (_req, done) => done(null, false) });
   const json = (status, body) =>
     `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\n` +

@@ -24,7 +24,7 @@ async function probe(ws) {
 
 const EMPTY_CLOSE = { code: 1005, reason: "" };
 
-test("the whole exchange", async (t) => {
+test("an upgrade goes from probe to websocket message by message", async (t) => {
   const { session, conn, upgrade } = await polling(t);
   const ws = await upgrade();
   const old = conn.transport;

@@ -57,7 +57,7 @@ eachWay("events and acknowledgements in both directions", async (t, served, opti
   }
 });
 
-eachWay("binary in both directions", async (t, served, options, way) => {
+eachWay("binary arrives in both directions", async (t, served, options, way) => {
   const { socket, client } = await oldJoin(t, served.io, served.port, options);
   const value = { a: Buffer.from([0, 1, 254, 255]), b: [Buffer.alloc(0), Buffer.alloc(9000, 3)] };
   for (let round = 0; round < 2; round++) {
@@ -93,7 +93,7 @@ eachWay("much at once arrives in order", async (t, served, options) => {
   assert.deepEqual(down, expected);
 });
 
-eachWay("namespaces with a query", async (t, { io, port }, options) => {
+eachWay("a namespace gets the query of its client", async (t, { io, port }, options) => {
   io.of("/foo");
   const { client } = await oldJoin(t, io, port, options);
   const accepted = once(io.of("/foo"), "connection");
@@ -127,7 +127,7 @@ eachWay("a middleware refuses with data", async (t, { io, port }, options) => {
   }
 });
 
-eachWay("reasons of the end", async (t, { io, port }, options, way) => {
+eachWay("both sides are told the reason of the end", async (t, { io, port }, options, way) => {
   for (const [end, server, onClient] of [
     [({ client }) => client.close(), "client namespace disconnect", "io client disconnect"],
     [({ socket }) => socket.disconnect(), "server namespace disconnect", "io server disconnect"],
@@ -230,7 +230,7 @@ test("without allowEIO3 the client is told why", async (t) => {
   }
 });
 
-secureTest("over TLS, on every transport", async (t) => {
+secureTest("version 2 clients work over TLS, on every transport", async (t) => {
   const { io, port } = await serveSecure(t, { allowEIO3: true });
   for (const [name, options] of Object.entries(WAYS)) {
     const accepted = once(io, "connection");

@@ -95,7 +95,7 @@ for (const eio of [3, 4]) {
   test(`binary messages are base64 [${eio}]`, sendsBase64("&b64=1"));
   beyond(`binary messages are base64 though nobody asked for it [${eio}]`, sendsBase64(""));
 
-  test(`what a session is was settled by its handshake [${eio}]`, async (t) => {
+  test(`a session keeps the kind that its handshake has chosen [${eio}]`, async (t) => {
     const { port, conn, path, post, messages } = await open(t, { eio });
     for (const other of [path.replace("&j=3", "&j=7"), path.replace("&j=3", "")]) {
       conn.send("x");

@@ -175,7 +175,7 @@ test("a second CONNECT to a namespace closes the connection", async (t) => {
   await until(() => log.length === 4);
 });
 
-test("who has left the main namespace may come back", async (t) => {
+test("lets a client that has left the main namespace join it again", async (t) => {
   const { session, log } = await joined(t);
   await session.send("41");
   await until(() => log.length === 2);

@@ -21,7 +21,7 @@ async function rawConn(t, { server, ...options } = {}) {
   return { io, port, session, conn, messages };
 }
 
-test("the handshake, byte for byte", async (t) => {
+test("the handshake is upstream's, byte for byte", async (t) => {
   const { port } = await serve(t, { allowEIO3: true });
   const path = "/socket.io/?EIO=3&transport=polling";
   const answer = await exchange(
@@ -338,7 +338,7 @@ test("a polite close delivers first, then says goodbye", async (t) => {
   assert.equal((await session.get()).text, "1:61:1");
 });
 
-test("who stops pinging is given up after interval and timeout", async (t) => {
+test("closes a client that stops pinging after interval and timeout", async (t) => {
   const server = { pingInterval: 300, pingTimeout: 700 };
   const { session, conn } = await rawConn(t, { server });
   const closed = once(conn, "close");

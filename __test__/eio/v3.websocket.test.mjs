@@ -101,7 +101,7 @@ for (const [message, end] of [
   });
 }
 
-test("who stops pinging is given up after interval and timeout", async (t) => {
+test("closes a client that stops pinging after interval and timeout", async (t) => {
   const server = { pingInterval: 300, pingTimeout: 700 };
   const { session, conn } = await rawConn(t, { server });
   const closed = once(conn, "close");

@@ -1,4 +1,4 @@
-// What an application sees of what waits for a client, and how it holds back meanwhile.
+// An application sees how much waits for a client, and holds back meanwhile.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
@@ -31,7 +31,7 @@ function eachEngine(title, fn) {
 const stop = (client) => client.ws._socket.pause();
 const goOn = (client) => client.ws._socket.resume();
 
-/** What an application can read of a connection. */
+/** The numbers that an application can read of a connection. */
 const seen = ({ transport, writeBuffer }) => ({
   writable: transport.writable,
   waiting: writeBuffer.length,
@@ -45,29 +45,32 @@ for (const [title, prepare] of [
   ["nobody listens", () => {}],
   ["somebody listens", (conn) => conn.on("drain", () => {})],
 ]) {
-  eachEngine(`what waits for a client that does not read, ${title}`, async ({ client, conn }) => {
-    prepare(conn);
-    assert.deepEqual(seen(conn), IDLE);
-    stop(client);
-    conn.send(LARGE);
-    assert.deepEqual(seen(conn), { writable: false, waiting: 0, buffered: true, queued: true });
-    conn.send("one");
-    conn.send("two");
-    assert.deepEqual(seen(conn), { writable: false, waiting: 2, buffered: true, queued: true });
-    await turn();
-    assert.deepEqual(seen(conn), { writable: false, waiting: 2, buffered: true, queued: true });
-    conn.send("three");
-    await turn();
-    assert.deepEqual(seen(conn), { writable: false, waiting: 3, buffered: true, queued: true });
-    goOn(client);
-    assert.equal((await client.next()).length, LARGE.length + 1);
-    for (const text of ["one", "two", "three"]) assert.equal(await client.next(), `4${text}`);
-    await until(() => conn.transport.writable, "all is written");
-    assert.deepEqual(seen(conn), IDLE);
-  });
+  eachEngine(
+    `the counters show what waits for a client that does not read, ${title}`,
+    async ({ client, conn }) => {
+      prepare(conn);
+      assert.deepEqual(seen(conn), IDLE);
+      stop(client);
+      conn.send(LARGE);
+      assert.deepEqual(seen(conn), { writable: false, waiting: 0, buffered: true, queued: true });
+      conn.send("one");
+      conn.send("two");
+      assert.deepEqual(seen(conn), { writable: false, waiting: 2, buffered: true, queued: true });
+      await turn();
+      assert.deepEqual(seen(conn), { writable: false, waiting: 2, buffered: true, queued: true });
+      conn.send("three");
+      await turn();
+      assert.deepEqual(seen(conn), { writable: false, waiting: 3, buffered: true, queued: true });
+      goOn(client);
+      assert.equal((await client.next()).length, LARGE.length + 1);
+      for (const text of ["one", "two", "three"]) assert.equal(await client.next(), `4${text}`);
+      await until(() => conn.transport.writable, "all is written");
+      assert.deepEqual(seen(conn), IDLE);
+    },
+  );
 }
 
-eachEngine("it is told in order, lot by lot", async ({ client, conn }) => {
+eachEngine("flush and drain come in order, batch by batch", async ({ client, conn }) => {
   const log = [];
   const { transport } = conn;
   const note = (name) => log.push(`${name} ${transport.writable} ${conn.writeBuffer.length}`);
@@ -264,7 +267,7 @@ for (const form of FORMS) {
   });
 }
 
-eachLine("what waits of an application's events, and that it goes on", async (t, line) => {
+eachLine("events wait in the write buffer until the client reads on", async (t, line) => {
   const { io, port } = await line.serve(t);
   const accepted = once(io, "connection");
   const client = line.client(t, port, { transports: ["websocket"] });

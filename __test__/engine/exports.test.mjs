@@ -1,4 +1,4 @@
-// What the entry exports, by every road.
+// The exports of the entry, required and imported.
 import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
 import { createRequire } from "node:module";
@@ -28,7 +28,7 @@ test("require() and import give the same", async () => {
   assert.equal(required.Server, engine.Server);
 });
 
-test("values and classes", () => {
+test("the entry exports upstream's values and classes", () => {
   assert.equal(engine.protocol, 4);
   assert.equal(engine.parser.protocol, 4);
   for (const name of ["Server", "Socket", "Transport"]) {

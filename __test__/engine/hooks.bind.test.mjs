@@ -65,19 +65,22 @@ eachEngine("the path is the application's business", async (t, Class, way) => {
   await join(t, io, port, { ...way, path: "/anything/at/all" });
 });
 
-eachEngine("disconnect() by the server", async (t, Class, way) => {
-  const engine = new Class();
-  const io = new Server().bind(engine);
-  const port = await driven(t, engine);
-  const { socket, client: one } = await join(t, io, port, way);
-  const gone = once(one, "disconnect");
-  const last = once(one, "last");
-  socket.emit("last");
-  socket.disconnect(true);
-  await last;
-  assert.equal((await gone)[0], "io server disconnect");
-  await until(() => engine.clientsCount === 0);
-});
+eachEngine(
+  "disconnect() by the server ends the session of a foreign engine",
+  async (t, Class, way) => {
+    const engine = new Class();
+    const io = new Server().bind(engine);
+    const port = await driven(t, engine);
+    const { socket, client: one } = await join(t, io, port, way);
+    const gone = once(one, "disconnect");
+    const last = once(one, "last");
+    socket.emit("last");
+    socket.disconnect(true);
+    await last;
+    assert.equal((await gone)[0], "io server disconnect");
+    await until(() => engine.clientsCount === 0);
+  },
+);
 
 eachEngine("io.close() closes the bound engine", async (t, Class, way) => {
   const engine = new Class();
@@ -161,7 +164,7 @@ eachTransport("an engine alone, without Socket.IO", async (t, open) => {
 
 for (const attached of [false, true]) {
   const how = attached ? "an overridden handleRequest()" : "the application's own server";
-  eachTransport(`what ${how} puts on a request stays`, async (t, open) => {
+  eachTransport(`properties that ${how} puts on a request stay`, async (t, open) => {
     const engine = new Engine();
     for (const method of ["handleRequest", "handleUpgrade"]) {
       const original = engine[method];
@@ -200,7 +203,7 @@ test("a query that the application has parsed is used", async (t) => {
 
 // --- onconnection() with an engine socket made by hand -------------------------------------------
 
-/** What Socket.IO needs of an engine socket, in memory: `written` holds what was sent. */
+/** An engine socket in memory, with the members that Socket.IO needs: `written` holds what was sent. */
 class MemorySocket extends EventEmitter {
   id = "memory";
   protocol = 4;

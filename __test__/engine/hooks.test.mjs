@@ -128,7 +128,7 @@ for (const id of [undefined, null, ""]) {
   });
 }
 
-eachTransport("an id that is a number", async (t, open) => {
+eachTransport("generateId may return a number", async (t, open) => {
   const { io, port } = await serve(t);
   io.engine.generateId = () => 12345;
   const session = await open(port);

@@ -7,7 +7,7 @@ import { serve } from "../support/server.mjs";
 import { Server } from "../support/subject.mjs";
 import { once, until } from "../support/wait.mjs";
 
-eachTransport("clients and clientsCount", async (t, open) => {
+eachTransport("clients and clientsCount follow the sessions", async (t, open) => {
   const { io, port } = await serve(t);
   assert.equal(io.engine.clientsCount, 0);
   assert.deepEqual(Object.keys(io.engine.clients), []);
@@ -53,7 +53,7 @@ eachTransport("opts are live: a changed pingInterval is used", async (t, open) =
   assert.equal(await session.next(), "2");
 });
 
-test("upgrades(transport)", async (t) => {
+test("upgrades(transport) lists the transports to upgrade to", async (t) => {
   const { io } = await serve(t);
   assert.ok(io.engine.upgrades("polling").includes("websocket"));
   assert.deepEqual(io.engine.upgrades("websocket"), []);

@@ -16,7 +16,7 @@ test("use returns nothing and keeps the list", async (t) => {
   assert.equal(io.engine.middlewares.at(-1), fn);
 });
 
-test("they run for every request with the path prefix, before any check", async (t) => {
+test("middlewares run for every request with the path prefix, before any check", async (t) => {
   const { io, httpServer, port } = await serve(t);
   const seen = [];
   io.engine.use((req, _res, next) => {

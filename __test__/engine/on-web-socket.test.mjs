@@ -23,7 +23,7 @@ async function serveByHand(t, options) {
   return { eio, port: await listen(httpServer) };
 }
 
-test("a session begins on it", async (t) => {
+test("a session begins on a foreign WebSocket", async (t) => {
   const { eio, port } = await serveByHand(t);
   const { client, conn } = await meet(t, eio, port, Ws, { query: "&x=1" });
   assert.equal(conn.transport.name, "websocket");
@@ -41,7 +41,7 @@ test("a session begins on it", async (t) => {
   assert.equal(eio.clientsCount, 0);
 });
 
-test("a polling session moves to it", async (t) => {
+test("a polling session moves to a foreign WebSocket", async (t) => {
   const { eio, port } = await serveByHand(t);
   const { client, conn } = await meet(t, eio, port, Polling);
   const ws = await Ws.open(t, port, { path: PATH, query: `&sid=${client.sid}` });

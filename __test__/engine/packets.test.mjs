@@ -1,4 +1,4 @@
-// What a connection shows of each packet: the usual ones, and those that end it.
+// The events of a connection for each packet: the usual ones, and those that end it.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { until } from "../support/wait.mjs";
@@ -10,7 +10,7 @@ const UNDECODABLE = [
   ["close", "parse error", undefined],
 ];
 
-/** What is shown of the message "end". */
+/** The events for the message "end". */
 const END = [
   ["packet", { type: "message", data: "end" }],
   ["data", "end"],
@@ -53,7 +53,7 @@ const SHOWN = [
   [3, "6", [["packet", { type: "noop" }]]],
 ];
 
-/** What a connection tells, in order. */
+/** The events of a connection, in order. */
 function watch(conn) {
   const seen = [];
   for (const event of ["packet", "data", "message"]) {

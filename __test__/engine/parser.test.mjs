@@ -134,7 +134,7 @@ test("the streams: text and bytes of every length, in pieces", async () => {
   }
 });
 
-test("the encoder's headers", async () => {
+test("the encoder writes headers by length and kind", async () => {
   for (const [length, header] of [
     [3, [0x83]],
     [126, [0xfe, 0, 126]],

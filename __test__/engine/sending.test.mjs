@@ -1,4 +1,4 @@
-// What listeners and callers see of what a connection sends: buffers, flushes, callbacks.
+// Sending on a connection: buffers, flushes, callbacks.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SESSIONS } from "../support/raw.mjs";
@@ -8,25 +8,28 @@ import { eachEngine, meet, serveEngine, Ws } from "./support.mjs";
 /** Type and data of packets. */
 const shown = (packets) => packets.map(({ type, data }) => [type, data]);
 
-eachEngine("what cannot go out yet is in the write buffer", async ({ client, eio, transport }) => {
-  const conn = Object.values(eio.clients)[0];
-  if (transport === "websocket") {
-    // the first of a tick goes out
-    await until(() => conn.transport.writable, "the transport is writable");
-    conn.send("first");
-    assert.equal(conn.writeBuffer.length, 0);
-  }
-  conn.send("one");
-  conn.send(Buffer.from([2]));
-  assert.deepEqual(shown(conn.writeBuffer), [
-    ["message", "one"],
-    ["message", Buffer.from([2])],
-  ]);
-  if (transport === "websocket") assert.equal(await client.next(), "4first");
-  assert.equal(await client.next(), "4one");
-  assert.deepEqual(await client.next(), Buffer.from([2]));
-  await until(() => conn.writeBuffer.length === 0, "the buffer is empty");
-});
+eachEngine(
+  "packets that cannot be written yet are in the write buffer",
+  async ({ client, eio, transport }) => {
+    const conn = Object.values(eio.clients)[0];
+    if (transport === "websocket") {
+      // the first of a tick goes out
+      await until(() => conn.transport.writable, "the transport is writable");
+      conn.send("first");
+      assert.equal(conn.writeBuffer.length, 0);
+    }
+    conn.send("one");
+    conn.send(Buffer.from([2]));
+    assert.deepEqual(shown(conn.writeBuffer), [
+      ["message", "one"],
+      ["message", Buffer.from([2])],
+    ]);
+    if (transport === "websocket") assert.equal(await client.next(), "4first");
+    assert.equal(await client.next(), "4one");
+    assert.deepEqual(await client.next(), Buffer.from([2]));
+    await until(() => conn.writeBuffer.length === 0, "the buffer is empty");
+  },
+);
 
 eachEngine("a flush shows what was sent before it was listened to", async ({ client, conn }) => {
   // its open packet was just written, or no poll is there

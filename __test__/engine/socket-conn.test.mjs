@@ -15,7 +15,7 @@ async function rawConn(t, open, options) {
   return { io, port, session, conn };
 }
 
-eachTransport("members", async (t, open, transport) => {
+eachTransport("socket.conn has upstream's members", async (t, open, transport) => {
   const { io, session, conn } = await rawConn(t, open);
   assert.equal(conn.id, session.sid);
   assert.equal(conn.protocol, 4);
@@ -121,7 +121,7 @@ eachTransport("writeBuffer holds what waits, and is flushed together", async (t,
   assert.deepEqual(flushed, first ? [1, 2] : [3]);
 });
 
-eachTransport("heartbeat", async (t, open) => {
+eachTransport("socket.conn emits heartbeat for each pong", async (t, open) => {
   const { session, conn } = await rawConn(t, open, { pingInterval: 50 });
   const created = once(conn, "packetCreate");
   assert.equal(await session.next(), "2");

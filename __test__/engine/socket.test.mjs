@@ -7,7 +7,7 @@ import { beyond } from "../support/subject.mjs";
 import { defer, deferred, once, until } from "../support/wait.mjs";
 import { eachEngine, meet, PATH, Polling, serveEngine, Ws } from "./support.mjs";
 
-eachEngine("the connection", async ({ client, conn, eio, transport }) => {
+eachEngine("a connection has upstream's members", async ({ client, conn, eio, transport }) => {
   assert.equal(conn.id, client.sid);
   assert.equal(conn.protocol, 4);
   assert.equal(conn.readyState, "open");
@@ -87,7 +87,7 @@ eachEngine("send and write: they return the connection, and call back", async (s
   assert.deepEqual(done, ["a", "b", "c"]);
 });
 
-eachEngine("what is received is shown as packet, data and message", async ({ client, conn }) => {
+eachEngine("emits packet, data and message for each message received", async ({ client, conn }) => {
   const seen = [];
   conn.on("packet", (packet) => seen.push(["packet", packet]));
   conn.on("data", (data) => seen.push(["data", data]));
@@ -102,7 +102,7 @@ eachEngine("what is received is shown as packet, data and message", async ({ cli
   ]);
 });
 
-eachEngine("what is sent is shown as packetCreate, flush and drain", async (session) => {
+eachEngine("emits packetCreate, flush and drain for each message sent", async (session) => {
   const { client, conn, eio } = session;
   const seen = [];
   conn.on("packetCreate", ({ type, data }) => seen.push(["packetCreate", type, data]));
@@ -187,26 +187,29 @@ test("an upgrade: what it tells, and messages on either side of it", async (t) =
   ]);
 });
 
-eachEngine("close() by the server", async ({ client, conn, eio, transport }) => {
-  const closing = once(conn, "close");
-  const poll = transport === "polling" ? await client.hold(conn) : null;
-  conn.send("last");
-  if (poll) assert.equal((await poll.answer).text, "4last");
-  const end = poll ? await client.hold(conn) : null;
-  conn.close();
-  assert.equal((await closing)[0], "forced close");
-  assert.equal(conn.readyState, "closed");
-  assert.equal(eio.clientsCount, 0);
-  if (end) {
-    assert.equal((await end.answer).text, "1");
-  } else {
-    assert.equal(await client.next(), "4last");
-    await client.closed;
-  }
-  assert.equal(conn.send("too late"), conn);
-});
+eachEngine(
+  "close() by the server ends the connection of the client",
+  async ({ client, conn, eio, transport }) => {
+    const closing = once(conn, "close");
+    const poll = transport === "polling" ? await client.hold(conn) : null;
+    conn.send("last");
+    if (poll) assert.equal((await poll.answer).text, "4last");
+    const end = poll ? await client.hold(conn) : null;
+    conn.close();
+    assert.equal((await closing)[0], "forced close");
+    assert.equal(conn.readyState, "closed");
+    assert.equal(eio.clientsCount, 0);
+    if (end) {
+      assert.equal((await end.answer).text, "1");
+    } else {
+      assert.equal(await client.next(), "4last");
+      await client.closed;
+    }
+    assert.equal(conn.send("too late"), conn);
+  },
+);
 
-test("the end of a WebSocket", async (t) => {
+test("a connection ends with its WebSocket", async (t) => {
   const { eio, port } = await serveEngine(t);
   const { client, conn } = await meet(t, eio, port, Ws);
   const closing = once(conn, "close");

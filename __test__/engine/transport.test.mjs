@@ -5,13 +5,13 @@ import { SESSIONS } from "../support/raw.mjs";
 import { once, until } from "../support/wait.mjs";
 import { eachEngine, meet, serveEngine, Ws } from "./support.mjs";
 
-eachEngine("its packets", async ({ client, conn }) => {
+eachEngine("a transport emits the packets that it receives", async ({ client, conn }) => {
   const received = once(conn.transport, "packet");
   await client.send("4hello");
   assert.deepEqual(await received, [{ type: "message", data: "hello" }]);
 });
 
-eachEngine("it is drained, then ready", async ({ client, conn }) => {
+eachEngine("a transport emits drain, then ready", async ({ client, conn }) => {
   const log = [];
   for (const event of ["drain", "ready"]) conn.transport.on(event, () => log.push(event));
   if (conn.transport.name === "polling") {
@@ -29,7 +29,7 @@ eachEngine("it is drained, then ready", async ({ client, conn }) => {
   }
 });
 
-test("the headers of its answers", async (t) => {
+test("a transport emits the headers of its answers", async (t) => {
   const { eio, port } = await serveEngine(t);
   const { client, conn } = await meet(t, eio, port, SESSIONS.polling);
   conn.transport.on("headers", (headers, req) => {
@@ -39,7 +39,7 @@ test("the headers of its answers", async (t) => {
   assert.equal(headers["x-method"], "POST");
 });
 
-eachEngine("its end comes with that of the connection", async ({ conn }) => {
+eachEngine("a transport closes with its connection", async ({ conn }) => {
   const log = [];
   conn.on("close", () => log.push("connection"));
   conn.transport.on("close", () => log.push("transport"));
@@ -97,7 +97,7 @@ async function meetSocket(t) {
   return { ...met, socket: met.conn.transport.socket };
 }
 
-test("its WebSocket object", async (t) => {
+test("a transport shows its WebSocket object", async (t) => {
   const { conn, socket } = await meetSocket(t);
   assert.equal(conn.transport.socket, socket);
   assert.equal(socket.readyState, 1);
@@ -106,7 +106,7 @@ test("its WebSocket object", async (t) => {
   assert.match(socket._socket.remoteAddress, /127\.0\.0\.1$/);
 });
 
-test("its WebSocket object sends", async (t) => {
+test("the WebSocket object of a transport sends", async (t) => {
   const { client, socket } = await meetSocket(t);
   const error = await new Promise((resolve) => socket.send("4text", resolve));
   assert.equal(error ?? null, null);
@@ -116,7 +116,7 @@ test("its WebSocket object sends", async (t) => {
 });
 
 for (const method of ["close", "terminate"]) {
-  test(`its WebSocket object can ${method} the connection`, async (t) => {
+  test(`the WebSocket object of a transport can ${method} the connection`, async (t) => {
     const { client, conn, socket } = await meetSocket(t);
     const [ended, gone] = [once(conn, "close"), once(socket, "close")];
     socket[method]();

@@ -90,7 +90,7 @@ for (const [title, act, reason] of [
   ["the server closes", ({ io }) => io.close(), "server shutting down"],
   ["the server leaves", ({ socket }) => socket.disconnect(), "server namespace disconnect"],
 ]) {
-  test(`how a socket ends: ${title}`, async (t) => {
+  test(`a socket over WebTransport ends: ${title}`, async (t) => {
     const all = await joined(t);
     const leaving = once(all.socket, "disconnect");
     await act(all);
@@ -123,7 +123,7 @@ for (const [title, options, use] of [
   });
 }
 
-test("another parser", async (t) => {
+test("another parser works over WebTransport", async (t) => {
   const parser = createRequire(import.meta.url)("socket.io-msgpack-parser");
   const { io } = await serve(t, { ...ALL, parser });
   provideWebTransport(t, { 1: io.engine });

@@ -125,7 +125,7 @@ test("packets come in any pieces", async (t) => {
   }
 });
 
-test("what comes with the open packet is part of the session", async (t) => {
+test("messages behind the open packet belong to the session", async (t) => {
   const { eio } = await serveEngine(t);
   eio.on("connection", (conn) => conn.on("message", (data) => conn.send(data)));
   const client = await Wt.connect(t, eio);
@@ -174,7 +174,7 @@ test("the heartbeat: who answers stays, who does not is gone", async (t) => {
   await client.closed;
 });
 
-test("the client closes", async (t) => {
+test("a session ends when the client closes", async (t) => {
   const { eio, client, conn } = await meet(t);
   const closing = once(conn, "close");
   client.transport.close();
@@ -197,7 +197,7 @@ test("the server closes, after what it has sent", async (t) => {
   }
 });
 
-beyond("what was sent before a close arrives, however slowly it is read", async (t) => {
+beyond("messages sent before close() arrive at a client that reads slowly", async (t) => {
   const { client, conn } = await meet(t);
   for (let i = 0; i < 20; i++) conn.send(`${i}`);
   conn.close();
@@ -205,7 +205,7 @@ beyond("what was sent before a close arrives, however slowly it is read", async 
   await client.closed;
 });
 
-test("the engine closes", async (t) => {
+test("a session ends when the engine closes", async (t) => {
   const { eio, client, conn } = await meet(t);
   const closing = once(conn, "close");
   eio.close();
@@ -223,7 +223,7 @@ for (const [title, bytes, reason, message] of [
   ["2 to the 32nd bytes", header(2 ** 32), "parse error"],
   ["2 to the 64th bytes", Buffer.alloc(9, 0xff), "parse error"],
 ]) {
-  test(`it ends the session: ${title}`, async (t) => {
+  test(`the session ends: ${title}`, async (t) => {
     const { eio, client, conn } = await meet(t, { maxHttpBufferSize: 100 });
     const messages = [];
     conn.on("message", (data) => messages.push(data));
@@ -237,7 +237,7 @@ for (const [title, bytes, reason, message] of [
   });
 }
 
-test("it does not end the session: a packet of another type, or the end of the stream", async (t) => {
+test("the session stays open after a packet of another type, or the end of the stream", async (t) => {
   const { client, conn } = await meet(t);
   const received = once(conn, "message");
   await client.send("1", "6", "5", "0", "3", "4still here");
@@ -279,7 +279,7 @@ test("a request for such a session is refused", async (t) => {
   });
 });
 
-test("a session is one of many", async (t) => {
+test("sessions over WebTransport do not disturb each other", async (t) => {
   const { eio, port, client, conn } = await meet(t);
   const other = await Wt.open(t, eio);
   const ws = await Ws.open(t, port, { path: PATH });
@@ -305,7 +305,7 @@ test("an engine that is attached to nothing", async (t) => {
   await client.closed;
 });
 
-beyond("what is no session is refused, and nothing else happens", async (t) => {
+beyond("onWebTransportSession throws for a value that is no session", async (t) => {
   const { eio, client, conn } = await meet(t, { upgradeTimeout: 20 });
   const none = [undefined, null, 5, {}, { closed: Promise.resolve(), close() {} }];
   for (const given of [...none, { incomingBidirectionalStreams: {} }]) {

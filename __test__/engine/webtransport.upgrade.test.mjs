@@ -24,7 +24,7 @@ const POLLS = { upgrading: false, upgraded: false, transport: "polling", readySt
 const UPGRADING = { ...POLLS, upgrading: true };
 const MOVED = { ...POLLS, upgraded: true, transport: "webtransport" };
 
-test("a session moves", async (t) => {
+test("a polling session moves to WebTransport", async (t) => {
   const { eio, client, conn } = await polling(t);
   assert.deepEqual(client.handshake.upgrades, ["websocket", "webtransport"]);
   const before = conn.transport;
@@ -62,7 +62,7 @@ test("a session moves", async (t) => {
   assert.equal(eio.clientsCount, 0);
 });
 
-test("what is sent meanwhile waits for a poll, or moves too", async (t) => {
+test("messages sent during the upgrade go out with a poll or over WebTransport", async (t) => {
   const { eio, client, conn } = await polling(t);
   const wt = await Wt.offer(t, eio, client.sid);
   await wt.send("2probe");
@@ -80,7 +80,7 @@ test("what is sent meanwhile waits for a poll, or moves too", async (t) => {
   assert.equal(await wt.next(), "4b");
 });
 
-test("the heartbeat goes on", async (t) => {
+test("the heartbeat goes on after the upgrade", async (t) => {
   const { eio, client, conn } = await polling(t, { pingInterval: 60, pingTimeout: 2000 });
   const wt = await Wt.offer(t, eio, client.sid);
   await wt.upgrade();
@@ -95,7 +95,7 @@ for (const [title, options] of [
   ["allowUpgrades: false", { allowUpgrades: false }],
   ["transports without it", { transports: ["polling", "websocket"] }],
 ]) {
-  test(`whoever tries may move, though no handshake said so: ${title}`, async (t) => {
+  test(`a session moves to WebTransport that its handshake did not offer: ${title}`, async (t) => {
     const { eio, client, conn } = await polling(t, options);
     assert.ok(!client.handshake.upgrades.includes("webtransport"));
     const wt = await Wt.offer(t, eio, client.sid);
@@ -106,7 +106,7 @@ for (const [title, options] of [
   });
 }
 
-test("no probe is needed", async (t) => {
+test("an upgrade packet without a probe moves the session", async (t) => {
   const { eio, client, conn } = await polling(t);
   const wt = await Wt.offer(t, eio, client.sid);
   await wt.send("5");
@@ -148,7 +148,7 @@ for (const [title, packets] of [
   });
 }
 
-test("the probing session closes", async (t) => {
+test("the session stays on polling when the probing WebTransport session closes", async (t) => {
   const { eio, port, client, conn } = await polling(t);
   const wt = await Wt.offer(t, eio, client.sid);
   await wt.send("2probe");
@@ -172,7 +172,7 @@ test("the probing session closes", async (t) => {
   assert.deepEqual(await received, ["y"]);
 });
 
-beyond("the probing session breaks", async (t) => {
+beyond("the session stays on polling when the probing WebTransport session breaks", async (t) => {
   const { eio, client, conn } = await polling(t);
   const wt = await Wt.offer(t, eio, client.sid);
   await wt.send("2probe");
@@ -182,7 +182,7 @@ beyond("the probing session breaks", async (t) => {
   assert.deepEqual(stateOf(conn), POLLS);
 });
 
-test("the session ends meanwhile", async (t) => {
+test("the probing WebTransport session closes when the session ends meanwhile", async (t) => {
   const { eio, client, conn } = await polling(t);
   const wt = await Wt.offer(t, eio, client.sid);
   await wt.send("2probe");

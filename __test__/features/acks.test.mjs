@@ -76,7 +76,7 @@ eachPair(
   },
 );
 
-eachPair("what is no delay times out at once", async (_t, connect) => {
+eachPair("timeout() with a value that is no delay times out at once", async (_t, connect) => {
   const { io, socket } = await connect();
   for (const delay of [0, -1, Number.NaN, "20", null, true]) {
     for (const target of [() => socket.timeout(delay), () => io.timeout(delay)]) {
@@ -176,7 +176,7 @@ eachPair("empty answers count, in the order of their arrival", async (_t, connec
   assert.deepEqual(await answers, [null, undefined]);
 });
 
-eachPair("answers of a selection", async (_t, connect) => {
+eachPair("a broadcast gathers the answers of its selection", async (_t, connect) => {
   const { io, a, b } = await two(connect);
   const others = a.socket.broadcast.timeout(LATE).emitWithAck("q", Buffer.of(1));
   assert.deepEqual(await take(b.session, 2), [

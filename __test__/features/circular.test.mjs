@@ -8,7 +8,7 @@ function inItself(array) {
   return array;
 }
 
-/** What is sent, and the error. */
+/** Values that are sent, and the error of each. */
 const DATA = {
   "a circular object": [() => circular({ a: 1 }), RangeError],
   "a circular array": [() => inItself([1]), RangeError],
@@ -36,7 +36,7 @@ for (const [title, connectionStateRecovery] of [
   ["", undefined],
   [", with recovery", {}],
 ]) {
-  eachPair(`what is circular is thrown at its sender${title}`, async (_t, connect) => {
+  eachPair(`emit throws when an argument is circular${title}`, async (_t, connect) => {
     const pair = await connect({ connectionStateRecovery });
     const { session, socket } = pair;
     // The answers are the only packets, so that none of the others came between them.

@@ -141,7 +141,7 @@ eachPair("Client._disconnect ends every socket and the connection", async (_t, c
   assert.notEqual(socket.conn.readyState, "open");
 });
 
-eachPair("the members of a transport", async (_t, connect, name) => {
+eachPair("a transport has upstream's members", async (_t, connect, name) => {
   const { session, socket } = await connect();
   const { transport, id } = socket.conn;
   assert.equal(transport.name, name);

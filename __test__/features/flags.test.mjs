@@ -20,7 +20,7 @@ const COMPRESSED = [
   [({ io }) => io.compress(false).local, false],
 ];
 
-eachPair("compress on every level", async (_t, connect) => {
+eachPair("compress works on every level", async (_t, connect) => {
   const pair = await connect();
   const told = [];
   pair.socket.conn.on("packetCreate", ({ type, options }) => {

@@ -46,7 +46,7 @@ function check(socket, way, port, secure, before) {
 }
 
 for (const [way, options] of Object.entries(WAYS)) {
-  test(`every field [${way}]`, async (t) => {
+  test(`every field of the handshake is upstream's [${way}]`, async (t) => {
     const { io, port } = await serve(t);
     const before = Date.now();
     const { socket, client: one } = await join(t, io, port, { ...options, ...OPTIONS });
@@ -66,7 +66,7 @@ for (const [way, options] of Object.entries(WAYS)) {
   });
 }
 
-eachSecureWay("every field over TLS", async (t, options, way) => {
+eachSecureWay("every field of the handshake is upstream's over TLS", async (t, options, way) => {
   const { io, port } = await serveSecure(t);
   const before = Date.now();
   const { socket } = await secureJoin(t, io, port, { ...options, ...OPTIONS });

@@ -1,4 +1,4 @@
-// What a refused client is told, for every kind of error.
+// A refused client is told the error, for every kind of error.
 import assert from "node:assert/strict";
 import { client as connectTo } from "../support/clients.mjs";
 import { once } from "../support/wait.mjs";
@@ -70,7 +70,7 @@ eachPair(
   },
 );
 
-eachPair("what a middleware puts on the socket is there later", async (_t, connect) => {
+eachPair("properties that a middleware puts on the socket stay", async (_t, connect) => {
   const { io, session } = await connect();
   const nsp = io.of("/users");
   nsp.use((socket, next) => {

@@ -56,7 +56,7 @@ eachPair("emit, send and write on a parent", async (_t, connect) => {
   ]);
 });
 
-eachPair("operators of a parent", async (_t, connect) => {
+eachPair("operators of a parent reach its children", async (_t, connect) => {
   const { io, parent, session } = await withChildren(connect);
   for (const socket of io.of("/d1").sockets.values()) socket.join("room");
   parent.to("room").emit("to");

@@ -85,7 +85,7 @@ for (const [title, answer] of Object.entries({
   });
 }
 
-test("nobody is asked without texts, or without the option", async (t) => {
+test("the adapter is not asked without pid and offset, or without the option", async (t) => {
   for (const [options, auth] of [
     [RECOVERY, {}],
     [RECOVERY, { pid: "p" }],

@@ -11,7 +11,7 @@ import { once, until } from "../support/wait.mjs";
 const skip = isOracle && "a promise beyond upstream";
 const eachWayBeyond = (title, fn) => (skip ? test(title, { skip }) : eachWay(title, fn));
 
-eachWayBeyond("who has received nothing yet recovers", async (t, options) => {
+eachWayBeyond("a client that has received nothing yet recovers", async (t, options) => {
   const { io, socket, client, log } = await guest(t, { ...options, greet: false });
   socket.join("a");
   socket.data.name = "zoë";
@@ -30,7 +30,7 @@ eachWayBeyond("who has received nothing yet recovers", async (t, options) => {
   ]);
 });
 
-beyond("who has received nothing gets nothing from before it came", async (t) => {
+beyond("a client that has received nothing gets no packet from before it came", async (t) => {
   const first = await guest(t);
   first.io.emit("before", 1);
   const { client, log } = await pretendNew(t, first);
@@ -66,7 +66,7 @@ beyond("an offset older than everything that is kept is good enough", async (t) 
   io.to("a").emit("received");
   await once(client, "received");
   await sleep(maxDisconnectionDuration + 100);
-  // What has expired is dropped now, not in a minute.
+  // Expired packets are dropped now, not in a minute.
   const { adapter } = io.sockets;
   adapter.sweep();
   assert.equal(adapter.log.entries.size, 0);

@@ -108,13 +108,13 @@ beyond("rooms leave nothing behind but a bounded number of losses", () => {
   );
   assert.ok(log.byRoom.size < 50);
   assert.ok(log.losses.size <= 10_000);
-  // What is not remembered by room any more counts for every room.
+  // A packet whose rooms are forgotten counts for every room.
   assert.equal(log.missed(0, ["room -1"], 0), null);
   assert.deepEqual(log.missed(25_000, ["room -1"], 0), []);
   assert.equal(log.missed(25_000, ["room 29000"], 0), null);
 });
 
-beyond("what is looked at for a client does not grow with the log", () => {
+beyond("the packets examined for a client do not grow with the log", () => {
   const log = new PacketLog(MANY);
   fill(log, numbered(100_000, ["busy"]));
   fill(log, [{ text: "mine", to: ["quiet"] }]);

@@ -1,4 +1,4 @@
-// What a client has missed: which packets, in which order, written when.
+// The packets that a client has missed: which ones, in which order, written when.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { connected, eachWay, join, client as open } from "../support/clients.mjs";
@@ -92,7 +92,7 @@ test("selections: rooms, several of them, exceptions, flags", async (t) => {
   assert.deepEqual(names, ["1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11"]);
 });
 
-test("what does not wait: volatile events, events that want an answer", async (t) => {
+test("volatile events and events with an ack are not kept for recovery", async (t) => {
   const { io, socket, client, log } = await guest(t);
   await lose(socket, client);
   io.emit("1");
@@ -211,7 +211,7 @@ test("two clients in one room miss the same and get it both", async (t) => {
 });
 
 // Upstream sends what was missed before the middlewares run, and drops what is sent while they do.
-beyond("what is sent while middlewares run is not lost", async (t) => {
+beyond("events sent while middlewares run are not lost", async (t) => {
   const server = { connectionStateRecovery: { skipMiddlewares: false } };
   const { io, socket, client, log } = await guest(t, { server });
   const waiting = deferred("the middleware");

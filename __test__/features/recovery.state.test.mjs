@@ -1,4 +1,4 @@
-// What a client has again when it comes back, and when it does not.
+// The state that a client has again when it comes back.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -154,7 +154,7 @@ test("after maxDisconnectionDuration the session is gone", async (t) => {
   assert.deepEqual([...again.rooms], [again.id]);
 });
 
-test("what is no session is none", async (t) => {
+test("wrong credentials recover nothing", async (t) => {
   const served = await guest(t);
   const { socket, client } = served;
   await lose(socket, client);
@@ -195,7 +195,7 @@ beyond("an offset that is not given yet is none", async (t) => {
   assert.equal((await pretend(t, served, { pid, offset: later })).socket.recovered, false);
 });
 
-beyond("a session is had once", async (t) => {
+beyond("a session is recovered once", async (t) => {
   const served = await guest(t);
   await lose(served.socket, served.client);
   const auth = credentials(served.client);
@@ -231,7 +231,7 @@ test("middlewares are skipped, or not", async (t) => {
   }
 });
 
-beyond("who was refused by a middleware may try again", async (t) => {
+beyond("a client that a middleware has refused may try again", async (t) => {
   const server = { connectionStateRecovery: { skipMiddlewares: false } };
   const { io, socket, client, log } = await guest(t, { server });
   let refusing = true;

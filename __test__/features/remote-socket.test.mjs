@@ -28,7 +28,7 @@ async function remotely(connect) {
   return { ...pair, remote };
 }
 
-eachPair("members", async (_t, connect) => {
+eachPair("a RemoteSocket has upstream's members", async (_t, connect) => {
   const { remote, socket } = await remotely(connect);
   assert.equal(remote.constructor.name, "RemoteSocket");
   assert.deepEqual(Object.keys(remote), ["id", "handshake", "rooms", "data", "operator"]);

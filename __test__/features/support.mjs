@@ -1,4 +1,4 @@
-// What the tests of the application's side share: a server in each form with a raw client.
+// A server in each form with a raw client, for tests of the application's side.
 import assert from "node:assert/strict";
 import { eachSession } from "../options/support.mjs";
 import { once } from "../support/wait.mjs";
@@ -36,7 +36,7 @@ export async function take(session, count) {
 }
 
 /**
- * What a raw client gets until `socket` has sent it a mark: all that was sent before this call.
+ * The packets that a raw client gets until `socket` has sent it a mark: all sent before this call.
  * The mark is a packet of its own, so that nothing is waited for in vain.
  */
 export async function takeAll(session, socket) {

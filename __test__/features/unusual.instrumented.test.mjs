@@ -16,7 +16,7 @@ function wrap(t, object, name, seen) {
   });
 }
 
-/** What is sent by each kind of emit, after a first broadcast that found nothing replaced. */
+/** The packets of each kind of emit, after a first broadcast that found nothing replaced. */
 async function sendAll({ io, session, socket }, replace) {
   io.emit("before");
   io.to(socket.id).emit("before");

@@ -223,7 +223,7 @@ eachPair("middlewares added while they run count from the next event", async (_t
   assert.deepEqual(seen, ["first e", "first are you done?", "added are you done?"]);
 });
 
-eachPair("once, eventNames, limits", async (_t, connect) => {
+eachPair("once, eventNames and listener limits work as on any emitter", async (_t, connect) => {
   const { session, socket } = await connect();
   const seen = [];
   socket.once("e", () => seen.push("once"));

@@ -44,32 +44,38 @@ const EVENTS = [
   ["any", uncaught("a catch-all"), []],
 ];
 
-eachServer("at an event", async ({ session, report }) => {
-  for (const [event, thrown, seen] of EVENTS) {
-    await session.send(`42["${event}"]`);
-    await echoes(session);
-    assert.deepEqual(await report(), { thrown, seen }, event);
-  }
-  // those behind it in the same payload, or right behind, are not lost
-  await session.send('42["listener"]', '428["echo",1]', '42["any"]', '427["echo",2]');
-  assert.equal(await session.next(), "438[1]");
-  assert.equal(await session.next(), "437[2]");
-  const { thrown } = await report();
-  assert.deepEqual(thrown.map(([, message]) => message).sort(), ["a catch-all", "a listener"]);
-});
+eachServer(
+  "a listener of an event throws: the process hears it, others are served",
+  async ({ session, report }) => {
+    for (const [event, thrown, seen] of EVENTS) {
+      await session.send(`42["${event}"]`);
+      await echoes(session);
+      assert.deepEqual(await report(), { thrown, seen }, event);
+    }
+    // those behind it in the same payload, or right behind, are not lost
+    await session.send('42["listener"]', '428["echo",1]', '42["any"]', '427["echo",2]');
+    assert.equal(await session.next(), "438[1]");
+    assert.equal(await session.next(), "437[2]");
+    const { thrown } = await report();
+    assert.deepEqual(thrown.map(([, message]) => message).sort(), ["a catch-all", "a listener"]);
+  },
+);
 
-eachServer("at an acknowledgement", async ({ session, report }) => {
-  await session.send('42["ask"]');
-  assert.equal(await session.next(), '420["question"]');
-  await session.send("430[]");
-  await echoes(session);
-  assert.deepEqual((await report()).thrown, uncaught("an acknowledgement"));
-  await session.send('425["ask in vain"]');
-  assert.equal(await session.next(), '421["question"]');
-  assert.equal(await session.next(), "435[]");
-  await echoes(session);
-  assert.deepEqual((await report()).thrown, uncaught("a time-out"));
-});
+eachServer(
+  "an acknowledgement throws: the process hears it, others are served",
+  async ({ session, report }) => {
+    await session.send('42["ask"]');
+    assert.equal(await session.next(), '420["question"]');
+    await session.send("430[]");
+    await echoes(session);
+    assert.deepEqual((await report()).thrown, uncaught("an acknowledgement"));
+    await session.send('425["ask in vain"]');
+    assert.equal(await session.next(), '421["question"]');
+    assert.equal(await session.next(), "435[]");
+    await echoes(session);
+    assert.deepEqual((await report()).thrown, uncaught("a time-out"));
+  },
+);
 
 eachServer("in an outgoing catch-all: at who emits", async ({ session, report }) => {
   await session.send('424["outgoing"]');

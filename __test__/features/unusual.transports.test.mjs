@@ -22,7 +22,7 @@ function replace(t, object, send) {
 const text = ({ type, data }) => `${type}:${data}`;
 const wire = (packets) => packets.map((packet) => `message:${packet.slice(1)}`);
 
-/** What is replaced. */
+/** The methods that are replaced. */
 const OBJECTS = {
   "one transport": ({ conn }) => conn.transport,
   "all transports of a kind": ({ conn }) => Object.getPrototypeOf(conn.transport),
@@ -103,7 +103,7 @@ eachPair("packets come together, between flush and drain", async (t, connect, tr
   assert.deepEqual(conn.writeBuffer, []);
 });
 
-test("what waits is in the write buffer", async (t) => {
+test("packets that wait are in the write buffer", async (t) => {
   const { io, port } = await serve(t);
   const opening = once(io.engine, "connection");
   const session = await Polling.open(t, port);
@@ -135,7 +135,7 @@ test("a poll is answered at once", async (t) => {
 });
 
 for (const kind of [Polling, Ws]) {
-  test(`what was sent before close() is handed over [${kind.name}]`, async (t) => {
+  test(`packets sent before close() are handed over [${kind.name}]`, async (t) => {
     const { io, port } = await serve(t);
     const opening = once(io.engine, "connection");
     const session = await kind.open(t, port);
@@ -191,7 +191,7 @@ beyond("a client that does not poll is given up, not stored for", async (t) => {
   assert.equal(error.message, "too many bytes are waiting for the client");
 });
 
-test("pings are seen", async (t) => {
+test("a replaced send sees pings", async (t) => {
   const { io, port } = await serve(t, { pingInterval: 30 });
   const opening = once(io.engine, "connection");
   const session = await Ws.open(t, port);

@@ -85,7 +85,7 @@ const SENT = {
   "a text of 300 kB": [["x".repeat(300_000)], `"${"x".repeat(300_000)}"`],
 };
 
-eachPair("values", async (_t, connect) => {
+eachPair("unusual values are sent as upstream sends them", async (_t, connect) => {
   const { io, session, socket } = await connect();
   for (const [title, [args, json, ...attachments]] of Object.entries(SENT)) {
     const count = attachments.length;
@@ -137,7 +137,7 @@ function nestedBy(depth) {
   return inner;
 }
 
-eachPair("what cannot be sent throws at the caller, and nothing is sent", async (_t, connect) => {
+eachPair("emit throws for values that cannot be sent, and sends nothing", async (_t, connect) => {
   const { io, session, socket } = await connect();
   for (const [title, [value, error]] of Object.entries(REFUSED)) {
     for (const target of [socket, io, io.to(socket.id), socket.nsp.volatile]) {
@@ -171,7 +171,7 @@ const NAMES = [
   ["connection", '"connection"'],
 ];
 
-eachPair("names of every kind", async (_t, connect) => {
+eachPair("events may have names of every kind", async (_t, connect) => {
   const { io, session, socket } = await connect();
   for (const [name, json] of NAMES) {
     for (const target of [socket, io, io.to(socket.id)]) {

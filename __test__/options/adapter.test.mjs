@@ -69,7 +69,7 @@ eachSession("a function that returns an adapter", async (_t, start, open) => {
   assert.equal(await session.next(), '42["a"]');
 });
 
-eachServer("it is there before the namespace is", async (_t, start) => {
+eachServer("constructs the adapter before the namespace is returned", async (_t, start) => {
   let seen;
   const { io } = await start({
     adapter: function adapter(nsp) {
@@ -99,7 +99,7 @@ for (const [title, adapter] of Object.entries(WRONG)) {
   });
 }
 
-test("what the constructor throws is thrown", () => {
+test("new Server throws what the constructor of the adapter throws", () => {
   function adapter() {
     throw new RangeError("no room");
   }

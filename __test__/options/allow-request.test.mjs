@@ -196,7 +196,7 @@ eachServer("is called on engine.opts, and may be exchanged while running", async
   assert.equal((await request(port, POLLING)).status, 403);
 });
 
-eachServer("a real client is refused", async (t, start) => {
+eachServer("refuses a real client with connect_error", async (t, start) => {
   const { port } = await start({ allowRequest: (_req, done) => done("members only", false) });
   const one = client(t, port, { transports: ["polling"] });
   const error = await connected(one).catch((error) => error);

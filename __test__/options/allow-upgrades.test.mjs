@@ -22,7 +22,7 @@ for (const [given, upgrades] of [
   });
 }
 
-eachServer("a real client does not try", async (t, start) => {
+eachServer("a real client does not upgrade when the handshake offers nothing", async (t, start) => {
   const { io, port } = await start({ allowUpgrades: false });
   const one = client(t, port, { transports: ["polling", "websocket"] });
   await connected(one);
@@ -34,7 +34,7 @@ eachServer("a real client does not try", async (t, start) => {
 });
 
 eachServer(
-  "who tries nevertheless is not refused",
+  "accepts an upgrade that the handshake did not offer",
   async (t, start) => {
     const { io, port } = await start({ allowUpgrades: false });
     const session = await Polling.open(t, port);
@@ -50,7 +50,7 @@ eachServer(
   ALL,
 );
 
-eachServer("may be changed while running", async (t, start) => {
+eachServer("a change of allowUpgrades counts for the next handshake", async (t, start) => {
   const { io, port } = await start();
   io.engine.opts.allowUpgrades = false;
   assert.deepEqual((await Polling.open(t, port)).handshake.upgrades, []);

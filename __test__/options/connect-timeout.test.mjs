@@ -41,7 +41,7 @@ eachSession("time in a middleware counts", async (_t, start, open, transport) =>
   assert.equal(io.sockets.sockets.size, 0);
 });
 
-eachSession("who was refused is closed in time as well", async (_t, start, open, transport) => {
+eachSession("closes a client that a middleware has refused", async (_t, start, open, transport) => {
   const { io, port } = await start({ connectTimeout: PATIENCE });
   io.use((_socket, next) => next(new Error("no")));
   const closing = sessionEnd(io);
@@ -51,7 +51,7 @@ eachSession("who was refused is closed in time as well", async (_t, start, open,
   await closed(closing, session, transport);
 });
 
-eachSession("who has left its namespace may stay", async (_t, start, open) => {
+eachSession("keeps a client that has joined and left a namespace", async (_t, start, open) => {
   const { io, port } = await start({ connectTimeout: PATIENCE });
   const session = await open(port);
   await session.join();

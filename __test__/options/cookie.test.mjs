@@ -70,7 +70,7 @@ for (const cookie of [undefined, false, null, 0, ""]) {
   });
 }
 
-eachServer("no other answer sets it", async (t, start) => {
+eachServer("only the answer to a handshake sets the cookie", async (t, start) => {
   const { port } = await start({ cookie: true });
   const session = await Polling.open(t, port);
   const answers = [

@@ -106,7 +106,7 @@ for (const [origin, expected] of ORIGINS) {
   );
 }
 
-eachServer("origin: a function", async (_t, start) => {
+eachServer("an origin function decides about each origin", async (_t, start) => {
   const asked = [];
   const origin = (value, done) => {
     asked.push(value);

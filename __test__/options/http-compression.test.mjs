@@ -125,7 +125,7 @@ for (const [option, least] of LEAST) {
   });
 }
 
-eachServer("the handshake's answer too", async (_t, start) => {
+eachServer("compresses the answer to the handshake too", async (_t, start) => {
   const { port } = await start({ httpCompression: {} });
   const headers = { "accept-encoding": "deflate" };
   const answer = await request(port, POLLING, { headers });

@@ -1,4 +1,4 @@
-// How options given in several places become one: order, identity, inheritance, unknown keys.
+// Options given in several places become one: order, identity, inheritance, unknown keys.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Polling, request } from "../support/raw.mjs";

@@ -108,7 +108,7 @@ test("on polling a packet is b and its Base64", async (t) => {
   assert.equal((await session.get()).text, expected);
 });
 
-eachTransport("what a client sends: keys in any order, all that can be meant", async (t, open) => {
+eachTransport("decodes packets of a client with their keys in any order", async (t, open) => {
   const { session, socket } = await entered(t, open);
   const seen = [];
   socket.onAny((...event) => seen.push(event));

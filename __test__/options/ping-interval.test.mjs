@@ -18,7 +18,7 @@ eachSession(
   ALL,
 );
 
-eachSession("each engine has its own", async (_t, start, open) => {
+eachSession("each engine pings at its own interval", async (_t, start, open) => {
   const quick = await start({ pingInterval: 30 });
   const slow = await start({ pingInterval: 24 * 3600 * 1000 });
   const patient = await open(slow.port);

@@ -20,7 +20,7 @@ const PARSER = "an object with the constructors Encoder and Decoder";
 const TRANSPORTS = 'an array of "polling", "websocket" or "webtransport"';
 const TEXT = "a string, a Buffer or another binary value";
 
-/** What becomes no number, with the way it is shown. */
+/** Values that become no number, with the way it is shown. */
 const NO_NUMBERS = [
   [symbol, "Symbol(s)"],
   [5n, "5n"],

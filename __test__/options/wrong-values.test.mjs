@@ -26,7 +26,7 @@ const OTHERS = {
   "a date": new Date(0),
   "a function": () => {},
 };
-/** What becomes no number and no text. */
+/** Values that become no number and no text. */
 const UNCONVERTIBLE = {
   "a symbol": Symbol("s"),
   "an object that throws": {

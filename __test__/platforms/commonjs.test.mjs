@@ -95,7 +95,7 @@ test("nothing inside the package is exported but its package.json", async () => 
   }
 });
 
-test("what others read in the package's folder is there", () => {
+test("the package's folder has the files that other packages read", () => {
   const root = require.resolve(`${name}/package.json`).slice(0, -"package.json".length);
   // instrumentation hooks these files by name
   assert.equal(require(`${root}dist/socket.js`).Socket, subject.Socket);

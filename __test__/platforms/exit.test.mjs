@@ -1,4 +1,4 @@
-// What is said before a process ends reaches the clients that read.
+// Messages sent before a process ends reach the clients that read.
 import assert from "node:assert/strict";
 import http from "node:http";
 import { test } from "node:test";

@@ -107,7 +107,7 @@ for (const [kind, { test }] of Object.entries(KINDS)) {
     assert.equal((await answered).text, "430[1]");
   });
 
-  test(`what the handshake tells of its client [${kind}]`, async (t) => {
+  test(`the handshake tells address and headers of its client [${kind}]`, async (t) => {
     const served = await serveHttp2(t, kind);
     const { io, ask, port } = served;
     const { url } = await open(served, "&a=1");

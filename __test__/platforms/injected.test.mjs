@@ -34,7 +34,7 @@ async function serveBehind(t, accept, netOptions = {}) {
   return { ...served, front, port };
 }
 
-/** How many connections a server counts. */
+/** The number of connections that a server counts. */
 const connections = (server) =>
   new Promise((resolve) => server.getConnections((_error, count) => resolve(count)));
 
@@ -169,7 +169,7 @@ test("a Duplex with polling requests on it", async (t) => {
   await until(() => io.engine.clientsCount === 0);
 });
 
-/** How balancers hand a socket on. */
+/** The ways in which balancers hand a socket on. */
 const HAND_ON = {
   "at once": [(socket, httpServer) => httpServer.emit("connection", socket)],
   "paused, and later": [

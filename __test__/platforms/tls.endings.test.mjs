@@ -39,7 +39,7 @@ async function withBystander(t, options) {
   return { io, httpServer, port, unharmed };
 }
 
-/** How many connections an HTTP server counts. */
+/** The number of connections that an HTTP server counts. */
 const connections = (httpServer) =>
   new Promise((resolve, reject) => {
     httpServer.getConnections((error, count) => (error ? reject(error) : resolve(count)));

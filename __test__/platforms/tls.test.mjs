@@ -16,7 +16,7 @@ import { Server } from "../support/subject.mjs";
 import { defer, once, until } from "../support/wait.mjs";
 import { settled } from "../support/ways.mjs";
 
-eachSecureWay("events and acks, both ways", async (t, options, way) => {
+eachSecureWay("events and acks go both ways", async (t, options, way) => {
   const { socket, client } = await securePair(t, options);
   await settled(client, way);
   for (const end of [socket, client]) {
@@ -29,7 +29,7 @@ eachSecureWay("events and acks, both ways", async (t, options, way) => {
   }
 });
 
-eachSecureWay("binary, also nested, both ways", async (t, options, way) => {
+eachSecureWay("binary goes both ways, also nested", async (t, options, way) => {
   const { socket, client } = await securePair(t, options);
   await settled(client, way);
   const bytes = Buffer.from(Array.from({ length: 256 }, (_, n) => n));
@@ -83,7 +83,7 @@ eachSecureWay("messages while the transport is upgraded", async (t, options) => 
   assert.deepEqual(seen, { client: sent, server: sent });
 });
 
-eachSecureWay("rooms and broadcasts", async (t, options, way) => {
+eachSecureWay("broadcasts reach rooms", async (t, options, way) => {
   const { io, port } = await serveSecure(t);
   const members = [];
   for (let i = 0; i < 4; i++) members.push(await secureJoin(t, io, port, options));

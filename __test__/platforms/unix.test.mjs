@@ -54,7 +54,7 @@ async function openPolling(socketPath) {
   return query;
 }
 
-test("polling by hand", async (t) => {
+test("a session by hand polls over a UNIX socket", async (t) => {
   const { io, socketPath } = await serveUnix(t);
   const query = await openPolling(socketPath);
   const poll = request(socketPath, { query });
@@ -110,7 +110,7 @@ test("a session upgraded from polling to WebSocket by hand", async (t) => {
 });
 
 for (const [way, options] of Object.entries(WAYS)) {
-  test(`a real client [${way}]`, async (t) => {
+  test(`a real client connects over a UNIX socket [${way}]`, async (t) => {
     const { io, httpServer, socketPath } = await serveUnix(t);
     const agent = new http.Agent({ socketPath });
     const accepted = once(io, "connection");
@@ -135,7 +135,7 @@ for (const [way, options] of Object.entries(WAYS)) {
   });
 }
 
-test("a connection that is cut", async (t) => {
+test("a connection that is cut ends its session", async (t) => {
   const { io, socketPath } = await serveUnix(t);
   for (const half of ["", frame(1, '42["half"]').subarray(0, 9)]) {
     const wire = Tcp.over(t, net.connect(socketPath));

@@ -86,7 +86,7 @@ for (const form of FORMS) {
     talk(t, form, { pingInterval: 300, pingTimeout: 1000 }, 4000),
   );
 
-  test(`what a client says before it leaves is heard, though all of it comes at once (${form})`, async (t) => {
+  test(`events of a client that leaves are heard when all of it comes at once (${form})`, async (t) => {
     const server = start(t, form, {});
     const { port } = await server.message("listening");
     const session = await Polling.open(t, port);

@@ -1,4 +1,4 @@
-// What compression has taken for a crowd of clients is given back after it has left.
+// The memory of compression for a crowd of clients is given back after it has left.
 import assert from "node:assert/strict";
 import { spawnChild } from "../support/child.mjs";
 import { Ws } from "../support/raw.mjs";

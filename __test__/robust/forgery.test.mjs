@@ -19,7 +19,7 @@ const RESERVED = [
   "removeListener",
 ];
 
-/** What the protocol makes of an event packet (type 2): `{ nsp, args, id }`, or null if refused. */
+/** The meaning of an event packet (type 2) by the protocol: `{ nsp, args, id }`, or null if refused. */
 function expectation(text) {
   const [, name, id, json] = /^2(?:(\/[^,]*),?)?([\d\s]*)(.*)$/s.exec(text);
   const nsp = name ?? "/";
@@ -133,7 +133,7 @@ const nested = (depth) => "[".repeat(depth) + "]".repeat(depth);
 /** A client and its whole script: texts up to and including the first refused one, and more behind. */
 async function forger(a, random, mark) {
   const texts = Array.from({ length: 12 }, (_, i) =>
-    // What cannot be sent as UTF-8 never leaves the client.
+    // Characters that UTF-8 cannot express never leave the client.
     Buffer.from(eventText(random, `${mark}.${i}`)).toString(),
   );
   const expected = texts.map(expectation);

@@ -175,7 +175,7 @@ for (const form of FORMS) {
     await a.alone();
   });
 
-  attack("who pings and does not listen is bounded", async (a) => {
+  attack("bounds what waits for a client that pings and does not read", async (a) => {
     const ws = await a.websocket({ query: WEBSOCKET });
     ws.socket.pause();
     const pings = Buffer.concat(Array.from({ length: 5000 }, () => frame(1, "2")));
@@ -185,7 +185,7 @@ for (const form of FORMS) {
     await a.alone();
   });
 
-  attack("what looks like another protocol", async (a) => {
+  attack("survives payloads of another protocol", async (a) => {
     for (const [body, headers] of [
       ["4a"],
       ['40\x1e42["echo"]'],

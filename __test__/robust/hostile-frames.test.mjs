@@ -7,7 +7,7 @@ import { closeFrame, frame } from "../support/tcp.mjs";
 
 const utf8 = (...bytes) => Buffer.from([0x34, ...bytes]);
 
-/** What is sent, the close code it is answered with. */
+/** The frames that are sent, and the close code of the answer. */
 const VIOLATIONS = {
   "a frame without mask": [frame(1, "4x", { mask: false }), 1002],
   "RSV1 without extension": [frame(1, "4x", { rsv: 4 }), 1002],
@@ -68,7 +68,7 @@ for (const form of FORMS) {
     attack(`${name} closes with ${code}`, async (a) => {
       const ws = await a.websocket();
       const id = await ws.join();
-      // What follows a violation in the same segment must not be looked at.
+      // Frames behind a violation in the same segment must not be looked at.
       await ws.write(Buffer.concat([bytes, frame(1, '42["late"]')].flat()));
       assert.equal(await ws.closure(), code);
       const account = await a.gone(id);

@@ -39,7 +39,7 @@ const PACKETS = [
   "6",
 ];
 
-/** What a mutation puts in: the grammar's own pieces, and numbers and names that have hurt others. */
+/** Pieces that a mutation puts in: the grammar's own pieces, and numbers and names that have hurt others. */
 const PIECES = [
   ...["[", "]", "{", "}", '"', ",", ":", "-", "/", "\\", "\x1e", "\0", "\u2028", "\u{1f600}", " "],
   ...["0", "1", "9", "-1", "1e400", "99999999999999999999", "0.5", "null", "true", "NaN"],

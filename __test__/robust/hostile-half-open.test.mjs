@@ -81,7 +81,7 @@ for (const form of FORMS) {
     await a.alone();
   });
 
-  abandon("nobody joins a namespace", { connectTimeout: 1000 }, async (a) => {
+  abandon("a client that joins no namespace", { connectTimeout: 1000 }, async (a) => {
     const ws = await a.websocket();
     assert.equal(await ws.closure(), null);
     const session = await a.polling();
@@ -90,7 +90,7 @@ for (const form of FORMS) {
     await a.alone();
   });
 
-  abandon("everybody is refused by the namespace", { connectTimeout: 1000 }, async (a) => {
+  abandon("a client that the namespace refuses", { connectTimeout: 1000 }, async (a) => {
     a.io.use((_socket, next) => next(new Error("no")));
     const ws = await a.websocket();
     await assert.rejects(ws.join(), /no/);

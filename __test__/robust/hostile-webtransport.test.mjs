@@ -62,7 +62,7 @@ test("nothing begins without a stream, or without a packet", async (t) => {
   await stillServes();
 });
 
-beyond("what fails before it has begun is closed, and nobody is told", async (t) => {
+beyond("closes a session that fails before it has begun, and emits nothing", async (t) => {
   const { io, alone, stillServes } = await start(t);
   const ways = [
     (session) => session.break(new Error("lost")),

@@ -34,15 +34,18 @@ for (const [form, kind] of [
   ["port", "websocket"],
   ["attached", "websocket"],
 ]) {
-  beyond(`who asked in time is let in, however late it is heard (${form}, ${kind})`, async (t) => {
-    const s = await scene(t, form, { connectTimeout: 2000 });
-    const session = await s[kind]();
-    await s.late(() => session.send('40{"name":"A"}'), { ms: 2500 });
-    assert.match(await session.next(), /^40/);
-    await leave(session);
-    await s.chronicle("A left: transport close");
-    await s.end();
-  });
+  beyond(
+    `a client that asked in time is let in, however late it is heard (${form}, ${kind})`,
+    async (t) => {
+      const s = await scene(t, form, { connectTimeout: 2000 });
+      const session = await s[kind]();
+      await s.late(() => session.send('40{"name":"A"}'), { ms: 2500 });
+      assert.match(await session.next(), /^40/);
+      await leave(session);
+      await s.chronicle("A left: transport close");
+      await s.end();
+    },
+  );
 }
 
 for (const form of FORMS) {

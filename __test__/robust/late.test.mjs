@@ -1,4 +1,4 @@
-// What clients do while the JavaScript thread is stopped: each request is heard as if it had been
+// Clients act while the JavaScript thread is stopped: each request is heard as if it had been
 // in time, in the order in which they came.
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -7,7 +7,7 @@ import { leave, scene } from "../support/late.mjs";
 import { Tcp } from "../support/tcp.mjs";
 
 for (const form of FORMS) {
-  test(`who leaves a namespace and returns to it is let in (${form})`, async (t) => {
+  test(`a client that leaves a namespace and returns is let in (${form})`, async (t) => {
     const s = await scene(t, form);
     const session = await s.polling();
     await session.join("/", { name: "A" });
@@ -57,7 +57,7 @@ for (const form of FORMS) {
     ["no packet", "nonsense", "parse error"],
     ["an undecodable packet", "4nonsense", "forced close"],
   ]) {
-    test(`what was said before ${what} is heard (${form})`, async (t) => {
+    test(`events sent before ${what} are heard (${form})`, async (t) => {
       const s = await scene(t, form);
       const session = await s.polling();
       await session.join("/", { name: "A" });
@@ -75,7 +75,7 @@ for (const form of FORMS) {
     });
   }
 
-  test(`what was said before the poll was given up is heard (${form})`, async (t) => {
+  test(`events sent before the poll was given up are heard (${form})`, async (t) => {
     const s = await scene(t, form);
     const session = await s.polling();
     await session.join("/", { name: "A" });
@@ -94,7 +94,7 @@ for (const form of FORMS) {
   });
 
   for (const kind of ["polling", "websocket"]) {
-    test(`who comes again is seen to leave first (${form}, ${kind})`, async (t) => {
+    test(`a client that comes again is seen to leave first (${form}, ${kind})`, async (t) => {
       const s = await scene(t, form);
       const first = await s[kind]();
       await first.join("/", { name: "A" });
@@ -143,7 +143,7 @@ for (const form of FORMS) {
       await s.end();
     });
 
-    test(`who comes and goes is heard once, or not at all (${form}, ${kind})`, async (t) => {
+    test(`a client that comes and goes is heard once, or not at all (${form}, ${kind})`, async (t) => {
       const s = await scene(t, form);
       await s.late(async () => {
         for (const name of ["A", "B"]) {
@@ -156,7 +156,7 @@ for (const form of FORMS) {
       await last.join("/", { name: "C" });
       await leave(last);
       const chronicle = await s.chronicle("C left: transport close");
-      // Who has gone before it could be let in may not be heard of.
+      // A client that has gone before it could be let in may not be heard of.
       for (const name of ["A", "B", "C"]) {
         const lines = chronicle.filter((line) => line.startsWith(name));
         if (name !== "C" && lines.length === 0) continue;

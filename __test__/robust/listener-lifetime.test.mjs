@@ -1,4 +1,4 @@
-// How long a port of a server's own is served: as long as its thread and the server live.
+// A port of a server's own is served as long as its thread and the server live.
 import assert from "node:assert/strict";
 import net from "node:net";
 import { test } from "node:test";
@@ -10,7 +10,7 @@ import { defer, once, until, within } from "../support/wait.mjs";
 
 const HOST = "Host: 127.0.0.1\r\n";
 
-/** What becomes of a new connection: "connect", or the code of its error. */
+/** The outcome of a new connection: "connect", or the code of its error. */
 function dial(port) {
   const socket = net.connect(port, "127.0.0.1");
   const done = new Promise((resolve) => {
@@ -58,7 +58,7 @@ for (const [title, end] of Object.entries(ENDS)) {
   });
 }
 
-test("who walks through the sessions loses none that leaves meanwhile", async (t) => {
+test("a loop over the sessions sees all of them while some leave", async (t) => {
   const { io, port } = await servePort(t);
   const { engine } = io;
   const tcp = await openFrames(t, port);

@@ -1,4 +1,4 @@
-// What a server on a port of its own may answer without the application: never more than the
+// A server on a port of its own answers without the application never more than the
 // application has permitted, from the first request on and after every change.
 import assert from "node:assert/strict";
 import http from "node:http";
@@ -14,7 +14,7 @@ import { defer, until } from "../support/wait.mjs";
 const POLLING = "/socket.io/?EIO=4&transport=polling";
 const MARK = "x-seen";
 
-/** What a polling handshake and a WebSocket's are answered with: their heads. */
+/** The heads of the answers to a polling handshake and to a WebSocket's. */
 async function handshakes(t, port, headers = {}) {
   const polling = await request(port, POLLING, { headers });
   const tcp = await Tcp.open(t, port);
@@ -22,7 +22,7 @@ async function handshakes(t, port, headers = {}) {
   return { polling, websocket: await tcp.head() };
 }
 
-test("nobody is served before the code that opened the port has come to its end", async (t) => {
+test("serves no client before the code that opened the port has ended", async (t) => {
   // The client runs beside the server: a request may come in while the server is being set up.
   const child = spawnChild(t, "early.mjs");
   await child.message("ready");
@@ -144,7 +144,7 @@ for (const [title, change] of Object.entries(REFUSALS)) {
   });
 }
 
-test("who patches the prototype of HTTP servers sees the requests", async (t) => {
+test("a patched prototype of HTTP servers sees the requests", async (t) => {
   const { emit } = http.Server.prototype;
   defer(t, () => delete http.Server.prototype.emit);
   let seen = 0;

@@ -32,7 +32,7 @@ test("Proxy-Connection says what Connection says", async (t) => {
   assert.match(answer, /^HTTP\/1\.1 200 [\s\S]*\r\nConnection: close\r\n/);
 });
 
-test("who sends the end with the request is answered all the same", async (t) => {
+test("answers a client that ends its side with the request", async (t) => {
   const { io, port } = await servePort(t);
   const session = await Polling.open(t, port);
   const requests = [`GET ${HANDSHAKE} HTTP/1.1\r\n${HOST}\r\n`];

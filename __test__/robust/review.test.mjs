@@ -110,7 +110,7 @@ for (const form of FORMS) {
   test(`a large broadcast is in memory once, not once per client (${form})`, async (t) => {
     const server = await counting(t, form);
     const clients = await Promise.all(Array.from({ length: 100 }, () => server.join()));
-    // Who does not read leaves the whole of it to the server.
+    // A client that does not read leaves the whole of it to the server.
     for (const ws of clients) ws.socket.pause();
     server.child.send("broadcast", { count: 8, bytes: MEBIBYTE });
     const grown = Math.round((await server.child.message("grown")).grown / MEBIBYTE);
@@ -119,7 +119,7 @@ for (const form of FORMS) {
     await server.end();
   });
 
-  test(`everybody leaves and comes again while JavaScript is behind (${form})`, async (t) => {
+  test(`all clients leave and come again while JavaScript is behind (${form})`, async (t) => {
     const server = await counting(t, form);
     const crowd = 300;
     const come = () => Promise.all(Array.from({ length: crowd }, () => server.join()));
@@ -153,7 +153,7 @@ for (const form of FORMS) {
     await server.end();
   });
 
-  test(`what a listener throws is not thrown at who looks at the connections (${form})`, async (t) => {
+  test(`an error of a listener is not thrown by engine.clientsCount (${form})`, async (t) => {
     const server = await counting(t, form);
     await server.tell("throwOnConnection");
     server.child.send("look");
@@ -188,7 +188,7 @@ for (const form of FORMS) {
   });
 }
 
-test("who joined a room in a middleware hears it once connected", async (t) => {
+test("a socket that joins a room in a middleware hears the room once it is connected", async (t) => {
   const { io, port } = await serve(t);
   io.use((socket, next) => {
     socket.join("room");

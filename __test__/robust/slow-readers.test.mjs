@@ -152,7 +152,7 @@ for (const form of FORMS) {
   );
 }
 
-beyond("who takes long for an answer to its poll is kept meanwhile", async (t) => {
+beyond("keeps a client that takes long to read the answer to its poll", async (t) => {
   const native = { maxBufferedBytes: 1_000_000, keepReadersMs: 1000 };
   for (const form of FORMS) {
     const { io, port, ends } = await start(t, form, { native });
@@ -210,7 +210,7 @@ beyond("a WebSocket engine of the application's: who takes nothing is closed", a
 });
 
 for (const form of FORMS) {
-  test(`what waits of broadcasts can be read off a connection (${form})`, async (t) => {
+  test(`a connection tells how much of broadcasts waits (${form})`, async (t) => {
     const { io, port } = await start(t, form);
     const accepted = once(io, "connection");
     const { session } = await silent(t, port);

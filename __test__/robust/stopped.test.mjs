@@ -1,5 +1,5 @@
 // The server's process is stopped while a deadline passes, as on a machine that has no time for it.
-// What the client has done before the deadline counts.
+// Everything that the client has done before the deadline counts.
 import assert from "node:assert/strict";
 import net from "node:net";
 import { describe, test } from "node:test";

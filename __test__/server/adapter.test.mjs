@@ -43,7 +43,7 @@ test("every namespace has its own adapter", async (t) => {
   assert.notEqual(io.of("/other").adapter, io.sockets.adapter);
 });
 
-test("events, in order", async (t) => {
+test("the adapter emits its events in order", async (t) => {
   const { io, port } = await serve(t);
   const seen = [];
   for (const event of ["create-room", "join-room", "leave-room", "delete-room"]) {
@@ -183,7 +183,7 @@ test("an adapter of the real base class serves everything", async (t) => {
   );
 });
 
-test("what an adapter's promise does to join and leave", async (t) => {
+test("join and leave return the promise of the adapter", async (t) => {
   class Slow extends Adapter {
     async addAll(id, rooms) {
       super.addAll(id, rooms);

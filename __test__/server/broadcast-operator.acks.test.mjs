@@ -71,7 +71,7 @@ eachWay("a time-out hands over what has arrived", async (t, way) => {
   assert.deepEqual(rejected.responses.sort(), [0, 2]);
 });
 
-test("nobody to ask: an empty answer, not within the call", async (t) => {
+test("a broadcast with an ack to an empty room calls back with no answers, after the call", async (t) => {
   const { io } = await crowd(t, {}, () => {}, 1);
   let args;
   io.to("nobody")
@@ -120,7 +120,7 @@ test("a late answer is ignored", async (t) => {
   assert.equal(calls, 1);
 });
 
-test("binary and nested answers", async (t) => {
+test("answers of a broadcast may be binary and nested", async (t) => {
   const { io } = await crowd(t, {}, (n, ack, data) => ack({ n, deep: [data, Buffer.from([n])] }));
   const answers = await io.timeout(LONG).emitWithAck("q", Buffer.from("ask"));
   answers.sort((x, y) => x.n - y.n);

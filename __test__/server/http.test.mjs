@@ -23,7 +23,7 @@ const app = (req, res) => {
   res.end(`app ${req.url}`);
 };
 
-/** How the two come together; each returns the server, `listen` starts the HTTP server. */
+/** Ways to attach a server; each returns the server, `listen` starts the HTTP server. */
 const TOGETHER = {
   "attached in the constructor, before it listens": async (httpServer) => {
     const io = new Server(httpServer);
@@ -88,7 +88,7 @@ secureTest("raw requests over TLS, one connection for ours and others", async (t
   assert.match(answers, /app \/elsewhere[\s\S]*Transport unknown[\s\S]*app \/elsewhere/);
 });
 
-secureTest("refused upgrades over TLS", async (t) => {
+secureTest("upgrades over TLS are refused as over TCP", async (t) => {
   const httpServer = https.createServer(certificate, app);
   defer(t, () => closeHttp(httpServer));
   const { port } = await listening(t, await TOGETHER["given to listen()"](httpServer));

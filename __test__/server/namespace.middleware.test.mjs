@@ -58,7 +58,7 @@ test("the list is fixed when the attempt starts", async (t) => {
   assert.deepEqual(seen, ["early"]);
 });
 
-test("the socket during a middleware", async (t) => {
+test("a socket is not connected during a middleware", async (t) => {
   const { io, port } = await serve(t);
   let state;
   io.use((socket, next) => {

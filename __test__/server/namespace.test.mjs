@@ -7,7 +7,7 @@ import { serve } from "../support/server.mjs";
 import { Server, Socket } from "../support/subject.mjs";
 import { once, until } from "../support/wait.mjs";
 
-test("a fresh namespace", () => {
+test("a new namespace has no sockets and the documented members", () => {
   const io = new Server();
   const nsp = io.of("/chat");
   assert.equal(nsp.name, "/chat");
@@ -19,7 +19,7 @@ test("a fresh namespace", () => {
   assert.equal(nsp.close, undefined);
 });
 
-test("return values", () => {
+test("methods of a namespace return the documented values", () => {
   const nsp = new Server().of("/chat");
   assert.equal(
     nsp.use(() => {}),
@@ -76,7 +76,7 @@ eachWay("an unknown namespace is refused", async (t, way) => {
   assert.equal(error.message, "Invalid namespace");
 });
 
-eachTransport("the refusal on the wire", async (t, open) => {
+eachTransport("a refusal is written as a packet of type 4", async (t, open) => {
   const { port } = await serve(t);
   const session = await open(port);
   await session.send("40/foo,");

@@ -173,7 +173,7 @@ test("a parent broadcasts to all its children", async (t) => {
   assert.deepEqual(of("/d2"), [["all", 1], ["rest"], ["end"]]);
 });
 
-test("what a parent cannot do", async () => {
+test("fetchSockets() throws on a parent namespace; other methods select nobody", async () => {
   const parent = new Server().of(/^\/d/);
   assert.throws(() => parent.fetchSockets(), {
     message: "fetchSockets() is not supported on parent namespaces",

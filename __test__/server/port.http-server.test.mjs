@@ -33,7 +33,7 @@ async function keptAlive(t, port) {
 
 const get = (url, headers) => ask(`GET ${url}`, headers);
 
-test("it has the listeners an attached server has", async (t) => {
+test("the server of a port has the listeners of an attached one", async (t) => {
   const { httpServer } = await servePort(t);
   const counts = ["request", "upgrade", "close", "listening"].map((event) => [
     event,

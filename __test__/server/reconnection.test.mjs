@@ -13,7 +13,7 @@ async function start(t, generation, port) {
   return io;
 }
 
-eachWay("reconnection after a restart", async (t, way) => {
+eachWay("a client reconnects after a restart of the server", async (t, way) => {
   const first = await start(t, "first");
   const { port } = first.httpServer.address();
   const one = client(t, port, {

@@ -1,4 +1,4 @@
-// What `new Server(...)`, the callable export, `attach` and `listen` make of their arguments.
+// The arguments of `new Server(...)`, the callable export, `attach` and `listen`.
 import assert from "node:assert/strict";
 import http from "node:http";
 import { test } from "node:test";

@@ -6,7 +6,7 @@ import { rawPair } from "../support/pairs.mjs";
 import { eachTransport } from "../support/raw.mjs";
 import { deferred, once, until } from "../support/wait.mjs";
 
-eachWay("the client asks", async (t, way) => {
+eachWay("answers of the server reach the client that asks", async (t, way) => {
   const { socket, client } = await pair(t, way);
   socket.on("sum", (a, b, ack) => ack(a + b, { a, b }));
   socket.on("nothing", (ack) => ack());
@@ -19,7 +19,7 @@ eachWay("the client asks", async (t, way) => {
   assert.equal(await client.emitWithAck("later"), "later");
 });
 
-eachWay("the server asks", async (t, way) => {
+eachWay("answers of the client reach the server that asks", async (t, way) => {
   const { socket, client } = await pair(t, way);
   client.on("sum", (a, b, ack) => ack(a + b, "second"));
   const answer = await new Promise((resolve) => {
@@ -35,7 +35,7 @@ eachWay("the server asks", async (t, way) => {
   assert.equal(await socket.timeout(10_000).emitWithAck("sum", 7, 8), 15);
 });
 
-eachWay("a time-out", async (t, way) => {
+eachWay("timeout() calls back with an error when no answer comes", async (t, way) => {
   const { socket, client } = await pair(t, way);
   const asked = deferred("the question");
   client.on("silence", (ack) => asked.resolve(ack));
@@ -75,7 +75,7 @@ test("a disconnected client leaves the time-out to fire", async (t) => {
   assert.equal(await outcome, "operation has timed out");
 });
 
-eachTransport("ack packets on the wire", async (t, open) => {
+eachTransport("acks are written as packets of type 3", async (t, open) => {
   const { session, socket } = await rawPair(t, open);
   socket.on("none", (ack) => ack());
   socket.on("two", (ack) => ack(1, { b: "c" }));

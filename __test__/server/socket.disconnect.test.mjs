@@ -250,7 +250,7 @@ for (const [title, act, reason] of [
   });
 }
 
-eachWay("client.disconnect()", async (t, way) => {
+eachWay("client.disconnect() ends the socket of the server", async (t, way) => {
   const { socket, client } = await pair(t, way);
   const gone = once(socket, "disconnect");
   client.disconnect();

@@ -161,7 +161,7 @@ eachTransport("use: an error becomes an error event and stops the packet", async
   assert.equal(socket.connected, true);
 });
 
-eachTransport("catch-alls for incoming events", async (t, open) => {
+eachTransport("catch-all listeners hear incoming events", async (t, open) => {
   const { session, socket } = await rawPair(t, open);
   const seen = [];
   const first = (...args) => seen.push(["first", ...args]);
@@ -191,7 +191,7 @@ eachTransport("an incoming catch-all gets the ack function last", async (t, open
   assert.equal(await session.next(), '437["e","done"]');
 });
 
-eachTransport("catch-alls for outgoing events", async (t, open) => {
+eachTransport("catch-all listeners hear outgoing events", async (t, open) => {
   const { io, session, socket } = await rawPair(t, open);
   const seen = [];
   const first = (...args) => seen.push(["first", ...args]);
@@ -231,7 +231,7 @@ const ODD = [
   [["e", { toJSON: () => [1] }], '["e",[1]]'],
   [["e", "\ud800", "\u2028"], '["e","\\ud800","\u2028"]'],
 ];
-eachTransport("what JSON makes of odd arguments", async (t, open) => {
+eachTransport("sends odd arguments as JSON.stringify writes them", async (t, open) => {
   const { session, socket } = await rawPair(t, open);
   for (const [args, json] of ODD) {
     socket.emit(...args);
@@ -239,7 +239,7 @@ eachTransport("what JSON makes of odd arguments", async (t, open) => {
   }
 });
 
-test("what cannot be serialised throws at the caller", async (t) => {
+test("emit throws when an argument cannot be serialised", async (t) => {
   const { io, socket, client } = await pair(t);
   const circle = {};
   circle.self = circle;

@@ -1,4 +1,4 @@
-// What a socket knows about itself and its handshake.
+// Properties of a socket and of its handshake.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { client, connected, eachWay, join, pair } from "../support/clients.mjs";
@@ -33,7 +33,7 @@ test("data belongs to the application", async (t) => {
   assert.equal((await io.fetchSockets())[0].data, 5);
 });
 
-eachTransport("the handshake", async (t, open, transport) => {
+eachTransport("a socket knows its handshake", async (t, open, transport) => {
   const before = Date.now();
   const { io, port } = await serve(t);
   const connecting = once(io, "connection");

@@ -19,7 +19,7 @@ function logEngine(io, seen) {
   });
 }
 
-test("a handshake over websocket", async (t) => {
+test("events of a handshake over websocket come in order", async (t) => {
   const { io, port } = await serve(t);
   const seen = [];
   logEngine(io, seen);
@@ -34,7 +34,7 @@ test("a handshake over websocket", async (t) => {
   ]);
 });
 
-test("a handshake over polling", async (t) => {
+test("events of a handshake over polling come in order", async (t) => {
   const { io, port } = await serve(t);
   const seen = [];
   logEngine(io, seen);
@@ -48,7 +48,7 @@ test("a handshake over polling", async (t) => {
   ]);
 });
 
-eachTransport("joining a namespace", async (t, open) => {
+eachTransport("events of joining a namespace come in order", async (t, open) => {
   const { io, port } = await serve(t);
   const seen = [];
   for (const event of ["create-room", "join-room"]) {
@@ -212,7 +212,7 @@ for (const [title, packets, expected] of BATCHES) {
   });
 }
 
-eachTransport("a disconnection", async (t, open) => {
+eachTransport("events of a disconnection come in order", async (t, open) => {
   const { io, session, socket } = await rawPair(t, open);
   socket.join("room");
   const seen = [];

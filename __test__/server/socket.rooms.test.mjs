@@ -29,7 +29,7 @@ test("a socket starts in the room of its id", async (t) => {
   assert.equal(socket.rooms, io.sockets.adapter.sids.get(socket.id));
 });
 
-test("join and leave", async (t) => {
+test("join and leave change the rooms of a socket", async (t) => {
   const { io, socket } = await pair(t);
   const { rooms } = io.sockets.adapter;
   assert.equal(socket.join("a"), undefined);

@@ -53,7 +53,7 @@ eachWay("namespaces, middlewares and listeners set before it listens", async (t,
   assert.deepEqual(order, ["middleware", "connection", "own", "/dynamic-1"]);
 });
 
-test("what is emitted while nothing is attached reaches nobody, and harms nobody", async (t) => {
+test("emitting before a server is attached reaches no client and throws nothing", async (t) => {
   const io = new Server();
   io.emit("early", 1);
   io.to("room").volatile.emit("early", 2);

@@ -6,7 +6,7 @@ import { once } from "../support/wait.mjs";
 
 const bytes = Uint8Array.from([0, 1, 2, 0x1e, 0x7f, 0x80, 0xfe, 0xff]);
 
-/** What counts as binary; each arrives as a Buffer of the same bytes. */
+/** Values that count as binary; each arrives as a Buffer of the same bytes. */
 const KINDS = {
   Buffer: Buffer.from(bytes),
   "a slice of a Buffer": Buffer.concat([Buffer.from("head"), bytes]).subarray(4),
@@ -33,7 +33,7 @@ eachWay("every kind of binary from the server", async (t, way) => {
   }
 });
 
-eachWay("binary from the client", async (t, way) => {
+eachWay("binary of the client arrives as Buffers", async (t, way) => {
   const { socket, client } = await pair(t, way);
   for (const value of [KINDS.Buffer, KINDS.Uint8Array, KINDS.ArrayBuffer]) {
     const received = once(socket, "e");
@@ -45,7 +45,7 @@ eachWay("binary from the client", async (t, way) => {
   }
 });
 
-eachWay("empty and many attachments", async (t, way) => {
+eachWay("empty and many attachments arrive unchanged", async (t, way) => {
   const { socket, client } = await pair(t, way);
   const many = Array.from({ length: 10 }, (_, n) => Buffer.alloc(n, n));
   socket.on("there", (...args) => socket.emit("back", ...args));

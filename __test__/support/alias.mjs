@@ -26,7 +26,7 @@ const MODULES = path.join(ROOT, "node_modules");
 // Packages that bring the original along, pinned: here they are copied without it.
 const PINNING = ["@nestjs"];
 
-/** What npm publishes of this package; resolves with the tarball's path. */
+/** Packs this package as npm publishes it; resolves with the tarball's path. */
 export async function pack(folder) {
   const args = ["pack", "--silent", "--pack-destination", folder];
   const { stdout } = await run("npm", args, { cwd: ROOT });

@@ -1,4 +1,4 @@
-// What a server and its process still hold: sessions, sockets, rooms, descriptors.
+// Counts what a server and its process still hold: sessions, sockets, rooms, descriptors.
 import { readdirSync, readlinkSync } from "node:fs";
 
 /** Everything a server knows about connected clients, in numbers. */

@@ -37,7 +37,7 @@ export async function exercise(io, client, way) {
 }
 
 /**
- * What differs between two equal answers: dates and ids, replaced by their names, and the case of
+ * Replaces what differs between two equal answers: dates and ids, replaced by their names, and the case of
  * the names of headers.
  */
 export function normalised(bytes) {
@@ -55,7 +55,7 @@ export function statuses(bytes) {
   );
 }
 
-/** What is said to who attaches an application instead of its server. */
+/** The error for an application that is attached instead of its server. */
 export const HANDLER_ERROR =
   "You are trying to attach socket.io to an express request handler function. " +
   "Please pass a http.Server instance.";

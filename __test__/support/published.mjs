@@ -80,7 +80,7 @@ function membersOf(declaration) {
 }
 
 /**
- * What the entries export, and every type of the package that it mentions.
+ * The exports of the entries, and every type of the package that it mentions.
  *
  * @returns classes and interfaces with their members, functions, and other values, each with its
  *   documentation
@@ -178,7 +178,7 @@ export const upstreamUnderscored = () =>
     );
   });
 
-/** What applications have at hand in an example. */
+/** The variables that an example has at hand. */
 const PRELUDE = `
 declare const io: import("socket.io-native").Server;
 declare const socket: import("socket.io-native").Socket;

@@ -33,7 +33,7 @@ export function request(port, path, { method = "GET", headers, body } = {}) {
 const encode = (packet) => (Buffer.isBuffer(packet) ? `b${packet.toString("base64")}` : packet);
 const decode = (text) => (text[0] === "b" ? Buffer.from(text.slice(1), "base64") : text);
 
-/** What raw sessions share: the Socket.IO handshake over `send()` and `next()`. */
+/** The part that raw sessions share: the Socket.IO handshake over `send()` and `next()`. */
 export class Session {
   /** Joins a namespace, answering heartbeats on the way; resolves with the Socket.IO id. */
   async join(nsp = "/", auth) {

@@ -27,7 +27,7 @@ export async function welcome(t, { io, port }, { greet = true, ...options } = {}
   return { ...joined, log };
 }
 
-/** What a client receives from now on, without the offsets. */
+/** The events that a client receives from now on, without the offsets. */
 export function record(client) {
   const log = [];
   client.onAny((...args) => log.push(args.slice(0, -1)));
@@ -57,7 +57,7 @@ export async function pretend(t, { io, port }, auth) {
   return { socket, client };
 }
 
-/** What a client would present: its `pid` and its `offset`. */
+/** The credentials that a client would present: its `pid` and its `offset`. */
 export function credentials(client) {
   return { pid: client._pid, offset: client._lastOffset };
 }

@@ -20,10 +20,10 @@ export const io = subject;
 
 /** The engine alone: the entry `socket.io-native/engine`, or the package `engine.io`. */
 export const engine = isOracle ? require("engine.io") : require("../../engine.js");
-/** What applications import it as. */
+/** The name that applications import it by. */
 export const engineName = isOracle ? "engine.io" : "socket.io-native/engine";
 
-/** What differs on purpose, as the texts of errors do: upstream's, or ours. */
+/** A value that differs on purpose, as the texts of errors do: upstream's, or ours. */
 export const differs = (upstream, own) => (isOracle ? upstream : own);
 
 /** A test of a promise that goes beyond upstream: skipped under the oracle. */

@@ -1,4 +1,4 @@
-// What Node's servers and sockets still say about a connection after the WebSocket has taken it.
+// Node's servers and sockets still know a connection after the WebSocket has taken it.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
@@ -10,13 +10,13 @@ import { once, until } from "../support/wait.mjs";
 import { settled, WAYS } from "../support/ways.mjs";
 import { ask, joinByHand } from "../support/wire.mjs";
 
-/** How many connections an HTTP server counts. */
+/** The number of connections that an HTTP server counts. */
 const connections = (httpServer) =>
   new Promise((resolve) => httpServer.getConnections((_error, count) => resolve(count)));
 
 const WEBSOCKET = { transports: ["websocket"] };
 
-/** What an application may have installed that sees the request before the session does. */
+/** Parts of an application that see the request before the session does. */
 const WATCHERS = {
   nothing: () => {},
   "a connection listener": (io) => io.engine.on("connection", (conn) => void conn.request),

@@ -64,7 +64,7 @@ for (const [title, frames, expected] of ACCEPTED) {
   });
 }
 
-test("bytes one by one", async (t) => {
+test("frames are read when their bytes come one by one", async (t) => {
   const { tcp, messages } = await byHand(t);
   tcp.socket.setNoDelay(true);
   for (const byte of Buffer.concat([frame(1, "4héllo"), frame(2, "x".repeat(130))])) {

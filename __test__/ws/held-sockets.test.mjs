@@ -96,7 +96,7 @@ eachHolder("is open as long as the client is connected", async (_t, { socket, cl
   assert.deepEqual(closes, [false]);
 });
 
-eachHolder("knows both ends", async (_t, { port, client, tcp }) => {
+eachHolder("a held socket knows both addresses", async (_t, { port, client, tcp }) => {
   assert.equal(await client.timeout(20_000).emitWithAck("echo", 1), 1);
   // A port listens on both families.
   const [address, family] = tcp.remoteAddress.startsWith("::ffff:")
@@ -189,7 +189,7 @@ eachHolder("does not time out while it carries messages", async (_t, { client, t
   assert.equal(tcp.timeout, 2000);
 });
 
-eachHolder("takes options of a TCP socket", async (_t, { client, tcp }) => {
+eachHolder("a held socket takes options of a TCP socket", async (_t, { client, tcp }) => {
   assert.equal(tcp.setNoDelay(true), tcp);
   assert.equal(tcp.setKeepAlive(true, 1000), tcp);
   assert.equal(tcp.ref(), tcp);

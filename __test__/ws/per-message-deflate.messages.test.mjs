@@ -28,7 +28,7 @@ function heard(socket) {
   return events;
 }
 
-/** How a session ended: the reason with its description, and the close code the client got. */
+/** The end of a session: the reason with its description, and the close code the client got. */
 async function ending(tcp, socket) {
   const [reason, details] = await once(socket, "disconnect");
   let last = await tcp.frame();
@@ -278,7 +278,7 @@ test("fragments, bytes one by one, and control frames between them", async (t) =
 const BYTES = Buffer.alloc(1_000_001, "4");
 const noise = crypto.randomBytes(1_000_000);
 
-/** What is sent, the close code it is answered with, and what the application is told. */
+/** The frames that are sent, the close code of the answer, and the reason the application gets. */
 const VIOLATIONS = {
   "no deflate data": [compressed(1, Buffer.alloc(5, 0xff)), 1007, "Error: invalid block type"],
   "a bad stored block": [
@@ -377,7 +377,7 @@ test("a context that was not to be taken over is not there", async (t) => {
   assert.match(end.description, /Error: invalid distance too far back/);
 });
 
-test("RSV1 without the extension", async (t) => {
+test("RSV1 without the extension closes with 1002", async (t) => {
   const { tcp, socket } = await open(t, true, { header: "foo" });
   tcp.write(compressed(1, deflated('42["a"]')));
   const end = await ending(tcp, socket);

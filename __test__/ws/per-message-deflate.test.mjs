@@ -201,7 +201,7 @@ beyond("wrong options of zlib are not used", async (t) => {
   }
 });
 
-test("the whole 101", async (t) => {
+test("the 101 accepts the offer as upstream does", async (t) => {
   const { port } = await serve(t, { perMessageDeflate: true });
   const tcp = await Tcp.open(t, port);
   const headers = { "Sec-WebSocket-Extensions": `${P}; ${S}`, "Sec-WebSocket-Protocol": "a, b" };
@@ -334,7 +334,7 @@ test("a session that began on polling is compressed once it is on a WebSocket", 
   assert.equal(await session.next(), `42["c","${"d".repeat(5000)}"]`);
 });
 
-test("a client that upgrades", async (t) => {
+test("compression is agreed on in an upgrade too", async (t) => {
   const options = { transports: ["polling", "websocket"], perMessageDeflate: { threshold: 0 } };
   const { socket, client } = await pair(t, { server: { perMessageDeflate: true }, ...options });
   await connected(client);
@@ -344,7 +344,7 @@ test("a client that upgrades", async (t) => {
   assert.equal(await client.emitWithAck("echo", text), text);
 });
 
-secureTest("over TLS", async (t) => {
+secureTest("messages are compressed over TLS", async (t) => {
   const { socket, client } = await securePair(t, {
     server: { perMessageDeflate: true },
     transports: ["websocket"],

@@ -1,4 +1,4 @@
-// What surrounds an upgrade request on its connection: answers before it, frames right behind it,
+// The bytes around an upgrade request on its connection: answers before it, frames right behind it,
 // frames that arrive while the application still thinks about it. Nothing is lost.
 import assert from "node:assert/strict";
 import { setTimeout as pause, setImmediate as turn } from "node:timers/promises";

@@ -316,7 +316,7 @@ beyond("a send that throws: transport error", async (t) => {
   assert.equal((await closed)[0], "transport error");
 });
 
-beyond("a close that throws", async (t) => {
+beyond("a close() of the engine that throws harms nobody", async (t) => {
   const { io, ws, conn } = await opened(t);
   ws.close = () => {
     throw new Error("close throws");

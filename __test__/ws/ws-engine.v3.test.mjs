@@ -110,7 +110,7 @@ test("pings of a client of protocol 3, as text or binary", async (t) => {
   assert.equal(await session.next(), "3");
 });
 
-test("the binary initial packet", async (t) => {
+test("the initial packet may be binary", async (t) => {
   const { port } = await serve(t, { ...SERVER, initialPacket: Buffer.from([7]) });
   const typed = await Ws.open(t, port, { eio: 3 });
   assert.deepEqual(await typed.next(), Buffer.from([4, 7]));

@@ -141,7 +141,7 @@ async fn packets_in_both_directions() {
     assert_eq!(other.answer().await, (200, "ok".into()));
     events.expect(Event::message(handle, "[\"a\"]")).await;
 
-    // What waits is the answer; then a poll waits.
+    // The packets that wait are the answer; then a poll waits.
     run(|w| {
         text(w, handle, 0, "2[1]");
         text(w, handle, 0, "2[2]");

@@ -25,7 +25,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use super::inbox::Environment;
 use super::{runtime, soon};
 
-/// What stands for the 101 response.
+/// Stands for the 101 response.
 pub const RESPONSE: &str = "HTTP/1.1 101 Switching Protocols\r\n\r\n";
 /// The data of the open packet.
 pub const OPEN: &str = r#"{"sid":"x"}"#;

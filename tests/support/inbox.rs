@@ -16,7 +16,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::soon;
 
-/// What an environment is told.
+/// An event that an environment is told.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// A Socket.IO packet: namespace, data, attachments.
@@ -55,12 +55,12 @@ struct State {
 /// See [`Environment::on_opened`].
 pub type OnOpened = Box<dyn Fn(Handle) + Send>;
 
-/// See the module.
+/// An environment of which a test sees every event.
 pub struct Environment {
     state: Mutex<State>,
-    /// What [`EventSink::is_full`] says.
+    /// The answer of [`EventSink::is_full`].
     pub full: AtomicBool,
-    /// What JavaScript does with a new session as soon as it can hear of it.
+    /// Called with a new session as soon as JavaScript can hear of it.
     pub on_opened: Mutex<Option<OnOpened>>,
 }
 
@@ -126,7 +126,7 @@ impl Events {
         self.find(|event| *event == expected).await;
     }
 
-    /// What is there and was not asked for.
+    /// The events that are there and were not asked for.
     pub fn rest(&mut self) -> Vec<Event> {
         let mut rest = Vec::from(std::mem::take(&mut self.kept));
         rest.extend(std::iter::from_fn(|| self.receiver.try_recv().ok()));

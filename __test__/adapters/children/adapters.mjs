@@ -97,7 +97,7 @@ async function clients(port) {
   return { pub, sub };
 }
 
-/** What somebody else may write on the base class: messages as JSON, bytes as Base64. */
+/** An adapter as others may write it on the base class: messages as JSON, bytes as Base64. */
 class OverRedis extends ClusterAdapterWithHeartbeat {
   constructor(nsp, pub, sub) {
     super(nsp, PATIENT);

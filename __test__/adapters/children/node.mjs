@@ -65,7 +65,7 @@ const follow = (target, chain) =>
     target,
   );
 
-/** What can be sent to the test: sockets as their details, nothing of the server itself. */
+/** A value in a form that can be sent to the test: sockets as their details, nothing of the server itself. */
 function plain(value) {
   if (Array.isArray(value)) return value.map(plain);
   if (value?.handshake) {
@@ -92,7 +92,7 @@ const ACTIONS = {
       "all can be written to",
     );
   },
-  /** What other servers have told this one. */
+  /** The messages that other servers have sent this one. */
   heard: ({ nsp }) => prepared.get(nsp).splice(0),
 };
 

@@ -24,7 +24,7 @@ function confine() {
 async function serve() {
   const io = await startServer(form);
   const seen = { connected: 0, disconnected: 0, spam: 0, thrown: [] };
-  /** What a listener throws comes as one or the other; anything else is to end the process. */
+  /** An error of a listener comes as one or the other; anything else is to end the process. */
   const survive = () => {
     for (const event of ["uncaughtException", "unhandledRejection"]) {
       process.on(event, (error) => seen.thrown.push(error.message));

@@ -36,7 +36,7 @@ io.of(/^\/dynamic-/).on("connection", welcome);
 io.of("/patient").use((_socket, next) => setTimeout(next, 20));
 io.of("/patient").on("connection", welcome);
 
-/** What is left of everybody. */
+/** The sockets, sessions and rooms that are left. */
 function remains() {
   const namespaces = [...io._nsps.values()];
   const sum = (size) => namespaces.reduce((total, nsp) => total + size(nsp), 0);

@@ -1,4 +1,4 @@
-// What is no request, or hardly one.
+// Bytes that are no request, or hardly one.
 import { ask, chunked, ELSEWHERE, HANDSHAKE, last, one } from "./text.mjs";
 
 const bad = (text) => one(400, text);
