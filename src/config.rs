@@ -13,7 +13,8 @@ pub const MAX_HTTP_BUFFER_SIZE: u64 = 1_000_000;
 
 /// Between two `noop` answers that free a client's poll during an upgrade, in ms.
 pub const UPGRADE_FLUSH_MS: u64 = 100;
-/// How long a closing transport waits for its peer, in ms: for the next poll, or the close frame.
+/// The time that a closing transport waits for its peer, in ms: for the next poll, or the close
+/// frame.
 pub const CLOSE_WAIT_MS: u64 = 30_000;
 
 /// Fragments one WebSocket message may have.

@@ -1,4 +1,4 @@
-//! What a session gives: packets, what it asks of its surroundings, and answers to polls.
+//! The output of a session: packets, requests to its surroundings, and answers to polls.
 
 use std::borrow::Cow;
 
@@ -42,18 +42,19 @@ impl From<Packet<'_>> for Outgoing {
     }
 }
 
-/// Which of a session's WebSockets is meant.
+/// The part that a WebSocket plays in its session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SocketRole {
-    /// The one that carries the session.
+    /// The WebSocket carries the session.
     Main,
-    /// The one that an upgrade tries.
+    /// An upgrade tries the WebSocket.
     Probe,
 }
 
-/// What a session asks of its surroundings.
+/// The requests of a session to its surroundings.
 pub trait Output {
-    /// A packet came in. Messages are for the application; of the others only who listens hears.
+    /// A packet was received. Messages are for the application, other packets for its listeners of
+    /// packets.
     fn received(&mut self, packet: Packet<'_>);
     /// Sends a packet over a WebSocket.
     fn frame(&mut self, socket: SocketRole, packet: Packet<'_>);

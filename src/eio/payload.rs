@@ -24,8 +24,8 @@ pub fn decode_body(body: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(body)
 }
 
-/// The packets of `payload`, decoded as they are asked for: whoever iterates may stop, bound
-/// their number or pause. Ends after the first piece that is no packet, which is reported.
+/// The packets of `payload`, decoded as they are asked for: the caller may stop, bound their
+/// number or pause. Ends after the first piece that is no packet, which is reported.
 ///
 /// An empty payload is one empty piece, hence an error.
 pub fn decode(payload: &str) -> Packets<'_> {
@@ -37,7 +37,7 @@ pub fn decode(payload: &str) -> Packets<'_> {
 /// Iterator of [`decode`].
 #[derive(Clone, Debug)]
 pub struct Packets<'a> {
-    /// What is left to read; `None` after the last piece.
+    /// The rest to read; `None` after the last piece.
     rest: Option<&'a str>,
 }
 

@@ -62,7 +62,7 @@ pub fn decode(payload: &str) -> Packets<'_> {
 /// Iterator of [`decode`].
 #[derive(Clone, Debug)]
 pub struct Packets<'a> {
-    /// What is left to read; `None` after the last packet.
+    /// The rest to read; `None` after the last packet.
     rest: Option<&'a str>,
 }
 
@@ -92,7 +92,7 @@ impl<'a> Iterator for Packets<'a> {
 
 impl std::iter::FusedIterator for Packets<'_> {}
 
-/// The first packet and what follows it.
+/// The first packet and the rest of the payload.
 fn split(text: &str) -> Option<(&str, &str)> {
     let (length, rest) = text.split_once(':')?;
     if length.is_empty() {
@@ -160,7 +160,7 @@ impl<'a> Iterator for BinaryPackets<'a> {
 
 impl std::iter::FusedIterator for BinaryPackets<'_> {}
 
-/// Whether the first packet is text, its bytes, and what follows.
+/// The first packet (true if it is text, and its bytes), and the rest of the payload.
 fn split_binary(bytes: &[u8]) -> Option<(bool, &[u8], &[u8])> {
     let (&binary, rest) = bytes.split_first()?;
     let digits = rest.iter().take(MAX_DIGITS + 1);
@@ -189,7 +189,7 @@ mod tests {
         Packet::Binary(bytes.into())
     }
 
-    /// The packets before the first fault, and whether there was one.
+    /// The packets before the first fault, and true if there was one.
     fn all<'a>(
         packets: impl Iterator<Item = Result<Packet<'a>, ParseError>>,
     ) -> (Vec<Packet<'a>>, bool) {

@@ -1,20 +1,23 @@
-//! The state machine of one session: which transport it is on, its heartbeat, its upgrade and its
-//! end. It owns no socket and no timer: packets and times come in as arguments, and what has to be
-//! done goes out through [`Output`]. Engine.IO protocols 3 and 4, "Transports", "Upgrade",
+//! The state machine of one session: its transport, its heartbeat, its upgrade and its end. It owns
+//! no socket and no timer: packets and times come in as arguments, and requests go out through
+//! [`Output`]. Engine.IO protocols 3 and 4, "Transports", "Upgrade",
 //! "Heartbeat".
+
+mod timers;
+mod upgrade;
 
 use super::encoding::{PacketEncoding, Protocol};
 pub use super::output::{Outgoing, Output, Poll, SocketRole};
 use super::packet::{Packet, ParseError, Type};
 use super::payload;
 use super::payload_v3;
-use crate::config::{CLOSE_WAIT_MS, EngineConfig, UPGRADE_FLUSH_MS};
+use crate::config::{CLOSE_WAIT_MS, EngineConfig};
 use crate::error::{CloseReason, HEARTBEAT_DIRECTION, POLL_ABORTED, POLL_OVERLAP, Reason};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Open,
-    /// Waits for a poll: to deliver what is buffered, then to say goodbye.
+    /// Waits for a poll: to deliver buffered packets, then the close packet.
     Closing,
     Closed,
 }
@@ -29,7 +32,7 @@ enum Upgrade {
     Done,
 }
 
-/// See the module.
+/// One session.
 #[derive(Debug)]
 pub struct Session {
     form: PacketEncoding,
@@ -39,9 +42,10 @@ pub struct Session {
     poll_pending: bool,
     /// The pong's deadline was put off once since the last ping.
     extended: bool,
-    /// When the next ping is due; protocol 3: unused.
+    /// The time of the next ping; protocol 3: unused.
     ping_at: u64,
-    /// When the awaited pong (protocol 3: the client's ping) is overdue; 0: none is awaited.
+    /// The time from which the awaited pong (protocol 3: the client's ping) is overdue; 0: none is
+    /// awaited.
     pong_by: u64,
     upgrade_by: u64,
     flush_at: u64,
@@ -53,11 +57,11 @@ pub struct Session {
     answered_polls: u32,
 }
 
-/// What a buffered packet costs beside its data, in bytes.
+/// The bytes that a buffered packet costs beside its data.
 pub const PACKET_OVERHEAD: usize = 64;
 
 impl Session {
-    /// A session that has just shaken hands over a WebSocket (`websocket`) or a poll.
+    /// A session whose handshake was made at `now` (in ms) over a WebSocket (`websocket`) or a poll.
     pub fn new(form: PacketEncoding, websocket: bool, config: &EngineConfig, now: u64) -> Self {
         let interval = config.ping_interval();
         let heartbeat_by = now
@@ -88,27 +92,27 @@ impl Session {
         self.form.protocol == Protocol::V3
     }
 
-    /// Whether a WebSocket carries the session.
+    /// True if a WebSocket carries the session.
     pub fn is_websocket(&self) -> bool {
         self.websocket
     }
 
-    /// Whether the session has moved to another transport.
+    /// True if the session has moved to another transport.
     pub fn has_upgraded(&self) -> bool {
         self.upgrade == Upgrade::Done
     }
 
-    /// Whether the session takes packets.
+    /// True if the session takes packets.
     pub fn is_open(&self) -> bool {
         self.state == State::Open
     }
 
-    /// Whether the session has ended.
+    /// True if the session has ended.
     pub fn is_closed(&self) -> bool {
         self.state == State::Closed
     }
 
-    /// Whether a poll waits for packets.
+    /// True if a poll waits for packets.
     pub fn is_poll_pending(&self) -> bool {
         self.poll_pending
     }
@@ -321,8 +325,8 @@ impl Session {
         self.finish(closure, out);
     }
 
-    /// The server closes the session. What is buffered is still delivered, unless `discard`. The
-    /// client says nothing more once that is done: a POST that is being received is given up.
+    /// The server closes the session. Buffered packets are still delivered, unless `discard`. A POST
+    /// that is being received is given up then.
     pub fn close(&mut self, discard: bool, now: u64, out: &mut impl Output) {
         let at_once = discard || self.websocket || self.poll_pending;
         if at_once {
@@ -336,152 +340,7 @@ impl Session {
         }
     }
 
-    /// A WebSocket wants to take this session over. `false`: it must be closed again, because an
-    /// upgrade is under way or was made. As upstream, a session that began on a WebSocket may
-    /// move once too: whoever knows its id owns it.
-    pub fn upgrade(&mut self, config: &EngineConfig, now: u64) -> bool {
-        if self.upgrade != Upgrade::None || self.state == State::Closed {
-            return false;
-        }
-        self.upgrade = Upgrade::Waiting;
-        self.upgrade_by = now.saturating_add(config.upgrade_timeout());
-        true
-    }
-
-    /// A packet arrived on the probing WebSocket; `None` if it cannot be decoded.
-    pub fn receive_probe(
-        &mut self,
-        packet: Option<Packet<'_>>,
-        config: &EngineConfig,
-        now: u64,
-        out: &mut impl Output,
-    ) {
-        match packet {
-            _ if !self.is_upgrading() => out.close_socket(SocketRole::Probe),
-            Some(Packet::Text(Type::Ping, "probe")) => {
-                out.frame(SocketRole::Probe, Packet::Text(Type::Pong, "probe"));
-                self.upgrade = Upgrade::Probed;
-                self.flush_at = now + UPGRADE_FLUSH_MS;
-                out.upgrading();
-            }
-            Some(Packet::Text(Type::Upgrade, _)) => self.switch_transport(config, now, out),
-            _ => self.abandon_upgrade(out),
-        }
-    }
-
-    /// The probing WebSocket ended: the session stays where it is.
-    pub fn probe_lost(&mut self, out: &mut impl Output) {
-        if self.is_upgrading() {
-            self.upgrade = Upgrade::None;
-            self.upgrade_by = 0;
-            out.upgrade_lost();
-        }
-    }
-
-    /// Whether the session takes that WebSocket, or goes on with it.
-    pub fn has_use_for(&self, socket: SocketRole) -> bool {
-        match socket {
-            SocketRole::Main => self.state != State::Closed,
-            SocketRole::Probe => self.is_upgrading() && self.state != State::Closed,
-        }
-    }
-
-    fn is_upgrading(&self) -> bool {
-        matches!(self.upgrade, Upgrade::Waiting | Upgrade::Probed)
-    }
-
-    fn abandon_upgrade(&mut self, out: &mut impl Output) {
-        out.close_socket(SocketRole::Probe);
-        self.probe_lost(out);
-    }
-
-    fn switch_transport(&mut self, config: &EngineConfig, now: u64, out: &mut impl Output) {
-        if std::mem::take(&mut self.poll_pending) {
-            out.answer(self.form.payload(&[Packet::Text(Type::Close, "")]));
-        }
-        if self.websocket {
-            out.close_socket(SocketRole::Main);
-        } else {
-            out.abort_post();
-        }
-        self.upgrade = Upgrade::Done;
-        self.upgrade_by = 0;
-        self.websocket = true;
-        if !self.is_v3() && self.pong_by != 0 {
-            // The ping may have gone down with the old transport: ask again in an interval.
-            self.pong_by = 0;
-            self.ping_at = now.saturating_add(config.ping_interval());
-        }
-        // What has waited goes first, before anybody hears of the new way and sends over it.
-        self.buffered = 0;
-        for packet in std::mem::take(&mut self.buffer) {
-            out.frame(SocketRole::Probe, packet.as_packet());
-        }
-        out.upgraded();
-        if self.state == State::Closing {
-            self.end(CloseReason::without_detail(Reason::ForcedClose), out);
-        }
-    }
-
-    /// Does what is due at `now`; `None` once the session has ended, else when to call again.
-    pub fn tick(&mut self, config: &EngineConfig, now: u64, out: &mut impl Output) -> Option<u64> {
-        if self.pong_by != 0 && self.pong_by <= now {
-            self.end(CloseReason::without_detail(Reason::PingTimeout), out);
-        }
-        if self.close_by != 0 && self.close_by <= now {
-            self.end(CloseReason::without_detail(Reason::ForcedClose), out);
-        }
-        if self.upgrade_by != 0 && self.upgrade_by <= now {
-            self.abandon_upgrade(out);
-        }
-        if self.upgrade == Upgrade::Probed && self.flush_at <= now {
-            self.flush_at = now + UPGRADE_FLUSH_MS;
-            if std::mem::take(&mut self.poll_pending) {
-                out.answer(self.form.payload(&[Packet::Text(Type::Noop, "")]));
-            }
-        }
-        if !self.is_v3() && self.pong_by == 0 && self.ping_at <= now && self.state != State::Closed
-        {
-            self.pong_by = now.saturating_add(config.ping_timeout());
-            self.extended = false;
-            if self.state == State::Open {
-                out.pinging();
-            }
-            self.send(Packet::Text(Type::Ping, ""), out);
-        }
-        self.deadline()
-    }
-
-    /// Puts off what would end the session by `ms`: its input is not being read.
-    pub fn postpone(&mut self, now: u64, ms: u64) {
-        if self.pong_by != 0 {
-            self.pong_by = self.pong_by.max(now.saturating_add(ms));
-        }
-    }
-
-    /// When [`Session::tick`] is next needed; `None` once the session has ended.
-    pub fn deadline(&self) -> Option<u64> {
-        if self.state == State::Closed {
-            return None;
-        }
-        let heartbeat = if self.pong_by != 0 {
-            self.pong_by
-        } else {
-            self.ping_at
-        };
-        let flush = if self.upgrade == Upgrade::Probed {
-            self.flush_at
-        } else {
-            0
-        };
-        [self.close_by, self.upgrade_by, flush]
-            .into_iter()
-            .filter(|&at| at != 0)
-            .chain([heartbeat])
-            .min()
-    }
-
-    /// The end, once: nobody hears of this session after it.
+    /// Ends the session. Only the first call has an effect, and nothing is output after it.
     fn finish(&mut self, closure: CloseReason, out: &mut impl Output) {
         if self.state == State::Closed {
             return;

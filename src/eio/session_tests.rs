@@ -19,7 +19,7 @@ const INTERVAL: u64 = 300;
 const TIMEOUT: u64 = 200;
 const UPGRADE: u64 = 1_000;
 const V3: PacketEncoding = PacketEncoding::new(3, false);
-/// When every session here begins.
+/// The time at which every session here begins.
 const START: u64 = 5_000;
 
 fn text(packet: &Packet<'_>) -> String {
@@ -50,11 +50,11 @@ fn name_of(closure: &CloseReason) -> String {
     format!("closed {:?} {detail}", closure.reason)
 }
 
-/// What a session did.
+/// The output of a session.
 #[derive(Default)]
 struct Log {
     words: Vec<String>,
-    /// How often it gave up the POST that is being received.
+    /// The number of times that it gave up the POST that is being received.
     aborted: usize,
 }
 
@@ -375,7 +375,7 @@ fn a_session_gives_up_its_post_when_nothing_more_is_taken() {
         assert_eq!(aborted(Case::polling(), close), 1);
         assert_eq!(aborted(Case::pending(), close), 1);
     }
-    // What is buffered is delivered first.
+    // Buffered packets are delivered first.
     let mut case = Case::polling();
     case.send("4a");
     case.close(false);

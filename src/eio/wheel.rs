@@ -6,7 +6,7 @@
 //! beyond the present span of 2^30 ms (12 days) wait in a list apart. Nothing is ever cancelled
 //! here: owners put a generation into their tokens and ignore those out of date.
 //!
-//! Pure: time is whatever number the caller passes.
+//! Pure: the caller passes the time.
 
 const BITS: u32 = 6;
 const SLOTS: usize = 1 << BITS;
@@ -64,7 +64,7 @@ impl<T: Copy> Wheel<T> {
         self.len
     }
 
-    /// Whether there is nothing to fire.
+    /// True if there is nothing to fire.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
@@ -109,7 +109,7 @@ impl<T: Copy> Wheel<T> {
         }
     }
 
-    /// When to call [`Wheel::advance`] next. May be early, for entries that have yet to move
+    /// The time at which to call [`Wheel::advance`] next. It may be early, for entries that have yet to move
     /// down, but is never later than the first entry's time.
     pub fn next_deadline(&self) -> Option<u64> {
         match self.first_slot() {
@@ -164,7 +164,7 @@ impl<T: Copy> Wheel<T> {
     }
 
     /// Takes one token out of a slot of level 0. The wheel is consistent after each: a panic of
-    /// whoever receives it loses no other.
+    /// the receiver loses no other token.
     fn pop(&mut self, slot: usize) -> Option<T> {
         let index = self.heads[0][slot];
         if index == NIL {

@@ -1,5 +1,5 @@
-//! The way out: what the JavaScript thread asks of an I/O thread, as a run of bytes. One run is
-//! written per tick, so that thousands of sends cross with one lock and one wake-up.
+//! Send batches: the sends of the JavaScript thread in one tick, as one run of bytes, so that
+//! thousands of them cross with one lock and one wake-up.
 //!
 //! `code u8, flags u8, …`; numbers are little-endian, byte strings follow their u32 length.
 
@@ -120,7 +120,7 @@ impl Writer {
         self.0.len()
     }
 
-    /// Whether nothing was written.
+    /// True if nothing was written.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -11,7 +11,7 @@ pub(super) struct Header<'a> {
     pub attachments: u32,
     pub nsp: &'a str,
     pub id: Option<Id>,
-    /// What follows the header: the data, or nothing.
+    /// The text behind the header: the data, or nothing.
     pub rest: &'a str,
 }
 

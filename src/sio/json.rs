@@ -21,7 +21,7 @@ const RESERVED: [&str; 6] = [
 /// Longest escaped spelling of a reserved name: every character as `\uXXXX`.
 const RESERVED_MAX: usize = "removeListener".len() * 6;
 
-/// Whether `text` is exactly one JSON value, as `JSON.parse` would accept it: white space
+/// True if `text` is exactly one JSON value, as `JSON.parse` would accept it: white space
 /// around it allowed, lone surrogate escapes and numbers of any size too.
 pub fn is_value(text: &str) -> bool {
     let mut json = serde_json::Deserializer::from_str(text);
@@ -29,12 +29,12 @@ pub fn is_value(text: &str) -> bool {
     IgnoredAny::deserialize(&mut json).is_ok() && json.end().is_ok()
 }
 
-/// Whether clients are forbidden to send an event of this name.
+/// True if clients may not send an event of this name.
 pub fn is_reserved_event(name: &str) -> bool {
     RESERVED.contains(&name)
 }
 
-/// Whether `text` is valid data for a packet of type `kind`.
+/// True if `text` is valid data for a packet of type `kind`.
 pub(super) fn is_payload(kind: Kind, text: &str) -> bool {
     let first = trim(text).as_bytes().first();
     let fits = match kind {
@@ -63,7 +63,7 @@ fn has_event_name(array: &str) -> bool {
     }
 }
 
-/// Whether the string literal at the start of `text` spells a reserved name, escapes included.
+/// True if the string literal at the start of `text` spells a reserved name, escapes included.
 fn is_reserved_literal(text: &str) -> bool {
     let bytes = text.as_bytes();
     let mut escaped = false;
@@ -233,7 +233,7 @@ mod tests {
         proptest::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat())
     }
 
-    /// What a JavaScript string or number can hold and a full parser here refuses.
+    /// Strings and numbers that JavaScript accepts and a full parser here refuses.
     fn beyond_a_full_parser(text: &str) -> bool {
         text.contains("\\u") || text.contains('e')
     }

@@ -56,7 +56,7 @@ impl Kind {
         (b'0' + self as u8) as char
     }
 
-    /// Whether packets of this type announce attachments.
+    /// True if packets of this type announce attachments.
     pub const fn is_binary(self) -> bool {
         matches!(self, Kind::BinaryEvent | Kind::BinaryAck)
     }
@@ -78,7 +78,7 @@ pub struct Packet<'a> {
     pub attachments: u32,
 }
 
-/// Why a message was refused. The connection is to be closed; `Display` gives the text that
+/// The reason for which a message was refused. The connection is to be closed; `Display` gives the text that
 /// applications see in their `error` event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Error {
@@ -98,7 +98,7 @@ pub enum Error {
     UnexpectedText,
     /// A binary message that no packet announced.
     UnexpectedBinary,
-    /// A placeholder that points to no attachment; found by whoever puts them in place.
+    /// A placeholder that points to no attachment; found when attachments are put in place.
     IllegalPlaceholder,
 }
 

@@ -49,7 +49,7 @@ impl Assembly {
         }
     }
 
-    /// Whether what comes is to be inflated.
+    /// True if the bytes that come are to be inflated.
     pub fn is_compressed(&self) -> bool {
         self.compressed.is_some()
     }
@@ -90,8 +90,8 @@ impl Assembly {
         self.push(bytes)
     }
 
-    /// Makes room for `len` bytes in all. Doubled each time, but never beyond `most`: what is
-    /// allocated for a message is what it may be, and not more.
+    /// Makes room for `len` bytes in all. The room doubles each time, but never exceeds `most`, so
+    /// that no message has more memory than it may have bytes.
     fn grow(&mut self, len: usize, most: usize) {
         let wanted = |capacity: usize| len.max(most.min(capacity.saturating_mul(2)));
         match &mut self.payload {
@@ -113,7 +113,7 @@ impl Assembly {
         }
     }
 
-    /// What the next header is checked against.
+    /// The state against which the next header is checked.
     pub fn progress(&self) -> Progress {
         Progress {
             bytes: self.compressed.unwrap_or(self.len() as u64),

@@ -1,4 +1,4 @@
-//! Close frames: which codes a peer may send, and the frames the server answers or begins with.
+//! Close frames: the codes that a peer may send, and the frames that the server sends.
 
 use super::Error;
 use super::frame::{MAX_CONTROL, Opcode, write_header};
@@ -20,7 +20,7 @@ pub fn write_echo(out: &mut Vec<u8>, payload: &[u8]) {
     out.extend_from_slice(payload);
 }
 
-/// Whether an endpoint may send this code, RFC 6455 §7.4: 1000–1003, 1007–1014, 3000–4999. The
+/// True if an endpoint may send this code, RFC 6455 §7.4: 1000–1003, 1007–1014, 3000–4999. The
 /// others stand for events without a close frame, or are nobody's.
 pub const fn is_valid_code(code: u16) -> bool {
     matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)

@@ -1,5 +1,5 @@
-//! What a peer can do wrong after the handshake: the close code it is told, and the words the
-//! application sees.
+//! The violations of a peer after the handshake: the close code for the peer, and the message for
+//! the application.
 
 use std::fmt;
 
@@ -29,7 +29,7 @@ pub enum Error {
     CloseCode(u16),
     /// Text, or a close reason, that is not UTF-8.
     Utf8,
-    /// A compressed message that cannot be inflated; zlib's word for why.
+    /// A compressed message that cannot be inflated, with zlib's message.
     Inflate(&'static str),
 }
 
@@ -50,7 +50,7 @@ impl Error {
         }
     }
 
-    /// Whether JavaScript shows it as a `RangeError`; otherwise it is an `Error`.
+    /// True if JavaScript shows it as a `RangeError`; otherwise it is an `Error`.
     pub const fn is_range_error(self) -> bool {
         !matches!(self, Self::Utf8 | Self::Inflate(_))
     }

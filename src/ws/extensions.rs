@@ -11,8 +11,8 @@ use super::handshake::is_token_byte;
 pub struct Offer<'a> {
     /// Its name, as written: names are compared byte by byte.
     pub name: &'a str,
-    /// Its parameters in their order, each with its value if it has one. None is left out, also
-    /// if it occurs twice.
+    /// Its parameters in their order, each with its value if it has one. A parameter that occurs
+    /// twice is listed twice.
     pub parameters: Vec<(&'a str, Option<Cow<'a, str>>)>,
 }
 
@@ -47,7 +47,7 @@ pub fn parse(header: &str) -> Option<Vec<Offer<'_>>> {
     }
 }
 
-/// What is left of the header.
+/// The rest of the header.
 struct Scanner<'a>(&'a str);
 
 impl<'a> Scanner<'a> {

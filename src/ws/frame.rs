@@ -14,7 +14,7 @@ pub(super) const MAX_CLIENT_HEADER: usize = 14;
 /// Largest integer JavaScript's numbers count to.
 const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 
-/// What a whole message is, by its number in RFC 6455 §5.2.
+/// The type of a message, by its number in RFC 6455 §5.2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Opcode {
@@ -22,16 +22,16 @@ pub enum Opcode {
     Text = 1,
     /// Bytes.
     Binary = 2,
-    /// The last message of an endpoint.
+    /// A close frame, the last message of an endpoint.
     Close = 8,
-    /// Asks for a pong with the same payload.
+    /// A ping, which asks for a pong with the same payload.
     Ping = 9,
-    /// Answers a ping.
+    /// A pong, which answers a ping.
     Pong = 10,
 }
 
 impl Opcode {
-    /// Whether it is a control message: short, never in fragments.
+    /// True if it is a control message: short, never in fragments.
     pub const fn is_control(self) -> bool {
         matches!(self, Self::Close | Self::Ping | Self::Pong)
     }
@@ -69,9 +69,9 @@ const fn encode(first: u8, len: u64) -> ([u8; 10], usize) {
 pub(super) struct Header {
     /// `None`: continues the message begun before.
     pub opcode: Option<Opcode>,
-    /// Whether the message ends with this frame.
+    /// True if the message ends with this frame.
     pub fin: bool,
-    /// Whether a compressed message begins.
+    /// True if a compressed message begins.
     pub compressed: bool,
     /// Payload length in bytes.
     pub len: u64,
@@ -79,7 +79,7 @@ pub(super) struct Header {
     pub mask: [u8; 4],
 }
 
-/// What earlier frames brought of a message that has not ended.
+/// The size of the earlier frames of a message that has not ended.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Progress {
     /// Payload bytes, as they came.
@@ -90,8 +90,9 @@ pub(super) struct Progress {
 
 /// Reads a header from the beginning of `bytes`, with its size in bytes; `None`: more are needed.
 ///
-/// `compression`: whether messages may be compressed. Everything is refused as soon as the bytes that show it are there, so the order of the checks
-/// is the order of the bytes, and a message too large is refused before any of its data.
+/// `compression`: true if messages may be compressed. A violation is refused as soon as the bytes
+/// that show it are there, so the order of the checks is the order of the bytes, and a message
+/// that is too large is refused before any of its data.
 pub(super) fn decode(
     bytes: &[u8],
     so_far: Progress,
@@ -110,46 +111,17 @@ pub(super) fn decode(
     }
     let fin = first & FIN != 0;
     let short = second & !MASKED;
-    let inside = so_far.fragments > 0;
-    let opcode = match first & 0x0f {
-        // Said once for a message, with its first frame.
-        0 if compressed => return Err(Error::Rsv1),
-        0 if inside => None,
-        1 if !inside => Some(Opcode::Text),
-        2 if !inside => Some(Opcode::Binary),
-        8 => Some(Opcode::Close),
-        9 => Some(Opcode::Ping),
-        10 => Some(Opcode::Pong),
-        other => return Err(Error::Opcode(other)),
-    };
+    let opcode = opcode(first, so_far, compressed)?;
     let control = opcode.is_some_and(Opcode::is_control);
     if control {
-        if !fin {
-            return Err(Error::FragmentedControl);
-        }
-        if compressed {
-            return Err(Error::Rsv1);
-        }
-        let half_a_code = opcode == Some(Opcode::Close) && short == 1;
-        if usize::from(short) > MAX_CONTROL || half_a_code {
-            return Err(Error::ControlLength(short));
-        }
+        check_control(opcode, fin, compressed, short)?;
     }
     if second & MASKED == 0 {
         return Err(Error::Unmasked);
     }
 
-    // Longer forms than needed are taken: clients in the field send them.
-    let (len, rest) = match short {
-        126 => match rest.split_first_chunk() {
-            Some((len, rest)) => (u64::from(u16::from_be_bytes(*len)), rest),
-            None => return Ok(None),
-        },
-        127 => match rest.split_first_chunk() {
-            Some((len, rest)) => (u64::from_be_bytes(*len), rest),
-            None => return Ok(None),
-        },
-        _ => (u64::from(short), rest),
+    let Some((len, rest)) = payload_length(short, rest) else {
+        return Ok(None);
     };
     if len > MAX_SAFE_INTEGER {
         return Err(Error::LengthOverflow);
@@ -173,6 +145,58 @@ pub(super) fn decode(
         };
         (header, bytes.len() - rest.len())
     }))
+}
+
+/// The opcode in the first byte of a frame; `None` for a frame that continues a message.
+fn opcode(first: u8, so_far: Progress, compressed: bool) -> Result<Option<Opcode>, Error> {
+    let inside = so_far.fragments > 0;
+    Ok(match first & 0x0f {
+        // Only the first frame of a message says that the message is compressed.
+        0 if compressed => return Err(Error::Rsv1),
+        0 if inside => None,
+        1 if !inside => Some(Opcode::Text),
+        2 if !inside => Some(Opcode::Binary),
+        8 => Some(Opcode::Close),
+        9 => Some(Opcode::Ping),
+        10 => Some(Opcode::Pong),
+        other => return Err(Error::Opcode(other)),
+    })
+}
+
+/// Checks the header of a control frame, whose 7-bit length is `short`.
+fn check_control(
+    opcode: Option<Opcode>,
+    fin: bool,
+    compressed: bool,
+    short: u8,
+) -> Result<(), Error> {
+    if !fin {
+        return Err(Error::FragmentedControl);
+    }
+    if compressed {
+        return Err(Error::Rsv1);
+    }
+    let half_a_code = opcode == Some(Opcode::Close) && short == 1;
+    if usize::from(short) > MAX_CONTROL || half_a_code {
+        return Err(Error::ControlLength(short));
+    }
+    Ok(())
+}
+
+/// The length of the payload, and the bytes behind it; `None`: more bytes are needed. Longer forms
+/// than needed are accepted: clients in the field send them.
+fn payload_length(short: u8, rest: &[u8]) -> Option<(u64, &[u8])> {
+    match short {
+        126 => {
+            let (len, rest) = rest.split_first_chunk()?;
+            Some((u64::from(u16::from_be_bytes(*len)), rest))
+        }
+        127 => {
+            let (len, rest) = rest.split_first_chunk()?;
+            Some((u64::from_be_bytes(*len), rest))
+        }
+        _ => Some((u64::from(short), rest)),
+    }
 }
 
 /// Removes the mask in place. `mask` must be turned so that its first byte belongs to the first of

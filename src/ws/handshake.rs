@@ -1,5 +1,4 @@
-//! The opening handshake, RFC 6455 §4.2: whether an upgrade request may become a WebSocket, and
-//! the answer in either case.
+//! The opening handshake, RFC 6455 §4.2: the check of an upgrade request, and the answer to it.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -20,7 +19,7 @@ pub struct Request<'a> {
     pub protocol: Option<&'a str>,
 }
 
-/// What the answer to a good request says.
+/// The contents of the answer to a valid request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accepted<'a> {
     /// Value of `Sec-WebSocket-Accept`.
@@ -29,7 +28,7 @@ pub struct Accepted<'a> {
     pub protocol: Option<&'a str>,
 }
 
-/// Why a request is refused.
+/// The reason for which a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// `Upgrade` is not `websocket`.
@@ -132,7 +131,7 @@ pub fn check<'a>(request: &Request<'a>) -> Result<Accepted<'a>, Refusal> {
     })
 }
 
-/// Whether this is base64 of 16 bytes. The bits that the last character has too many may be set.
+/// True if this is base64 of 16 bytes. The bits that the last character has too many may be set.
 fn is_key(key: &str) -> bool {
     key.strip_suffix("==").is_some_and(|digits| {
         digits.len() == 22
@@ -142,7 +141,7 @@ fn is_key(key: &str) -> bool {
     })
 }
 
-/// Whether the number is 13 or 8. Read as JavaScript reads decimal numbers, so `013` is 13.
+/// True if the number is 13 or 8. Read as JavaScript reads decimal numbers, so `013` is 13.
 fn is_version(version: &str) -> bool {
     version
         .trim()
@@ -165,7 +164,7 @@ fn first_protocol(list: &str) -> Option<&str> {
     first
 }
 
-/// Whether the byte may stand in a token, RFC 9110 §5.6.2.
+/// True if the byte may stand in a token, RFC 9110 §5.6.2.
 pub(super) const fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(

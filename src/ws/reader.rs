@@ -13,7 +13,7 @@ use super::frame::{Header, MAX_CLIENT_HEADER, Opcode, Progress, decode, unmask};
 use super::{Error, close};
 use crate::config;
 
-/// What a peer may send.
+/// The limits of the messages of a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Largest data message over all its fragments, in bytes; 0 is unlimited. Default 1,000,000.
@@ -39,9 +39,9 @@ pub enum Message<'a> {
     Text(&'a str),
     /// Bytes.
     Binary(&'a [u8]),
-    /// To be answered by a pong with the same payload, at most 125 bytes.
+    /// A ping, which is to be answered by a pong with the same payload, at most 125 bytes.
     Ping(&'a [u8]),
-    /// The answer to a ping, or none's.
+    /// The answer to a ping, or an unasked pong.
     Pong(&'a [u8]),
     /// The peer's last message: the code, and the whole payload, to be echoed
     /// ([`close::write_echo`]).
@@ -61,11 +61,11 @@ enum State {
     Idle,
     /// Inside a frame, or between the fragments of a message.
     Partial(Box<Partial>),
-    /// After a close, an error, or the receiver's wish: whatever comes is ignored.
+    /// After a close, an error, or a break of the receiver: later bytes are ignored.
     Ended,
 }
 
-/// What the chunks so far left unfinished.
+/// The frame and the message that the chunks so far have left unfinished.
 #[derive(Debug, Default)]
 struct Partial {
     /// Bytes of a header that is not complete.
@@ -131,12 +131,12 @@ impl Reader {
         Ok(())
     }
 
-    /// Whether the reader stands between two messages and holds nothing.
+    /// True if the reader stands between two messages and holds nothing.
     pub fn is_idle(&self) -> bool {
         matches!(self.state, State::Idle)
     }
 
-    /// Whether later chunks are ignored: after a close, an error or a break.
+    /// True if later chunks are ignored: after a close, an error or a break.
     pub fn is_ended(&self) -> bool {
         matches!(self.state, State::Ended)
     }
@@ -170,7 +170,7 @@ impl Frame {
         }
     }
 
-    /// Takes and unmasks what `rest` has of this frame's payload.
+    /// Takes the bytes of `rest` that belong to this frame's payload, and unmasks them.
     fn take<'a>(&mut self, rest: &mut &'a mut [u8]) -> &'a mut [u8] {
         let here = usize::try_from(self.remaining).map_or(rest.len(), |n| n.min(rest.len()));
         let bytes = take(rest, here);
@@ -258,7 +258,7 @@ fn next_frame(
     Ok(None)
 }
 
-/// Keeps `bytes`, the latest of `frame`, and delivers the message if they end it.
+/// Keeps `bytes`, the latest bytes of `frame`, and delivers the message if they end it.
 fn keep(
     partial: &mut Partial,
     frame: Frame,

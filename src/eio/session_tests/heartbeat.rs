@@ -1,4 +1,4 @@
-//! Who pings whom, and what silence means.
+//! Heartbeats: the side that pings, and the end of silent sessions.
 
 use super::{Case, DIRECTION, NOTHING, PING_TIMEOUT, START, V3};
 use crate::eio::encoding::PacketEncoding;

@@ -13,7 +13,7 @@ use crate::eio::payload_v3;
 use crate::eio::session::{Output, Poll, Session, SocketRole};
 use crate::error::{CloseReason, Reason};
 
-/// What the session sees and says: which transports exist, and what reached the client.
+/// The surroundings of the session: its transports, and the packets that reached the client.
 struct World {
     form: PacketEncoding,
     main: bool,
@@ -162,7 +162,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What a client of protocol 3 sends where one of protocol 4 sends `text`.
+/// The packet that a client of protocol 3 sends where one of protocol 4 sends `text`.
 fn translated(form: PacketEncoding, text: &str) -> String {
     match text {
         "2" if form == V3 => "3".into(),
@@ -330,7 +330,7 @@ proptest! {
             run.step(step);
             run.check();
         }
-        // Whoever still lives gets everything: at once, or on the next poll.
+        // A session that still lives gets everything: at once, or on the next poll.
         if !run.session.is_closed() && !run.out.poll && !run.out.main {
             run.poll();
             run.check();

@@ -13,7 +13,7 @@ use crate::net::runtime::remote_output::RemoteOutput;
 use crate::net::runtime::{PostBegin, Runtime};
 use crate::net::session::shared::{Answer, Post};
 
-/// What becomes of a poll.
+/// The result of a poll.
 pub enum Polled {
     /// Packets were waiting: this is the body.
     Payload(Payload),

@@ -15,16 +15,16 @@ use crate::net::session::engine::SharedEngine;
 use crate::net::session::shared::{Backlog, Inner, SharedSession, Traffic};
 use crate::net::thread::{Attach, Command};
 
-/// How a session begins.
+/// The beginning of a session.
 #[derive(Clone, Copy, Debug)]
 pub struct Opening<'a> {
-    /// The form of its packets.
+    /// The encoding of its packets.
     pub form: PacketEncoding,
-    /// On a WebSocket.
+    /// It begins on a WebSocket.
     pub websocket: bool,
-    /// Its WebSockets are served in JavaScript.
+    /// JavaScript serves its WebSockets.
     pub external: bool,
-    /// Its packets are decoded in JavaScript.
+    /// JavaScript decodes its packets.
     pub decode_in_js: bool,
     /// Its id.
     pub sid: &'a str,
@@ -45,9 +45,8 @@ impl Runtime {
         Some(peer)
     }
 
-    /// Makes a session without its thread. Whoever knows its handle may ask the thread for
-    /// something: before that, [`Runtime::start_session`] or [`Runtime::attach`] is to be called, or it
-    /// gets lost.
+    /// Makes a session without its thread. [`Runtime::start_session`] or [`Runtime::attach`] is to be
+    /// called before its thread gets other commands for it, which would be lost.
     pub fn create(
         &self,
         inbox: Arc<dyn EventSink>,
@@ -95,7 +94,7 @@ impl Runtime {
         self.send(thread, Command::Attach(Box::new(attach)));
     }
 
-    /// Whether an upgrade of the session may begin now; it has begun then. `external`: JavaScript
+    /// Begins an upgrade of the session. Returns false if none may begin. `external`: JavaScript
     /// serves the WebSocket.
     pub fn upgrade(&self, peer: &Arc<SharedSession>, external: bool) -> bool {
         let mut inner = lock(&peer.inner);
@@ -144,7 +143,7 @@ impl Runtime {
         closed.unwrap_or((true, None))
     }
 
-    /// Whether a poll of the session waits for packets.
+    /// True if a poll of the session waits for packets.
     pub fn is_poll_pending(&self, handle: Handle) -> bool {
         let peer = self.table().get(handle);
         peer.is_some_and(|peer| lock(&peer.inner).session.is_poll_pending())

@@ -51,24 +51,24 @@ impl Runtime {
     }
 }
 
-/// Carries out what a session asks, anywhere but on the thread of its WebSockets: an answer is returned, and what
-/// concerns WebSockets goes to the thread that owns them.
+/// Carries out the output of a session anywhere but on the thread of its WebSockets: an answer to a
+/// poll is returned, and requests that concern WebSockets go to the thread that owns them.
 pub(super) struct RemoteOutput<'a> {
     runtime: &'a Runtime,
     peer: &'a Arc<SharedSession>,
     pub(super) messages: &'a mut Messages,
     pub(super) waiter: &'a mut Option<Waiter>,
     pub(super) post: &'a mut Option<Post>,
-    /// On an I/O thread: JavaScript is told, not returned to.
+    /// The caller is an I/O thread: an answer goes to JavaScript as an event.
     pub(super) is_here: bool,
-    /// Whether an answer may be compressed.
+    /// True if an answer may be compressed.
     pub(super) compress: bool,
     answer: Option<Payload>,
 }
 
 impl RemoteOutput<'_> {
-    /// What a WebSocket that JavaScript serves is by now: the news of an upgrade may be on its way.
-    /// `None`: it is not the session's any more.
+    /// The part that a WebSocket of JavaScript plays by now: the note of an upgrade may be on its way
+    /// to JavaScript. `None`: the WebSocket is not the session's any more.
     pub(super) fn role_of(&self, socket: SocketRole, session: &Session) -> Option<SocketRole> {
         let socket = if session.has_upgraded() {
             SocketRole::Main

@@ -9,7 +9,7 @@ use crate::net::lock;
 use crate::net::runtime::Runtime;
 use crate::net::session::shared::{Inner, Post};
 
-/// What becomes of a POST that begins.
+/// The result of the beginning of a POST.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PostBegin {
     /// Its body is awaited.

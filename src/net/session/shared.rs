@@ -1,4 +1,4 @@
-//! One session as the process sees it: the state machine and the packet decoder under one lock,
+//! One session as all threads share it: the state machine and the packet decoder under one lock,
 //! because polls reach it from the JavaScript thread and WebSockets from an I/O thread.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
@@ -19,9 +19,9 @@ use crate::net::session::slow_readers::PollReader;
 use crate::net::session::table::Table;
 use crate::sio;
 
-/// See the module.
+/// The part of a session that all threads share.
 pub struct SharedSession {
-    /// The session's name.
+    /// The handle by which both sides of the boundary name the session.
     pub handle: Handle,
     /// The environment that the session belongs to.
     pub inbox: Arc<dyn EventSink>,
@@ -29,7 +29,7 @@ pub struct SharedSession {
     pub engine: Arc<SharedEngine>,
     /// Its id, if listeners look it up.
     pub sid: Option<Sid>,
-    /// Which of its WebSockets are served in JavaScript.
+    /// The WebSockets that JavaScript serves.
     pub external: External,
     /// Bytes on the connection of its WebSocket.
     pub traffic: Traffic,
@@ -40,13 +40,13 @@ pub struct SharedSession {
 }
 
 impl SharedSession {
-    /// Whether a WebSocket of its is served in JavaScript: by an engine that the application has
-    /// chosen, or because it is none, but a stream of WebTransport.
+    /// True if JavaScript serves a WebSocket of the session: one of the option `wsEngine`, or a stream
+    /// of WebTransport in its place.
     pub fn is_external(&self, socket: SocketRole) -> bool {
         self.external.of(socket).load(Ordering::Acquire)
     }
 
-    /// The WebSocket that is offered to it now is such a one, or not.
+    /// A WebSocket is offered to the session; `external`: JavaScript serves it.
     pub(in crate::net) fn offer(&self, external: bool) {
         self.external.probe.store(external, Ordering::Release);
     }
@@ -216,13 +216,13 @@ impl Inner {
     }
 }
 
-/// Where received messages go.
+/// Decodes received packets and passes them to JavaScript.
 #[derive(Default)]
 pub struct Messages {
     decoder: sio::Decoder,
     /// Packets are decoded in JavaScript.
     decode_in_js: bool,
-    /// An undecodable packet came: what follows it is not looked at.
+    /// An undecodable packet came: later packets are ignored.
     refused: bool,
     request: Request,
 }
@@ -249,17 +249,17 @@ impl Messages {
         self.request = Request::None;
     }
 
-    /// Whether a packet of the request being received was told of.
+    /// True if a packet of the request that is being received was passed on.
     pub fn has_announced(&self) -> bool {
         self.request == Request::Announced
     }
 
-    /// Whether packets are decoded in JavaScript.
+    /// True if packets are decoded in JavaScript.
     pub fn decodes_in_js(&self) -> bool {
         self.decode_in_js
     }
 
-    /// Takes a packet of a session, and tells `inbox` what it means.
+    /// Decodes a packet of a session, and passes it to `inbox`.
     pub fn receive(
         &mut self,
         packet: Packet<'_>,
@@ -305,22 +305,22 @@ impl Messages {
     }
 }
 
-/// How much of a request was told of.
+/// The state of the request whose packets are being received.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Request {
-    /// None is being received.
+    /// No request is being received.
     #[default]
     None,
-    /// Nothing yet.
+    /// No packet has been passed on; a note has to tell JavaScript of the request first.
     Unannounced,
-    /// Nothing yet; JavaScript knows where it begins.
+    /// No packet has been passed on; JavaScript knows where the request begins.
     KnownToJs,
-    /// A packet at least.
+    /// A packet has been passed on.
     Announced,
 }
 
 impl Request {
-    /// A packet is about to be told of.
+    /// Notes where the request begins, before its first packet is passed on.
     fn announce(&mut self, handle: Handle, inbox: &dyn EventSink) {
         match self {
             Self::Unannounced => inbox.note(handle, Note::Request),

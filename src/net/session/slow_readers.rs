@@ -6,7 +6,7 @@ use crate::eio::session::Session;
 use crate::net::events::EventSink;
 use crate::net::session::shared::SharedSession;
 
-/// The progress that a client makes with what waits for it.
+/// The progress that a client makes with the bytes that wait for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReadProgress {
     /// Time when the client last took something, in ms of the runtime.
@@ -68,7 +68,7 @@ impl ReadProgress {
     }
 }
 
-/// The progress that a client makes with what waits for its polls.
+/// The progress that a client makes with the packets that wait for its polls.
 pub struct PollReader {
     /// Number of polls that have taken packets.
     answered_polls: u32,
@@ -92,7 +92,7 @@ impl PollReader {
         self.progress.took(now, turn);
     }
 
-    /// Says what is to be done about the client; to be called after each operation on a session.
+    /// Judges the client of a session. To be called after each operation on the session.
     pub fn verdict(
         reader: &mut Option<Box<Self>>,
         session: &Session,
@@ -132,10 +132,10 @@ impl PollReader {
     }
 }
 
-/// What is to be done about a client that polls.
+/// The treatment that a client that polls deserves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Not more waits than may.
+    /// No more bytes wait than may.
     Fine,
     /// More waits than may: the I/O thread has to look at the session from now on.
     BecameFull,

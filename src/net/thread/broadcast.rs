@@ -11,7 +11,7 @@ use crate::ws::frame::{Opcode, write_header};
 /// Frames from this length on are shared between connections, not copied.
 const SHARED_BYTES: usize = 16 << 10;
 
-/// A frame that is whole.
+/// A complete frame.
 enum Frame {
     Copied(Vec<u8>),
     Shared(Arc<[u8]>),
@@ -41,7 +41,7 @@ impl Frame {
     }
 }
 
-/// See the module.
+/// One message for many connections.
 pub struct Broadcast<'a> {
     opcode: Opcode,
     prefix: &'static [u8],

@@ -1,7 +1,9 @@
-//! What an I/O thread does when it is asked to: commands, and the runs of operations among them.
+//! The commands that an I/O thread carries out, and the send batches among them.
 
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 
 use crate::config::EngineConfig;
 use crate::eio::packet::{Packet, Type};
@@ -15,11 +17,11 @@ use crate::net::thread::broadcast::Broadcast;
 use crate::net::thread::conn::WebSocketConn;
 use crate::net::thread::session::LocalOutput;
 use crate::net::thread::state::IoThread;
-use crate::net::websocket::stream::ByteStream;
+use crate::net::websocket::stream::{ByteStream as _, Pumped};
 use crate::ws::frame::Opcode;
 
 impl IoThread {
-    /// Does what is asked.
+    /// Carries out a command.
     pub(in crate::net) fn command(self: &Rc<Self>, command: Command) {
         match command {
             Command::Run(bytes, tick) => {
@@ -30,57 +32,21 @@ impl IoThread {
                 self.open(peer);
             }
             Command::Attach(attach) => self.attach(*attach),
-            Command::Feed(stream, bytes) => {
-                if let Some(pumped) = self.streams.borrow().get(&stream) {
-                    pumped.feed(&bytes);
-                }
-            }
-            Command::AwaitTaken(stream) => {
-                if let Some(pumped) = self.streams.borrow().get(&stream) {
-                    pumped.await_taken();
-                }
-            }
-            Command::Written(stream, n) => {
-                if let Some(pumped) = self.streams.borrow().get(&stream) {
-                    pumped.written(n);
-                }
-                let conn = self.pumped_conns.borrow().get(&stream).cloned();
-                if let Some(conn) = conn {
-                    conn.written_through(self);
-                }
-            }
+            Command::Feed(stream, bytes) => self.with_pumped(stream, |pumped| pumped.feed(&bytes)),
+            Command::AwaitTaken(stream) => self.with_pumped(stream, |pumped| pumped.await_taken()),
+            Command::Written(stream, n) => self.pumped_written(stream, n),
             Command::Watch(handle, stream, inbox) => self.watch(handle, stream, &inbox),
             Command::EndConnection(stream, how) => {
-                if let Some(conn) = self.conn(stream) {
-                    conn.end(self, how);
-                }
+                self.with_conn(stream, |conn| conn.end(self, how));
             }
             Command::KeepAlive(stream, delay) => {
-                if let Some(conn) = self.conn(stream) {
-                    conn.keep_alive(delay);
-                }
+                self.with_conn(stream, |conn| conn.keep_alive(delay));
             }
             Command::WriteRaw(stream, bytes) => {
-                if let Some(conn) = self.conn(stream) {
-                    conn.append(self, &[&bytes]);
-                }
+                self.with_conn(stream, |conn| conn.append(self, &[&bytes]));
             }
-            Command::Settle(asker) => {
-                self.settle();
-                let blocked = self.pending_writes.conns();
-                for conn in blocked.iter().filter(|conn| conn.is_pumped()) {
-                    conn.retry(self);
-                }
-                // The asker may have lost patience.
-                let _ = asker.try_send(());
-            }
-            Command::Ends(handle, asker) => {
-                let ends = self.main_conn(handle).and_then(|conn| conn.ends());
-                if let Some(ends) = ends {
-                    // The asker may have lost patience.
-                    let _ = asker.try_send(ends);
-                }
-            }
+            Command::Settle(asker) => self.settle_for(&asker),
+            Command::Ends(handle, asker) => self.tell_ends(handle, &asker),
             Command::Frame(handle, socket, packet) => {
                 if let Some(entry) = self.entry(handle)
                     && let Some(conn) = &*entry.conn(socket).borrow()
@@ -114,6 +80,50 @@ impl IoThread {
         }
     }
 
+    /// Calls `f` with a stream that JavaScript pumps, unless it has ended.
+    fn with_pumped(&self, stream: u32, f: impl FnOnce(&Pumped)) {
+        if let Some(pumped) = self.streams.borrow().get(&stream) {
+            f(pumped);
+        }
+    }
+
+    /// Calls `f` with a connection that has a number, unless JavaScript pumps it or it has ended.
+    fn with_conn(&self, stream: u32, f: impl FnOnce(&Rc<WebSocketConn>)) {
+        if let Some(conn) = self.conn(stream) {
+            f(&conn);
+        }
+    }
+
+    /// JavaScript has written `n` bytes of a pumped stream.
+    fn pumped_written(self: &Rc<Self>, stream: u32, n: usize) {
+        self.with_pumped(stream, |pumped| pumped.written(n));
+        let conn = self.pumped_conns.borrow().get(&stream).cloned();
+        if let Some(conn) = conn {
+            conn.written_through(self);
+        }
+    }
+
+    /// Writes what was sent until now, and reports that to the asking thread.
+    fn settle_for(self: &Rc<Self>, asker: &SyncSender<()>) {
+        self.settle();
+        let blocked = self.pending_writes.conns();
+        for conn in blocked.iter().filter(|conn| conn.is_pumped()) {
+            conn.retry(self);
+        }
+        // The asking thread may have stopped waiting.
+        let _ = asker.try_send(());
+    }
+
+    /// Reports the addresses of a session's WebSocket to the asking thread, if it has any.
+    fn tell_ends(&self, handle: Handle, asker: &SyncSender<(SocketAddr, SocketAddr)>) {
+        let ends = self.main_conn(handle).and_then(|conn| conn.ends());
+        if let Some(ends) = ends {
+            // The asking thread may have stopped waiting.
+            let _ = asker.try_send(ends);
+        }
+    }
+
+    /// Drops the sessions of an environment that is gone.
     fn leave(self: &Rc<Self>, inbox: &Arc<dyn EventSink>) {
         let gone: Vec<_> = self
             .entries
@@ -126,7 +136,7 @@ impl IoThread {
         for entry in gone {
             let conns = [&entry.main, &entry.probe].map(|conn| conn.borrow().clone());
             entry.with_session(self, |session, _, now, out| session.close(true, now, out));
-            // Nobody waits for the clients' farewells.
+            // The close frames of clients are not waited for.
             self.settle();
             conns.iter().flatten().for_each(|conn| conn.kill());
         }

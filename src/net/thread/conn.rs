@@ -1,4 +1,4 @@
-//! One WebSocket of a session: its framing, what waits to be written, and its end.
+//! One WebSocket of a session: its framing, the bytes that wait to be written, and its end.
 
 mod backlog;
 mod serving;
@@ -30,8 +30,8 @@ enum State {
     Open,
     /// Our close frame is queued; the peer's is awaited.
     Closing,
-    /// Nothing more is said after what is queued; the peer's end is awaited, and what it still
-    /// sends is dropped: closing at once could destroy what it has not read yet.
+    /// Nothing is written after the queue; the peer's end is awaited, and its input is dropped:
+    /// closing at once could destroy bytes that it has not read yet.
     Ending,
     /// The same, after everything was written.
     Ended,
@@ -39,19 +39,19 @@ enum State {
     Dead,
 }
 
-/// How an application ends the connection of a WebSocket.
+/// The way in which an application ends the connection of a WebSocket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// Nothing is written after what is queued; the peer's end is awaited.
+    /// Nothing is written after the queue; the peer's end is awaited.
     Shutdown,
-    /// The connection is closed with what the kernel takes of the queue, or after all of it if it
-    /// was shut down before.
+    /// The connection is closed after the bytes of the queue that the kernel takes at once, or after
+    /// the whole queue if it was shut down before.
     Close,
     /// The connection is reset.
     Reset,
 }
 
-/// How a message is to be written on a connection.
+/// The form in which a message is written on a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
     /// Uncompressed.
@@ -62,7 +62,7 @@ pub enum Framing {
     Shared(Kind),
 }
 
-/// See the module.
+/// One WebSocket connection.
 pub struct WebSocketConn {
     /// The number JavaScript knows the connection by, and another one if it was named later.
     stream: u32,
@@ -192,7 +192,7 @@ impl WebSocketConn {
         }
     }
 
-    /// How a data message of `len` bytes is to be written.
+    /// The form in which a data message of `len` bytes is written.
     pub fn framing(&self, len: usize) -> Framing {
         let Some(deflater) = &self.deflater else {
             return Framing::Uncompressed;
@@ -259,7 +259,7 @@ impl WebSocketConn {
         self.message(local, opcode, prefix, &data);
     }
 
-    /// Whether the frame of a binary message is the one that most connections get.
+    /// True if the frame of a binary message is the one that most connections get.
     pub fn sends_plain_binary(&self) -> bool {
         self.form.sends_plain_binary()
     }
@@ -290,8 +290,8 @@ impl WebSocketConn {
         self.queued(local, before);
     }
 
-    /// Whether a message sent with `flags` is to be queued: a volatile one is dropped while
-    /// anything else waits, be it from the same run or because the peer is slow.
+    /// True if a message sent with `flags` is to be queued. A volatile message is dropped while
+    /// other bytes wait, from the same send batch or because the peer is slow.
     pub fn admits(&self, flags: u8, run: u64) -> bool {
         if flags & send_batch::VOLATILE == 0 {
             return true;
@@ -310,12 +310,12 @@ impl WebSocketConn {
         self.leave(State::Closing);
     }
 
-    /// Whether the connection is about to be dropped.
+    /// True if the connection is about to be dropped.
     pub fn is_dead(&self) -> bool {
         self.state.get() == State::Dead
     }
 
-    /// Drops the connection without a word.
+    /// Drops the connection without a close frame.
     pub fn kill(&self) {
         self.leave(State::Dead);
     }
@@ -334,7 +334,7 @@ impl WebSocketConn {
         self.wake();
     }
 
-    /// Has the serving task look again.
+    /// Wakes the serving task.
     pub fn wake(&self) {
         if let Some(waker) = self.waker.borrow_mut().take() {
             waker.wake();
@@ -347,7 +347,7 @@ impl WebSocketConn {
         }
     }
 
-    /// Writes what is queued, in one call where the kernel takes it.
+    /// Writes the queue, in one call where the kernel takes it.
     pub fn flush(self: &Rc<Self>, local: &IoThread) {
         self.dirty.set(false);
         if self.blocked.get() {
@@ -361,7 +361,7 @@ impl WebSocketConn {
                     drop(queue);
                     return self.block(local);
                 }
-                // The reading side finds out as well, and notes_drained the session.
+                // The reading side finds out as well, and tells the session.
                 _ => {
                     drop(queue);
                     return self.kill();
@@ -374,14 +374,14 @@ impl WebSocketConn {
         }
     }
 
-    /// Has JavaScript woken for what it is to do with a stream that it pumps.
+    /// Wakes JavaScript if it has to write for a stream that it pumps.
     fn pumped(&self, local: &IoThread) {
         if self.byte_stream.is_pumped() {
             local.wake_later(&self.inbox);
         }
     }
 
-    /// Tells news of the session, as long as it is this WebSocket's.
+    /// Notes an event of the session, as long as this WebSocket carries it.
     fn note(self: &Rc<Self>, local: &IoThread, note: Note) {
         if let Some(entry) = &self.entry
             && entry.is_carried_by(self)

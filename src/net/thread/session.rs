@@ -1,4 +1,4 @@
-//! A session on its I/O thread: its WebSockets, and how what the state machine asks is carried out.
+//! A session on its I/O thread: its WebSockets, and the output of its state machine there.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -17,18 +17,18 @@ use crate::net::session::slow_readers::{PollReader, Verdict};
 use crate::net::thread::conn::WebSocketConn;
 use crate::net::thread::state::IoThread;
 
-/// A session as its I/O thread sees it.
+/// The part of a session that only its I/O thread uses.
 pub struct ThreadSession {
     /// The session.
     pub peer: Arc<SharedSession>,
     pub(in crate::net) main: RefCell<Option<Rc<WebSocketConn>>>,
     pub(in crate::net) probe: RefCell<Option<Rc<WebSocketConn>>>,
-    /// When the timer wheel next looks at it.
+    /// The time at which the timer wheel next looks at it, in ms.
     pub(in crate::net) armed: Cell<u64>,
 }
 
 impl ThreadSession {
-    /// The place of a WebSocket.
+    /// The WebSocket of a part, if there is one.
     pub(in crate::net) fn conn(&self, role: SocketRole) -> &RefCell<Option<Rc<WebSocketConn>>> {
         match role {
             SocketRole::Main => &self.main,
@@ -48,13 +48,13 @@ impl ThreadSession {
         false
     }
 
-    /// Whether the session is carried by this WebSocket.
+    /// True if the session is carried by this WebSocket.
     pub fn is_carried_by(&self, conn: &Rc<WebSocketConn>) -> bool {
         let main = self.main.borrow();
         main.as_ref().is_some_and(|own| Rc::ptr_eq(own, conn))
     }
 
-    /// Does something with the session, and what follows from it.
+    /// Calls `f` with the locked session, and judges its client and its deadline afterwards.
     pub fn with_session<R>(
         self: &Rc<Self>,
         local: &Rc<IoThread>,
@@ -98,7 +98,7 @@ impl ThreadSession {
     }
 }
 
-/// Carries out what a session asks, on the thread that owns its WebSockets.
+/// Carries out the output of a session on the thread that owns its WebSockets.
 pub struct LocalOutput<'a> {
     local: &'a Rc<IoThread>,
     pub(in crate::net) entry: &'a Rc<ThreadSession>,

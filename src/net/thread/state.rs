@@ -1,5 +1,5 @@
-//! The state of one I/O thread: sessions, timers, and what is to be written. It stays on that
-//! thread; whoever else wants something sends a [`Command`](super::Command).
+//! The state of one I/O thread: sessions, timers, and bytes to be written. It stays on that thread;
+//! other threads send a [`Command`](super::Command).
 
 use std::cell::{Cell, RefCell, RefMut};
 use std::collections::{HashMap, HashSet};
@@ -32,7 +32,7 @@ const SPARE_BUFFER_BYTES: usize = 64 << 10;
 /// Bytes queued in a row, over all connections, after which they are written.
 const UNSETTLED_BYTES: usize = 16 << 20;
 
-/// The part of an I/O thread that only it sees.
+/// The state of an I/O thread, which only that thread uses.
 pub struct IoThread {
     pub(in crate::net) shared: Arc<IoThreadHandle>,
     /// All sessions of the process, and the clock.
@@ -61,7 +61,7 @@ pub struct IoThread {
     pub(in crate::net) waker: Notify,
     buffer: RefCell<Box<[u8]>>,
     spare: RefCell<Vec<Vec<u8>>>,
-    /// What connections with compression share.
+    /// The contexts that connections with compression share.
     pub(super) deflate: Rc<Pool>,
     pub(super) trim: Rc<Trim>,
     /// Counts runs, so that a volatile message knows what was sent in its own.
@@ -182,20 +182,20 @@ impl IoThread {
         self.parked.take().into_iter().for_each(Waker::wake);
     }
 
-    /// Does something for everybody: a fault in it must not stop the thread that serves them.
+    /// Calls `f`, and counts a panic in it: it must not stop the thread that serves all others.
     pub(in crate::net) fn guard(&self, f: impl FnOnce()) {
         if std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)).is_err() {
             self.count_panic();
         }
     }
 
-    /// Counts a fault of ours.
+    /// Counts a panic that was caught.
     pub fn count_panic(&self) {
         self.shared.count_panic();
     }
 
-    /// Has the environment's JavaScript thread woken, once this thread has dealt with what is
-    /// ready: waking costs more than most of what there is to tell.
+    /// Has the environment's JavaScript thread woken after this round of the event loop: a wake-up
+    /// costs more than most events.
     pub fn wake_later(&self, inbox: &Arc<dyn EventSink>) {
         if inbox.needs_wake() {
             self.to_wake.borrow_mut().push(inbox.clone());
@@ -203,7 +203,7 @@ impl IoThread {
         }
     }
 
-    /// Writes what was queued, and looks at the connections for which too much is.
+    /// Writes queued bytes, and judges the connections for which too many wait.
     pub fn settle(self: &Rc<Self>) {
         self.unsettled.set(0);
         loop {

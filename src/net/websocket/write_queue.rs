@@ -1,4 +1,4 @@
-//! What waits to be written on one connection. Small frames are copied together, so that one call
+//! The bytes that wait to be written on one connection. Small frames are copied together, so that one call
 //! writes them all; a large frame that goes to many connections is shared between them.
 
 use std::collections::VecDeque;
@@ -27,7 +27,7 @@ impl Default for Chunk {
 /// Of the bytes of a chunk that are written already, so many may be kept.
 const WRITTEN_BYTES: usize = 64 << 10;
 
-/// See the module. Owns no memory while it is empty.
+/// The queue of one connection. It owns no memory while it is empty.
 #[derive(Default)]
 pub struct Queue {
     first: Chunk,
@@ -43,7 +43,7 @@ impl Queue {
         self.len
     }
 
-    /// Whether nothing waits.
+    /// True if nothing waits.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
@@ -78,7 +78,7 @@ impl Queue {
         self.len += len;
     }
 
-    /// What can be written with one call; empty only if nothing waits.
+    /// The bytes that one call can write; empty only if nothing waits.
     pub fn front(&self) -> &[u8] {
         self.first.bytes().get(self.at..).unwrap_or_default()
     }

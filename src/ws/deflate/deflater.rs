@@ -13,21 +13,21 @@ const GROWTH_BYTES: usize = 16 << 10;
 /// The compressed form of an empty message, RFC 7692 §7.2.3.6.
 const EMPTY: [u8; 1] = [0];
 
-/// What decides how a message looks when no context is taken over: equal for two connections, the
-/// compressed message is too.
+/// The parameters that decide about a compressed message when no context is taken over. Two
+/// connections of the same kind get the same bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kind {
     pub(super) level: u8,
     pub(super) window_bits: u8,
 }
 
-/// See the module. One per connection.
+/// The compressor of one connection.
 pub struct Deflater {
     pool: Rc<Pool>,
     kind: Kind,
     takeover: bool,
     threshold: f64,
-    /// What it remembers, if it takes its context over.
+    /// The context, if it is taken over from message to message.
     context: Option<Compress>,
 }
 
@@ -46,8 +46,8 @@ impl Deflater {
         }
     }
 
-    /// Whether a message of `len` bytes is to be compressed: where a context is taken over, all
-    /// are.
+    /// True if a message of `len` bytes is to be compressed. Where a context is taken over, all
+    /// messages are.
     pub fn applies(&self, len: usize) -> bool {
         self.takeover || len as f64 >= self.threshold
     }

@@ -8,15 +8,14 @@ use super::pool::{Pool, new_decompressor};
 use super::{Parameters, TAIL};
 use crate::ws::Error;
 
-/// See the module. One per connection; [`Reader::feed_with`](crate::ws::Reader::feed_with) takes
-/// it.
+/// The decompressor of one connection, for [`Reader::feed_with`](crate::ws::Reader::feed_with).
 pub struct Inflater {
     pool: Rc<Pool>,
     takeover: bool,
     window_bits: u8,
-    /// What it remembers: inside a message, and after it if a context is taken over.
+    /// The context: inside a message, and after it if it is taken over.
     context: Option<Decompress>,
-    /// The message said that it ends: what follows in it says nothing.
+    /// The compressed data has said that it ends: the bytes that follow in the message are ignored.
     ended: bool,
 }
 
@@ -68,7 +67,7 @@ impl Inflater {
         Ok(())
     }
 
-    /// Whether it holds a context of its own.
+    /// True if it holds a context of its own.
     pub fn holds_context(&self) -> bool {
         self.context.is_some()
     }
@@ -111,7 +110,7 @@ fn length(bytes: u64) -> usize {
     usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
-/// zlib's word for what is wrong, as a value of ours.
+/// zlib's message for an error, as a static string.
 fn reason(message: Option<&str>) -> &'static str {
     const KNOWN: [&str; 11] = [
         "invalid block type",

@@ -1,7 +1,7 @@
-//! permessage-deflate, RFC 7692, server side: what is agreed on in the handshake, and messages
-//! compressed and inflated accordingly.
+//! permessage-deflate, RFC 7692, server side: the negotiation in the handshake, and messages that
+//! are compressed and inflated by it.
 //!
-//! A context is what zlib remembers of earlier messages, some hundred KiB to compress with and
+//! A context is zlib's memory of earlier messages, some hundred KiB to compress with and
 //! some fifty to inflate. Where the peers agreed to take none over, contexts come from the
 //! [`Pool`] of the thread for the time of one message; otherwise a connection makes its own when
 //! the first message wants it.
@@ -19,19 +19,20 @@ pub use pool::Pool;
 #[cfg(test)]
 mod tests;
 
-/// What ends the compressed data of every message, and is left out of it (RFC 7692 §7.2.1).
+/// The bytes that end the compressed data of every message, and are left out of it (RFC 7692
+/// §7.2.1).
 const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
 
-/// What both sides have agreed on. The defaults are those of an answer without parameters.
+/// The parameters that both sides have agreed on. The defaults are those of an answer without parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parameters {
-    /// Whether the server's messages may refer to earlier ones.
+    /// True if the server's messages may refer to earlier ones.
     pub server_takeover: bool,
-    /// Whether the client's messages may.
+    /// True if the client's messages may refer to earlier ones.
     pub client_takeover: bool,
-    /// How far back the server's messages may refer, as a power of two: 8 to 15.
+    /// The window of the server's messages, in bytes, as a power of two: 8 to 15.
     pub server_window_bits: u8,
-    /// How far the client's may.
+    /// The window of the client's messages, likewise.
     pub client_window_bits: u8,
 }
 
@@ -46,7 +47,7 @@ impl Default for Parameters {
     }
 }
 
-/// How the server compresses; the client need not know.
+/// The level and the threshold of the server's compression, which the client need not know.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Compression {
     /// From 0 (stored) to 9 (smallest). Default 2: on short messages, less than half the work of

@@ -1,4 +1,4 @@
-//! The handshake's part: which offer of a client is accepted, and how it is answered.
+//! The negotiation in the handshake: the choice among the offers of a client, and the answer.
 
 use std::mem::discriminant;
 
@@ -12,14 +12,14 @@ const CLIENT_NO_TAKEOVER: &str = "client_no_context_takeover";
 const SERVER_BITS: &str = "server_max_window_bits";
 const CLIENT_BITS: &str = "client_max_window_bits";
 
-/// What the application wants of the size of a window.
+/// The size of a window that the application asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Bits {
-    /// What the client wants.
+    /// The size that the client asks for.
     #[default]
     Any,
-    /// Not to be talked about: a client that limits the server's window is refused, its offer to
-    /// limit its own is left unanswered.
+    /// No size is negotiated: a client that limits the server's window is refused, its offer to
+    /// limit its own window stays unanswered.
     Unsaid,
     /// This power of two. Outside 8 to 15 it is answered as it is, which clients refuse.
     Exactly(f64),
@@ -46,7 +46,7 @@ pub struct Options {
     pub server_max_window_bits: Bits,
     /// The client's window. If it is exact, clients that cannot be told are refused.
     pub client_max_window_bits: Bits,
-    /// How the server compresses.
+    /// The level and the threshold of the server's compression.
     pub compression: Compression,
 }
 
@@ -55,7 +55,7 @@ pub struct Options {
 pub struct Agreement {
     /// Value of `Sec-WebSocket-Extensions` in the answer.
     pub response: String,
-    /// What it means.
+    /// The parameters that the answer agrees on.
     pub parameters: Parameters,
 }
 
@@ -176,7 +176,7 @@ fn agree(offer: &[Parameter], options: &Options) -> Option<Agreement> {
     Some(answer.0)
 }
 
-/// An answer being put together: what is said, and what it means.
+/// An answer in the making: its text, and the parameters that it agrees on.
 struct Answer(Agreement);
 
 impl Default for Answer {

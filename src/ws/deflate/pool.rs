@@ -14,7 +14,7 @@ const PIECE_BYTES: usize = 64 << 10;
 /// A larger buffer is not kept.
 const BUFFER_BYTES: usize = 256 << 10;
 
-/// See the module. One per thread, shared by its connections.
+/// The contexts and buffers of one thread, which its connections share.
 #[derive(Default)]
 pub struct Pool {
     compressors: RefCell<Vec<(Kind, Compress)>>,
@@ -24,7 +24,7 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// A compressor that remembers nothing.
+    /// A compressor without earlier messages in its context.
     pub(super) fn compressor(&self, kind: Kind) -> Compress {
         let mut held = self.compressors.borrow_mut();
         match held.iter().position(|(its, _)| *its == kind) {
@@ -45,7 +45,7 @@ impl Pool {
         held.push((kind, compressor));
     }
 
-    /// A decompressor that remembers nothing. Its window is the largest, which serves every agreed
+    /// A decompressor without earlier messages in its context. Its window is the largest, which serves every agreed
     /// one.
     pub(super) fn decompressor(&self) -> Decompress {
         match self.decompressor.take() {

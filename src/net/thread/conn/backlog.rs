@@ -1,5 +1,5 @@
-//! The backlog of a WebSocket: how much waits for its client, who is told, and when the connection is
-//! closed because the client takes nothing.
+//! The backlog of a WebSocket: the bytes that wait for its client, the notes about them, and the
+//! close of a connection whose client takes nothing.
 
 use std::io;
 use std::rc::Rc;

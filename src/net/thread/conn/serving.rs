@@ -1,5 +1,5 @@
-//! The task that serves a WebSocket: it reads until the end, writes what the kernel did not take at
-//! once, and notes_drained the session of both.
+//! The task that serves a WebSocket: it reads until the end, writes bytes that the kernel did not
+//! take at once, and passes packets and the end on to the session.
 
 use std::future::{Future as _, poll_fn};
 use std::ops::ControlFlow;
@@ -106,7 +106,7 @@ impl WebSocketConn {
         }
     }
 
-    /// Takes bytes from the peer.
+    /// Decodes bytes from the peer.
     fn take_bytes(self: &Rc<Self>, local: &Rc<IoThread>, reading: &mut Reading, bytes: &mut [u8]) {
         if bytes.is_empty() {
             return;
@@ -171,7 +171,7 @@ impl WebSocketConn {
         });
     }
 
-    /// Tells the session that this WebSocket is not its own any more.
+    /// Removes this WebSocket from its session, which ends or gives up an upgrade.
     pub(in crate::net) fn lost(self: &Rc<Self>, local: &Rc<IoThread>, closure: CloseReason) {
         if let Some(entry) = &self.entry
             && entry.detach(self)

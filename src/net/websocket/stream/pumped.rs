@@ -1,0 +1,125 @@
+//! A stream that JavaScript pumps: TLS, or any Duplex.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use super::ByteStream;
+use crate::net::events::EventSink;
+
+/// Bytes on their way to JavaScript that a pumped stream may hold before it counts as blocked.
+pub(super) const PUMP_WINDOW: usize = 64 << 10;
+
+/// A stream that JavaScript reads and writes: TLS, or any Duplex.
+pub struct Pumped {
+    stream: u32,
+    inbox: Arc<dyn EventSink>,
+    chunks: RefCell<VecDeque<Vec<u8>>>,
+    ended: Cell<bool>,
+    in_flight: Cell<usize>,
+    /// JavaScript waits until all input has been taken.
+    awaited: Cell<bool>,
+    reader: RefCell<Option<Waker>>,
+    writer: RefCell<Option<Waker>>,
+}
+
+impl Pumped {
+    /// For the stream that JavaScript calls `stream`.
+    pub fn new(stream: u32, inbox: Arc<dyn EventSink>) -> Self {
+        Self {
+            stream,
+            inbox,
+            chunks: RefCell::default(),
+            ended: Cell::new(false),
+            in_flight: Cell::new(0),
+            awaited: Cell::new(false),
+            reader: RefCell::default(),
+            writer: RefCell::default(),
+        }
+    }
+}
+
+impl ByteStream for Pumped {
+    fn shutdown(&self) -> bool {
+        // A write of nothing: no more will come.
+        self.inbox.stream_write(self.stream, &[]);
+        true
+    }
+
+    fn is_pumped(&self) -> bool {
+        true
+    }
+
+    fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        let mut chunks = self.chunks.borrow_mut();
+        let Some(mut chunk) = chunks.pop_front() else {
+            if self.awaited.take() {
+                self.inbox.stream_taken(self.stream);
+            }
+            if self.ended.get() {
+                return Poll::Ready(Ok(0));
+            }
+            *self.reader.borrow_mut() = Some(cx.waker().clone());
+            return Poll::Pending;
+        };
+        let n = chunk.len().min(buffer.len());
+        buffer[..n].copy_from_slice(&chunk[..n]);
+        if n < chunk.len() {
+            chunk.drain(..n);
+            chunks.push_front(chunk);
+        }
+        Poll::Ready(Ok(n))
+    }
+
+    fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        let room = PUMP_WINDOW.saturating_sub(self.in_flight.get());
+        let n = bytes.len().min(room);
+        if n == 0 {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        self.in_flight.set(self.in_flight.get() + n);
+        self.inbox.stream_write(self.stream, &bytes[..n]);
+        Ok(n)
+    }
+
+    fn poll_write(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.write(bytes) {
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                *self.writer.borrow_mut() = Some(cx.waker().clone());
+                Poll::Pending
+            }
+            other => Poll::Ready(other),
+        }
+    }
+
+    fn feed(&self, bytes: &[u8]) {
+        if bytes.is_empty() {
+            self.ended.set(true);
+        } else {
+            self.chunks.borrow_mut().push_back(bytes.to_vec());
+        }
+        if let Some(waker) = self.reader.borrow_mut().take() {
+            waker.wake();
+        }
+    }
+
+    fn await_taken(&self) {
+        self.awaited.set(true);
+        if let Some(waker) = self.reader.borrow_mut().take() {
+            waker.wake();
+        }
+    }
+
+    fn in_flight(&self) -> usize {
+        self.in_flight.get()
+    }
+
+    fn written(&self, n: usize) {
+        self.in_flight.set(self.in_flight.get().saturating_sub(n));
+        if let Some(waker) = self.writer.borrow_mut().take() {
+            waker.wake();
+        }
+    }
+}
