@@ -1,4 +1,4 @@
-/** Who a broadcast reaches and how, collected call by call; and the sockets of other servers. */
+/** The selection of the sockets that a broadcast reaches, call by call; and sockets of other servers. */
 import debugModule from "debug";
 import type { Adapter, BroadcastFlags, Room, SocketId } from "socket.io-adapter";
 import { type Packet, PacketType } from "socket.io-parser";
@@ -155,7 +155,7 @@ export class BroadcastOperator<EmitEvents extends EventsMap, SocketData>
     });
   }
 
-  /** What adapters take a selection as. Each call has sets of its own. */
+  /** The selection as adapters take it. Each call makes new sets. */
   private get selection() {
     return { rooms: this.rooms, except: this.exceptRooms, flags: this.flags };
   }
@@ -200,7 +200,7 @@ export class BroadcastOperator<EmitEvents extends EventsMap, SocketData>
     const timer = setTimeout(() => {
       timedOut = true;
       if (debug.enabled) debug("%d answers of %d in time", responses.length, expectedClients);
-      // The adapter has given the packet its id. Nobody waits for the missing answers any more.
+      // The adapter has given the packet its id. The missing answers are not awaited any more.
       for (const socket of this.adapter.nsp.sockets.values()) socket._forgetAck(packet.id);
       callback.call(this, new Error("operation has timed out"), single ? null : responses);
     }, this.flags.timeout);
@@ -345,7 +345,7 @@ function withRooms(rooms: Set<Room>, added: Room | Room[]): Set<Room> {
   return union;
 }
 
-/** What an adapter tells about a socket of another server. */
+/** The description of a socket of another server, as adapters give it. */
 interface SocketDetails<SocketData> {
   /** Identifier of the socket. */
   id: SocketId;

@@ -142,7 +142,7 @@ export abstract class CatchAllEmitter<
   }
 
   /**
-   * Whether somebody wants to see each outgoing event. The live array may be filled by anyone.
+   * True if the application sees each outgoing event: it may hold the live array and fill it.
    *
    * @internal
    */

@@ -31,7 +31,7 @@ export type RequestMiddleware = (req: any, res: any, next: (err?: any) => void) 
 
 type RequestListener = (req: IncomingMessage, res: ServerResponse) => void;
 
-/** What is needed of a server: plain, secure or HTTP/2. */
+/** The events of an HTTP, HTTPS or HTTP/2 server that are used here. */
 interface HttpServerLike {
   listeners(event: "request"): unknown[];
   removeAllListeners(event: "request"): unknown;
@@ -66,15 +66,15 @@ export function attachClientFiles(
   server.on("request", ownListener(onrequest));
 }
 
-/** Name of the bundle a URL asks for: `<path>/<name>`, whatever its query. */
+/** The name of the bundle that a URL asks for: `<path>/<name>` with any query. */
 export function clientFile(url: string, path: string): string | undefined {
   if (!url.startsWith(path)) return undefined;
-  // Whichever character separates the two, as always.
+  // Any character may separate the two, as upstream.
   const name = url.slice(path.length + 1).split("?", 1)[0];
   return FILES.has(name) ? name : undefined;
 }
 
-/** Where a bundle is on disk. */
+/** The path of a bundle on disk. */
 export function clientFilePath(name: string): string {
   return join(DIRECTORY, name);
 }

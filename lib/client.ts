@@ -2,7 +2,7 @@
  * An engine connection as Socket.IO sees it: packets in, packets out, one socket per namespace.
  *
  * Packets come decoded from a native connection; for any other connection, or with another parser,
- * they are decoded here. What a client of a single namespace does not need is created on demand.
+ * they are decoded here. State that a client of a single namespace does not need is created on demand.
  */
 import type { IncomingMessage } from "node:http";
 import debugModule from "debug";
@@ -22,10 +22,10 @@ import { type DisconnectReason, RESERVED_EVENTS } from "./socket-types";
 import type { EventsMap } from "./typed-events";
 
 const debug = debugModule("socket.io:client");
-// Not one that an application's tests replace by a clock of their own.
+// Bound here: tests of applications replace the timers by a clock of their own.
 const { setImmediate } = globalThis;
 
-/** How {@link Client._packet} writes; a packet already encoded is passed on as it is. */
+/** The options of {@link Client._packet}. An encoded packet is passed on unchanged. */
 type PacketOptions = WriteOptions & { preEncoded?: boolean };
 
 /** An attempt to join a namespace. */
@@ -52,10 +52,10 @@ export class Client<
   /** Id of the engine connection: secret, unlike the ids of the sockets. */
   readonly id: string;
   private readonly server: Server<ListenEvents, EmitEvents, ServerSideEvents, SocketData>;
-  /** Whether the connection decodes packets itself. @internal */
+  /** True if the connection decodes packets natively. @internal */
   readonly _native: boolean;
 
-  /** The joined socket while there is no more than one, and nobody asked for the maps. */
+  /** The joined socket while there is no more than one and the maps are not needed. */
   private only?: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData> = undefined;
   private maps?: {
     /** The joined sockets, by id. */
@@ -66,9 +66,9 @@ export class Client<
   /** The namespaces that the client is about to join. */
   private joining?: Map<string, Attempt> = undefined;
   private connectTimeout?: NodeJS.Timeout = undefined;
-  /** Decodes what other connections than native ones receive. */
+  /** Decodes the data of connections that are not native. */
   decoder?: Decoder = undefined;
-  /** Takes the listeners off the connection; set for connections that are not native. */
+  /** Removes the listeners from the connection; set for connections that are not native. */
   private detach?: () => void = undefined;
 
   /** Called by {@link Server.bind} for each connection. */
@@ -86,7 +86,7 @@ export class Client<
       this._native = false;
       this.detach = this.listen();
     }
-    // If this thread was late, what the client has sent in time is heard first.
+    // If this thread was late, packets that the client has sent in time come first.
     this.connectTimeout = setTimeout(
       () => setImmediate(() => this.onconnecttimeout()),
       server._connectTimeout,
@@ -213,7 +213,7 @@ export class Client<
     nsp._add(this, auth, accepted, attempt);
   }
 
-  /** Whether the connection is open and the client has not asked for the namespace again. @internal */
+  /** True if the connection is open and the client has not asked for the namespace again. @internal */
   _isUnderWay(name: string, attempt: Attempt): boolean {
     return this.conn.readyState === "open" && this.joining?.get(name) === attempt;
   }
@@ -226,13 +226,13 @@ export class Client<
 
   // --- incoming packets -----------------------------------------------------------------------
 
-  /** Follows a connection by its events. Returns what undoes it. */
+  /** Follows a connection by its events. Returns a function that removes the listeners. */
   private listen(): () => void {
     const { conn } = this;
     const decoder = new this.server._parser.Decoder();
     this.decoder = decoder;
     const ondata = (data: unknown) => {
-      // Whatever a decoder throws was caused by the data: the client pays for it, nobody else.
+      // An error of a decoder is caused by the data: only the client that sent it is closed.
       try {
         decoder.add(data);
       } catch (err) {
@@ -268,7 +268,7 @@ export class Client<
 
   /** A packet decoded by the native connection. @internal */
   onpacket(type: number, nsp: string, id: number | undefined, data: any): void {
-    // A dynamic namespace may throw at a name: as with a decoder, the client pays for it.
+    // A dynamic namespace may throw at a name: as with a decoder, only the client is closed.
     try {
       this.route({ type, nsp, data, id });
     } catch (err) {
@@ -338,7 +338,7 @@ export class Client<
     for (const packet of packets) this.conn.write(packet, opts as any);
   }
 
-  /** Whether adapters may pass {@link writeToEngine} by. @internal */
+  /** True if adapters may bypass {@link writeToEngine}. @internal */
   get _bypassable(): boolean {
     return this.writeToEngine === writeToEngine;
   }
@@ -411,8 +411,8 @@ function readNamespaceUrl(packet: Packet): void {
 }
 
 /**
- * Whether a packet of a custom parser can be dispatched. The default decoder has made sure of it;
- * others may let a client name an event "disconnect", or send what is no event at all.
+ * Returns true if a packet of a custom parser can be dispatched. The default decoder has checked it
+ * already; others may let a client name an event "disconnect", or send data that is no event.
  */
 function isAcceptable(packet: Packet): boolean {
   const { type, nsp, data } = packet;

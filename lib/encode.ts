@@ -1,12 +1,12 @@
 /**
- * Encoding of packets without attachments, which most are. It yields what the default encoder does,
+ * Encoding of packets without attachments, which most are. The text is that of the default encoder,
  * without its second walk through the data, its array, and its trace call.
  */
 import { Encoder, type Packet, PacketType } from "socket.io-parser";
 
 const { encode } = Encoder.prototype;
 
-/** Whether an encoder is the unchanged default one, so that {@link encodeText} may stand in. */
+/** Returns true if an encoder is the unchanged default one, which {@link encodeText} may replace. */
 export function isDefaultEncoder(encoder: Encoder): boolean {
   return (
     Object.getPrototypeOf(encoder) === Encoder.prototype &&
@@ -44,7 +44,7 @@ function mayHoldBinary(value: any): boolean {
   if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer || value instanceof Blob) {
     return true;
   }
-  // What toJSON() returns is for the encoder to look at: it must be called once only.
+  // toJSON() must be called once only: the encoder looks at its result.
   if (typeof value.toJSON === "function") return true;
   for (const key in value) {
     if (Object.hasOwn(value, key) && mayHoldBinary(value[key])) return true;

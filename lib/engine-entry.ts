@@ -9,7 +9,7 @@ export * as parser from "./engine/parser";
 export type { Server as BaseServer } from "./engine/server";
 export type { AttachOptions, ServerOptions };
 
-/** How a request's refusal is told: a code of `Server.errors`, and what listeners get besides. */
+/** Reports the refusal of a request: a code of `Server.errors`, and a context for listeners. */
 export type ErrorCallback = (
   errorCode?: (typeof Server.errors)[keyof typeof Server.errors],
   errorContext?: Record<string, unknown> & { name?: string; message?: string },

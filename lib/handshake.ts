@@ -1,11 +1,11 @@
-/** What a socket knows of the request that opened its connection. */
+/** The handshake of a socket: facts about the request that opened its connection. */
 import type { Socket as EngineSocket } from "./engine";
 import { isNative } from "./native-conn";
 import type { Handshake } from "./socket-types";
 
 /**
- * Builds the handshake of a socket. A native connection is asked for the parts, so that nothing
- * forces its request into existence; another one may have no request at all (WebTransport).
+ * Builds the handshake of a socket. A native connection gives the parts, so that its request
+ * object need not be made; another connection may have no request at all (WebTransport).
  *
  * @param issued - creation of the socket, in milliseconds
  * @param auth - payload of the CONNECT packet

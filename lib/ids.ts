@@ -15,7 +15,7 @@ export function randomId(): string {
     offset = 0;
   }
   const id = pool.toString("base64url", offset, offset + ID_BYTES);
-  // What was handed out is forgotten here.
+  // Bytes that were handed out are overwritten here.
   pool.fill(0, offset, offset + ID_BYTES);
   offset += ID_BYTES;
   return id;

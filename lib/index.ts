@@ -70,7 +70,7 @@ export class Server<
     ParentNspNameMatchFn,
     ParentNamespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>
   > = new Map();
-  // The subset of the dynamic namespaces that can be told from the name alone.
+  // The dynamic namespaces that decide by the name alone.
   private readonly parentNamespacesFromRegExp: Map<
     RegExp,
     ParentNamespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>

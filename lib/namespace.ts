@@ -1,4 +1,4 @@
-/** A namespace: its sockets, its middlewares, and the way a client takes into it. */
+/** A namespace: its sockets, its middlewares, and how clients join it. */
 import debugModule from "debug";
 import type { Adapter, SocketId } from "socket.io-adapter";
 import { BroadcastOperator } from "./broadcast-operator";
@@ -246,7 +246,7 @@ export class Namespace<
     return new Socket(this, client, auth);
   }
 
-  /** Whether the adapter can tell from it what a client has received. */
+  /** Returns true if the adapter can tell from the event which packets a client has received. */
   private isOffset(offset: unknown): boolean {
     if (offset === undefined) return this.adapter instanceof RecoveringAdapter;
     return typeof offset === "string";
@@ -278,7 +278,7 @@ export class Namespace<
     socket._recovery = undefined;
   }
 
-  /** Forgets a socket that has left, or was refused. */
+  /** Removes a socket that has left, or was refused. */
   _remove(socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>): void {
     if (this.sockets.get(socket.id) === socket) this.sockets.delete(socket.id);
   }

@@ -1,11 +1,11 @@
 /**
- * What a connection of the native engine offers beyond an engine socket, as the Client uses it.
+ * The interface of a connection of the native engine beyond an engine socket, for the Client.
  * Connections without it (another engine given to `io.bind`) are driven by their events.
  */
 import type { IncomingHttpHeaders } from "node:http";
 import type { Socket as EngineSocket } from "./engine";
 
-/** Receives what arrives on a native connection, already decoded. */
+/** Receives the decoded packets of a native connection. */
 export interface PacketSink {
   /**
    * A packet with its attachments in place.
@@ -23,11 +23,11 @@ export interface PacketSink {
   onclose(reason: string, description?: Error): void;
 }
 
-/** How a packet is to be written. */
+/** The options with which a packet is written. */
 export interface WriteOptions {
   /** Drop the packet when the transport is not writable. */
   volatile?: boolean;
-  /** Whether the transport may compress it. */
+  /** The transport may compress the packet. */
   compress?: boolean;
   /** The frames of a broadcast, made once by the adapter. */
   wsPreEncodedFrame?: unknown;
@@ -40,7 +40,7 @@ export type NativeConn = EngineSocket & {
   setSink(sink: PacketSink): void;
   /** Writes the parts of one packet; the same array for several connections is a broadcast. */
   writeEncoded(encoded: (string | Buffer)[], opts: WriteOptions): void;
-  /** Whether listeners of the application see each packet before the sink gets it. */
+  /** True if listeners of the application see each packet before the sink gets it. */
   readonly _isShown: boolean;
   /** The headers of `request`, without building it. */
   _headers(): IncomingHttpHeaders;
@@ -48,11 +48,11 @@ export type NativeConn = EngineSocket & {
   readonly _url: string | undefined;
   /** The query of `request`. */
   _query(): Record<string, string>;
-  /** Whether the connection is encrypted. */
+  /** True if the connection is encrypted. */
   readonly _secure: boolean;
 };
 
-/** Whether a connection belongs to the native engine. @internal */
+/** Returns true if a connection belongs to the native engine. @internal */
 export function isNative(conn: EngineSocket): conn is NativeConn {
   return (conn as { native?: boolean }).native === true;
 }

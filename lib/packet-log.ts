@@ -3,7 +3,7 @@
  * through {@link PacketLog.expire}. Of what was dropped it is remembered for which rooms it was, so
  * that nobody recovers with a gap.
  *
- * Packets are numbered from 1 on. A position is the number of the last packet somebody has.
+ * Packets are numbered from 1 on. A position is the number of the last packet that a client has.
  */
 import type { Room } from "socket.io-adapter";
 
@@ -14,9 +14,9 @@ export interface Entry {
   readonly time: number;
   /** The encoded packet: its text, then its attachments. */
   readonly parts: (string | Buffer)[];
-  /** For whom it was: everybody, if empty. */
+  /** The rooms that it was sent to; all sockets, if empty. */
   readonly rooms: readonly Room[];
-  /** For whom it was not. */
+  /** The rooms that were excluded. */
   readonly except: readonly Room[];
   readonly bytes: number;
 }
@@ -27,7 +27,7 @@ interface Loss {
   time: number;
 }
 
-/** What an entry costs besides the packet, and each room of it, about: objects and list slots. */
+/** The approximate bytes of an entry besides the packet, and of each room: objects and list slots. */
 const ENTRY_BYTES = 200;
 const ROOM_BYTES = 50;
 
@@ -83,7 +83,7 @@ export class PacketLog {
   /** @param maxBytes - how much is kept; beyond it the oldest packets go first */
   constructor(private readonly maxBytes: number) {}
 
-  /** Whether there is nothing that time could drop. */
+  /** True if the log holds nothing that can expire. */
   get empty(): boolean {
     return this.entries.size === 0 && this.losses.size === 0;
   }
@@ -154,7 +154,7 @@ export class PacketLog {
     return true;
   }
 
-  /** Forgets that packets sent before `time` were ever there. */
+  /** Forgets the dropped packets that were sent before `time`. */
   forget(time: number): void {
     for (const [room, loss] of this.losses) {
       if (!(loss.time < time)) break;

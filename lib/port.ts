@@ -1,10 +1,10 @@
-/** A port given instead of an HTTP server: the server gets one of its own. */
+/** A port instead of an HTTP server: the Socket.IO server gets an HTTP server of its own. */
 import { createServer, type Server as HttpServer } from "node:http";
 import { type Server as Engine, preparePort } from "./engine";
 import type { ServedFiles } from "./engine/port/native-listener";
 
 /**
- * Listens on a port, natively where that can be. Whatever is nobody's request is answered 404.
+ * Listens on a port, natively where possible. Requests that no listener serves are answered with 404.
  *
  * @param attach - attaches an engine to the new HTTP server; if it throws, the port is closed
  * @param files - the client bundles, if they are served

@@ -1,5 +1,5 @@
 /**
- * Whom a broadcast of an in-memory adapter reaches. The handles of a room's members are kept until
+ * The recipients of a broadcast of an in-memory adapter. The handles of a room's members are kept until
  * the room changes, so that a broadcast costs the main thread one call, however large the room.
  */
 import type { Adapter, BroadcastOptions, Room, SocketId } from "socket.io-adapter";
@@ -52,7 +52,7 @@ export class Audiences {
     if (this.byRoom.size > 0) for (const room of rooms) this.byRoom.delete(room);
   }
 
-  /** Whom a broadcast reaches; null if that takes more than one room and single exceptions. */
+  /** The recipients of a broadcast; null if it needs more than one room and single exceptions. */
   of({ rooms, except }: BroadcastOptions): Audience | null {
     const { adapter } = this;
     if (!isDefaultEncoder(adapter.nsp.server.encoder)) return null;
@@ -67,7 +67,7 @@ export class Audiences {
     const known = this.byRoom.get(room);
     if (known?.reach === cacheEpoch.value) return known;
     const members = adapter.rooms.get(room);
-    // Not kept: there is no end to the rooms that nobody is in.
+    // Not kept: the number of names of empty rooms has no bound.
     if (members === undefined) return NOBODY;
     const audience = this.gather(members);
     this.byRoom.set(room, audience);
@@ -86,7 +86,7 @@ export class Audiences {
     }
   }
 
-  /** Whether a room holds the socket whose id it is called by, and nobody else. */
+  /** Returns true if a room holds only the socket whose id is its name. */
   private isOwnRoom(room: Room): boolean {
     const members = this.adapter.rooms.get(room);
     return members === undefined || (members.size === 1 && members.has(room));
@@ -99,7 +99,7 @@ export class Audiences {
     for (const id of ids) {
       const socket = this.adapter.nsp.sockets.get(id);
       if (socket === undefined) {
-        // It has joined in a middleware and is not connected yet; nothing tells when it is.
+        // It has joined in a middleware and is not connected yet; no event tells when it is.
         whole = false;
         continue;
       }

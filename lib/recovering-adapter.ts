@@ -25,9 +25,9 @@ import { Audiences, encodePacket, type Parts } from "./recipient-cache";
 /** Bytes of packets kept per namespace, unless the option `maxLogBytes` says otherwise. */
 const MAX_LOG_BYTES = 64 * 1024 * 1024;
 
-/** How often what is out of date is dropped, in ms. */
+/** The interval at which expired packets and sessions are dropped, in ms. */
 const SWEEP_INTERVAL = 60_000;
-/** How many packets one turn of the event loop drops. */
+/** The number of packets that one turn of the event loop drops. */
 const SWEEP_PACKETS = 10_000;
 
 /** Any offset of this adapter, or of one before it: the log's name and a position. */
@@ -114,7 +114,7 @@ export class RecoveringAdapter extends Base {
     if (kept) {
       data = [...data, this.offset(this.log.last + 1)];
     } else if (isEvent && typeof data[data.length - 1] === "string") {
-      // A client takes any string at the end for an offset: it had better be one.
+      // A client takes any string at the end for an offset, so the offset must be there.
       data = [...data, this.offset(this.log.last)];
     }
     // Not the same object: a broadcast to several namespaces hands it to each adapter.
@@ -149,7 +149,7 @@ export class RecoveringAdapter extends Base {
     return `${this.logName}.${position.toString(36)}`;
   }
 
-  /** Where a client is that was connected at `since`; null for an offset that it cannot have. */
+  /** The position of a client that was connected at `since`; null for an offset that it cannot have. */
   private position(offset: string | undefined, since: number): number | null {
     if (offset === undefined) return since;
     const [, name, digits] = OFFSET.exec(offset) ?? [];
@@ -201,15 +201,15 @@ export class RecoveringAdapter extends Base {
   }
 
   private missed({ rooms, disconnectedAt }: Away, position: number): Parts[] | null {
-    const entries = this.log.missed(position, rooms, disconnectedAt - this.deafness);
+    const entries = this.log.missed(position, rooms, disconnectedAt - this.lostConnectionMs);
     return entries?.map((entry) => entry.parts) ?? null;
   }
 
   /**
-   * How long a connection may be lost before it is closed, in ms: the answer to a ping proves that
-   * all that was sent before the ping has arrived.
+   * The longest time for which a lost connection stays open, in ms: the answer to a ping proves that
+   * all packets before the ping have arrived.
    */
-  private get deafness(): number {
+  private get lostConnectionMs(): number {
     const { pingInterval, pingTimeout } = this.nsp.server.engine?.opts ?? {};
     return delay(pingInterval, 25_000) + 2 * delay(pingTimeout, 20_000);
   }
@@ -224,7 +224,7 @@ export class RecoveringAdapter extends Base {
     return data;
   }
 
-  // --- what is out of date --------------------------------------------------------------------
+  // --- expiry --------------------------------------------------------------------
 
   private scheduleSweep(delay = SWEEP_INTERVAL): void {
     if (this.sweeper !== undefined) return;
@@ -240,7 +240,7 @@ export class RecoveringAdapter extends Base {
       this.away.delete(pid);
     }
     const more = this.log.expire(oldest, SWEEP_PACKETS);
-    this.log.forget(oldest - this.deafness);
+    this.log.forget(oldest - this.lostConnectionMs);
     if (more) this.scheduleSweep(0);
     else if (this.away.size > 0 || !this.log.empty) this.scheduleSweep();
   }

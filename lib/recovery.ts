@@ -18,7 +18,7 @@ const RECOVERABLE_REASONS: ReadonlySet<DisconnectReason> = new Set<DisconnectRea
   "forced server close",
 ]);
 
-/** Whether the session is kept after such a disconnection. */
+/** Returns true if the session is kept after such a disconnection. */
 export function isRecoverable(reason: DisconnectReason): boolean {
   return RECOVERABLE_REASONS.has(reason);
 }
@@ -39,7 +39,7 @@ export class Recovery {
   }
 
   /**
-   * Sends what was missed, up to now: from here on the socket is to get what is sent.
+   * Sends the packets missed up to now: from here on the socket gets packets as they are sent.
    *
    * @returns false if it is not to be had any more
    */

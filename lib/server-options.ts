@@ -1,4 +1,4 @@
-/** What a server can be created with: its options, and the servers it attaches to. */
+/** The arguments of a server: its options, and the servers that it attaches to. */
 import type { Server as HTTPServer } from "node:http";
 import type { Http2SecureServer, Http2Server } from "node:http2";
 import type { Server as HTTPSServer } from "node:https";
@@ -26,7 +26,7 @@ export type TServerInstance = HTTPServer | HTTPSServer | Http2SecureServer | Htt
 export interface ServerOptions extends EngineOptions, AttachOptions {
   /** Prefix of the requests that are for this server. Default: `"/socket.io"`. */
   path: string;
-  /** Whether the client bundles are served. Default: `true`. */
+  /** Serves the client bundles. Default: `true`. */
   serveClient: boolean;
   /** The adapter of the namespaces. Default: the in-memory one. */
   adapter: AdapterConstructor;
@@ -38,7 +38,7 @@ export interface ServerOptions extends EngineOptions, AttachOptions {
   connectionStateRecovery: {
     /** Milliseconds a session is kept. Default: 120000. */
     maxDisconnectionDuration?: number;
-    /** Whether a recovered socket is connected without running middlewares. Default: `true`. */
+    /** Connects a recovered socket without running middlewares. Default: `true`. */
     skipMiddlewares?: boolean;
     /**
      * Bytes of packets kept per namespace; beyond them the oldest go first, and clients that would
@@ -46,12 +46,12 @@ export interface ServerOptions extends EngineOptions, AttachOptions {
      */
     maxLogBytes?: number;
   };
-  /** Whether a child of a dynamic namespace goes with its last socket. Default: `false`. */
+  /** Removes a child of a dynamic namespace with its last socket. Default: `false`. */
   cleanupEmptyChildNamespaces: boolean;
 }
 
 /**
- * An option, as far as it was given: a property that somebody put on `Object.prototype` is none.
+ * The value of an option that was given: a property of `Object.prototype` is none.
  */
 export function option<Key extends keyof ServerOptions>(
   opts: Partial<ServerOptions>,

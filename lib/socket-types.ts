@@ -2,7 +2,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { ParsedUrlQuery } from "node:querystring";
 
-/** Why a socket was disconnected. */
+/** The reason for which a socket was disconnected. */
 export type DisconnectReason =
   | "transport error"
   | "transport close"
@@ -43,7 +43,7 @@ export const RESERVED_EVENTS: ReadonlySet<string | symbol> = new Set([
 /** An event: its name, then its arguments. */
 export type Event = [eventName: string, ...args: any[]];
 
-/** What is known of a client when it connects to a namespace. */
+/** Facts about a client when it connects to a namespace. */
 export interface Handshake {
   /** Headers of the request that opened the connection: the very object of `socket.request`. */
   headers: IncomingHttpHeaders;
@@ -51,9 +51,9 @@ export interface Handshake {
   time: string;
   /** Remote address of the connection. */
   address: string;
-  /** Whether the request carried an `Origin` header. */
+  /** True if the request carried an `Origin` header. */
   xdomain: boolean;
-  /** Whether the connection is encrypted. */
+  /** True if the connection is encrypted. */
   secure: boolean;
   /** Creation of the socket, in milliseconds since the epoch. */
   issued: number;
@@ -61,6 +61,6 @@ export interface Handshake {
   url: string;
   /** Query of the request. */
   query: ParsedUrlQuery;
-  /** What the client sent in its CONNECT packet. */
+  /** The payload of the CONNECT packet of the client. */
   auth: { [key: string]: any };
 }

@@ -2,7 +2,7 @@
  * A client in a namespace: incoming events, rooms, and the way from its connection to its
  * disconnection.
  *
- * One exists per client and namespace, so what a quiet socket does not use is created on demand.
+ * One exists per client and namespace, so state that a quiet socket does not use is created on demand.
  */
 import type { IncomingMessage } from "node:http";
 import debugModule from "debug";
@@ -30,7 +30,7 @@ type AnySocket = Socket<any, any, any, any>;
 
 function ignoreError(): void {}
 
-/** In place of what is created on demand; the application may set it to anything, `null` too. */
+/** The value of properties that are created on demand; applications may set any other, `null` too. */
 const NOT_YET: any = Symbol("not yet");
 
 /**
@@ -70,9 +70,9 @@ export class Socket<
 > extends OutgoingSocket<ListenEvents, EmitEvents, ServerSideEvents, SocketData> {
   /** Identifier of the socket, unique in the cluster. It is no secret: it names a room, too. */
   readonly id: SocketId;
-  /** Whether the state of a former connection was recovered (option `connectionStateRecovery`). */
+  /** True if the state of a former connection was recovered (option `connectionStateRecovery`). */
   readonly recovered: boolean = false;
-  /** Whether the socket is in the namespace: from its CONNECT packet to its disconnection. */
+  /** True while the socket is in the namespace: from its CONNECT packet to its disconnection. */
   connected = false;
 
   /** Known to the client only; lets it recover the session. */
@@ -91,7 +91,7 @@ export class Socket<
   private _handshake: Handshake = NOT_YET;
   /** @internal */
   private _data: SocketData = NOT_YET;
-  /** What is recovered, until the socket is connected. @internal */
+  /** The recovered session, until the socket is connected. @internal */
   _recovery?: Recovery = undefined;
   /** @internal */
   private _fns?: Middleware<Event, Error>[] = undefined;
@@ -181,7 +181,7 @@ export class Socket<
     return this.nsp.server;
   }
 
-  /** Whether the socket is not in the namespace; the opposite of `connected`. */
+  /** True if the socket is not in the namespace; the opposite of `connected`. */
   get disconnected(): boolean {
     return !this.connected;
   }
@@ -358,7 +358,7 @@ export class Socket<
     else this.packet({ type: PacketType.CONNECT, data: { sid: this.id, pid: this.pid } });
   }
 
-  /** Emits `error`, which never throws for want of a listener. */
+  /** Emits `error`, unless it has no listener: that would throw. */
   _onerror(err: Error): void {
     if (this.listenerCount("error") > 0) this.emitReserved("error", err);
   }

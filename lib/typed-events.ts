@@ -31,7 +31,7 @@ export type Last<T extends readonly unknown[]> = T extends readonly [...any[], i
   ? Tail
   : Rest<T>;
 
-/** What is left without the elements that are always there. */
+/** The elements that may be absent or repeated. */
 type Rest<T extends readonly unknown[]> = T extends readonly [unknown, ...infer More]
   ? Rest<More>
   : T[number];
@@ -51,7 +51,7 @@ export type FirstNonErrorArg<T> = T extends (...args: infer Params) => any
 export type MultiplyArray<T extends unknown[]> = { [K in keyof T]: T[K][] };
 
 /**
- * What the last parameter of a listener is: an acknowledgement that starts with an error
+ * The kind of the last parameter of a listener: an acknowledgement that starts with an error
  * ("error"), another one ("ack"), no function ("none"), or unknown ("any").
  */
 type AckKind<Listener> =
@@ -167,21 +167,21 @@ type PrependErrorAndCollect<T extends any[]> = {
     : T[K];
 };
 
-/** Acknowledgements get a leading error: what `socket.timeout()` makes of them. */
+/** Acknowledgements with a leading error, as after `socket.timeout()`. */
 export type DecorateAcknowledgements<E> = {
   [K in keyof E]: E[K] extends (...args: infer Params) => infer Result
     ? (...args: PrependError<Params>) => Result
     : E[K];
 };
 
-/** Acknowledgements collect one response per client: what a broadcast makes of them. */
+/** Acknowledgements that collect one response per client, as those of a broadcast. */
 export type DecorateAcknowledgementsWithMultipleResponses<E> = {
   [K in keyof E]: E[K] extends (...args: infer Params) => infer Result
     ? (...args: CollectResponses<Params>) => Result
     : E[K];
 };
 
-/** Both at once: what `io.timeout()` makes of acknowledgements. Applying it twice changes nothing. */
+/** Both at once, as after `io.timeout()`. Applying it twice changes nothing. */
 export type DecorateAcknowledgementsWithTimeoutAndMultipleResponses<E> = {
   [K in keyof E]: E[K] extends (...args: infer Params) => infer Result
     ? (...args: PrependErrorAndCollect<Params>) => Result
