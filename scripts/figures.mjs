@@ -7,9 +7,12 @@ import {
   CRATE_ORDER,
   countArrows,
   crateArrows,
+  crateImports,
   filesBelow,
   LIB_ORDER,
+  largestCycle,
   libArrows,
+  libImports,
 } from "./lib/arrows.mjs";
 
 const root = path.resolve(process.argv[2] ?? fileURLToPath(new URL("..", import.meta.url)));
@@ -36,8 +39,8 @@ function functionsOf(file) {
     const match = begins.exec(line);
     if (!match) return [];
     const [, indent, name] = match;
-    const body = all.findIndex((one, i) => i >= at && /[{;]$/.test(one));
-    if (body < 0 || all[body].endsWith(";")) return [];
+    const body = all.findIndex((one, i) => i >= at && /[{};]$/.test(one));
+    if (body < 0 || !all[body].endsWith("{")) return [];
     const head = all.slice(at + 1, body + 1);
     if (head.some((one) => one.trim() && !one.startsWith(indent))) return [];
     const end = all.findIndex((one, i) => i > at && i >= body && one === `${indent}}`);
@@ -78,6 +81,8 @@ const rows = {
   "… against the order": countArrows(against(crate, CRATE_ORDER)),
   "arrows between rooms of lib": countArrows(lib),
   "… against the order ": countArrows(against(lib, LIB_ORDER)),
+  "files in the largest import cycle of src": largestCycle(crateImports(root)).length,
+  "files in the largest import cycle of lib": largestCycle(libImports(root)).length,
   "longest function, Rust": longest(rust),
   "longest function, TypeScript": longest(typescript),
   "public _members in dist/**/*.d.ts": existsSync(path.join(root, "dist"))

@@ -80,24 +80,48 @@ function pathsUsed(module, text) {
   return used;
 }
 
+/** The modules of a file of the crate, as its path from the root of the crate. */
+const moduleOf = (file) =>
+  file
+    .replace(/^src\//, "")
+    .replace(/(\/mod)?\.rs$/, "")
+    .split("/");
+
+/** The files of the crate without tests, each with the paths that it uses. */
+function crateFiles(root) {
+  return filesBelow(root, "src", ".rs")
+    .filter((file) => !file.includes("tests") && !file.endsWith("src/lib.rs"))
+    .map((file) => {
+      const text = withoutTests(readFileSync(path.join(root, file), "utf8"));
+      return { file, used: pathsUsed(moduleOf(file), text) };
+    });
+}
+
 /** The import arrows between places of the crate: `{ file, from, to }` for each that a file has. */
 export function crateArrows(root) {
-  const arrows = [];
-  for (const file of filesBelow(root, "src", ".rs").filter((one) => !one.includes("tests"))) {
-    const module = file
-      .replace(/^src\//, "")
-      .replace(/(\/mod)?\.rs$/, "")
-      .split("/");
-    const from = cratePlace(module);
-    if (from === "lib") continue;
-    const text = withoutTests(readFileSync(path.join(root, file), "utf8"));
-    const targets = new Set(pathsUsed(module, text).map(cratePlace));
-    targets.delete(from);
-    for (const to of targets) {
-      if (existsPlace(root, to)) arrows.push({ file, from, to });
+  return crateFiles(root).flatMap(({ file, used }) => {
+    const from = cratePlace(moduleOf(file));
+    const targets = new Set(used.map(cratePlace).filter((to) => to !== from));
+    return [...targets].filter((to) => existsPlace(root, to)).map((to) => ({ file, from, to }));
+  });
+}
+
+/** The files that each file of the crate uses. */
+export function crateImports(root) {
+  const files = new Map(crateFiles(root).map((one) => [moduleOf(one.file).join("/"), one]));
+  const fileOf = (used) => {
+    for (let length = used.length; length > 0; length--) {
+      const found = files.get(used.slice(0, length).join("/"));
+      if (found) return found.file;
     }
-  }
-  return arrows;
+    return undefined;
+  };
+  return new Map(
+    [...files.values()].map(({ file, used }) => [
+      file,
+      new Set(used.map(fileOf).filter((one) => one && one !== file)),
+    ]),
+  );
 }
 
 const existsPlace = (root, place) =>
@@ -121,6 +145,38 @@ export function libArrows(root) {
     }
   }
   return arrows;
+}
+
+/** The files that each file of lib imports at run time. */
+export function libImports(root) {
+  const files = filesBelow(root, "lib", ".ts");
+  const resolve = (file, target) => {
+    const name = path.posix.join(path.posix.dirname(file), target);
+    return files.find((one) => one === `${name}.ts` || one === `${name}/index.ts`);
+  };
+  const imports = (file) =>
+    importsOf(readFileSync(path.join(root, file), "utf8")).map((target) => resolve(file, target));
+  return new Map(files.map((file) => [file, new Set(imports(file).filter(Boolean))]));
+}
+
+/** The files of the largest import cycle: each reaches each other one. Empty if there is no cycle. */
+export function largestCycle(imports) {
+  const reachable = (start) => {
+    const seen = new Set();
+    const rest = [...(imports.get(start) ?? [])];
+    for (let file = rest.pop(); file; file = rest.pop()) {
+      if (!seen.has(file)) {
+        seen.add(file);
+        rest.push(...(imports.get(file) ?? []));
+      }
+    }
+    return seen;
+  };
+  const reached = new Map([...imports.keys()].map((file) => [file, reachable(file)]));
+  const cycles = [...reached.keys()].map((file) =>
+    [...reached.get(file)].filter((other) => reached.get(other)?.has(file)),
+  );
+  return cycles.sort((a, b) => b.length - a.length)[0] ?? [];
 }
 
 /** The relative files that a TypeScript file imports at run time. */
