@@ -44,7 +44,7 @@ impl Boundary {
     pub fn flush(&mut self) {
         for (thread, run) in self.runs.iter_mut().enumerate() {
             if !run.is_empty() {
-                runtime().send(thread, Command::Run(run.take(), self.tick));
+                runtime().send(thread, Command::SendBatch(run.take(), self.tick));
             }
         }
     }

@@ -46,7 +46,7 @@ pub enum Op<'a> {
     },
 }
 
-/// Writes a run.
+/// Writes a send batch.
 #[derive(Default)]
 pub struct Writer(Vec<u8>);
 
@@ -125,25 +125,25 @@ impl Writer {
         self.0.is_empty()
     }
 
-    /// The run; the writer is empty again.
+    /// Takes the batch out of the writer, which is empty again.
     pub fn take(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.0)
     }
 }
 
-/// A length as it stands in a run. V8's strings and buffers are far shorter than 4 GiB.
+/// A length as it stands in a batch. V8's strings and buffers are far shorter than 4 GiB.
 fn length(len: usize) -> [u8; 4] {
     u32::try_from(len).unwrap_or(u32::MAX).to_le_bytes()
 }
 
-/// Reads a run. A run is written and read by this module alone; should it ever be cut short, the
+/// Reads a send batch. This module alone writes and reads batches; should one ever be cut short, the
 /// rest is ignored.
 pub struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
-    /// Over a run.
-    pub fn new(run: &'a [u8]) -> Self {
-        Self(run)
+    /// Reads `batch`.
+    pub fn new(batch: &'a [u8]) -> Self {
+        Self(batch)
     }
 
     fn take(&mut self, n: usize) -> Option<&'a [u8]> {

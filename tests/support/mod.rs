@@ -37,7 +37,7 @@ pub fn run(write: impl FnOnce(&mut Writer)) {
     write(&mut writer);
     static TICK: AtomicU32 = AtomicU32::new(1);
     let (run, tick) = (writer.take(), TICK.fetch_add(1, Ordering::Relaxed));
-    runtime().send_all(|| Command::Run(run.clone(), tick));
+    runtime().send_all(|| Command::SendBatch(run.clone(), tick));
 }
 
 /// Writes a text message.

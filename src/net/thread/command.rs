@@ -91,9 +91,9 @@ pub type ThreadCall = Box<dyn FnOnce(&Rc<IoThread>) + Send>;
 
 /// A request to an I/O thread.
 pub enum Command {
-    /// A run of operations, encoded as [`crate::net::send_batch`] reads them, from a tick of JavaScript's; a
-    /// tick may take several.
-    Run(Vec<u8>, u32),
+    /// Carry out a send batch, which [`crate::net::send_batch`] decodes, of a tick of JavaScript. A
+    /// tick may have several.
+    SendBatch(Vec<u8>, u32),
     /// Look after a session that has no WebSocket yet.
     Open(Arc<SharedSession>),
     /// Serve a WebSocket.

@@ -24,9 +24,9 @@ impl IoThread {
     /// Carries out a command.
     pub(in crate::net) fn command(self: &Rc<Self>, command: Command) {
         match command {
-            Command::Run(bytes, tick) => {
+            Command::SendBatch(bytes, tick) => {
                 self.js_tick.set(tick);
-                self.carry_out(&bytes);
+                self.carry_out_batch(&bytes);
             }
             Command::Open(peer) => {
                 self.open(peer);
@@ -143,8 +143,8 @@ impl IoThread {
         self.resume();
     }
 
-    fn carry_out(self: &Rc<Self>, bytes: &[u8]) {
-        self.run.set(self.run.get() + 1);
+    fn carry_out_batch(self: &Rc<Self>, bytes: &[u8]) {
+        self.batch.set(self.batch.get() + 1);
         for op in send_batch::Reader::new(bytes) {
             match op {
                 Op::Text {
@@ -226,7 +226,7 @@ impl IoThread {
             return;
         }
         if let Some(conn) = &*entry.main.borrow() {
-            if conn.admits(flags, self.run.get()) {
+            if conn.admits(flags, self.batch.get()) {
                 queue(conn);
             }
             return;

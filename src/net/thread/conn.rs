@@ -90,9 +90,9 @@ pub struct WebSocketConn {
     blocked: Cell<bool>,
     /// True if JavaScript has asked to be told when all is written.
     notes_drained: Cell<bool>,
-    dirty: Cell<bool>,
-    /// The run of operations that queued something last.
-    run: Cell<u64>,
+    is_marked: Cell<bool>,
+    /// The send batch that queued a message last.
+    last_batch: Cell<u64>,
     /// The volatile message under way is being dropped.
     drops_volatile: Cell<bool>,
     /// See [`IoThread::park`].
@@ -131,8 +131,8 @@ impl WebSocketConn {
             hands_over_all: Cell::new(false),
             blocked: Cell::new(false),
             notes_drained: Cell::new(false),
-            dirty: Cell::new(false),
-            run: Cell::new(0),
+            is_marked: Cell::new(false),
+            last_batch: Cell::new(0),
             drops_volatile: Cell::new(false),
             parked: Cell::new(0),
             waker: RefCell::default(),
@@ -292,14 +292,14 @@ impl WebSocketConn {
 
     /// True if a message sent with `flags` is to be queued. A volatile message is dropped while
     /// other bytes wait, from the same send batch or because the peer is slow.
-    pub fn admits(&self, flags: u8, run: u64) -> bool {
+    pub fn admits(&self, flags: u8, batch: u64) -> bool {
         if flags & send_batch::VOLATILE == 0 {
             return true;
         }
         if flags & send_batch::CONTINUED == 0 {
             let waiting = !self.queue.borrow().is_empty();
             self.drops_volatile
-                .set(self.blocked.get() || waiting && self.run.get() == run);
+                .set(self.blocked.get() || waiting && self.last_batch.get() == batch);
         }
         !self.drops_volatile.get()
     }
@@ -342,14 +342,14 @@ impl WebSocketConn {
     }
 
     fn mark(self: &Rc<Self>, local: &IoThread) {
-        if !self.blocked.get() && !self.dirty.replace(true) {
+        if !self.blocked.get() && !self.is_marked.replace(true) {
             local.mark_dirty(self.clone());
         }
     }
 
     /// Writes the queue, in one call where the kernel takes it.
     pub fn flush(self: &Rc<Self>, local: &IoThread) {
-        self.dirty.set(false);
+        self.is_marked.set(false);
         if self.blocked.get() {
             return;
         }

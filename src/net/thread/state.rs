@@ -46,8 +46,8 @@ pub struct IoThread {
     pub(in crate::net) pumped_conns: RefCell<HashMap<u32, Rc<WebSocketConn>>>,
     pub(in crate::net) wheel: RefCell<Wheel<u32>>,
     pub(in crate::net) timers: Notify,
-    dirty: RefCell<Vec<Rc<WebSocketConn>>>,
-    overflowed: RefCell<Vec<Rc<WebSocketConn>>>,
+    to_flush: RefCell<Vec<Rc<WebSocketConn>>>,
+    to_judge: RefCell<Vec<Rc<WebSocketConn>>>,
     /// Connections and answers that could not be written at once.
     pub(in crate::net) pending_writes: PendingWrites,
     /// Sessions that poll and for which more waits than may.
@@ -64,9 +64,9 @@ pub struct IoThread {
     /// The contexts that connections with compression share.
     pub(super) deflate: Rc<Pool>,
     pub(super) trim: Rc<Trim>,
-    /// Counts runs, so that a volatile message knows what was sent in its own.
-    pub(in crate::net) run: Cell<u64>,
-    /// The tick of the JavaScript thread that it is from.
+    /// Counts send batches: a volatile message is dropped behind others of its own batch.
+    pub(super) batch: Cell<u64>,
+    /// The tick of the JavaScript thread that the batch is from.
     pub(in crate::net) js_tick: Cell<u32>,
     /// Bytes queued on connections since all was last written.
     unsettled: Cell<usize>,
@@ -90,8 +90,8 @@ impl IoThread {
             pumped_conns: RefCell::default(),
             wheel: RefCell::new(Wheel::new(now)),
             timers: Notify::new(),
-            dirty: RefCell::default(),
-            overflowed: RefCell::default(),
+            to_flush: RefCell::default(),
+            to_judge: RefCell::default(),
             pending_writes,
             full: RefCell::default(),
             slow_readers: Notify::new(),
@@ -103,7 +103,7 @@ impl IoThread {
             spare: RefCell::default(),
             deflate: Rc::default(),
             trim: Rc::default(),
-            run: Cell::new(0),
+            batch: Cell::new(0),
             js_tick: Cell::new(0),
             unsettled: Cell::new(0),
         })
@@ -133,12 +133,12 @@ impl IoThread {
         }
     }
 
-    /// The number of the run being carried out.
-    pub fn run(&self) -> u64 {
-        self.run.get()
+    /// The number of the send batch that is being carried out.
+    pub fn batch(&self) -> u64 {
+        self.batch.get()
     }
 
-    /// The tick of the JavaScript thread that the run is from.
+    /// The tick of the JavaScript thread that the send batch is from.
     pub fn js_tick(&self) -> u32 {
         self.js_tick.get()
     }
@@ -148,7 +148,7 @@ impl IoThread {
         self.unsettled.set(self.unsettled.get() + bytes);
     }
 
-    /// Writes before much is queued: a broadcast is copied for each connection, and a run of large
+    /// Writes before much is queued: a broadcast is copied for each connection, and a batch of large
     /// ones would exist as often as there are clients before the kernel is asked to take it.
     pub(in crate::net) fn settle_if_much(self: &Rc<Self>) {
         if self.unsettled.get() > UNSETTLED_BYTES {
@@ -158,14 +158,14 @@ impl IoThread {
 
     /// The connection has something to write.
     pub fn mark_dirty(&self, conn: Rc<WebSocketConn>) {
-        self.dirty.borrow_mut().push(conn);
+        self.to_flush.borrow_mut().push(conn);
     }
 
     /// The connection has more to write than one may.
     pub fn overflowed(&self, conn: &Rc<WebSocketConn>) {
-        let mut overflowed = self.overflowed.borrow_mut();
-        if overflowed.last().is_none_or(|last| !Rc::ptr_eq(last, conn)) {
-            overflowed.push(conn.clone());
+        let mut to_judge = self.to_judge.borrow_mut();
+        if to_judge.last().is_none_or(|last| !Rc::ptr_eq(last, conn)) {
+            to_judge.push(conn.clone());
         }
     }
 
@@ -207,15 +207,15 @@ impl IoThread {
     pub fn settle(self: &Rc<Self>) {
         self.unsettled.set(0);
         loop {
-            let dirty = self.dirty.take();
-            let overflowed = self.overflowed.take();
-            if dirty.is_empty() && overflowed.is_empty() {
+            let to_flush = self.to_flush.take();
+            let to_judge = self.to_judge.take();
+            if to_flush.is_empty() && to_judge.is_empty() {
                 return;
             }
-            for conn in &dirty {
+            for conn in &to_flush {
                 conn.flush(self);
             }
-            for conn in &overflowed {
+            for conn in &to_judge {
                 conn.judge(self);
             }
         }

@@ -38,7 +38,7 @@ impl WebSocketConn {
 
     /// Counts a message that was queued behind `before` bytes.
     pub(super) fn queued(self: &Rc<Self>, local: &IoThread, before: usize) {
-        self.run.set(local.run());
+        self.last_batch.set(local.batch());
         self.mark(local);
         let tick = local.js_tick();
         let is_same = self.last_tick.replace(tick) == tick;
