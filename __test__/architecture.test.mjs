@@ -33,6 +33,20 @@ beyond("the places of the crate use those below them only", () => {
   assert.deepEqual(againstOrder(arrows, CRATE_ORDER), []);
 });
 
+beyond("ARCHITECTURE.md lists the layers in the order that is checked", () => {
+  const text = read("ARCHITECTURE.md");
+  const layers = text.slice(text.indexOf("## Layers"), text.indexOf("## Rules"));
+  const place = (name) => layers.search(new RegExp(`\\| \`${name}(/|\\.rs)\``));
+  const listed = (names) => names.filter((name) => place(name) >= 0);
+  const inOrder = (names) => [...names].sort((a, b) => place(a) - place(b));
+  // The order of places in one row does not matter: one of each row is enough.
+  const crate = listed(CRATE_ORDER.map(([place]) => `src/${place}`));
+  const lib = listed(LIB_ORDER.map(([room]) => room));
+  assert.ok(crate.length > 6 && lib.length > 3, `${crate.length} and ${lib.length} layers`);
+  assert.deepEqual(inOrder(crate), crate);
+  assert.deepEqual(inOrder(lib), lib);
+});
+
 beyond("the rooms of lib import at run time from those behind them only", () => {
   const arrows = libArrows(ROOT);
   assert.ok(countArrows(arrows) > 12, `${countArrows(arrows)} arrows`);
