@@ -1,5 +1,6 @@
-//! Engine.IO, protocols 3 and 4: packets, payloads, session ids and the session's state machine. Pure:
-//! this layer knows neither sockets nor threads nor JavaScript; time comes in as milliseconds.
+//! Engine.IO, protocols 3 and 4: packets, payloads, session ids and the session's state machine.
+//! Pure: this layer knows neither sockets nor threads nor JavaScript; time comes in as
+//! milliseconds.
 
 pub mod encoding;
 pub mod handshake;

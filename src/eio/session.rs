@@ -1,7 +1,6 @@
 //! The state machine of one session: its transport, its heartbeat, its upgrade and its end. It owns
 //! no socket and no timer: packets and times come in as arguments, and requests go out through
-//! [`Output`]. Engine.IO protocols 3 and 4, "Transports", "Upgrade",
-//! "Heartbeat".
+//! [`Output`]. Engine.IO protocols 3 and 4, "Transports".
 
 mod timers;
 mod upgrade;
@@ -61,7 +60,8 @@ pub struct Session {
 pub const PACKET_OVERHEAD: usize = 64;
 
 impl Session {
-    /// A session whose handshake was made at `now` (in ms) over a WebSocket (`websocket`) or a poll.
+    /// A session whose handshake was made at `now` (in ms) over a WebSocket (`websocket`) or a
+    /// poll.
     pub fn new(form: PacketEncoding, websocket: bool, config: &EngineConfig, now: u64) -> Self {
         let interval = config.ping_interval();
         let heartbeat_by = now
@@ -127,7 +127,7 @@ impl Session {
         self.answered_polls
     }
 
-    /// A packet arrived on the transport that carries the session.
+    /// Handles a packet of the transport that carries the session.
     pub fn receive(
         &mut self,
         packet: Packet<'_>,
@@ -167,8 +167,8 @@ impl Session {
         out.received(packet);
     }
 
-    /// A message arrived on one of the session's WebSockets; `None` if it cannot be decoded. A close
-    /// packet means nothing there: the close frame does.
+    /// Handles a message of one of the session's WebSockets; `None` if it cannot be decoded. A
+    /// close packet has no effect there: the close frame ends a WebSocket.
     pub fn receive_on(
         &mut self,
         socket: SocketRole,
@@ -184,7 +184,7 @@ impl Session {
         }
     }
 
-    /// A packet that cannot be decoded arrived.
+    /// Ends the session, because a packet of it cannot be decoded.
     pub fn receive_undecodable(&mut self, out: &mut impl Output) {
         self.end(CloseReason::without_detail(Reason::ParseError), out);
     }
@@ -207,7 +207,7 @@ impl Session {
         }
     }
 
-    /// A poll arrived.
+    /// Handles a poll.
     pub fn poll(&mut self, out: &mut impl Output) -> Poll {
         if self.websocket || self.state == State::Closed {
             return Poll::Moved;
@@ -235,7 +235,7 @@ impl Session {
         Poll::Pending
     }
 
-    /// The connection of the pending poll was lost.
+    /// Ends the session, because the connection of its pending poll was lost.
     pub fn poll_lost(&mut self, out: &mut impl Output) {
         if !self.websocket {
             self.poll_pending = false;
@@ -243,15 +243,15 @@ impl Session {
         }
     }
 
-    /// A request of the polling transport broke. It is not the session's any more once that has
-    /// moved.
+    /// Ends the session, because a request of the polling transport failed. No effect on a session
+    /// that has moved to a WebSocket.
     pub fn request_failed(&mut self, closure: CloseReason, out: &mut impl Output) {
         if !self.websocket {
             self.end(closure, out);
         }
     }
 
-    /// The body of a POST arrived, already turned into text.
+    /// Handles the body of a POST, already turned into text.
     pub fn push(&mut self, body: &str, config: &EngineConfig, now: u64, out: &mut impl Output) {
         match self.form.protocol {
             Protocol::V4 => self.receive_all(payload::decode(body), config, now, out),
@@ -259,7 +259,7 @@ impl Session {
         }
     }
 
-    /// The body of a POST arrived whose content is binary: protocol 3 only.
+    /// Handles the body of a POST whose content is binary: protocol 3 only.
     pub fn push_binary(
         &mut self,
         body: &[u8],
@@ -290,7 +290,8 @@ impl Session {
         }
     }
 
-    /// The client said goodbye on polling: its pending poll is answered with a `noop`.
+    /// Ends the session, because the client has closed it on polling. Its pending poll is answered
+    /// with a `noop`.
     fn client_closed(&mut self, out: &mut impl Output) {
         if std::mem::take(&mut self.poll_pending) {
             out.answer(self.form.payload(&[Packet::Text(Type::Noop, "")]));
@@ -298,7 +299,7 @@ impl Session {
         self.end(CloseReason::without_detail(Reason::TransportClose), out);
     }
 
-    /// One of the session's WebSockets ended.
+    /// Handles the end of one of the session's WebSockets.
     pub fn lost(&mut self, socket: SocketRole, closure: CloseReason, out: &mut impl Output) {
         match socket {
             SocketRole::Main => self.socket_lost(closure, out),
@@ -306,12 +307,13 @@ impl Session {
         }
     }
 
-    /// The WebSocket that carries the session ended.
+    /// Ends the session, because the WebSocket that carries it has ended.
     pub fn socket_lost(&mut self, closure: CloseReason, out: &mut impl Output) {
         self.finish(closure, out);
     }
 
-    /// The session has to end now for `closure`: a goodbye is sent where one can be.
+    /// Ends the session for `closure`. A pending poll gets a close packet, a WebSocket a close
+    /// frame.
     pub fn end(&mut self, closure: CloseReason, out: &mut impl Output) {
         if self.state == State::Closed {
             return;
@@ -325,8 +327,8 @@ impl Session {
         self.finish(closure, out);
     }
 
-    /// The server closes the session. Buffered packets are still delivered, unless `discard`. A POST
-    /// that is being received is given up then.
+    /// Closes the session for the server. Buffered packets are still delivered, unless `discard`. A
+    /// POST that is being received is given up then.
     pub fn close(&mut self, discard: bool, now: u64, out: &mut impl Output) {
         let at_once = discard || self.websocket || self.poll_pending;
         if at_once {

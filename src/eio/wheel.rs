@@ -109,8 +109,8 @@ impl<T: Copy> Wheel<T> {
         }
     }
 
-    /// The time at which to call [`Wheel::advance`] next. It may be early, for entries that have yet to move
-    /// down, but is never later than the first entry's time.
+    /// The time at which to call [`Wheel::advance`] next. It may be early, for entries that have
+    /// yet to move down, but is never later than the first entry's time.
     pub fn next_deadline(&self) -> Option<u64> {
         match self.first_slot() {
             Some((_, _, start)) => Some(start),

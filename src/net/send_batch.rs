@@ -136,8 +136,8 @@ fn length(len: usize) -> [u8; 4] {
     u32::try_from(len).unwrap_or(u32::MAX).to_le_bytes()
 }
 
-/// Reads a send batch. This module alone writes and reads batches; should one ever be cut short, the
-/// rest is ignored.
+/// Reads a send batch. This module alone writes and reads batches; should one ever be cut short,
+/// the rest is ignored.
 pub struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {

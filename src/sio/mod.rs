@@ -78,8 +78,8 @@ pub struct Packet<'a> {
     pub attachments: u32,
 }
 
-/// The reason for which a message was refused. The connection is to be closed; `Display` gives the text that
-/// applications see in their `error` event.
+/// The reason for which a message was refused. The connection is to be closed; `Display` gives the
+/// text that applications see in their `error` event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Error {
     /// A message without any character.

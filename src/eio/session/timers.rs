@@ -6,8 +6,8 @@ use crate::eio::packet::{Packet, Type};
 use crate::error::{CloseReason, Reason};
 
 impl Session {
-    /// Carries out the timers that are due at `now`. Returns the time of the next call in ms; `None`
-    /// once the session has ended.
+    /// Carries out the timers that are due at `now`. Returns the time of the next call in ms;
+    /// `None` once the session has ended.
     pub fn tick(&mut self, config: &EngineConfig, now: u64, out: &mut impl Output) -> Option<u64> {
         if self.pong_by != 0 && self.pong_by <= now {
             self.end(CloseReason::without_detail(Reason::PingTimeout), out);
@@ -43,7 +43,8 @@ impl Session {
         }
     }
 
-    /// The time at which [`Session::tick`] is next needed, in ms; `None` once the session has ended.
+    /// The time at which [`Session::tick`] is next needed, in ms; `None` once the session has
+    /// ended.
     pub fn deadline(&self) -> Option<u64> {
         if self.state == State::Closed {
             return None;

@@ -9,7 +9,7 @@ use crate::error::{CloseReason, Reason};
 impl Session {
     /// Begins an upgrade to a WebSocket. Returns false if the WebSocket has to be closed again,
     /// because an upgrade is under way or was made. As upstream, a session that began on a
-    /// WebSocket may move once too: the client that knows its id owns it.
+    /// WebSocket may move once too: a client that knows the id owns the session.
     pub fn upgrade(&mut self, config: &EngineConfig, now: u64) -> bool {
         if self.upgrade != Upgrade::None || self.state == State::Closed {
             return false;
@@ -19,7 +19,7 @@ impl Session {
         true
     }
 
-    /// A packet arrived on the probing WebSocket; `None` if it cannot be decoded.
+    /// Handles a packet of the probing WebSocket; `None` if it cannot be decoded.
     pub fn receive_probe(
         &mut self,
         packet: Option<Packet<'_>>,
@@ -40,7 +40,7 @@ impl Session {
         }
     }
 
-    /// The probing WebSocket ended: the session stays where it is.
+    /// Handles the end of the probing WebSocket: the session keeps its transport.
     pub fn probe_lost(&mut self, out: &mut impl Output) {
         if self.is_upgrading() {
             self.upgrade = Upgrade::None;
@@ -81,7 +81,7 @@ impl Session {
         self.upgrade_by = 0;
         self.websocket = true;
         if !self.is_v3() && self.pong_by != 0 {
-            // The ping may have gone down with the old transport: ask again in an interval.
+            // The ping may be lost with the old transport: the next one follows in an interval.
             self.pong_by = 0;
             self.ping_at = now.saturating_add(config.ping_interval());
         }

@@ -101,9 +101,9 @@ pub async fn serve(stream: TcpStream, open: ConnectionGuard, local: Rc<IoThread>
             let request = admitted.head as u64;
             wire.consume(admitted.head);
             let lines = settings.cors.lines(admitted.origin.as_deref());
-            let lines = lines.iter().filter_map(|(name, value)| {
-                Some(format!("{name}: {}", value.to_str().ok()?))
-            });
+            let lines = lines
+                .iter()
+                .filter_map(|(name, value)| Some(format!("{name}: {}", value.to_str().ok()?)));
             let UpgradeAccept {
                 accept,
                 protocol,

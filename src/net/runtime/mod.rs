@@ -1,6 +1,6 @@
-//! The I/O threads of a process, and what other threads ask of sessions: opening and closing
-//! ([`opening`]), polls and posts ([`requests`], on an I/O thread [`on_listener`]). What the state
-//! machine asks meanwhile is carried out by [`remote_output`].
+//! The I/O threads of a process, and the operations of other threads on sessions: opening and
+//! closing ([`opening`]), polls and posts ([`requests`], on an I/O thread [`on_listener`]). The
+//! output of the state machine goes through `remote_output` meanwhile.
 
 pub mod on_listener;
 pub mod opening;
@@ -23,7 +23,7 @@ use crate::net::session::table::Table;
 use crate::net::thread::exit_flush::ExitFlush;
 use crate::net::thread::{self, Command, IoThreadHandle};
 
-/// A deadline that is nearer, in ms, is not left to a thread's next look.
+/// A deadline that is nearer than this, in ms, wakes the thread at once.
 const NEAR_MS: u64 = 1000;
 
 /// The I/O threads, and the sessions that they share.
@@ -34,7 +34,8 @@ pub struct Runtime {
 }
 
 impl Runtime {
-    /// A runtime of `threads` I/O threads, at least one, that run once [`Runtime::start`] was called.
+    /// A runtime of `threads` I/O threads, at least one, that run once [`Runtime::start`] was
+    /// called.
     pub fn new(threads: usize) -> Self {
         Self {
             sessions: Arc::default(),
@@ -93,7 +94,7 @@ impl Runtime {
         self.threads.len()
     }
 
-    /// The number of panics that I/O threads have caught, each of which cost one connection or command.
+    /// The number of panics that I/O threads have caught. Each cost one connection or one command.
     pub fn panics(&self) -> u64 {
         self.threads.iter().map(|thread| thread.panics()).sum()
     }
@@ -110,8 +111,8 @@ impl Runtime {
         }
     }
 
-    /// Waits until the thread of a session has carried out the commands that it has now, and has asked
-    /// the kernel to take what they send. Returns false if that takes longer than `patience`.
+    /// Waits until the thread of a session has carried out the commands that it has now, and has
+    /// asked the kernel to take what they send. Returns false if that takes longer than `patience`.
     pub fn catch_up(&self, handle: Handle, patience: Duration) -> bool {
         let Some(thread) = self.threads.get(self.thread_of(handle)) else {
             return false;
@@ -147,11 +148,12 @@ impl Runtime {
         self.send(self.thread_of(handle), command);
     }
 
-    /// Waits until the kernel has what an environment has sent, until `deadline` at the latest. Clients
-    /// that take nothing are not waited for. Costs microseconds if there is nothing to write.
+    /// Waits until the kernel has what an environment has sent, until `deadline` at the latest.
+    /// Clients that take nothing are not waited for. Costs microseconds if there is nothing to
+    /// write.
     ///
-    /// With `pumps`, streams that JavaScript pumps count too: the result is true if JavaScript has to
-    /// write for them, and to call again.
+    /// With `pumps`, streams that JavaScript pumps count too: the result is true if JavaScript has
+    /// to write for them, and to call again.
     pub fn flush_for_exit(
         &self,
         inbox: &Arc<dyn EventSink>,

@@ -24,7 +24,7 @@ pub enum Polled {
 }
 
 impl Runtime {
-    /// A poll arrived.
+    /// Handles a poll that arrived on an I/O thread.
     pub fn poll_here(&self, handle: Handle) -> Polled {
         let polled = self.here(handle, |session, _, _, out| match session.poll(out) {
             Poll::Payload(payload) => Polled::Payload(payload),
@@ -48,16 +48,16 @@ impl Runtime {
         }
     }
 
-    /// The connection of a poll that waits here was lost.
+    /// Handles the loss of the connection of a poll that waits on an I/O thread.
     pub fn poll_lost_here(&self, handle: Handle) {
         self.here(handle, |session, _, _, out| session.poll_lost(out));
     }
 
-    /// A post begins; the returned channel closes if it is to be given up: another one overlaps it,
-    /// or the session does not wait for it any more.
+    /// Begins a POST. The returned channel closes if the POST is to be given up: another one
+    /// overlaps it, or the session does not wait for it any more.
     ///
     /// # Errors
-    /// If it is refused.
+    /// The POST is refused.
     pub fn begin_post_here(&self, handle: Handle) -> Result<oneshot::Receiver<()>, PostBegin> {
         let (post, given_up) = oneshot::channel();
         match self.begin_post(handle, Post::Here(post)) {
@@ -66,7 +66,7 @@ impl Runtime {
         }
     }
 
-    /// A post's body arrived.
+    /// Decodes the body of a POST.
     pub fn push_here(&self, handle: Handle, body: &[u8]) {
         let body = payload::decode_body(body);
         self.here(handle, |session, config, now, out| {
@@ -76,7 +76,7 @@ impl Runtime {
         });
     }
 
-    /// A request broke the rules: the session ends.
+    /// Ends the session, because a request of it broke the protocol.
     pub fn fail_here(&self, handle: Handle, closure: CloseReason) {
         self.here(handle, |session, _, _, out| {
             session.request_failed(closure, out)

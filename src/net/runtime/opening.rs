@@ -45,8 +45,8 @@ impl Runtime {
         Some(peer)
     }
 
-    /// Makes a session without its thread. [`Runtime::start_session`] or [`Runtime::attach`] is to be
-    /// called before its thread gets other commands for it, which would be lost.
+    /// Makes a session without its thread. [`Runtime::start_session`] or [`Runtime::attach`] is to
+    /// be called before its thread gets other commands for it, which would be lost.
     pub fn create(
         &self,
         inbox: Arc<dyn EventSink>,
@@ -79,7 +79,7 @@ impl Runtime {
         })
     }
 
-    /// Has its thread look after a session that has no WebSocket yet.
+    /// Has the session's thread run its timers. For a session that has no WebSocket yet.
     pub fn start_session(&self, peer: &Arc<SharedSession>) {
         let deadline = lock(&peer.inner).session.deadline();
         self.send_due(peer.handle, deadline, Command::Open(peer.clone()));
@@ -109,7 +109,7 @@ impl Runtime {
         granted
     }
 
-    /// A message arrived on a WebSocket that JavaScript serves; `None` if it cannot be decoded.
+    /// Handles a message of a WebSocket that JavaScript serves; `None` if it cannot be decoded.
     /// Returns the answer to the pending poll.
     pub fn receive(
         &self,
@@ -125,7 +125,7 @@ impl Runtime {
         .1
     }
 
-    /// A WebSocket that JavaScript serves has ended.
+    /// Handles the end of a WebSocket that JavaScript serves.
     pub fn lost(&self, handle: Handle, socket: SocketRole, closure: CloseReason) {
         self.with_session(handle, |session, _, _, out| {
             if let Some(socket) = out.role_of(socket, session) {
@@ -134,7 +134,7 @@ impl Runtime {
         });
     }
 
-    /// Closes a session. Returns whether it has ended, and the answer to its pending poll.
+    /// Closes a session. Returns true if it has ended, and the answer to its pending poll.
     pub fn close(&self, handle: Handle, discard: bool) -> (bool, Option<Payload>) {
         let closed = self.with_session(handle, |session, _, now, out| {
             session.close(discard, now, out);
@@ -149,15 +149,15 @@ impl Runtime {
         peer.is_some_and(|peer| lock(&peer.inner).session.is_poll_pending())
     }
 
-    /// A request of the session, or a connection with one, is on its way to JavaScript. Returns the
-    /// session's handle if there is one.
+    /// Counts a request of the session, or a connection with one, that is on its way to JavaScript.
+    /// Returns the session's handle; `None` if it has ended.
     pub fn hand_over(&self, handle: Handle) -> Option<Handle> {
         let peer = self.table().get(handle)?;
         lock(&peer.inner).handed_over += 1;
         Some(handle)
     }
 
-    /// JavaScript has taken over one request of the session.
+    /// Counts a request of the session that JavaScript has received.
     pub fn taken_over(&self, handle: Handle) {
         if let Some(peer) = self.table().get(handle) {
             let mut inner = lock(&peer.inner);
@@ -165,14 +165,15 @@ impl Runtime {
         }
     }
 
-    /// JavaScript wants to see the polls of the session from the next one on.
+    /// Leaves the polls of the session to JavaScript, from the next one on.
     pub fn watch_polls(&self, handle: Handle) {
         if let Some(peer) = self.table().get(handle) {
             lock(&peer.inner).watched = true;
         }
     }
 
-    /// Has packets of the session decoded in JavaScript from now on (`decode_in_js`), or natively again.
+    /// Has packets of the session decoded in JavaScript from now on (`decode_in_js`), or natively
+    /// again.
     pub fn set_decode_in_js(&self, handle: Handle, decode_in_js: bool) {
         if let Some(peer) = self.table().get(handle) {
             lock(&peer.inner).messages.set_decode_in_js(decode_in_js);

@@ -67,8 +67,8 @@ pub(super) struct RemoteOutput<'a> {
 }
 
 impl RemoteOutput<'_> {
-    /// The part that a WebSocket of JavaScript plays by now: the note of an upgrade may be on its way
-    /// to JavaScript. `None`: the WebSocket is not the session's any more.
+    /// The part that a WebSocket of JavaScript plays by now: the note of an upgrade may be on its
+    /// way to JavaScript. `None`: the WebSocket is not the session's any more.
     pub(super) fn role_of(&self, socket: SocketRole, session: &Session) -> Option<SocketRole> {
         let socket = if session.has_upgraded() {
             SocketRole::Main
@@ -106,7 +106,7 @@ impl Output for RemoteOutput<'_> {
 
     fn answer(&mut self, payload: Payload) {
         match self.waiter.take() {
-            // If the poll's connection is lost, the session hears of that.
+            // A poll whose connection is lost reports that to the session.
             Some(waiter) => drop(waiter.send((payload, self.compress, PendingAnswer::begin()))),
             None if self.is_here => self.peer.inbox.answer(self.peer.handle, payload),
             None => self.answer = Some(payload),

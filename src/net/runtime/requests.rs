@@ -12,27 +12,27 @@ use crate::net::session::shared::{Inner, Post};
 /// The result of the beginning of a POST.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PostBegin {
-    /// Its body is awaited.
+    /// The body is awaited.
     Alone,
-    /// Another one was being received, and is given up: the session has to end.
+    /// Another POST was being received, and is given up: the session has to end.
     Overlap,
     /// The session does not poll any more.
     Moved,
 }
 
 impl Runtime {
-    /// A poll arrived.
+    /// Handles a poll. Returns its result, and the answer if it has to be given at once.
     pub fn poll(&self, handle: Handle) -> (Poll, Option<Payload>) {
         self.with_session(handle, |session, _, _, out| session.poll(out))
             .unwrap_or((Poll::Moved, None))
     }
 
-    /// A pending poll's connection was lost.
+    /// Handles the loss of the connection of a pending poll.
     pub fn poll_lost(&self, handle: Handle) {
         self.with_session(handle, |session, _, _, out| session.poll_lost(out));
     }
 
-    /// A POST begins to be received.
+    /// Begins a POST.
     pub fn begin_post(&self, handle: Handle, post: Post) -> PostBegin {
         let Some(peer) = self.table().get(handle) else {
             return PostBegin::Moved;
@@ -50,14 +50,15 @@ impl Runtime {
         PostBegin::Alone
     }
 
-    /// A POST has been received, or its connection was lost.
+    /// Ends a POST that has been received, or whose connection was lost.
     pub fn end_post(&self, handle: Handle) {
         if let Some(peer) = self.table().get(handle) {
             lock(&peer.inner).post = None;
         }
     }
 
-    /// A POST broke: the session ends. Returns the answer to the pending poll.
+    /// Ends the session, because a POST of it broke the protocol. Returns the answer to the pending
+    /// poll.
     pub fn fail(&self, handle: Handle, closure: CloseReason) -> Option<Payload> {
         self.with_session(handle, |session, _, _, out| {
             session.request_failed(closure, out)
@@ -65,8 +66,8 @@ impl Runtime {
         .1
     }
 
-    /// A POST's body arrived, in JavaScript. Returns the answer to the pending poll, if it is due
-    /// now.
+    /// Decodes the body of a POST that JavaScript has received. Returns the answer to the pending
+    /// poll, if it is due now.
     pub fn push(&self, handle: Handle, body: &[u8]) -> Option<Payload> {
         let body = payload::decode_body(body);
         self.with_session(handle, |session, config, now, out| {
@@ -78,7 +79,7 @@ impl Runtime {
         .1
     }
 
-    /// The same, of a body whose content is binary (protocol 3).
+    /// Decodes a body whose content is binary (protocol 3). Returns the answer likewise.
     pub fn push_binary(&self, handle: Handle, body: &[u8]) -> Option<Payload> {
         self.with_session(handle, |session, config, now, out| {
             *out.post = None;
@@ -89,8 +90,8 @@ impl Runtime {
         .1
     }
 
-    /// Sends on a session that polls. `None`: it does not, or not any more. Else the answer to
-    /// its pending poll, if there was one. `compress`: the answer may be compressed.
+    /// Sends a packet to a session that polls. Returns `None` if the session does not poll, else
+    /// the answer to its pending poll, if there was one. `compress`: the answer may be compressed.
     pub fn send_polling(
         &self,
         handle: Handle,

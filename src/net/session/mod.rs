@@ -1,5 +1,6 @@
 //! Sessions as all threads share them: one session ([`shared`]) of an engine ([`engine`]), found by
-//! its handle ([`table`]) and by its id ([`sid_index`]), and the progress of clients that read slowly.
+//! its handle ([`table`]) and by its id ([`sid_index`]), and the progress of clients that read
+//! slowly.
 
 pub mod engine;
 pub mod pending_answer;

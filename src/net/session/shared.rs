@@ -40,8 +40,8 @@ pub struct SharedSession {
 }
 
 impl SharedSession {
-    /// True if JavaScript serves a WebSocket of the session: one of the option `wsEngine`, or a stream
-    /// of WebTransport in its place.
+    /// True if JavaScript serves a WebSocket of the session: one of the option `wsEngine`, or a
+    /// stream of WebTransport in its place.
     pub fn is_external(&self, socket: SocketRole) -> bool {
         self.external.of(socket).load(Ordering::Acquire)
     }
@@ -131,7 +131,7 @@ impl Backlog {
     }
 }
 
-/// See [`SharedSession::is_external`].
+/// The WebSockets that JavaScript serves, by their part; see [`SharedSession::is_external`].
 #[derive(Debug)]
 pub struct External {
     main: AtomicBool,
@@ -181,16 +181,16 @@ pub struct Inner {
     pub post: Option<Post>,
     /// JavaScript wants to see the polls.
     pub watched: bool,
-    /// So many requests of the session are on their way to JavaScript. Those that follow go there
-    /// too, or they would overtake them.
+    /// The number of requests of the session on their way to JavaScript. Later ones go there too,
+    /// or they would overtake them.
     pub handed_over: u32,
     /// The progress of its client with what waits for polls; none once it does not poll.
     pub reader: Option<Box<PollReader>>,
 }
 
 impl Inner {
-    /// Of a new session, at `now` in a turn of JavaScript's loop. `decode_in_js`: its packets are decoded in
-    /// JavaScript.
+    /// The state of a new session, at `now` in ms and in a turn of JavaScript's event loop.
+    /// `decode_in_js`: JavaScript decodes its packets.
     pub fn new(session: Session, decode_in_js: bool, now: u64, turn: u64) -> Self {
         let mut messages = Messages::default();
         messages.set_decode_in_js(decode_in_js);
@@ -234,8 +234,8 @@ impl Messages {
     }
 
     /// The packets that follow, until [`Messages::end_request`], are those of one request.
-    /// `announced`: a note tells JavaScript where they begin; not needed for a request that JavaScript has
-    /// received itself.
+    /// `announced`: a note tells JavaScript where they begin; not needed for a request that
+    /// JavaScript has received itself.
     pub fn begin_request(&mut self, announced: bool) {
         self.request = if announced {
             Request::Unannounced
@@ -331,7 +331,8 @@ impl Request {
     }
 }
 
-/// Bytes of attachments one packet may gather: as many full messages as attachments are allowed.
+/// The bytes of attachments that one packet may gather: as many full messages as attachments are
+/// allowed.
 fn attachment_limit(max_message: u64) -> usize {
     match usize::try_from(max_message) {
         Ok(0) | Err(_) => usize::MAX,

@@ -8,10 +8,10 @@ use crate::eio::id::LENGTH;
 use crate::net::handle::Handle;
 use crate::net::lock;
 
-/// An id as our generator makes them. Sessions with other ids are known to JavaScript only.
+/// An id as the native generator makes it. Only JavaScript knows sessions with other ids.
 pub type Sid = [u8; LENGTH];
 
-/// The sessions of one engine. Empty unless a listener asks.
+/// The sessions of one engine by their id. Empty unless the engine has a listener.
 #[derive(Debug, Default)]
 pub struct Sids {
     kept: AtomicBool,
@@ -19,12 +19,13 @@ pub struct Sids {
 }
 
 impl Sids {
-    /// Sessions are kept from now on.
+    /// Has sessions kept from now on.
     pub fn keep(&self) {
         self.kept.store(true, Ordering::Relaxed);
     }
 
-    /// A session was opened. Returns its id in the form by which it is to be removed.
+    /// Adds a session. Returns its id in the form by which it is to be removed; `None` if it is not
+    /// kept.
     pub fn insert(&self, sid: &str, handle: Handle) -> Option<Sid> {
         if !self.kept.load(Ordering::Relaxed) {
             return None;
@@ -34,8 +35,7 @@ impl Sids {
         Some(sid)
     }
 
-    /// A session has ended. An application may have given its id to another one meanwhile, which
-    /// keeps it.
+    /// Removes a session, unless an application has given its id to another session meanwhile.
     pub fn remove(&self, sid: &Sid, handle: Handle) {
         let mut handles = lock(&self.handles);
         if handles.get(sid) == Some(&handle) {

@@ -1,5 +1,5 @@
-//! The progress of slow readers: a client for which more waits than `maxBufferedBytes` is kept as long as it takes
-//! something, and closed when it has taken nothing for `keepReadersMs`.
+//! The progress of slow readers: a client for which more waits than `maxBufferedBytes` is kept as
+//! long as it takes something, and closed when it has taken nothing for `keepReadersMs`.
 
 use crate::config::{EngineConfig, FLOOD_PATIENCE_MS, MAX_BUFFERED_BYTES};
 use crate::eio::session::Session;
@@ -55,8 +55,8 @@ impl ReadProgress {
             return false;
         }
         if inbox.turns() == self.turn {
-            // Until JavaScript has gone round its event loop, clients of the same thread cannot read,
-            // and polls that have arrived are not heard.
+            // Until JavaScript has gone round its event loop, clients of the same thread cannot
+            // read, and polls that have arrived are not handled.
             inbox.nudge();
             self.since = now;
             return false;
@@ -132,14 +132,14 @@ impl PollReader {
     }
 }
 
-/// The treatment that a client that polls deserves.
+/// The verdict on a client that polls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// No more bytes wait than may.
     Fine,
-    /// More waits than may: the I/O thread has to look at the session from now on.
+    /// More bytes wait than may: the I/O thread has to look at the session from now on.
     BecameFull,
-    /// More waits than may, and the I/O thread looks at the session already.
+    /// More bytes wait than may, and the I/O thread looks at the session already.
     Full,
     /// The session has to end.
     Over,

@@ -51,7 +51,7 @@ impl Table {
         (peer.handle == handle).then(|| peer.clone())
     }
 
-    /// Forgets a session; its handle is dead from then on.
+    /// Removes a session. Its handle names no session from then on.
     pub fn remove(&self, handle: Handle) {
         let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let Some(slot) = all.slots.get_mut(handle.slot()) else {

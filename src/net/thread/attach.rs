@@ -1,4 +1,4 @@
-//! A WebSocket comes to its I/O thread.
+//! The attachment of a WebSocket to its I/O thread.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -119,8 +119,8 @@ impl IoThread {
         self.wake_later(inbox);
     }
 
-    /// The session of a new WebSocket; `None` if it has ended since, or has given up its upgrade: the
-    /// WebSocket is then nobody's.
+    /// The session of a new WebSocket; `None` if it has ended since, or has given up its upgrade:
+    /// the WebSocket is closed then.
     fn session_for(
         self: &Rc<Self>,
         peer: Option<Arc<SharedSession>>,

@@ -100,11 +100,11 @@ pub enum Command {
     Attach(Box<Attach>),
     /// Input of a pumped stream; empty: its end.
     Feed(u32, Vec<u8>),
-    /// Tell when all input of a pumped stream so far has been taken.
+    /// Report when all input of a pumped stream so far has been taken.
     AwaitTaken(u32),
     /// JavaScript has written so many bytes of a pumped stream.
     Written(u32, usize),
-    /// Name the connection of a session's WebSocket, whose end is told by that number.
+    /// Give the connection of a session's WebSocket a number, by which its end is reported.
     Watch(Handle, u32, Arc<dyn EventSink>),
     /// End a connection that has a number.
     EndConnection(u32, End),
@@ -113,9 +113,9 @@ pub enum Command {
     KeepAlive(u32, Option<Duration>),
     /// Write bytes of the application on a connection that has a number.
     WriteRaw(u32, Vec<u8>),
-    /// Write what was sent until now, and say so.
+    /// Write all that was sent until now, and report that.
     Settle(SyncSender<()>),
-    /// Tell the local and the remote address of a session's WebSocket.
+    /// Report the local and the remote address of a session's WebSocket.
     Ends(Handle, SyncSender<(SocketAddr, SocketAddr)>),
     /// Send a packet on a session's WebSocket.
     Frame(Handle, SocketRole, Outgoing),
@@ -129,10 +129,10 @@ pub enum Command {
     Call(ThreadCall),
     /// JavaScript has caught up: read on.
     Resume,
-    /// Look at a session that polls and for which more waits than may.
+    /// Watch a session that polls and for which more bytes wait than may.
     Full(Handle),
-    /// Note [`Note::Drained`](crate::net::events::Note) once all that was sent on a session's WebSocket
-    /// is written.
+    /// Note [`Note::Drained`](crate::net::events::Note) once all that was sent on a session's
+    /// WebSocket is written.
     TellDrained(Handle),
     /// Work on the flush at exit of an environment.
     FlushForExit(Arc<ExitFlush>),

@@ -38,8 +38,8 @@ impl CommandCounter {
         self.asked.load(Ordering::SeqCst) == self.done.load(Ordering::SeqCst)
     }
 
-    /// Waits until the commands that are in the queue now are carried out. Returns false if that has
-    /// not happened by `deadline`.
+    /// Waits until the commands that are in the queue now are carried out. Returns false if that
+    /// has not happened by `deadline`.
     pub fn wait(&self, deadline: Instant) -> bool {
         let target = self.asked.load(Ordering::SeqCst);
         let is_done = || self.done.load(Ordering::SeqCst) >= target;

@@ -35,7 +35,7 @@ enum State {
     Ending,
     /// The same, after everything was written.
     Ended,
-    /// To be dropped at once.
+    /// The connection is dropped at once.
     Dead,
 }
 
@@ -44,8 +44,8 @@ enum State {
 pub enum End {
     /// Nothing is written after the queue; the peer's end is awaited.
     Shutdown,
-    /// The connection is closed after the bytes of the queue that the kernel takes at once, or after
-    /// the whole queue if it was shut down before.
+    /// The connection is closed after the bytes of the queue that the kernel takes at once, or
+    /// after the whole queue if it was shut down before.
     Close,
     /// The connection is reset.
     Reset,
@@ -64,8 +64,9 @@ pub enum Framing {
 
 /// One WebSocket connection.
 pub struct WebSocketConn {
-    /// The number JavaScript knows the connection by, and another one if it was named later.
+    /// The number by which JavaScript knows the connection.
     stream: u32,
+    /// A second number, if JavaScript has named the connection later.
     watch_stream: Cell<u32>,
     inbox: Arc<dyn EventSink>,
     /// The session; none if the WebSocket was taken only to be closed.
@@ -74,28 +75,32 @@ pub struct WebSocketConn {
     form: PacketEncoding,
     byte_stream: Rc<dyn ByteStream>,
     state: Cell<State>,
-    /// The application has closed the connection: it ends with what is queued.
+    /// The application has closed the connection, which ends with the queue.
     closing: Cell<bool>,
     queue: RefCell<Queue>,
-    /// Bytes of the queue that count as handed over, and the number of messages behind them. As with
-    /// upstream, the first message of a tick is handed over by itself, the others of the tick once it
-    /// is written, and what is sent while something waits once that is written.
+    /// Bytes of the queue that count as handed over. As with upstream, the first message of a tick
+    /// is handed over by itself, the others of the tick once it is written, and messages that are
+    /// sent while others wait once those are written.
     handed_bytes: Cell<usize>,
+    /// Number of messages behind them.
     messages_behind: Cell<u32>,
-    /// The tick of the last message; true if other messages of it count as handed over too, and true
-    /// while every message does.
+    /// The tick of the last message.
     last_tick: Cell<u32>,
+    /// True if the other messages of that tick count as handed over too.
     hands_over_tick: Cell<bool>,
+    /// True while every message counts as handed over.
     hands_over_all: Cell<bool>,
+    /// True if the kernel takes no more.
     blocked: Cell<bool>,
-    /// True if JavaScript has asked to be told when all is written.
+    /// True if JavaScript waits for [`Note::Drained`].
     notes_drained: Cell<bool>,
+    /// True if the thread is going to flush the connection.
     is_marked: Cell<bool>,
     /// The send batch that queued a message last.
     last_batch: Cell<u64>,
     /// The volatile message under way is being dropped.
     drops_volatile: Cell<bool>,
-    /// See [`IoThread::park`].
+    /// The value for [`IoThread::park`].
     parked: Cell<u64>,
     waker: RefCell<Option<Waker>>,
     /// Only if compression was agreed on.
@@ -140,7 +145,7 @@ impl WebSocketConn {
         })
     }
 
-    /// The WebSocket carries its session from now on.
+    /// Makes this the WebSocket that carries its session.
     pub fn promote(&self) {
         self.role.set(SocketRole::Main);
         self.publish_backlog(self.waiting());
@@ -158,7 +163,7 @@ impl WebSocketConn {
         }
     }
 
-    /// Has the end of the connection told by one more number.
+    /// Gives the connection a second number, by which its end is reported too.
     pub fn watch(&self, stream: u32) {
         self.watch_stream.set(stream);
     }
@@ -264,7 +269,7 @@ impl WebSocketConn {
         self.form.sends_plain_binary()
     }
 
-    /// Queues bytes that are whole frames already.
+    /// Queues bytes that are complete frames already.
     pub fn append(self: &Rc<Self>, local: &IoThread, pieces: &[&[u8]]) {
         if self.state.get() != State::Open {
             return;
@@ -278,7 +283,7 @@ impl WebSocketConn {
         self.queued(local, before);
     }
 
-    /// Queues a whole frame that other connections have too.
+    /// Queues a complete frame that other connections have too.
     pub fn share(self: &Rc<Self>, local: &IoThread, frame: &Arc<[u8]>) {
         if self.state.get() != State::Open {
             return;

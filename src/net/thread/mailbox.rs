@@ -10,7 +10,7 @@ use crate::net::lock;
 use crate::net::thread::Command;
 use crate::net::thread::command_counter::CommandCounter;
 
-/// The time that a command may wait which was sent lazily.
+/// The time that a command may wait if it was sent lazily.
 pub(super) const PATIENCE: Duration = Duration::from_millis(20);
 
 /// The part of an I/O thread that other threads see: its mailbox and its counters.
@@ -38,7 +38,7 @@ impl IoThreadHandle {
         self.wake();
     }
 
-    /// Sends a command that may wait for [`PATIENCE`]: waking a thread costs more than most commands.
+    /// Sends a command that may wait for 20 ms: waking a thread costs more than most commands.
     pub fn send_lazily(&self, command: Command) {
         let mut queue = lock(&self.queue);
         queue.push(command);

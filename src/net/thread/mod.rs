@@ -1,6 +1,6 @@
-//! The I/O threads, and all that lives on them: sessions with their WebSockets, timers, buffers. The
-//! state of a thread ([`state`]), its sessions ([`session`]) and their connections ([`conn`]) call each
-//! other; other threads send a [`Command`] to the thread's [`IoThreadHandle`].
+//! The I/O threads, and all that lives on them: sessions with their WebSockets, timers, buffers.
+//! The state of a thread ([`state`]), its sessions ([`session`]) and their connections ([`conn`])
+//! call each other; other threads send a [`Command`] to the thread's [`IoThreadHandle`].
 
 mod attach;
 pub mod broadcast;
@@ -76,7 +76,7 @@ pub async fn run(shared: Arc<IoThreadHandle>, sessions: Arc<Sessions>, threads: 
 async fn wake_sinks(local: Rc<IoThread>) {
     loop {
         local.waker.notified().await;
-        // Once around: what else has arrived travels with the same wake-up.
+        // One round of the event loop: other events that have arrived share the wake-up.
         tokio::task::yield_now().await;
         for inbox in local.to_wake.take() {
             inbox.wake();

@@ -1,5 +1,5 @@
-//! Writes of an I/O thread that the kernel has not taken yet: those of WebSockets whose clients have
-//! to read first, and answers to polls.
+//! Writes of an I/O thread that the kernel has not taken yet: those of WebSockets whose clients
+//! have to read first, and answers to polls.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -68,7 +68,8 @@ impl PendingWrites {
         }
     }
 
-    /// Calls `f` with the read progress of the client of a connection; `None` if it is not waited for.
+    /// Calls `f` with the read progress of the client of a connection; `None` if it is not waited
+    /// for.
     pub fn progress<R>(
         &self,
         conn: &WebSocketConn,

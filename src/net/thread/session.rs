@@ -36,7 +36,7 @@ impl ThreadSession {
         }
     }
 
-    /// Forgets a WebSocket; `false` if it was not this session's any more.
+    /// Removes a WebSocket. Returns false if it was not this session's any more.
     pub fn detach(&self, conn: &Rc<WebSocketConn>) -> bool {
         for place in [&self.main, &self.probe] {
             let mut place = place.borrow_mut();
@@ -132,7 +132,7 @@ impl Output for LocalOutput<'_> {
 
     fn answer(&mut self, payload: Payload) {
         match self.waiter.take() {
-            // If the poll's connection is lost, the session hears of that.
+            // A poll whose connection is lost reports that to the session.
             Some(waiter) => drop(waiter.send((payload, true, PendingAnswer::begin()))),
             None => {
                 let peer = &self.entry.peer;

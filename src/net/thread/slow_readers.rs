@@ -8,7 +8,7 @@ use crate::net::handle::Handle;
 use crate::net::thread::state::IoThread;
 
 impl IoThread {
-    /// Looks at a session that polls from now on, because more waits than may.
+    /// Watches a session that polls, because more bytes wait than may.
     pub(in crate::net) fn full(&self, handle: Handle) {
         self.full.borrow_mut().insert(handle.raw());
         self.watch_slow_readers();
@@ -19,8 +19,8 @@ impl IoThread {
         self.slow_readers.notify_one();
     }
 
-    /// Closes the clients that have taken nothing for too long. Returns the time to the next look in
-    /// ms; `None` if there is no slow reader left.
+    /// Closes the clients that have taken nothing for too long. Returns the time to the next look
+    /// in ms; `None` if there is no slow reader left.
     fn look_at_slow_readers(self: &Rc<Self>) -> Option<u64> {
         let mut next = u64::MAX;
         let mut look_again = |config: &EngineConfig| {
@@ -39,7 +39,7 @@ impl IoThread {
                 self.full.borrow_mut().remove(&raw);
                 continue;
             };
-            // Each operation on a session has its client judged.
+            // Each operation on a session judges its client.
             let waiting = entry.with_session(self, |session, _, _, _| session.buffered());
             if waiting > entry.peer.engine.config.max_buffered() {
                 look_again(&entry.peer.engine.config);

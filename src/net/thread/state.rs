@@ -50,7 +50,7 @@ pub struct IoThread {
     to_judge: RefCell<Vec<Rc<WebSocketConn>>>,
     /// Connections and answers that could not be written at once.
     pub(in crate::net) pending_writes: PendingWrites,
-    /// Sessions that poll and for which more waits than may.
+    /// Sessions that poll and for which more bytes wait than may.
     pub(in crate::net) full: RefCell<HashSet<u32>>,
     /// Wakes the task that looks at slow readers.
     pub(in crate::net) slow_readers: Notify,
@@ -143,25 +143,25 @@ impl IoThread {
         self.js_tick.get()
     }
 
-    /// Bytes were queued on a connection.
+    /// Counts bytes that were queued on a connection.
     pub fn count_queued(&self, bytes: usize) {
         self.unsettled.set(self.unsettled.get() + bytes);
     }
 
-    /// Writes before much is queued: a broadcast is copied for each connection, and a batch of large
-    /// ones would exist as often as there are clients before the kernel is asked to take it.
+    /// Writes before much is queued: a broadcast is copied for each connection, and a batch of
+    /// large ones would exist as often as there are clients before the kernel is asked to take it.
     pub(in crate::net) fn settle_if_much(self: &Rc<Self>) {
         if self.unsettled.get() > UNSETTLED_BYTES {
             self.settle();
         }
     }
 
-    /// The connection has something to write.
+    /// Has the connection flushed with the others, at the end of this round.
     pub fn mark_dirty(&self, conn: Rc<WebSocketConn>) {
         self.to_flush.borrow_mut().push(conn);
     }
 
-    /// The connection has more to write than one may.
+    /// Has the connection judged: more bytes wait for it than may.
     pub fn overflowed(&self, conn: &Rc<WebSocketConn>) {
         let mut to_judge = self.to_judge.borrow_mut();
         if to_judge.last().is_none_or(|last| !Rc::ptr_eq(last, conn)) {
@@ -176,7 +176,7 @@ impl IoThread {
         }
     }
 
-    /// JavaScript has caught up.
+    /// Wakes the parked connections: JavaScript has caught up.
     pub(in crate::net) fn resume(&self) {
         self.resumed.set(self.resumed.get() + 1);
         self.parked.take().into_iter().for_each(Waker::wake);
@@ -267,7 +267,7 @@ impl IoThread {
         entry
     }
 
-    /// A connection that has a number is gone.
+    /// Removes a connection by its number; it is gone.
     pub fn forget_stream(&self, stream: u32) {
         if is_single(stream) {
             self.streams.borrow_mut().remove(&stream);
@@ -276,7 +276,8 @@ impl IoThread {
         }
     }
 
-    /// Names the connection of a session's WebSocket. One that is gone already has its end told.
+    /// Names the connection of a session's WebSocket. The end of one that is gone already is
+    /// reported at once.
     pub(in crate::net) fn watch(&self, handle: Handle, stream: u32, inbox: &Arc<dyn EventSink>) {
         let conn = self.main_conn(handle);
         let Some(conn) = conn.filter(|conn| !conn.is_dead()) else {

@@ -1,5 +1,5 @@
-//! The bytes that wait to be written on one connection. Small frames are copied together, so that one call
-//! writes them all; a large frame that goes to many connections is shared between them.
+//! The bytes that wait to be written on one connection. Small frames are copied together, so that
+//! one call writes them all; a large frame that goes to many connections is shared between them.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ impl Default for Chunk {
     }
 }
 
-/// Of the bytes of a chunk that are written already, so many may be kept.
+/// The number of written bytes that a chunk may keep.
 const WRITTEN_BYTES: usize = 64 << 10;
 
 /// The queue of one connection. It owns no memory while it is empty.
@@ -83,7 +83,7 @@ impl Queue {
         self.first.bytes().get(self.at..).unwrap_or_default()
     }
 
-    /// The first `n` bytes were written. Buffers that are empty now go to `recycle`.
+    /// Removes the first `n` bytes, which were written. Buffers that are empty now go to `recycle`.
     pub fn written(&mut self, n: usize, mut recycle: impl FnMut(Vec<u8>)) {
         self.at += n;
         self.len = self.len.saturating_sub(n);

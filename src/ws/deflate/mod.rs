@@ -23,7 +23,8 @@ mod tests;
 /// §7.2.1).
 const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
 
-/// The parameters that both sides have agreed on. The defaults are those of an answer without parameters.
+/// The parameters that both sides have agreed on. The defaults are those of an answer without
+/// parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parameters {
     /// True if the server's messages may refer to earlier ones.

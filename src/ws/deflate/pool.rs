@@ -45,8 +45,8 @@ impl Pool {
         held.push((kind, compressor));
     }
 
-    /// A decompressor without earlier messages in its context. Its window is the largest, which serves every agreed
-    /// one.
+    /// A decompressor without earlier messages in its context. Its window is the largest, which
+    /// serves every agreed one.
     pub(super) fn decompressor(&self) -> Decompress {
         match self.decompressor.take() {
             Some(mut decompressor) => {

@@ -24,8 +24,8 @@ impl WebSocketConn {
         self.byte_stream.is_pumped()
     }
 
-    /// Bytes that the kernel has not taken; of a stream that JavaScript pumps, that JavaScript has not
-    /// been given.
+    /// Bytes that the kernel has not taken; of a stream that JavaScript pumps, that JavaScript has
+    /// not been given.
     pub fn waiting(&self) -> usize {
         self.queue.borrow().len()
     }
@@ -63,7 +63,8 @@ impl WebSocketConn {
         }
     }
 
-    /// Counts what `send` queues as handed over: the application writes to the WebSocket directly.
+    /// Counts the messages that `send` queues as handed over: the application writes to the
+    /// WebSocket directly.
     pub fn hand_over(&self, send: impl FnOnce()) {
         self.hands_over_all.set(true);
         send();
@@ -136,7 +137,8 @@ impl WebSocketConn {
         }
     }
 
-    /// Lets other threads see the backlog of the WebSocket that carries the session, `waiting` bytes.
+    /// Lets other threads see the backlog of the WebSocket that carries the session, `waiting`
+    /// bytes.
     pub(super) fn publish_backlog(&self, waiting: usize) {
         if self.role.get() == SocketRole::Main
             && self.state.get() != State::Closing

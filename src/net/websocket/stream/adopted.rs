@@ -68,7 +68,7 @@ impl ByteStream for Adopted {
     }
 
     fn reset(&self) {
-        // A socket that cannot be told ends as usual.
+        // A socket that does not take the option ends as usual.
         let _ = socket2::SockRef::from(self.0.get_ref()).set_linger(Some(Duration::ZERO));
     }
 

@@ -26,7 +26,7 @@ pub struct Pumped {
 }
 
 impl Pumped {
-    /// For the stream that JavaScript calls `stream`.
+    /// The stream that JavaScript knows by the number `stream`.
     pub fn new(stream: u32, inbox: Arc<dyn EventSink>) -> Self {
         Self {
             stream,
@@ -43,7 +43,7 @@ impl Pumped {
 
 impl ByteStream for Pumped {
     fn shutdown(&self) -> bool {
-        // A write of nothing: no more will come.
+        // An empty write tells JavaScript that no more will come.
         self.inbox.stream_write(self.stream, &[]);
         true
     }
