@@ -1,30 +1,30 @@
 /** The default adapter: rooms in memory. */
 import { Adapter, type BroadcastOptions, type Room, type SocketId } from "socket.io-adapter";
-import { Audiences, encodePacket } from "./recipient-cache";
+import { encodePacket, RecipientCache } from "./recipient-cache";
 
 /** Keeps the rooms of the sockets of this process. */
 export class InMemoryAdapter extends Adapter {
-  private readonly audiences = new Audiences(this);
+  private readonly recipientCache = new RecipientCache(this);
 
   override addAll(id: SocketId, rooms: Set<Room>): void {
     super.addAll(id, rooms);
-    this.audiences.joined(rooms);
+    this.recipientCache.joined(rooms);
   }
 
   override del(id: SocketId, room: Room): void {
     super.del(id, room);
-    this.audiences.left(room);
+    this.recipientCache.left(room);
   }
 
   override delAll(id: SocketId): void {
-    this.audiences.leaving(id);
+    this.recipientCache.leaving(id);
     super.delAll(id);
   }
 
   override broadcast(packet: any, options: BroadcastOptions): void {
-    const audience = this.audiences.of(options);
-    if (audience === null) return super.broadcast(packet, options);
+    const recipients = this.recipientCache.of(options);
+    if (recipients === null) return super.broadcast(packet, options);
     packet.nsp = this.nsp.name;
-    this.audiences.send(audience, packet, encodePacket(this, packet), options);
+    this.recipientCache.send(recipients, packet, encodePacket(this, packet), options);
   }
 }

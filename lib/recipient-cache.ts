@@ -10,39 +10,39 @@ import { broadcast, cacheEpoch } from "./engine/native/outbound";
 import { isNative } from "./native-conn";
 import type { Socket } from "./socket";
 
-/** The members of a room, as a broadcast needs them. */
-export interface Audience {
+/** The recipients of a broadcast: all members of a room, or all sockets. */
+export interface Recipients {
   /** Members that the native engine reaches by itself. */
   handles: Uint32Array;
-  /** Members that want to be asked one by one: polling, listeners, other engines. */
+  /** Members that are written to one by one: polling, listeners, other engines. */
   others: Socket[];
-  /** Value of {@link cacheEpoch} when this was put together. */
-  reach: number;
+  /** Value of {@link cacheEpoch} when the recipients were gathered. */
+  epoch: number;
 }
 
-/** Not a value of {@link cacheEpoch}: the audience is to be put together again. */
+/** Not a value of {@link cacheEpoch}: the recipients have to be gathered again. */
 const NEVER = -1;
-const NOBODY: Audience = { handles: new Uint32Array(0), others: [], reach: NEVER };
+const NOBODY: Recipients = { handles: new Uint32Array(0), others: [], epoch: NEVER };
 
-/** The audiences of one adapter, which tells of every change in its rooms. */
-export class Audiences {
-  private everybody: Audience | null = null;
-  private readonly byRoom = new Map<Room, Audience>();
+/** The recipients of each room of one adapter, which reports every change in its rooms. */
+export class RecipientCache {
+  private everybody: Recipients | null = null;
+  private readonly byRoom = new Map<Room, Recipients>();
 
   constructor(private readonly adapter: Adapter) {}
 
-  /** A socket has joined rooms. */
+  /** Notes that a socket has joined rooms. */
   joined(rooms: Set<Room>): void {
     this.everybody = null;
     this.forget(rooms);
   }
 
-  /** A socket has left a room. */
+  /** Notes that a socket has left a room. */
   left(room: Room): void {
     this.byRoom.delete(room);
   }
 
-  /** A socket is about to leave all its rooms. */
+  /** Notes that a socket is about to leave all its rooms. */
   leaving(id: SocketId): void {
     this.everybody = null;
     this.forget(this.adapter.sids.get(id) ?? []);
@@ -53,33 +53,33 @@ export class Audiences {
   }
 
   /** The recipients of a broadcast; null if it needs more than one room and single exceptions. */
-  of({ rooms, except }: BroadcastOptions): Audience | null {
+  of({ rooms, except }: BroadcastOptions): Recipients | null {
     const { adapter } = this;
     if (!isDefaultEncoder(adapter.nsp.server.encoder)) return null;
     for (const room of except ?? []) if (!this.isOwnRoom(room)) return null;
     if (rooms.size > 1) return null;
     const [room] = rooms;
     if (rooms.size === 0) {
-      if (this.everybody?.reach !== cacheEpoch.value)
+      if (this.everybody?.epoch !== cacheEpoch.value)
         this.everybody = this.gather(adapter.sids.keys());
       return this.everybody;
     }
     const known = this.byRoom.get(room);
-    if (known?.reach === cacheEpoch.value) return known;
+    if (known?.epoch === cacheEpoch.value) return known;
     const members = adapter.rooms.get(room);
     // Not kept: the number of names of empty rooms has no bound.
     if (members === undefined) return NOBODY;
-    const audience = this.gather(members);
-    this.byRoom.set(room, audience);
-    return audience;
+    const recipients = this.gather(members);
+    this.byRoom.set(room, recipients);
+    return recipients;
   }
 
-  /** Sends a packet, already encoded, to an audience. */
-  send(audience: Audience, packet: Packet, parts: Parts, options: BroadcastOptions): void {
+  /** Sends an encoded packet to recipients. */
+  send(recipients: Recipients, packet: Packet, parts: Parts, options: BroadcastOptions): void {
     const { volatile, compress } = options.flags ?? {};
-    const handles = without(audience.handles, options.except, this.adapter.nsp.sockets);
+    const handles = without(recipients.handles, options.except, this.adapter.nsp.sockets);
     if (handles.length > 0) broadcast(handles, parts, volatile ? SendFlag.Volatile : 0);
-    for (const socket of audience.others as any[]) {
+    for (const socket of recipients.others as any[]) {
       if (options.except?.has(socket.id)) continue;
       socket.notifyOutgoingListeners(packet);
       socket.client.writeToEngine(parts, { preEncoded: true, volatile, compress });
@@ -92,15 +92,15 @@ export class Audiences {
     return members === undefined || (members.size === 1 && members.has(room));
   }
 
-  private gather(ids: Iterable<SocketId>): Audience {
+  private gather(ids: Iterable<SocketId>): Recipients {
     const handles: number[] = [];
     const others: Socket[] = [];
-    let whole = true;
+    let isComplete = true;
     for (const id of ids) {
       const socket = this.adapter.nsp.sockets.get(id);
       if (socket === undefined) {
         // It has joined in a middleware and is not connected yet; no event tells when it is.
-        whole = false;
+        isComplete = false;
         continue;
       }
       const { client } = socket as any;
@@ -116,7 +116,11 @@ export class Audiences {
         others.push(socket as any);
       }
     }
-    return { handles: Uint32Array.from(handles), others, reach: whole ? cacheEpoch.value : NEVER };
+    return {
+      handles: Uint32Array.from(handles),
+      others,
+      epoch: isComplete ? cacheEpoch.value : NEVER,
+    };
   }
 }
 

@@ -20,7 +20,7 @@ import { WorkBudget } from "./engine/requests/work-budget";
 import { invalidOption } from "./engine/validate";
 import { randomId } from "./ids";
 import { PacketLog } from "./packet-log";
-import { Audiences, encodePacket, type Parts } from "./recipient-cache";
+import { encodePacket, type Parts, RecipientCache } from "./recipient-cache";
 
 /** Bytes of packets kept per namespace, unless the option `maxLogBytes` says otherwise. */
 const MAX_LOG_BYTES = 64 * 1024 * 1024;
@@ -54,7 +54,7 @@ Base.prototype = Object.create(SessionAwareAdapter.prototype);
 
 /** Keeps rooms, packets and sessions in memory. */
 export class RecoveringAdapter extends Base {
-  private readonly audiences = new Audiences(this);
+  private readonly recipientCache = new RecipientCache(this);
   private readonly away = new Map<PrivateSessionId, Away>();
   /** Position of the log at which each socket was connected. */
   private readonly since = new Map<SocketId, number>();
@@ -88,18 +88,18 @@ export class RecoveringAdapter extends Base {
 
   override addAll(id: SocketId, rooms: Set<Room>): void {
     super.addAll(id, rooms);
-    this.audiences.joined(rooms);
+    this.recipientCache.joined(rooms);
     // A socket enters the room of its own when it is connected.
     if (rooms.has(id) && !this.since.has(id)) this.since.set(id, this.log.last);
   }
 
   override del(id: SocketId, room: Room): void {
     super.del(id, room);
-    this.audiences.left(room);
+    this.recipientCache.left(room);
   }
 
   override delAll(id: SocketId): void {
-    this.audiences.leaving(id);
+    this.recipientCache.leaving(id);
     super.delAll(id);
     this.since.delete(id);
   }
@@ -121,8 +121,8 @@ export class RecoveringAdapter extends Base {
     const packet: Packet = { ...given, data, nsp: this.nsp.name };
     const parts = encodePacket(this, packet);
     if (kept) this.keep(parts, options);
-    const audience = this.audiences.of(options);
-    if (audience !== null) this.audiences.send(audience, packet, parts, options);
+    const recipients = this.recipientCache.of(options);
+    if (recipients !== null) this.recipientCache.send(recipients, packet, parts, options);
     else this.sendOneByOne(packet, parts, options);
   }
 

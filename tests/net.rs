@@ -459,7 +459,7 @@ async fn a_stream_that_javascript_pumps() {
     let head = frame(0x81, br#"42["head"]"#);
     let (head, rest) = head.split_at(3);
     runtime().attach(Attach {
-        peer: Some(peer),
+        shared: Some(peer),
         role: SocketRole::Main,
         form: PacketEncoding::V4,
         source: Source::Stream,

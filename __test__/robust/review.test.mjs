@@ -210,10 +210,10 @@ beyond("events for rooms that nobody is in leave nothing behind", async (t) => {
   // Nothing but the adapter's own map shows it, short of weeks of such events.
   const { adapter } = io.of("/");
   const kept = () =>
-    [...Object.values(adapter), ...Object.values(adapter.audiences)]
+    [...Object.values(adapter), ...Object.values(adapter.recipientCache)]
       .filter((value) => value instanceof Map)
       .reduce((sum, map) => sum + map.size, 0);
-  assert.ok(adapter.audiences.byRoom instanceof Map);
+  assert.ok(adapter.recipientCache.byRoom instanceof Map);
   const before = kept();
   for (let i = 0; i < 1000; i++) io.to(`nobody ${i}`).emit("news");
   assert.equal(kept(), before);

@@ -316,7 +316,7 @@ async fn a_websocket_that_cannot_be_served_is_lost() {
         // No event queue takes a file.
         let file = std::env::current_exe().and_then(std::fs::File::open);
         runtime().attach(Attach {
-            peer: Some(peer),
+            shared: Some(peer),
             role,
             form: PacketEncoding::V4,
             source: Source::Socket(file.expect("a file").into()),

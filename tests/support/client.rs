@@ -96,7 +96,7 @@ pub async fn attach_as(
         SocketRole::Probe => Vec::new(),
     };
     runtime().attach(Attach {
-        peer,
+        shared: peer,
         role,
         form,
         source: Source::Socket(fd),

@@ -361,7 +361,7 @@ fn become_websocket(
     let runtime = listener.runtime;
     let attach = |peer, role, first| {
         runtime.attach(Attach {
-            peer,
+            shared: peer,
             role,
             form: PacketEncoding::V4,
             source: Source::Socket(stream.into()),

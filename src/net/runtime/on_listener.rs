@@ -40,9 +40,9 @@ impl Runtime {
 
     /// Notes that the client of a session has taken more of the answer to its poll.
     pub fn took_here(&self, handle: Handle) {
-        if let Some(peer) = self.table().get(handle) {
-            let turn = peer.inbox.turns();
-            if let Some(reader) = &mut lock(&peer.inner).reader {
+        if let Some(shared) = self.table().get(handle) {
+            let turn = shared.inbox.turns();
+            if let Some(reader) = &mut lock(&shared.inner).reader {
                 reader.took(self.now(), turn);
             }
         }

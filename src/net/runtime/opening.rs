@@ -38,11 +38,11 @@ impl Runtime {
         engine: Arc<SharedEngine>,
         opening: Opening<'_>,
     ) -> Option<Arc<SharedSession>> {
-        let peer = self.create(inbox, engine, opening)?;
+        let shared = self.create(inbox, engine, opening)?;
         if !opening.websocket || opening.external {
-            self.start_session(&peer);
+            self.start_session(&shared);
         }
-        Some(peer)
+        Some(shared)
     }
 
     /// Makes a session without its thread. [`Runtime::start_session`] or [`Runtime::attach`] is to
@@ -80,31 +80,31 @@ impl Runtime {
     }
 
     /// Has the session's thread run its timers. For a session that has no WebSocket yet.
-    pub fn start_session(&self, peer: &Arc<SharedSession>) {
-        let deadline = lock(&peer.inner).session.deadline();
-        self.send_due(peer.handle, deadline, Command::Open(peer.clone()));
+    pub fn start_session(&self, shared: &Arc<SharedSession>) {
+        let deadline = lock(&shared.inner).session.deadline();
+        self.send_due(shared.handle, deadline, Command::Open(shared.clone()));
     }
 
     /// Hands a WebSocket over to the thread of its session.
     pub fn attach(&self, attach: Attach) {
         let thread = attach
-            .peer
+            .shared
             .as_ref()
-            .map_or(0, |peer| self.thread_of(peer.handle));
+            .map_or(0, |shared| self.thread_of(shared.handle));
         self.send(thread, Command::Attach(Box::new(attach)));
     }
 
     /// Begins an upgrade of the session. Returns false if none may begin. `external`: JavaScript
     /// serves the WebSocket.
-    pub fn upgrade(&self, peer: &Arc<SharedSession>, external: bool) -> bool {
-        let mut inner = lock(&peer.inner);
-        let granted = inner.session.upgrade(&peer.engine.config, self.now());
+    pub fn upgrade(&self, shared: &Arc<SharedSession>, external: bool) -> bool {
+        let mut inner = lock(&shared.inner);
+        let granted = inner.session.upgrade(&shared.engine.config, self.now());
         if granted {
-            peer.offer(external);
+            shared.offer(external);
         }
         drop(inner);
         if granted {
-            self.send_to(peer.handle, Command::Rearm(peer.handle));
+            self.send_to(shared.handle, Command::Rearm(shared.handle));
         }
         granted
     }
@@ -145,38 +145,38 @@ impl Runtime {
 
     /// True if a poll of the session waits for packets.
     pub fn is_poll_pending(&self, handle: Handle) -> bool {
-        let peer = self.table().get(handle);
-        peer.is_some_and(|peer| lock(&peer.inner).session.is_poll_pending())
+        let shared = self.table().get(handle);
+        shared.is_some_and(|shared| lock(&shared.inner).session.is_poll_pending())
     }
 
     /// Counts a request of the session, or a connection with one, that is on its way to JavaScript.
     /// Returns the session's handle; `None` if it has ended.
     pub fn hand_over(&self, handle: Handle) -> Option<Handle> {
-        let peer = self.table().get(handle)?;
-        lock(&peer.inner).handed_over += 1;
+        let shared = self.table().get(handle)?;
+        lock(&shared.inner).handed_over += 1;
         Some(handle)
     }
 
     /// Counts a request of the session that JavaScript has received.
     pub fn taken_over(&self, handle: Handle) {
-        if let Some(peer) = self.table().get(handle) {
-            let mut inner = lock(&peer.inner);
+        if let Some(shared) = self.table().get(handle) {
+            let mut inner = lock(&shared.inner);
             inner.handed_over = inner.handed_over.saturating_sub(1);
         }
     }
 
     /// Leaves the polls of the session to JavaScript, from the next one on.
     pub fn watch_polls(&self, handle: Handle) {
-        if let Some(peer) = self.table().get(handle) {
-            lock(&peer.inner).watched = true;
+        if let Some(shared) = self.table().get(handle) {
+            lock(&shared.inner).watched = true;
         }
     }
 
     /// Has packets of the session decoded in JavaScript from now on (`decode_in_js`), or natively
     /// again.
     pub fn set_decode_in_js(&self, handle: Handle, decode_in_js: bool) {
-        if let Some(peer) = self.table().get(handle) {
-            lock(&peer.inner).messages.set_decode_in_js(decode_in_js);
+        if let Some(shared) = self.table().get(handle) {
+            lock(&shared.inner).messages.set_decode_in_js(decode_in_js);
         }
     }
 }

@@ -22,12 +22,12 @@ impl Runtime {
         handle: Handle,
         f: impl FnOnce(&mut Session, &EngineConfig, u64, &mut RemoteOutput<'_>) -> R,
     ) -> Option<(R, Option<Payload>)> {
-        let peer = self.table().get(handle)?;
-        let mut inner = lock(&peer.inner);
+        let shared = self.table().get(handle)?;
+        let mut inner = lock(&shared.inner);
         let inner = &mut *inner;
         let mut caller = RemoteOutput {
             runtime: self,
-            peer: &peer,
+            shared: &shared,
             messages: &mut inner.messages,
             waiter: &mut inner.waiter,
             post: &mut inner.post,
@@ -37,8 +37,8 @@ impl Runtime {
         };
         let before = inner.session.deadline();
         let now = self.now();
-        let result = f(&mut inner.session, &peer.engine.config, now, &mut caller);
-        match PollReader::verdict(&mut inner.reader, &inner.session, &peer, now) {
+        let result = f(&mut inner.session, &shared.engine.config, now, &mut caller);
+        match PollReader::verdict(&mut inner.reader, &inner.session, &shared, now) {
             Verdict::Fine | Verdict::Full => {}
             Verdict::BecameFull => self.send_to(handle, Command::Full(handle)),
             Verdict::Over => inner.session.end(QUEUE_FULL, &mut caller),
@@ -55,7 +55,7 @@ impl Runtime {
 /// poll is returned, and requests that concern WebSockets go to the thread that owns them.
 pub(super) struct RemoteOutput<'a> {
     runtime: &'a Runtime,
-    peer: &'a Arc<SharedSession>,
+    shared: &'a Arc<SharedSession>,
     pub(super) messages: &'a mut Messages,
     pub(super) waiter: &'a mut Option<Waiter>,
     pub(super) post: &'a mut Option<Post>,
@@ -75,7 +75,7 @@ impl RemoteOutput<'_> {
         } else {
             socket
         };
-        self.peer.is_external(socket).then_some(socket)
+        self.shared.is_external(socket).then_some(socket)
     }
 }
 
@@ -83,23 +83,23 @@ impl Output for RemoteOutput<'_> {
     fn received(&mut self, packet: Packet<'_>) {
         self.messages.receive(
             packet,
-            self.peer.handle,
-            &self.peer.engine.config,
-            &*self.peer.inbox,
+            self.shared.handle,
+            &self.shared.engine.config,
+            &*self.shared.inbox,
         );
     }
 
     fn frame(&mut self, socket: SocketRole, packet: Packet<'_>) {
-        let handle = self.peer.handle;
-        if self.peer.is_external(socket) {
-            return self.peer.inbox.frame(handle, socket, packet);
+        let handle = self.shared.handle;
+        if self.shared.is_external(socket) {
+            return self.shared.inbox.frame(handle, socket, packet);
         }
         self.runtime
             .send_to(handle, Command::Frame(handle, socket, packet.into()));
     }
 
     fn close_socket(&mut self, socket: SocketRole) {
-        let handle = self.peer.handle;
+        let handle = self.shared.handle;
         self.runtime
             .send_to(handle, Command::CloseSocket(handle, socket));
     }
@@ -108,13 +108,13 @@ impl Output for RemoteOutput<'_> {
         match self.waiter.take() {
             // A poll whose connection is lost reports that to the session.
             Some(waiter) => drop(waiter.send((payload, self.compress, PendingAnswer::begin()))),
-            None if self.is_here => self.peer.inbox.answer(self.peer.handle, payload),
+            None if self.is_here => self.shared.inbox.answer(self.shared.handle, payload),
             None => self.answer = Some(payload),
         }
     }
 
     fn abort_post(&mut self) {
-        Inner::abort_post(self.post, self.peer.handle, &*self.peer.inbox);
+        Inner::abort_post(self.post, self.shared.handle, &*self.shared.inbox);
     }
 
     fn pinging(&mut self) {
@@ -122,25 +122,27 @@ impl Output for RemoteOutput<'_> {
     }
 
     fn upgrading(&mut self) {
-        self.peer.inbox.note(self.peer.handle, Note::Upgrading);
+        self.shared.inbox.note(self.shared.handle, Note::Upgrading);
     }
 
     fn upgrade_lost(&mut self) {
-        self.peer.inbox.note(self.peer.handle, Note::UpgradeLost);
+        self.shared
+            .inbox
+            .note(self.shared.handle, Note::UpgradeLost);
     }
 
     fn upgraded(&mut self) {
-        self.peer.promote();
-        self.peer.inbox.note(self.peer.handle, Note::Upgraded);
+        self.shared.promote();
+        self.shared.inbox.note(self.shared.handle, Note::Upgraded);
     }
 
     fn closed(&mut self, closure: CloseReason) {
-        let handle = self.peer.handle;
-        self.peer.forget(self.runtime.table());
+        let handle = self.shared.handle;
+        self.shared.forget(self.runtime.table());
         if !self.messages.has_announced() {
-            self.peer.inbox.note(handle, Note::Ending);
+            self.shared.inbox.note(handle, Note::Ending);
         }
-        self.peer.inbox.closed(handle, &closure);
+        self.shared.inbox.closed(handle, &closure);
         self.runtime.send_due(handle, None, Command::Forget(handle));
     }
 }

@@ -34,13 +34,13 @@ impl Runtime {
 
     /// Begins a POST.
     pub fn begin_post(&self, handle: Handle, post: Post) -> PostBegin {
-        let Some(peer) = self.table().get(handle) else {
+        let Some(shared) = self.table().get(handle) else {
             return PostBegin::Moved;
         };
-        let mut inner = lock(&peer.inner);
+        let mut inner = lock(&shared.inner);
         let inner = &mut *inner;
         if inner.post.is_some() {
-            Inner::abort_post(&mut inner.post, handle, &*peer.inbox);
+            Inner::abort_post(&mut inner.post, handle, &*shared.inbox);
             return PostBegin::Overlap;
         }
         if inner.session.is_websocket() || inner.session.is_closed() {
@@ -52,8 +52,8 @@ impl Runtime {
 
     /// Ends a POST that has been received, or whose connection was lost.
     pub fn end_post(&self, handle: Handle) {
-        if let Some(peer) = self.table().get(handle) {
-            lock(&peer.inner).post = None;
+        if let Some(shared) = self.table().get(handle) {
+            lock(&shared.inner).post = None;
         }
     }
 

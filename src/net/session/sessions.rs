@@ -35,9 +35,9 @@ impl Sessions {
 
     /// Notes that the client of a session has taken more of the answer to its poll.
     pub fn note_answer_progress(&self, handle: Handle) {
-        if let Some(peer) = self.table.get(handle) {
-            let turn = peer.inbox.turns();
-            if let Some(reader) = &mut lock(&peer.inner).reader {
+        if let Some(shared) = self.table.get(handle) {
+            let turn = shared.inbox.turns();
+            if let Some(reader) = &mut lock(&shared.inner).reader {
                 reader.took(self.now(), turn);
             }
         }

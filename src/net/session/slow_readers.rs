@@ -96,31 +96,31 @@ impl PollReader {
     pub fn verdict(
         reader: &mut Option<Box<Self>>,
         session: &Session,
-        peer: &SharedSession,
+        shared: &SharedSession,
         now: u64,
     ) -> Verdict {
         if reader.is_some() && session.is_websocket() {
             *reader = None;
         }
         match reader {
-            Some(reader) => reader.judge(session, peer, now),
+            Some(reader) => reader.judge(session, shared, now),
             None => Verdict::Fine,
         }
     }
 
-    fn judge(&mut self, session: &Session, peer: &SharedSession, now: u64) -> Verdict {
+    fn judge(&mut self, session: &Session, shared: &SharedSession, now: u64) -> Verdict {
         if self.answered_polls != session.answered_polls() {
             self.answered_polls = session.answered_polls();
-            self.progress.took(now, peer.inbox.turns());
+            self.progress.took(now, shared.inbox.turns());
         }
         let waiting = session.buffered();
-        if waiting <= peer.engine.config.max_buffered() {
+        if waiting <= shared.engine.config.max_buffered() {
             self.is_watched = false;
             return Verdict::Fine;
         }
         if self
             .progress
-            .is_over(waiting, &peer.engine.config, &*peer.inbox, now)
+            .is_over(waiting, &shared.engine.config, &*shared.inbox, now)
         {
             return Verdict::Over;
         }

@@ -18,7 +18,7 @@ struct Slots {
 #[derive(Default)]
 struct Slot {
     generation: u32,
-    peer: Option<Arc<SharedSession>>,
+    shared: Option<Arc<SharedSession>>,
 }
 
 /// All sessions of the process.
@@ -39,16 +39,16 @@ impl Table {
             u32::try_from(all.slots.len() - 1).ok()?
         };
         let slot = all.slots.get_mut(index as usize)?;
-        let peer = make(Handle::new(slot.generation, index));
-        slot.peer = Some(peer.clone());
-        Some(peer)
+        let shared = make(Handle::new(slot.generation, index));
+        slot.shared = Some(shared.clone());
+        Some(shared)
     }
 
     /// The session of a handle, while it lives.
     pub fn get(&self, handle: Handle) -> Option<Arc<SharedSession>> {
         let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let peer = all.slots.get(handle.slot())?.peer.as_ref()?;
-        (peer.handle == handle).then(|| peer.clone())
+        let shared = all.slots.get(handle.slot())?.shared.as_ref()?;
+        (shared.handle == handle).then(|| shared.clone())
     }
 
     /// Removes a session. Its handle names no session from then on.
@@ -57,8 +57,12 @@ impl Table {
         let Some(slot) = all.slots.get_mut(handle.slot()) else {
             return;
         };
-        if slot.peer.as_ref().is_some_and(|peer| peer.handle == handle) {
-            slot.peer = None;
+        if slot
+            .shared
+            .as_ref()
+            .is_some_and(|shared| shared.handle == handle)
+        {
+            slot.shared = None;
             slot.generation = (slot.generation + 1) & GENERATION_MASK;
             all.free.push_back(handle.raw() & SLOT_MASK);
         }
@@ -90,7 +94,7 @@ mod tests {
     use crate::net::session::shared::Inner;
     use crate::net::websocket::stream::tests::Recorder;
 
-    fn peer(handle: Handle) -> Arc<SharedSession> {
+    fn new_session(handle: Handle) -> Arc<SharedSession> {
         let engine = Arc::new(SharedEngine::default());
         let inner = Inner::new(
             Session::new(PacketEncoding::V4, true, &engine.config, 0),
@@ -111,11 +115,13 @@ mod tests {
     }
 
     fn insert(table: &Table) -> Handle {
-        table.insert(peer).expect("a free slot").handle
+        table.insert(new_session).expect("a free slot").handle
     }
 
     fn lives(table: &Table, handle: Handle) -> bool {
-        table.get(handle).is_some_and(|peer| peer.handle == handle)
+        table
+            .get(handle)
+            .is_some_and(|shared| shared.handle == handle)
     }
 
     #[test]
@@ -181,7 +187,7 @@ mod tests {
     fn a_full_table_refuses_and_recovers() {
         let table = Table::default();
         let last = insert(&table);
-        let shared = peer(last);
+        let shared = new_session(last);
         for _ in 0..SLOT_MASK {
             assert!(table.insert(|_| shared.clone()).is_some());
         }

@@ -19,7 +19,7 @@ impl IoThread {
     /// Serves a WebSocket from now on.
     pub(in crate::net) fn attach(self: &Rc<Self>, attach: Attach) {
         let Attach {
-            peer,
+            shared,
             role,
             form,
             source,
@@ -33,11 +33,11 @@ impl IoThread {
             open,
         } = attach;
         let Some(byte_stream) = self.byte_stream(source, stream, &inbox) else {
-            return self.attach_failed(peer, role, stream, &inbox, before);
+            return self.attach_failed(shared, role, stream, &inbox, before);
         };
-        let entry = self.session_for(peer, role);
+        let entry = self.session_for(shared, role);
         if let Some(entry) = &entry {
-            entry.peer.traffic.store(before);
+            entry.shared.traffic.store(before);
         }
         let deflater = deflate.map(|(parameters, compression)| {
             Deflater::new(parameters, compression, self.deflate.clone())
@@ -93,14 +93,14 @@ impl IoThread {
     /// Ends the session of a WebSocket that has no byte stream, and the connection for JavaScript.
     fn attach_failed(
         self: &Rc<Self>,
-        peer: Option<Arc<SharedSession>>,
+        shared: Option<Arc<SharedSession>>,
         role: SocketRole,
         stream: u32,
         inbox: &Arc<dyn EventSink>,
         before: (u64, u64),
     ) {
-        if let Some(peer) = peer {
-            self.open(peer).with_session(self, |session, _, _, out| {
+        if let Some(shared) = shared {
+            self.open(shared).with_session(self, |session, _, _, out| {
                 session.lost(
                     role,
                     CloseReason::without_detail(Reason::TransportClose),
@@ -123,11 +123,11 @@ impl IoThread {
     /// the WebSocket is closed then.
     fn session_for(
         self: &Rc<Self>,
-        peer: Option<Arc<SharedSession>>,
+        shared: Option<Arc<SharedSession>>,
         role: SocketRole,
     ) -> Option<Rc<ThreadSession>> {
-        let entry = self.open(peer?);
-        let has_use = lock(&entry.peer.inner).session.has_use_for(role);
+        let entry = self.open(shared?);
+        let has_use = lock(&entry.shared.inner).session.has_use_for(role);
         has_use.then_some(entry)
     }
 

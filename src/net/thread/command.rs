@@ -61,7 +61,7 @@ impl Drop for OpenConnection {
 /// A WebSocket for an I/O thread to serve.
 pub struct Attach {
     /// The session; `None`: the WebSocket is closed at once.
-    pub peer: Option<Arc<SharedSession>>,
+    pub shared: Option<Arc<SharedSession>>,
     /// The part that the WebSocket plays in the session.
     pub role: SocketRole,
     /// The encoding of its packets, by its own request.

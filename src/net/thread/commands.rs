@@ -28,8 +28,8 @@ impl IoThread {
                 self.js_tick.set(tick);
                 self.carry_out_batch(&bytes);
             }
-            Command::Open(peer) => {
-                self.open(peer);
+            Command::Open(shared) => {
+                self.open(shared);
             }
             Command::Attach(attach) => self.attach(*attach),
             Command::Feed(stream, bytes) => self.with_pumped(stream, |pumped| pumped.feed(&bytes)),
@@ -63,7 +63,7 @@ impl IoThread {
             }
             Command::Rearm(handle) => {
                 if let Some(entry) = self.entry(handle) {
-                    entry.arm(self, lock(&entry.peer.inner).session.deadline());
+                    entry.arm(self, lock(&entry.shared.inner).session.deadline());
                 }
             }
             Command::Forget(handle) => self.forget(handle),
@@ -130,7 +130,7 @@ impl IoThread {
             .borrow()
             .iter()
             .flatten()
-            .filter(|e| Arc::ptr_eq(&e.peer.inbox, inbox))
+            .filter(|e| Arc::ptr_eq(&e.shared.inbox, inbox))
             .cloned()
             .collect();
         for entry in gone {
@@ -222,7 +222,7 @@ impl IoThread {
         let Some(Some(entry)) = entries.get(self.index(handle)) else {
             return;
         };
-        if entry.peer.handle != handle {
+        if entry.shared.handle != handle {
             return;
         }
         if let Some(conn) = &*entry.main.borrow() {
@@ -233,7 +233,8 @@ impl IoThread {
         }
         let entry = entry.clone();
         drop(entries);
-        if flags & send_batch::VOLATILE != 0 && !lock(&entry.peer.inner).session.is_poll_pending() {
+        if flags & send_batch::VOLATILE != 0 && !lock(&entry.shared.inner).session.is_poll_pending()
+        {
             return;
         }
         entry.with_session(self, |session, _, _, out| {

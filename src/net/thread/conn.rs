@@ -154,12 +154,12 @@ impl WebSocketConn {
     /// Bytes read and written; zero for a WebSocket without a session.
     fn traffic(&self) -> (u64, u64) {
         let entry = self.entry.as_ref();
-        entry.map_or((0, 0), |entry| entry.peer.traffic.load())
+        entry.map_or((0, 0), |entry| entry.shared.traffic.load())
     }
 
     fn count(&self, read: usize, written: usize) {
         if let Some(entry) = &self.entry {
-            entry.peer.traffic.add(read as u64, written as u64);
+            entry.shared.traffic.add(read as u64, written as u64);
         }
     }
 
@@ -391,7 +391,7 @@ impl WebSocketConn {
         if let Some(entry) = &self.entry
             && entry.is_carried_by(self)
         {
-            entry.peer.inbox.note(entry.peer.handle, note);
+            entry.shared.inbox.note(entry.shared.handle, note);
             local.wake_later(&self.inbox);
         }
     }

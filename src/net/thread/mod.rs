@@ -35,8 +35,8 @@ use crate::net::session::sessions::Sessions;
 use crate::net::thread::state::IoThread;
 
 /// Runs an I/O thread, one of `threads`. Does not return.
-pub async fn run(shared: Arc<IoThreadHandle>, sessions: Arc<Sessions>, threads: usize) {
-    let local = IoThread::new(shared, sessions, threads);
+pub async fn run(mailbox: Arc<IoThreadHandle>, sessions: Arc<Sessions>, threads: usize) {
+    let local = IoThread::new(mailbox, sessions, threads);
     tokio::task::spawn_local(timers::run(local.clone()));
     tokio::task::spawn_local(wake_sinks(local.clone()));
     tokio::task::spawn_local(slow_readers::watch(local.clone()));
@@ -44,7 +44,7 @@ pub async fn run(shared: Arc<IoThreadHandle>, sessions: Arc<Sessions>, threads: 
     let mut looks_soon = false;
     loop {
         {
-            let mut notified = pin!(local.shared.notify.notified());
+            let mut notified = pin!(local.mailbox.notify.notified());
             poll_fn(|cx| {
                 if notified.as_mut().poll(cx).is_ready() {
                     return Poll::Ready(());
@@ -57,8 +57,8 @@ pub async fn run(shared: Arc<IoThreadHandle>, sessions: Arc<Sessions>, threads: 
             })
             .await;
         }
-        local.shared.notified.store(false, Ordering::Release);
-        let commands = local.shared.take_commands();
+        local.mailbox.notified.store(false, Ordering::Release);
+        let commands = local.mailbox.take_commands();
         looks_soon = !commands.is_empty();
         if looks_soon && soon.is_elapsed() {
             soon.as_mut().reset(Instant::now() + PATIENCE);
@@ -68,7 +68,7 @@ pub async fn run(shared: Arc<IoThreadHandle>, sessions: Arc<Sessions>, threads: 
             local.guard(|| local.command(command));
         }
         local.guard(|| local.settle());
-        local.shared.commands_done.advance(count);
+        local.mailbox.commands_done.advance(count);
     }
 }
 

@@ -23,7 +23,7 @@ struct BlockedConn {
 
 /// The writes of one I/O thread that the kernel has not taken yet.
 pub struct PendingWrites {
-    shared: Arc<IoThreadHandle>,
+    mailbox: Arc<IoThreadHandle>,
     stuck: RefCell<HashMap<*const WebSocketConn, BlockedConn>>,
     answers: Cell<usize>,
     /// Time when an answer was last begun or taken on, in ms of the runtime.
@@ -31,10 +31,10 @@ pub struct PendingWrites {
 }
 
 impl PendingWrites {
-    /// None so far. Their number is stored in `shared`.
-    pub fn new(shared: Arc<IoThreadHandle>) -> Self {
+    /// None so far. Their number is stored in `mailbox`.
+    pub fn new(mailbox: Arc<IoThreadHandle>) -> Self {
         Self {
-            shared,
+            mailbox,
             stuck: RefCell::default(),
             answers: Cell::new(0),
             answered_at: Cell::new(0),
@@ -43,7 +43,7 @@ impl PendingWrites {
 
     fn count(&self) {
         let count = self.stuck.borrow().len() + self.answers.get();
-        self.shared.pending_writes.store(count, Ordering::SeqCst);
+        self.mailbox.pending_writes.store(count, Ordering::SeqCst);
     }
 
     /// Adds a connection of which the kernel takes no more, `now` in ms of the clock.

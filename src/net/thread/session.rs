@@ -20,7 +20,7 @@ use crate::net::thread::state::IoThread;
 /// The part of a session that only its I/O thread uses.
 pub struct ThreadSession {
     /// The session.
-    pub peer: Arc<SharedSession>,
+    pub shared: Arc<SharedSession>,
     pub(in crate::net) main: RefCell<Option<Rc<WebSocketConn>>>,
     pub(in crate::net) probe: RefCell<Option<Rc<WebSocketConn>>>,
     /// The time at which the timer wheel next looks at it, in ms.
@@ -60,7 +60,7 @@ impl ThreadSession {
         local: &Rc<IoThread>,
         f: impl FnOnce(&mut Session, &EngineConfig, u64, &mut LocalOutput<'_>) -> R,
     ) -> R {
-        let mut inner = lock(&self.peer.inner);
+        let mut inner = lock(&self.shared.inner);
         let inner = &mut *inner;
         let mut effects = LocalOutput {
             local,
@@ -72,17 +72,17 @@ impl ThreadSession {
         let now = local.now();
         let result = f(
             &mut inner.session,
-            &self.peer.engine.config,
+            &self.shared.engine.config,
             now,
             &mut effects,
         );
-        match PollReader::verdict(&mut inner.reader, &inner.session, &self.peer, now) {
+        match PollReader::verdict(&mut inner.reader, &inner.session, &self.shared, now) {
             Verdict::Fine | Verdict::Full => {}
-            Verdict::BecameFull => local.full(self.peer.handle),
+            Verdict::BecameFull => local.full(self.shared.handle),
             Verdict::Over => inner.session.end(QUEUE_FULL, &mut effects),
         }
         self.arm(local, inner.session.deadline());
-        local.wake_later(&self.peer.inbox);
+        local.wake_later(&self.shared.inbox);
         result
     }
 
@@ -92,7 +92,10 @@ impl ThreadSession {
             && at < self.armed.get()
         {
             self.armed.set(at);
-            local.wheel.borrow_mut().insert(self.peer.handle.raw(), at);
+            local
+                .wheel
+                .borrow_mut()
+                .insert(self.shared.handle.raw(), at);
             local.timers.notify_one();
         }
     }
@@ -109,15 +112,15 @@ pub struct LocalOutput<'a> {
 
 impl Output for LocalOutput<'_> {
     fn received(&mut self, packet: Packet<'_>) {
-        let peer = &self.entry.peer;
+        let shared = &self.entry.shared;
         self.messages
-            .receive(packet, peer.handle, &peer.engine.config, &*peer.inbox);
+            .receive(packet, shared.handle, &shared.engine.config, &*shared.inbox);
     }
 
     fn frame(&mut self, socket: SocketRole, packet: Packet<'_>) {
-        let peer = &self.entry.peer;
-        if peer.is_external(socket) {
-            return peer.inbox.frame(peer.handle, socket, packet);
+        let shared = &self.entry.shared;
+        if shared.is_external(socket) {
+            return shared.inbox.frame(shared.handle, socket, packet);
         }
         if let Some(conn) = &*self.entry.conn(socket).borrow() {
             conn.packet(self.local, packet);
@@ -135,32 +138,32 @@ impl Output for LocalOutput<'_> {
             // A poll whose connection is lost reports that to the session.
             Some(waiter) => drop(waiter.send((payload, true, PendingAnswer::begin()))),
             None => {
-                let peer = &self.entry.peer;
-                peer.inbox.answer(peer.handle, payload);
+                let shared = &self.entry.shared;
+                shared.inbox.answer(shared.handle, payload);
             }
         }
     }
 
     fn abort_post(&mut self) {
-        let peer = &self.entry.peer;
-        Inner::abort_post(self.post, peer.handle, &*peer.inbox);
+        let shared = &self.entry.shared;
+        Inner::abort_post(self.post, shared.handle, &*shared.inbox);
     }
 
     fn pinging(&mut self) {
         if self.messages.decodes_in_js() {
-            let peer = &self.entry.peer;
-            peer.inbox.note(peer.handle, Note::Pinged);
+            let shared = &self.entry.shared;
+            shared.inbox.note(shared.handle, Note::Pinged);
         }
     }
 
     fn upgrading(&mut self) {
-        let peer = &self.entry.peer;
-        peer.inbox.note(peer.handle, Note::Upgrading);
+        let shared = &self.entry.shared;
+        shared.inbox.note(shared.handle, Note::Upgrading);
     }
 
     fn upgrade_lost(&mut self) {
-        let peer = &self.entry.peer;
-        peer.inbox.note(peer.handle, Note::UpgradeLost);
+        let shared = &self.entry.shared;
+        shared.inbox.note(shared.handle, Note::UpgradeLost);
     }
 
     fn upgraded(&mut self) {
@@ -169,18 +172,18 @@ impl Output for LocalOutput<'_> {
             conn.promote();
         }
         *self.entry.main.borrow_mut() = conn;
-        let peer = &self.entry.peer;
-        peer.promote();
-        peer.inbox.note(peer.handle, Note::Request);
-        peer.inbox.note(peer.handle, Note::Upgraded);
+        let shared = &self.entry.shared;
+        shared.promote();
+        shared.inbox.note(shared.handle, Note::Request);
+        shared.inbox.note(shared.handle, Note::Upgraded);
     }
 
     fn closed(&mut self, closure: CloseReason) {
-        let peer = &self.entry.peer;
-        peer.forget(self.local.sessions.table());
-        self.local.forget(peer.handle);
-        peer.inbox.note(peer.handle, Note::Ending);
-        peer.inbox.closed(peer.handle, &closure);
+        let shared = &self.entry.shared;
+        shared.forget(self.local.sessions.table());
+        self.local.forget(shared.handle);
+        shared.inbox.note(shared.handle, Note::Ending);
+        shared.inbox.closed(shared.handle, &closure);
     }
 }
 

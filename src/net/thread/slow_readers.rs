@@ -41,8 +41,8 @@ impl IoThread {
             };
             // Each operation on a session judges its client.
             let waiting = entry.with_session(self, |session, _, _, _| session.buffered());
-            if waiting > entry.peer.engine.config.max_buffered() {
-                look_again(&entry.peer.engine.config);
+            if waiting > entry.shared.engine.config.max_buffered() {
+                look_again(&entry.shared.engine.config);
             } else {
                 self.full.borrow_mut().remove(&raw);
             }

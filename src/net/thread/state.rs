@@ -34,7 +34,7 @@ const UNSETTLED_BYTES: usize = 16 << 20;
 
 /// The state of an I/O thread, which only that thread uses.
 pub struct IoThread {
-    pub(in crate::net) shared: Arc<IoThreadHandle>,
+    pub(in crate::net) mailbox: Arc<IoThreadHandle>,
     /// All sessions of the process, and the clock.
     pub(in crate::net) sessions: Arc<Sessions>,
     threads: usize,
@@ -74,14 +74,14 @@ pub struct IoThread {
 
 impl IoThread {
     pub(in crate::net) fn new(
-        shared: Arc<IoThreadHandle>,
+        mailbox: Arc<IoThreadHandle>,
         sessions: Arc<Sessions>,
         threads: usize,
     ) -> Rc<Self> {
         let now = sessions.now();
-        let pending_writes = PendingWrites::new(shared.clone());
+        let pending_writes = PendingWrites::new(mailbox.clone());
         Rc::new(Self {
-            shared,
+            mailbox,
             sessions,
             threads,
             entries: RefCell::default(),
@@ -191,7 +191,7 @@ impl IoThread {
 
     /// Counts a panic that was caught.
     pub fn count_panic(&self) {
-        self.shared.count_panic();
+        self.mailbox.count_panic();
     }
 
     /// Has the environment's JavaScript thread woken after this round of the event loop: a wake-up
@@ -228,7 +228,7 @@ impl IoThread {
     pub(in crate::net) fn entry(&self, handle: Handle) -> Option<Rc<ThreadSession>> {
         let entries = self.entries.borrow();
         let entry = entries.get(self.index(handle))?.as_ref()?;
-        (entry.peer.handle == handle).then(|| entry.clone())
+        (entry.shared.handle == handle).then(|| entry.clone())
     }
 
     pub(in crate::net) fn forget(&self, handle: Handle) {
@@ -236,25 +236,25 @@ impl IoThread {
         if let Some(place) = entries.get_mut(self.index(handle))
             && place
                 .as_ref()
-                .is_some_and(|entry| entry.peer.handle == handle)
+                .is_some_and(|entry| entry.shared.handle == handle)
         {
             *place = None;
         }
     }
 
-    pub(in crate::net) fn open(self: &Rc<Self>, peer: Arc<SharedSession>) -> Rc<ThreadSession> {
-        if let Some(entry) = self.entry(peer.handle) {
+    pub(in crate::net) fn open(self: &Rc<Self>, shared: Arc<SharedSession>) -> Rc<ThreadSession> {
+        if let Some(entry) = self.entry(shared.handle) {
             return entry;
         }
         let entry = Rc::new(ThreadSession {
-            peer,
+            shared,
             main: RefCell::default(),
             probe: RefCell::default(),
             armed: Cell::new(u64::MAX),
         });
-        let deadline = lock(&entry.peer.inner).session.deadline();
+        let deadline = lock(&entry.shared.inner).session.deadline();
         if deadline.is_some() {
-            let index = self.index(entry.peer.handle);
+            let index = self.index(entry.shared.handle);
             let mut entries = self.entries.borrow_mut();
             if entries.len() <= index {
                 entries.resize_with(index + 1, || None);

@@ -32,7 +32,7 @@ impl WebSocketConn {
 
     /// The options of the session if more waits than they allow.
     pub fn is_full(&self) -> Option<&EngineConfig> {
-        let config = &self.entry.as_ref()?.peer.engine.config;
+        let config = &self.entry.as_ref()?.shared.engine.config;
         (self.waiting() > config.max_buffered()).then_some(config)
     }
 
@@ -144,7 +144,7 @@ impl WebSocketConn {
             && self.state.get() != State::Closing
             && let Some(entry) = &self.entry
         {
-            let backlog = &entry.peer.backlog;
+            let backlog = &entry.shared.backlog;
             let (handed, behind) = if backlog.is_in_batches() {
                 (waiting, 0)
             } else {
@@ -182,7 +182,7 @@ impl WebSocketConn {
         self.retry(local);
         let (waiting, now) = (self.waiting(), local.now());
         let is_over = local.pending_writes.progress(self, |progress| {
-            progress.is_over(waiting, &entry.peer.engine.config, &*self.inbox, now)
+            progress.is_over(waiting, &entry.shared.engine.config, &*self.inbox, now)
         });
         if is_over == Some(true) {
             self.overflow(local, QUEUE_FULL);

@@ -112,7 +112,7 @@ impl WebSocketConn {
             return;
         }
         let limits = ws::reader::Limits {
-            max_message: (self.entry.as_ref()).map_or(1, |e| e.peer.engine.config.max_message()),
+            max_message: (self.entry.as_ref()).map_or(1, |e| e.shared.engine.config.max_message()),
             max_fragments: MAX_FRAGMENTS,
         };
         let Reading { reader, inflater } = reading;
