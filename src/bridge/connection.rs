@@ -72,7 +72,7 @@ impl Connection {
     ) {
         runtime().attach(Attach {
             deflate: self.deflate(peer.as_ref()),
-            peer,
+            shared: peer,
             role,
             form: self.form.into(),
             source,
