@@ -13,13 +13,13 @@ export interface NativeServerOptions {
    */
   maxBufferedBytes?: number;
   /**
-   * How long a client for which more than {@link maxBufferedBytes} wait may take nothing, in ms. Then
-   * it is closed with the reason `"transport error"`. @default 10000
+   * The time in ms for which a client may take nothing while more than {@link maxBufferedBytes} wait
+   * for it. It is closed then with the reason `"transport error"`. @default 10000
    */
   keepReadersMs?: number;
 }
 
-/** What an option takes: how that is said, whether a value is of that kind, and the default. */
+/** The values that an option takes: their description, their check, and the default. */
 interface Rule {
   takes: string;
   isMet: (value: unknown) => boolean;

@@ -117,7 +117,7 @@ export function createListenHandle(
 
 // --- connections of a server ------------------------------------------------------------------
 
-/** How many connections a server counts. */
+/** The number of connections that a server counts. */
 export function connectionsOf(server: net.Server): number {
   return (server as any)._connections;
 }
@@ -168,7 +168,7 @@ function findGetter(object: object, name: string): (() => number) | undefined {
 /** Node's own listener for the connections of an HTTP server. */
 const [connectionListener] = new HttpServer().listeners("connection");
 
-/** Whether a listener of `connection` is the one with which Node serves HTTP. */
+/** Returns true if a listener of `connection` is the one with which Node serves HTTP. */
 export function isConnectionListener(listener: unknown): boolean {
   return listener === connectionListener;
 }
@@ -189,7 +189,7 @@ export function readHandleOf(socket: Duplex): ReadHandle | null {
 }
 
 /**
- * Whether the native engine may take a socket over: a plain TCP or UNIX socket. The descriptor of
+ * Returns true if the native engine may adopt a socket: a plain TCP or UNIX socket. The descriptor of
  * a TLS socket carries ciphertext, any other stream has none.
  */
 export function isAdoptable(socket: Duplex): boolean {
@@ -218,7 +218,7 @@ function ownerSymbol(socket: any): symbol | undefined {
   return Object.getOwnPropertySymbols(handle).find((symbol) => handle[symbol] === socket);
 }
 
-/** Whether {@link replaceHandle} can be called with a socket. */
+/** Returns true if {@link replaceHandle} can be called with a socket. */
 export function isReplaceable(socket: Duplex): boolean {
   const handle = (socket as any)._handle;
   return (

@@ -248,7 +248,7 @@ function isCookieField(field: string, value: any): boolean {
   }
 }
 
-/** What zlib takes; a range may be narrower on some versions of Node. */
+/** The values that zlib takes; a range may be narrower on some versions of Node. */
 const ZLIB_FIELDS: Record<string, string> = {
   level: "an integer from -1 to 9",
   windowBits: "an integer from 9 to 15",

@@ -33,7 +33,7 @@ export interface ServerOptions {
   ) => void;
   /** Transports that a session may begin on. @default ["polling", "websocket"] */
   transports?: TransportName[];
-  /** Whether clients are told that they may upgrade. @default true */
+  /** Tells clients that they may upgrade. @default true */
   allowUpgrades?: boolean;
   /** Compression of WebSocket messages, RFC 7692. @default false */
   perMessageDeflate?: boolean | PerMessageDeflateOptions | object;
@@ -50,7 +50,7 @@ export interface ServerOptions {
   cookie?: (CookieSerializeOptions & { name: string }) | boolean;
   /** Options of the cors package. */
   cors?: CorsOptions | CorsOptionsDelegate;
-  /** Whether clients of protocol 3 are served. @default false */
+  /** Serves clients of protocol 3. @default false */
   allowEIO3?: boolean;
   /** Options beyond those of socket.io. @default {} */
   native?: NativeServerOptions;
@@ -85,11 +85,11 @@ export interface PerMessageDeflateOptions {
 export interface AttachOptions {
   /** Prefix of the URLs that are the engine's. @default "/engine.io" */
   path?: string;
-  /** Whether upgrade requests for other paths are ended. @default true */
+  /** Ends upgrade requests for other paths. @default true */
   destroyUpgrade?: boolean;
-  /** After how long, in ms. @default 1000 */
+  /** The time until then, in ms. @default 1000 */
   destroyUpgradeTimeout?: number;
-  /** Whether the prefix ends with a slash. @default true */
+  /** The prefix ends with a slash. @default true */
   addTrailingSlash?: boolean;
 }
 
@@ -150,7 +150,7 @@ export function compressionThreshold(httpCompression: any): number | undefined {
   return typeof httpCompression === "object" ? (httpCompression.threshold ?? 0) : 0;
 }
 
-/** What the native engine is told of `perMessageDeflate`; null if it is off. */
+/** The options of the native engine for `perMessageDeflate`; null if it is off. */
 export function deflateOptions(given: any): DeflateOptions | null {
   if (!given) return null;
   const { serverNoContextTakeover: server, threshold, zlibDeflateOptions } = given;
@@ -184,9 +184,10 @@ export function delay(value: unknown): number {
 }
 
 /**
- * What a new session is told, and what it is held to, in numbers: whatever the options hold.
+ * The settings of the handshake and the limits of a new session, as numbers. The options may hold
+ * any values.
  *
- * @throws TypeError for what cannot become a number, or a text
+ * @throws TypeError for a value that cannot become a number, or a text
  */
 export function readSettings(options: ServerOptions) {
   const { initialPacket } = options;

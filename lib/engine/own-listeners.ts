@@ -1,4 +1,4 @@
-/** Who sees the requests and sockets of an HTTP server: this package, or the application too. */
+/** The listeners on an HTTP server that are those of this package, not of the application. */
 import { channel } from "node:diagnostics_channel";
 import { EventEmitter } from "node:events";
 import type { Server as HttpServer } from "node:http";
@@ -13,7 +13,7 @@ export function ownListener<F extends object>(listener: F): F {
   return listener;
 }
 
-/** Whether the application listens to an event of a server. */
+/** Returns true if the application listens to an event of a server. */
 export function isListenedTo(server: Server, event: string): boolean {
   return server.listeners(event).some((one) => !own.has(one) && !isConnectionListener(one));
 }
@@ -25,7 +25,7 @@ const CHANNELS = [
   "http.server.response.finish",
 ].map((name) => channel(name));
 
-/** Whether nobody sees the requests of an HTTP server but by its events. */
+/** Returns true if the requests of an HTTP server can be seen by its events only. */
 export function isUnobserved(server: HttpServer): boolean {
   return server.emit === EventEmitter.prototype.emit && !CHANNELS.some((one) => one.hasSubscribers);
 }

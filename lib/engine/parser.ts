@@ -19,20 +19,20 @@ export type PacketType =
   | "noop"
   | "error";
 
-/** What a message may be: a text, or bytes. */
+/** The data of a message: a text, or bytes. */
 export type RawData = any;
 
 /** A packet. */
 export interface Packet {
   /** Type of the packet. */
   type: PacketType;
-  /** Whether the transport may compress it. */
+  /** The transport may compress the packet. */
   options?: { compress: boolean };
   /** A string or bytes; absent if there are none. */
   data?: RawData;
 }
 
-/** What binary messages are given as: a Buffer (the default), or an ArrayBuffer. */
+/** The type of binary messages: a Buffer (the default), or an ArrayBuffer. */
 export type BinaryType = "nodebuffer" | "arraybuffer" | "blob";
 
 /** Revision of the protocol. */

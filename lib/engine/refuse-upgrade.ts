@@ -27,7 +27,7 @@ export function refuseUnavailable(socket: Duplex): void {
   finish(socket, UNAVAILABLE);
 }
 
-/** How long bytes may wait without any progress for a peer that has ended the connection, in ms. */
+/** The time in ms for which bytes may wait without any progress for a peer that has ended the connection. */
 const ENDED_WAIT = 2000;
 
 /**

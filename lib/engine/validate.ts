@@ -97,7 +97,7 @@ export function invalidArgument(
 
 // --- kinds of values --------------------------------------------------------------------------
 
-/** What delays take. */
+/** The values that delays take. */
 export const MS = `a number of milliseconds from 1 to ${INT32_MAX}`;
 
 /** The number that a timer or a comparison reads; undefined for what throws there. */
@@ -110,7 +110,7 @@ export function numberOf(value: unknown): number | undefined {
   }
 }
 
-/** Whether it can stand in a template literal. */
+/** Returns true if a value can stand in a template literal. */
 export function becomesText(value: unknown): boolean {
   try {
     return typeof `${value as string}` === "string";
@@ -119,7 +119,7 @@ export function becomesText(value: unknown): boolean {
   }
 }
 
-/** Whether `new value()` is possible. Does not run any code of it. */
+/** Returns true if `new value()` is possible. Runs no code of the value. */
 export function isConstructor(value: unknown): boolean {
   if (typeof value !== "function") return false;
   try {
@@ -130,25 +130,25 @@ export function isConstructor(value: unknown): boolean {
   }
 }
 
-/** Whether it has a method of that name, of its own or inherited. */
+/** Returns true if a value has a method of that name, of its own or inherited. */
 export function hasMethod(value: unknown, name: string): boolean {
   return value !== null && value !== undefined && typeof (value as any)[name] === "function";
 }
 
-/** Whether it is an object and no function. */
+/** Returns true if a value is an object and no function. */
 export function isObject(value: unknown): boolean {
   return typeof value === "object" && value !== null;
 }
 
 // --- rules ------------------------------------------------------------------------------------
 
-/** What an option takes. */
+/** The values that an option takes. */
 export interface Rule {
   /** Completes "must be …". */
   takes: string;
-  /** Whether the value can be served. Default: each can. */
+  /** Returns true if the value can be served. Default: each can. */
   serves?: (value: any) => boolean;
-  /** For a value that can be served: what comes of it, if it is not what the option takes. */
+  /** For a value that can be served although the option does not take it: the effect. */
   effect?: (value: any) => string | undefined;
 }
 

@@ -79,7 +79,7 @@ fn drained_is_noted_when_it_was_asked_for_and_all_is_written() {
 fn a_volatile_message_is_dropped_while_something_of_its_run_or_a_slow_client_waits() {
     let kit = Kit::new(true);
     let (conn, tap) = kit.connect();
-    kit.local.run.set(1);
+    kit.local.batch.set(1);
     assert!(conn.admits(VOLATILE, 1));
     send(&kit, &conn, 1, b"a");
     assert!(conn.admits(0, 1));

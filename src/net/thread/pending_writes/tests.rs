@@ -3,7 +3,7 @@ use crate::net::test_kit::Kit;
 use crate::ws::frame::Opcode;
 
 fn count(local: &IoThread) -> usize {
-    local.shared.pending_writes.load(Ordering::SeqCst)
+    local.mailbox.pending_writes.load(Ordering::SeqCst)
 }
 
 fn inbox(kit: &Kit) -> Arc<dyn EventSink> {

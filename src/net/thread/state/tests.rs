@@ -114,7 +114,7 @@ fn watching_a_connection_that_is_gone_tells_its_end() {
 fn a_panic_is_counted_and_goes_no_further() {
     let local = thread();
     local.guard(|| {});
-    assert_eq!(local.shared.panics(), 0);
+    assert_eq!(local.mailbox.panics(), 0);
     local.guard(|| panic!("a panic of a test"));
-    assert_eq!(local.shared.panics(), 1);
+    assert_eq!(local.mailbox.panics(), 1);
 }
