@@ -11,7 +11,7 @@ use crate::net::thread::conn::End;
 fn run(kit: &Kit, write: impl FnOnce(&mut Writer, u32)) {
     let mut writer = Writer::default();
     write(&mut writer, kit.peer.handle.raw());
-    kit.local.command(Command::Batch(writer.take(), 1));
+    kit.local.command(Command::SendBatch(writer.take(), 1));
     kit.local.settle();
 }
 
