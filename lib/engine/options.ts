@@ -184,8 +184,7 @@ export function delay(value: unknown): number {
 }
 
 /**
- * The settings of the handshake and the limits of a new session, as numbers. The options may hold
- * any values.
+ * The options that a new session is told in its handshake, or right after it.
  *
  * @throws TypeError for a value that cannot become a number, or a text
  */
@@ -193,14 +192,24 @@ export function readSettings(options: ServerOptions) {
   const { initialPacket } = options;
   const size = Number(options.maxHttpBufferSize);
   return {
-    /** In the handshake, or right after it. */
-    told: {
-      pingInterval: delay(options.pingInterval),
-      pingTimeout: delay(options.pingTimeout),
-      /** In bytes; `undefined`: no limit. */
-      maxPayload: Number.isFinite(size) ? size : undefined,
-      initialPacket: initialPacket ? (normalize(initialPacket) as string | Buffer) : undefined,
-    },
+    pingInterval: delay(options.pingInterval),
+    pingTimeout: delay(options.pingTimeout),
+    /** In bytes; `undefined`: no limit. */
+    maxPayload: Number.isFinite(size) ? size : undefined,
+    initialPacket: initialPacket ? (normalize(initialPacket) as string | Buffer) : undefined,
+  };
+}
+
+/**
+ * The options that living sessions are held to.
+ *
+ * @throws TypeError for what cannot become a number
+ */
+export function readLimits(options: ServerOptions) {
+  const size = Number(options.maxHttpBufferSize);
+  return {
+    pingInterval: delay(options.pingInterval),
+    pingTimeout: delay(options.pingTimeout),
     upgradeTimeout: delay(options.upgradeTimeout),
     /** Of a WebSocket, in bytes; 0: no limit, as for what 32 bits do not hold. */
     maxMessage: size > 0 && size <= INT32_MAX ? size : 0,

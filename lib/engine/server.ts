@@ -6,42 +6,27 @@ import type { Duplex } from "node:stream";
 import cookie = require("cookie");
 import createDebug = require("debug");
 
+import { attachTo, pathOf } from "./attach";
 import { ErrorCode, errorMessages, type Refusal } from "./errors";
-import { engine, hold, NativeOptions } from "./native/binding";
+import { LiveOptions } from "./live-options";
+import { engine, type NativeOptions } from "./native/binding";
 import { watchExit } from "./native/exit";
-import { ANYBODY, catchUp, inOrder } from "./native/inbound";
 import { cacheEpoch } from "./native/outbound";
-import { register } from "./native/session-table";
-import { type NativeServerOptions, readNativeOptions } from "./native-options";
+import type { NativeServerOptions } from "./native-options";
+import { NativePermissions } from "./native-permissions";
 import { checkAttachOptions, checkEngineOptions, checkWsEngine } from "./option-rules";
 import {
   type AttachOptions,
-  deflateOptions,
-  delay,
   type ResolvedOptions,
   readSettings,
   resolveOptions,
   type ServerOptions,
 } from "./options";
-import { ownListener } from "./own-listeners";
-import { isOriginal, methodsOf } from "./port/instrumentation";
-import { throttleConnections } from "./requests/connection-throttle";
-import { type Middleware, runMiddlewares, UpgradeResponse } from "./requests/middleware";
-import {
-  acceptWebSocket,
-  announceSession,
-  openPolling,
-  type SocketInit,
-  takeWebSocket,
-} from "./requests/open-session";
-import type { UpgradeRequest } from "./requests/upgrade";
-import {
-  admit,
-  middlewareFailure,
-  refuseRequest,
-  refuseUpgradeRequest,
-  verifyRequest,
-} from "./requests/verify";
+import { methodsOf } from "./port/instrumentation";
+import { enterRequest, enterUpgrade } from "./requests/entrance";
+import type { Middleware } from "./requests/middleware";
+import { announceSession, type SocketInit, takeWebSocket } from "./requests/open-session";
+import { refuseRequest, verifyRequest } from "./requests/verify";
 import { takeWebTransport } from "./requests/webtransport";
 import { WorkBudget } from "./requests/work-budget";
 import {
@@ -50,21 +35,12 @@ import {
   type ExternalWebSocket,
   externalOptions,
 } from "./session/external-connections";
-import { serveSession } from "./session/polling-http";
-import { holdBody } from "./session/post-body";
-import {
-  type EngineRequest,
-  type PackedRequest,
-  parseQuery,
-  share,
-} from "./session/request-snapshot";
-import { Socket } from "./session/socket";
+import { type EngineRequest, parseQuery } from "./session/request-snapshot";
+import type { Socket } from "./session/socket";
+import { type OpenedSession, SessionRegistry } from "./session-registry";
 import { checkFunction, checkHttpServer, checkOptionsObject } from "./validate";
 
 const debug = createDebug("engine");
-
-/** `attach` installs listeners that are called for requests of others, too. */
-type RequestListener = (req: IncomingMessage, res: ServerResponse) => void;
 
 /**
  * Serves Engine.IO sessions on HTTP servers. Events: `connection`, `initial_headers`, `headers`,
@@ -78,9 +54,9 @@ export class Server extends EventEmitter {
 
   /**
    * The options with their defaults. A new value counts for sessions opened later; `pingInterval`,
-   * `pingTimeout`, `upgradeTimeout` and `maxHttpBufferSize` for live ones, too.
+   * `pingTimeout`, `upgradeTimeout`, `maxHttpBufferSize` and `native` for living ones, too.
    */
-  opts: ResolvedOptions;
+  declare opts: ResolvedOptions;
   /** The middlewares, in order; the one of the option `cors` is the first. */
   middlewares: Middleware[] = [];
   /** The WebSocket server of the option `wsEngine`; without it, the native engine serves. */
@@ -89,12 +65,7 @@ export class Server extends EventEmitter {
   httpServer?: HttpServer;
   /** Somebody listens to what is sent. @internal */
   _watched = false;
-  /** The options that live sessions read. @internal */
-  readonly _options = new NativeOptions();
-  /** The options of `native`. @internal */
-  _limits: Required<NativeServerOptions> = readNativeOptions(undefined);
-  /** The object that they were read from. */
-  private limitsOf: NativeServerOptions | undefined;
+  private readonly liveOptions: LiveOptions;
   /** Prefix of the requests on the server attached to last. @internal */
   _path = "";
   /**
@@ -111,12 +82,10 @@ export class Server extends EventEmitter {
   readonly _corsOptions: ServerOptions["cors"];
   /** Called when what may be answered natively may have changed. @internal */
   _onchange: (() => void) | null = null;
-  /** See {@link clients}; without those that a native listener has opened just now. @internal */
-  readonly _sessions: Record<string, Socket> = {};
-  private count = 0;
-  private isCaughtUp = false;
-  /** The middleware of the option `cors`. */
-  private corsMiddleware: Middleware | null = null;
+  private readonly registry = new SessionRegistry(this);
+  /** The sessions by id, as far as this thread has heard of them. @internal */
+  readonly _sessions = this.registry.byId;
+  private readonly permissions: NativePermissions;
   /** WebSockets are refused. @internal */
   _closed = false;
   private readonly turns = new WorkBudget();
@@ -138,16 +107,25 @@ export class Server extends EventEmitter {
   constructor(options: ServerOptions = {}) {
     super();
     if (options === null) checkOptionsObject("new Server()", options);
-    this.opts = resolveOptions(options);
-    checkEngineOptions(this.opts, options);
-    this.applyLimits();
+    const resolved = resolveOptions(options);
+    checkEngineOptions(resolved, options);
+    const live = new LiveOptions(resolved, () => this._onchange?.());
+    this.liveOptions = live;
+    Object.defineProperty(this, "opts", {
+      get: () => live.current,
+      set: (opts: ResolvedOptions) => {
+        live.current = opts;
+      },
+      configurable: true,
+      enumerable: true,
+    });
+    let corsMiddleware: Middleware | null = null;
     if (this.opts.cors) {
-      this.corsMiddleware = require("cors")(this.opts.cors) as Middleware;
+      corsMiddleware = require("cors")(this.opts.cors) as Middleware;
       this._corsOptions = this.opts.cors;
-      this.use(this.corsMiddleware);
+      this.use(corsMiddleware);
     }
-    const deflate = deflateOptions(this.opts.perMessageDeflate);
-    if (deflate !== null) this._options.setDeflate(deflate);
+    this.permissions = new NativePermissions(this, ORIGINALS, corsMiddleware);
     this.init();
     watchExit();
   }
@@ -162,35 +140,29 @@ export class Server extends EventEmitter {
     this.ws = adoptExternal(new this.opts.wsEngine(externalOptions(opts)));
   }
 
-  private applyLimits(): void {
-    const { native } = this.opts;
-    if (this.limitsOf === native) return;
-    this.limitsOf = native;
-    this._limits = readNativeOptions(this.opts.native);
-    this._options.setBuffering(this._limits.maxBufferedBytes, this._limits.keepReadersMs);
+  /** The options as the native engine has them. @internal */
+  get _options(): NativeOptions {
+    return this.liveOptions.native;
   }
 
-  /** The sessions by id: do not show the ids to others. */
+  /** The options of `native`, with their defaults. @internal */
+  get _limits(): Required<NativeServerOptions> {
+    return this.liveOptions.limits;
+  }
+
+  /**
+   * The sessions by id: do not show the ids to others. Those that a native listener has opened just
+   * now are among them, before `connection` tells of them.
+   */
   get clients(): Record<string, Socket> {
-    this.catchUp();
+    if (this._onchange !== null) this.registry.lookAhead();
     return this._sessions;
   }
 
-  /** The number of sessions. */
+  /** The number of sessions in {@link clients}. */
   get clientsCount(): number {
-    this.catchUp();
-    return this.count;
-  }
-
-  /** Who looks sees the sessions, too, that a native listener has opened just now. */
-  private catchUp(): void {
-    if (this._onchange === null || this.isCaughtUp) return;
-    // Once: who walks through the sessions does not lose one under way.
-    this.isCaughtUp = true;
-    queueMicrotask(() => {
-      this.isCaughtUp = false;
-    });
-    catchUp();
+    if (this._onchange !== null) this.registry.lookAhead();
+    return this.registry.count;
   }
 
   /**
@@ -266,46 +238,28 @@ export class Server extends EventEmitter {
     checkHttpServer("attach()", server);
     if (options === null) checkOptionsObject("attach()", options);
     checkAttachOptions(options);
-    const path = this.pathOf(options);
+    const path = pathOf(options);
     this._path = path;
-    const destroyTimeout = delay(options.destroyUpgradeTimeout || 1000);
-    const isOurs = (req: IncomingMessage): req is EngineRequest => {
-      const ours = req.url?.startsWith(path) === true;
-      if (ours) (req as EngineRequest)._own = true;
-      return ours;
-    };
-    const requested = throttleConnections(server);
-    const others = server.listeners("request").slice() as RequestListener[];
-    server.removeAllListeners("request");
-    server.on("close", () => this.close());
-    server.on("listening", () => {
-      try {
-        this.init();
-      } catch (error) {
-        // Nobody could catch it here: upgrades are refused.
-        this._closed = true;
-        process.emitWarning(error as Error);
-      }
-      this._onchange?.();
+    attachTo(server, path, options, {
+      takesWebSockets: this._isEnabled("websocket"),
+      onRequest: (req, res) => this.handleRequest(req, res),
+      onUpgrade: (req, socket, head) => this.handleUpgrade(req, socket, head),
+      onListening: () => this.reopen(),
+      onClose: () => this.close(),
+      onSocketError,
     });
-    const onrequest = (req: IncomingMessage, res: ServerResponse) => {
-      requested();
-      if (isOurs(req)) return this.handleRequest(req, res);
-      for (const other of others) other.call(server, req, res);
-    };
-    server.on("request", ownListener(onrequest));
-    if (!this._isEnabled("websocket")) return;
-    const onupgrade = (req: IncomingMessage, socket: Duplex, head: Buffer) => {
-      requested();
-      if (isOurs(req)) return this.handleUpgrade(req, socket, head);
-      if (options.destroyUpgrade !== false) endLater(socket, destroyTimeout);
-    };
-    server.on("upgrade", ownListener(onupgrade));
   }
 
-  private pathOf(options: AttachOptions): string {
-    const path = (options.path || "/engine.io").replace(/\/$/, "");
-    return options.addTrailingSlash === false ? path : `${path}/`;
+  /** A server that the engine is attached to listens, perhaps again. */
+  private reopen(): void {
+    try {
+      this.init();
+    } catch (error) {
+      // Nobody could catch it here: upgrades are refused.
+      this._closed = true;
+      process.emitWarning(error as Error);
+    }
+    this._onchange?.();
   }
 
   /**
@@ -345,31 +299,7 @@ export class Server extends EventEmitter {
   handleRequest(req: EngineRequest, res: ServerResponse): void {
     if (debug.enabled) debug("handling %s request %s", req.method, req.url);
     this.prepare(req);
-    req.res = res;
-    const proceed = () => {
-      admit(this, req, false, (refusal) => {
-        if (refusal !== null) return refuseRequest(this, req, res, refusal);
-        const sid = req._query.sid;
-        if (sid) return serveSession(this._sessions[sid], req, res);
-        openPolling(this, req, res).catch((error) => {
-          // A listener's exception stays one; the client gets no answer from it.
-          res.destroy();
-          throw error;
-        });
-      });
-    };
-    const enter = () => {
-      const { sid } = req._query;
-      if (!sid || Object.hasOwn(this._sessions, sid)) return proceed();
-      // It may have been opened natively just now.
-      if (req.method === "POST") holdBody(req, res, this.opts.maxHttpBufferSize);
-      inOrder(ANYBODY, proceed);
-    };
-    if (this.middlewares.length === 0) return enter();
-    runMiddlewares(this.middlewares, req, res).then(
-      (passed) => (passed ? enter() : res.end()),
-      () => refuseRequest(this, req, res, middlewareFailure()),
-    );
+    enterRequest(this, req, res);
   }
 
   /**
@@ -395,33 +325,9 @@ export class Server extends EventEmitter {
     socket.on("error", onSocketError);
     const turn = this.turns.enter();
     this.prepare(req);
-    const begin = () => this.beginUpgrade({ req, socket, head });
+    const begin = () => enterUpgrade(this, { req, socket, head });
     if (turn === undefined) begin();
     else turn.then(begin);
-  }
-
-  private beginUpgrade(upgrade: UpgradeRequest): void {
-    const { req, socket } = upgrade;
-    const enter = (lines: () => string[]) => {
-      admit(this, req, true, (refusal) => {
-        if (refusal !== null) return refuseUpgradeRequest(this, upgrade, refusal);
-        acceptWebSocket(this, { upgrade, lines });
-      });
-    };
-    const proceed = (lines: () => string[]) => {
-      const { sid } = req._query;
-      if (!sid) return enter(lines);
-      const handle = Object.hasOwn(this._sessions, sid) ? this._sessions[sid]._handle : ANYBODY;
-      inOrder(handle, () => enter(lines));
-    };
-    if (this.middlewares.length === 0) return proceed(() => []);
-    const res = new UpgradeResponse(req, socket);
-    runMiddlewares(this.middlewares, req, res).then(
-      (passed) => {
-        if (passed && !res.finished) proceed(() => res.lines());
-      },
-      () => refuseUpgradeRequest(this, upgrade, middlewareFailure()),
-    );
   }
 
   /**
@@ -500,12 +406,9 @@ export class Server extends EventEmitter {
     refuseRequest(this, req, res, refusal);
   }
 
-  /** What sessions are told and held to; those that live are held to it from now on. @internal */
+  /** The options that a new session is told in its handshake. @internal */
   _settings() {
-    const { told, upgradeTimeout, maxMessage } = readSettings(this.opts);
-    this.applyLimits();
-    this._options.set(told.pingInterval, told.pingTimeout, upgradeTimeout, maxMessage);
-    return told;
+    return readSettings(this.opts);
   }
 
   /** The transports that a handshake on `transport` offers, as JSON. @internal */
@@ -519,88 +422,38 @@ export class Server extends EventEmitter {
     return cookie.serialize(name, id, options);
   }
 
-  /** Keeps a new session until it ends. @internal */
+  /** Makes a session and keeps it until it ends. @internal */
   _keep(init: SocketInit): Socket {
-    debug("session opened: %s", init.id);
-    const conn = new Socket(init);
-    // Ids that were generated at the same time may be the same: the later one has it.
-    if (Object.hasOwn(this._sessions, conn.id)) this._sessions[conn.id].close(true);
-    this._sessions[conn.id] = conn;
-    this.count++;
-    register(conn);
-    if (!this._decodesNatively) conn._decodeInJs();
-    hold();
-    return conn;
+    return this.registry.keep(init);
   }
 
-  /**
-   * What may be answered without this thread: whatever no function of the application sees.
-   *
-   * @internal
-   */
+  /** The kinds of requests that may be answered without this thread. @internal */
   _mayServe() {
-    const { opts } = this;
-    const has = (event: string) => this.listenerCount(event) > 0;
-    const own = this.corsMiddleware === null ? [] : [this.corsMiddleware];
-    const plain =
-      this.middlewares.length === own.length &&
-      this.middlewares.every((one, i) => one === own[i]) &&
-      isOriginal(this, ORIGINALS) &&
-      !has("headers");
-    const polling =
-      plain && this._isEnabled("polling") && !this._watched && isPlain(opts.httpCompression);
-    const websocket = plain && this._isEnabled("websocket") && !opts.wsEngine && !this._closed;
-    const newcomers =
-      !opts.allowRequest && !has("initial_headers") && this.generateId === ORIGINALS.generateId;
-    return {
-      handshakes: polling && newcomers,
-      polls: polling,
-      websockets: websocket && newcomers,
-      upgrades: websocket,
-    };
+    return this.permissions.mayServe();
   }
 
-  /** A native listener has opened a session. @internal */
-  _onOpened(
-    handle: number,
-    websocket: boolean,
-    id: string,
-    address: string,
-    request: PackedRequest,
-  ): void {
-    const conn = this._keep({
-      server: this,
-      id,
-      handle,
-      protocol: 4,
-      websocket,
-      remoteAddress: share(address),
-      request: null,
-      packed: { shared: share(request.shared), own: request.own },
-      jsonp: undefined,
-      pollsNatively: true,
-    });
+  /** A native listener has opened a session: `connection` tells of it. @internal */
+  _onOpened(opened: OpenedSession): void {
+    const conn = this.registry.takeOpened(opened);
     // It came in while the engine was being closed.
     if (this._closed) conn.close(true);
-    else announceSession(this, conn);
+    // It may have been found in `clients` and closed.
+    if (conn.readyState === "open") announceSession(this, conn);
   }
 
-  /** Whether the application may have put something on the request object. @internal */
+  /** A native listener has opened a session of which `connection` tells later. @internal */
+  _onOpenedAhead(opened: OpenedSession): void {
+    this.registry.keepAhead(opened);
+  }
+
+  /** True if the application may have put something on the object of a request. @internal */
   _isRequestSeen(): boolean {
-    return (
-      this.handleRequest !== ORIGINALS.handleRequest ||
-      this.handleUpgrade !== ORIGINALS.handleUpgrade ||
-      this.middlewares.length > (this.corsMiddleware === null ? 0 : 1) ||
-      this.opts.allowRequest !== undefined ||
-      this.listenerCount("initial_headers") + this.listenerCount("headers") > 0
-    );
+    return this.permissions.isRequestSeen();
   }
 
   /** A session has ended. @internal */
   _onClosed(conn: Socket): void {
-    if (this._sessions[conn.id] !== conn) return;
-    delete this._sessions[conn.id];
-    this.count--;
+    this.registry.forget(conn);
   }
 
   /**
@@ -654,29 +507,6 @@ export class Server extends EventEmitter {
 
 const ORIGINALS = methodsOf(Server.prototype);
 
-/** Whether the compression is one that the native side does: the defaults, and a threshold. */
-function isPlain(compression: any): boolean {
-  return typeof compression !== "object" || Object.keys(compression).join() === "threshold";
-}
-
 function onSocketError(error: Error): void {
   debug("socket error: %s", error.message);
-}
-
-/** How long the client of a connection that has been ended may take to end it too, in ms. */
-const END_WAIT = 30_000;
-
-/** Ends a connection that nobody has answered, without a word. */
-function endLater(socket: Duplex, ms: number): void {
-  socket.on("error", onSocketError);
-  setTimeout(() => {
-    const written = (socket as any).bytesWritten;
-    if (!socket.writable || written > 0) return;
-    socket.end();
-    // Its end comes behind what it has sent. If nobody reads that, the end is never seen.
-    if (socket.readableFlowing !== null || socket.listenerCount("readable") > 0) return;
-    socket.resume();
-    const timer = setTimeout(() => socket.destroy(), END_WAIT).unref();
-    socket.once("close", () => clearTimeout(timer));
-  }, ms);
 }

@@ -6,6 +6,7 @@
 //! be exactly one JSON value; a number in the place of a payload is the index of a value beside.
 
 use std::io::Write as _;
+use std::ops::Range;
 #[cfg(unix)]
 use std::os::fd::{AsRawFd as _, IntoRawFd as _, OwnedFd};
 
@@ -34,6 +35,8 @@ pub struct Batch {
     text: Vec<u8>,
     values: Vec<Value>,
     value_bytes: usize,
+    /// The places of the records of opened sessions in the text.
+    opened: Vec<Range<usize>>,
     /// Connections that are handed over; they are closed if nobody takes the batch.
     #[cfg(unix)]
     sockets: Vec<OwnedFd>,
@@ -200,6 +203,8 @@ impl Batch {
 
     /// Appends a session that a listener has opened.
     pub fn opened(&mut self, listener: u32, handle: Handle, opened: &Opened<'_>) {
+        // Behind the bracket or the comma.
+        let start = self.text.len() + 1;
         self.record(RecordCode::Opened, listener);
         self.number(handle.raw());
         self.number(u8::from(opened.websocket));
@@ -207,6 +212,15 @@ impl Batch {
         self.string(&opened.remote.to_string());
         self.string(opened.request.0);
         self.string(opened.request.1);
+        self.opened.push(start..self.text.len());
+    }
+
+    /// Appends the records of opened sessions to a list of them; each once.
+    pub fn take_opened(&mut self, list: &mut Vec<u8>) {
+        for place in self.opened.drain(..) {
+            list.push(if list.is_empty() { b'[' } else { b',' });
+            list.extend_from_slice(self.text.get(place).unwrap_or_default());
+        }
     }
 
     /// Appends a connection. Whoever takes the batch owns the descriptor.
@@ -230,13 +244,14 @@ impl Batch {
     }
 
     /// Appends the end of a session.
-    pub fn closed(&mut self, handle: Handle, closure: &CloseReason) {
+    pub fn closed(&mut self, handle: Handle, closure: &CloseReason, told: bool) {
         self.record(RecordCode::Closed, handle.raw());
         self.number(closure.reason as u8);
         match &closure.detail {
             Some(detail) => self.string(detail),
             None => self.null(),
         }
+        self.number(u8::from(told));
     }
 
     /// Appends bytes for a pumped stream.
@@ -311,7 +326,7 @@ mod tests {
                 .expect("complete");
             batch.packet(handle, &packet, Vec::new());
         }
-        batch.closed(handle, &CloseReason::transport("why \"quoted\""));
+        batch.closed(handle, &CloseReason::transport("why \"quoted\""), false);
         let end = StreamEnd {
             abort: true,
             read: 5,
@@ -321,7 +336,7 @@ mod tests {
         let (array, values) = parsed(batch);
         let expected = serde_json::json!([
             0, 5, ["a", 1], 1, 5, 7, ["b"], 2, 5, 1, [], 3, 5, 0, "/x", null, {"t": 1}, 0, 0,
-            3, 5, 1, "/", null, null, 0, 0, 5, 5, 0, "why \"quoted\"", 10, 9, 1, 5, 7
+            3, 5, 1, "/", null, null, 0, 0, 5, 5, 0, "why \"quoted\"", 0, 10, 9, 1, 5, 7
         ]);
         assert_eq!(serde_json::Value::from(array), expected);
         assert!(values.is_empty());
@@ -349,7 +364,7 @@ mod tests {
                 RecordCode::Ack => packet(&mut batch, "31[]"),
                 RecordCode::Packet => packet(&mut batch, "0{}"),
                 RecordCode::Refused => batch.refused(handle, ""),
-                RecordCode::Closed => batch.closed(handle, &CloseReason::transport("")),
+                RecordCode::Closed => batch.closed(handle, &CloseReason::transport(""), true),
                 RecordCode::Answer => batch.answer(handle, Payload::Text(String::new())),
                 RecordCode::EnginePacket => {
                     batch.engine_packet(handle, EnginePacket::Binary([].as_slice().into()));

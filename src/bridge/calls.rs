@@ -96,11 +96,12 @@ type Callback = unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info) -> 
 /// # Safety
 /// On the JavaScript thread of `env`, with `object` one of its objects.
 pub unsafe fn define(env: sys::napi_env, object: sys::napi_value, boundary: *mut Boundary) {
-    let calls: [(&CStr, Callback); 11] = [
+    let calls: [(&CStr, Callback); 12] = [
         (c"take", take),
         (c"waiting", waiting),
         (c"rest", rest),
         (c"place", place),
+        (c"openedAhead", opened_ahead),
         (c"sendText", send_text),
         (c"sendBinary", send_binary),
         (c"broadcastText", broadcast_text),
@@ -291,6 +292,20 @@ unsafe extern "C" fn place(env: sys::napi_env, info: sys::napi_callback_info) ->
         hub.wake();
     }
     ptr::null_mut()
+}
+
+/// `openedAhead(): undefined | string`: the records of sessions that listeners have opened and of
+/// which this has not told before.
+unsafe extern "C" fn opened_ahead(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> sys::napi_value {
+    // SAFETY: as Node passed them.
+    let args = unsafe { Args::<0>::new(env, info) };
+    match args.boundary().hub.opened_ahead() {
+        Some(records) => make_string(env, &records),
+        None => ptr::null_mut(),
+    }
 }
 
 /// A JavaScript string. Latin-1 where all is ASCII, else UTF-16: both beat V8's UTF-8 decoder.

@@ -28,7 +28,7 @@ const WAITING: u8 = 1;
 /// The environment has been told, or is taking batches.
 const RUNG: u8 = 2;
 
-/// See the module.
+/// The batches that wait for one environment.
 #[derive(Default)]
 pub struct EventQueue {
     batches: Mutex<VecDeque<Batch>>,
@@ -65,18 +65,18 @@ impl EventQueue {
             .compare_exchange(QUIET, WAITING, Ordering::AcqRel, Ordering::Acquire);
     }
 
-    /// Appends a place in the order: what JavaScript has heard of otherwise, it deals with when it
-    /// comes to it.
+    /// Appends a place in the order of records: JavaScript deals with an event that it knows of by
+    /// itself when it comes to that place.
     pub fn place(&self, handle: u32) {
         self.append(|batch| batch.place(handle));
     }
 
-    /// How many batches there are.
+    /// Number of batches.
     pub fn waiting(&self) -> usize {
         lock(&self.batches).len()
     }
 
-    /// Whether there is more to take. If not, the next record wakes it again.
+    /// True if there is more to take. If not, the next record wakes the environment again.
     pub fn rest(&self) -> bool {
         self.turns.fetch_add(1, Ordering::Relaxed);
         let batches = lock(&self.batches);
@@ -84,6 +84,20 @@ impl EventQueue {
             self.state.store(QUIET, Ordering::Release);
         }
         !batches.is_empty()
+    }
+
+    /// The records of the sessions that listeners have opened and of which this has not told before,
+    /// as a JSON array; none: there are no such sessions. The records stay where they are.
+    pub fn opened_ahead(&self) -> Option<Vec<u8>> {
+        let mut records = Vec::new();
+        for batch in lock(&self.batches).iter_mut() {
+            batch.take_opened(&mut records);
+        }
+        if records.is_empty() {
+            return None;
+        }
+        records.push(b']');
+        Some(records)
     }
 
     /// The next batch.
@@ -136,8 +150,8 @@ impl EventSink for EventQueue {
         self.append(|batch| batch.note(handle, note));
     }
 
-    fn closed(&self, handle: Handle, closure: &CloseReason) {
-        self.append(|batch| batch.closed(handle, closure));
+    fn closed(&self, handle: Handle, closure: &CloseReason, told: bool) {
+        self.append(|batch| batch.closed(handle, closure, told));
     }
 
     fn stream_write(&self, stream: u32, bytes: &[u8]) {
@@ -240,7 +254,7 @@ impl JsWaker {
         lock(&self.0).0 = ptr::null_mut();
     }
 
-    /// Whether nobody will ever take what waits.
+    /// True if nobody will ever take the batches that wait.
     pub fn is_gone(&self) -> bool {
         lock(&self.0).0.is_null()
     }
@@ -302,5 +316,48 @@ mod tests {
         hub.leave();
         hub.opened(1, Handle::from_raw(1), &opened, &mut || started += 1);
         assert_eq!((started, hub.waiting()), (1, 0));
+    }
+
+    #[test]
+    fn opened_sessions_are_told_ahead_once_and_keep_their_records() {
+        let queue = EventQueue::default();
+        let open = |sid: &str, handle| {
+            let opened = Opened {
+                sid,
+                websocket: false,
+                remote: std::net::Ipv4Addr::LOCALHOST.into(),
+                request: ("shared", "own"),
+            };
+            queue.opened(1, Handle::from_raw(handle), &opened, &mut || {});
+        };
+        assert_eq!(queue.opened_ahead(), None);
+        open("a", 5);
+        queue.note(Handle::from_raw(5), Note::Request);
+        open("b", 6);
+        let told = queue.opened_ahead().expect("two sessions");
+        let told: serde_json::Value = serde_json::from_slice(&told).expect("a list is JSON");
+        let both = serde_json::json!([
+            12,
+            1,
+            5,
+            0,
+            "a",
+            "127.0.0.1",
+            "shared",
+            "own",
+            12,
+            1,
+            6,
+            0,
+            "b",
+            "127.0.0.1",
+            "shared",
+            "own"
+        ]);
+        assert_eq!(told, both);
+        assert_eq!(queue.opened_ahead(), None);
+        let (text, _) = queue.take().expect("a batch").finish();
+        let batch: serde_json::Value = serde_json::from_slice(&text).expect("a batch is JSON");
+        assert_eq!(batch.as_array().expect("a list").len(), 8 + 3 + 8);
     }
 }

@@ -14,7 +14,8 @@ shared_enum! {
         Packet = 3,
         /// `handle, message`: an undecodable packet.
         Refused = 4,
-        /// `handle, reason, message | null`: the end of a session.
+        /// `handle, reason, message | null, told`: the end of a session; unless the client has told it in a
+        /// packet, all packets that came before are dispatched first.
         Closed = 5,
         /// `handle, value`: the body that answers the pending poll.
         Answer = 6,
@@ -50,8 +51,8 @@ impl RecordCode {
         match self {
             Self::StreamTaken | Self::ListenerDrained | Self::Place => 2,
             Self::Event | Self::Refused | Self::Answer | Self::Note | Self::StreamWrite => 3,
-            Self::EventWithAck | Self::Ack | Self::Closed | Self::EnginePacket | Self::Frame => 4,
-            Self::StreamEnd | Self::Handover => 5,
+            Self::EventWithAck | Self::Ack | Self::EnginePacket | Self::Frame => 4,
+            Self::Closed | Self::StreamEnd | Self::Handover => 5,
             Self::Packet | Self::Opened => 8,
         }
     }

@@ -1,4 +1,4 @@
-//! The way in: what I/O threads tell an environment's JavaScript thread.
+//! The way in: the events that I/O threads tell the JavaScript thread of an environment.
 
 use std::net::IpAddr;
 
@@ -28,10 +28,8 @@ shared_enum! {
         Offered = 6,
         /// The packets that follow are those of another request.
         Request = 7,
-        /// The session ends, and no packet said so: its packets are dispatched first.
-        Ending = 8,
         /// The POST that JavaScript receives is to be given up.
-        PostAborted = 9,
+        PostAborted = 8,
     }
 }
 
@@ -72,12 +70,12 @@ pub trait EventSink: Send + Sync {
     fn answer(&self, handle: Handle, payload: Payload);
     /// A packet for a WebSocket of the session that JavaScript serves.
     fn frame(&self, handle: Handle, socket: SocketRole, packet: Packet<'_>);
-    /// See [`Note`].
+    /// A note.
     fn note(&self, handle: Handle, note: Note);
-    /// The session has ended.
-    fn closed(&self, handle: Handle, closure: &CloseReason);
-    /// Bytes for a stream that JavaScript pumps.
-    /// No bytes: that was the last of it.
+    /// The session has ended. With `told`, the client has said so in the packets of the request that
+    /// is being received; else all packets that came before are dispatched first.
+    fn closed(&self, handle: Handle, closure: &CloseReason, told: bool);
+    /// Bytes for a stream that JavaScript pumps; none end it.
     fn stream_write(&self, stream: u32, bytes: &[u8]);
     /// A connection has been closed: `stream` is a number that JavaScript knows it by.
     fn stream_end(&self, stream: u32, end: StreamEnd);
@@ -100,15 +98,15 @@ pub trait EventSink: Send + Sync {
     /// The last connection of a listener that was stopped has ended.
     fn listener_drained(&self, listener: u32);
 
-    /// Whether so much waits for JavaScript that nothing more should be read.
+    /// True if so much waits for JavaScript that nothing more should be read.
     fn is_full(&self) -> bool;
-    /// Whether what stopped reading because of [`EventSink::is_full`] has yet to be resumed.
+    /// True if connections that stopped reading because of [`EventSink::is_full`] have yet to resume.
     fn is_stopped(&self) -> bool;
     /// Number of times that the JavaScript thread was woken and has taken all there was.
     fn turns(&self) -> u64;
     /// Wakes the JavaScript thread though there is nothing to tell, so that it counts a turn.
     fn nudge(&self);
-    /// Whether the JavaScript thread has to be woken for what was appended. Says so once.
+    /// True if the JavaScript thread has to be woken for the events that were appended; once.
     fn needs_wake(&self) -> bool;
     /// Wakes the JavaScript thread.
     fn wake(&self);

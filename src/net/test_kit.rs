@@ -68,7 +68,7 @@ impl EventSink for Heard {
     fn note(&self, _: Handle, note: Note) {
         self.push(format!("note {note:?}"));
     }
-    fn closed(&self, _: Handle, closure: &CloseReason) {
+    fn closed(&self, _: Handle, closure: &CloseReason, _: bool) {
         let detail = closure.detail.as_deref().unwrap_or_default();
         self.push(format!("closed {:?} {detail}", closure.reason));
     }

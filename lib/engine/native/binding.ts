@@ -8,12 +8,17 @@ const binding: typeof import("../../../binding") = require("../../../binding.js"
 export interface Calls {
   /** The next batch: a JSON array, alone or followed by the values it refers to. */
   take(): undefined | string | [string, ...(string | Buffer)[]];
-  /** How many batches there are. */
+  /** Number of batches. */
   waiting(): number;
-  /** Whether there is more to take. If not, the next record wakes this thread again. */
+  /** True if there is more to take. If not, the next record wakes this thread again. */
   rest(): boolean;
   /** Appends a place in the order of records: a record of its own, with this handle. */
   place(handle: number): void;
+  /**
+   * The records of sessions that listeners have opened and of which this has not told before, as a
+   * JSON array. They stay in their batches.
+   */
+  openedAhead(): undefined | string;
   /** A text message. */
   sendText(handle: number, flags: number, text: string, length: number): void;
   /** A binary message. */
@@ -24,9 +29,9 @@ export interface Calls {
   broadcastBinary(handles: Uint32Array, flags: number, data: Uint8Array): void;
   /** Closes a session, after what was sent before. */
   closeSession(handle: number, flags: number): void;
-  /** Whether the session's packets are decoded in JavaScript (1) or natively (0). */
+  /** Has the session's packets decoded in JavaScript (1) or natively (0). */
   setRaw(handle: number, on: number): void;
-  /** Hands over what was sent; the tick ends. */
+  /** Hands over the sends of the tick, which ends. */
   flush(): void;
 }
 
@@ -45,18 +50,18 @@ export type { Connection, DeflateOptions };
 export type NativeOptions = EngineOptions;
 export const NativeOptions = binding.EngineOptions;
 
-/** Sets what is called when there is something to take. */
+/** Sets the function that is called when there is a batch to take. */
 export function setWake(callback: () => void): void {
   onwake = callback;
 }
 
-/** Things done before the next flush: they send what they have put together. */
+/** Sends what was gathered, before a flush. */
 type BeforeFlush = () => void;
 let beforeFlush: BeforeFlush | null = null;
 let scheduled = false;
 let tick = 0;
 
-/** Sets what runs before each flush. */
+/** Sets the function that is called before each flush. */
 export function setBeforeFlush(callback: BeforeFlush): void {
   beforeFlush = callback;
 }
@@ -64,12 +69,12 @@ export function setBeforeFlush(callback: BeforeFlush): void {
 /** Set while the process ends: no tick comes after this one. */
 let handOver: (() => void) | null = null;
 
-/** Has what is sent from now on handed over by `callback` at once; `null`: at the end of the tick. */
+/** Has each send from now on handed over by `callback` at once; `null`: at the end of its tick. */
 export function setHandOver(callback: (() => void) | null): void {
   handOver = callback;
 }
 
-/** Has what is sent now handed over at the end of the tick. */
+/** Has the sends of this tick handed over at its end. */
 export function scheduleFlush(): void {
   if (scheduled) return;
   if (handOver !== null) return handOver();

@@ -16,7 +16,10 @@ export const enum RecordCode {
   Packet = 3,
   /** `handle, message`: an undecodable packet. */
   Refused = 4,
-  /** `handle, reason, message | null`: the end of a session. */
+  /**
+   * `handle, reason, message | null, told`: the end of a session; unless the client has told it in a
+   * packet, all packets that came before are dispatched first.
+   */
   Closed = 5,
   /** `handle, value`: the body that answers the pending poll. */
   Answer = 6,
@@ -53,7 +56,7 @@ export const enum RecordCode {
 
 /** Number of items of a record, by its code. */
 export const RECORD_LENGTHS: readonly number[] = [
-  3, 4, 4, 8, 3, 4, 3, 4, 3, 3, 5, 2, 8, 5, 2, 4, 2,
+  3, 4, 4, 8, 3, 5, 3, 4, 3, 3, 5, 2, 8, 5, 2, 4, 2,
 ];
 
 /** Bits of a handle that are its slot. */
@@ -80,10 +83,8 @@ export const enum Note {
   Offered = 6,
   /** The packets that follow are those of another request. */
   Request = 7,
-  /** The session ends, and no packet said so: its packets are dispatched first. */
-  Ending = 8,
   /** The POST that JavaScript receives is to be given up. */
-  PostAborted = 9,
+  PostAborted = 8,
 }
 
 /** Why a session ends, as `disconnect` listeners are told. */

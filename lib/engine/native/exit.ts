@@ -3,7 +3,8 @@
  * at once. No listener of the application is called for that.
  */
 import { engine, flush, setHandOver } from "./binding";
-import { takeStreamWrites, writeStream } from "./inbound";
+import { takeStreamWrites } from "./inbound";
+import { writeStream } from "./stream-table";
 
 // Not one that an application's tests replace by a clock of their own.
 const { setImmediate } = globalThis;

@@ -1,12 +1,10 @@
 /** The sessions by their native names. */
 import { SLOT_MASK } from "./contract";
 
-/** What a session's records turn into. */
+/** Receives the records of a session. */
 export interface SessionEvents {
   /** The native session's name. @internal */
   readonly _handle: number;
-  /** The turn of the loop in which the packets of a request were last handed over. @internal */
-  _requestedIn: number;
   /** A decoded packet; `data` holds its attachments. @internal */
   _onpacket(type: number, nsp: string, id: number | undefined, data: any): void;
   /** A packet that cannot be decoded. @internal */
@@ -27,12 +25,12 @@ export interface SessionEvents {
    * @internal
    */
   _onframe(probe: boolean, message: string | Buffer): void;
-  /** See `Note`. @internal */
+  /** A note, by its number in `Note`. @internal */
   _onnote(note: number): void;
 }
 
 const recipients: (SessionEvents | undefined)[] = [];
-/** Sessions that have ended natively and whose slot is in use again; that news is on its way. */
+/** Sessions that have ended natively and whose slot is in use again; the records say so later. */
 const displaced = new Map<number, SessionEvents>();
 
 /** Has the records of a session handed to `recipient`. */
@@ -50,7 +48,7 @@ export function unregister(recipient: SessionEvents): void {
   else displaced.delete(recipient._handle);
 }
 
-/** Whom the records of a session are for. */
+/** Receives the records of a session; undefined if they are to be dropped. */
 export function sessionOf(handle: number): SessionEvents | undefined {
   const found = recipients[handle & SLOT_MASK];
   return found !== undefined && found._handle === handle ? found : displaced.get(handle);

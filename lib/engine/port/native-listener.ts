@@ -14,7 +14,7 @@ import createDebug = require("debug");
 
 import type { ListenerSettings } from "../../../binding";
 import { hold, listener as native, engine as nativeEngine, release } from "../native/binding";
-import { registerListener } from "../native/inbound";
+import { registerListener } from "../native/stream-table";
 import {
   type Bind,
   connectionsOf,
@@ -174,7 +174,9 @@ export class PortListener {
     this.accepting = accepting;
     registerListener(accepting.id, {
       opened: (handle, websocket, id, address, shared, own) =>
-        engine._onOpened(handle, websocket, id, address, { shared, own }),
+        engine._onOpened({ handle, websocket, id, address, request: { shared, own } }),
+      openedAhead: (handle, websocket, id, address, shared, own) =>
+        engine._onOpenedAhead({ handle, websocket, id, address, request: { shared, own } }),
       handover: (fd, bytes) => this.takeOver(fd, bytes),
       drained: () => this.drained(),
     });
@@ -224,7 +226,8 @@ export class PortListener {
         deleteProperty: (target, key) => changed(Reflect.deleteProperty(target, key)),
         defineProperty: (target, key, value) => changed(Reflect.defineProperty(target, key, value)),
       });
-    for (const name of ["opts", "middlewares"]) this.watch(engine, name, watched);
+    // The engine tells of its options.
+    this.watch(engine, "middlewares", watched);
     for (const name of [...REQUEST_METHODS, "generateId"]) this.watch(engine, name);
   }
 

@@ -8,7 +8,7 @@ import type { Socket as NetSocket } from "node:net";
 import type { PacketForm } from "../../../binding";
 import { ErrorCode, type Refusal, refuse } from "../errors";
 import { engine } from "../native/binding";
-import { catchUp } from "../native/inbound";
+import { lookAhead } from "../native/inbound";
 import { isAdoptable, serverOf } from "../node-internals";
 import { isListenedTo } from "../own-listeners";
 import type { Server } from "../server";
@@ -291,7 +291,7 @@ export function offerExternal(
 export function takeWebSocket(server: Server, req: EngineRequest, ws: ExternalWebSocket): void {
   const { sid, transport } = req._query;
   // The session may have been opened natively just now. The WebSocket cannot wait for it.
-  if (sid) catchUp();
+  if (sid) lookAhead();
   const refusal = server.verify(req, true) ?? (sid ? null : verifyProtocol(server, req));
   if (refusal !== null || transport !== "websocket") {
     if (refusal !== null) report(server, req, refusal);

@@ -2,13 +2,8 @@
 import type { Server as NetServer, Socket as NetSocket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type Connection, engine, flush, hold, type NativeOptions } from "../native/binding";
-import {
-  forgetStream,
-  registerStream,
-  setAdoptedEnd,
-  takeStreamWrites,
-  writeStream,
-} from "../native/inbound";
+import { takeStreamWrites } from "../native/inbound";
+import { forgetStream, registerStream, setAdoptedEnd, writeStream } from "../native/stream-table";
 import {
   adoptableDescriptor,
   connectionsOf,

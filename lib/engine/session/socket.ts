@@ -46,8 +46,6 @@ export class Socket extends SendingSocket implements SessionEvents {
   /** Whether the session has moved to a WebSocket, or to WebTransport. */
   upgraded = false;
   /** @internal */
-  _requestedIn = -1;
-  /** @internal */
   private _sink: PacketSink | null = null;
 
   /** @internal */

@@ -9,7 +9,7 @@ import type { Socket as NetSocket } from "node:net";
 import type { Duplex } from "node:stream";
 import { bufferedBytes, engine, flush, hold, release } from "../native/binding";
 import { EndMode } from "../native/contract";
-import { registerStream, type StreamEvents } from "../native/inbound";
+import { registerStream, type StreamEvents } from "../native/stream-table";
 import {
   countQueued,
   createSocket,

@@ -139,10 +139,8 @@ impl Output for RemoteOutput<'_> {
     fn closed(&mut self, closure: CloseReason) {
         let handle = self.shared.handle;
         self.shared.forget(self.runtime.table());
-        if !self.messages.has_announced() {
-            self.shared.inbox.note(handle, Note::Ending);
-        }
-        self.shared.inbox.closed(handle, &closure);
+        let announced = self.messages.has_announced();
+        self.shared.inbox.closed(handle, &closure, announced);
         self.runtime.send_due(handle, None, Command::Forget(handle));
     }
 }

@@ -182,8 +182,7 @@ impl Output for LocalOutput<'_> {
         let shared = &self.entry.shared;
         shared.forget(self.local.sessions.table());
         self.local.forget(shared.handle);
-        shared.inbox.note(shared.handle, Note::Ending);
-        shared.inbox.closed(shared.handle, &closure);
+        shared.inbox.closed(shared.handle, &closure, false);
     }
 }
 

@@ -24,7 +24,7 @@ impl EventSink for Recorder {
     fn answer(&self, _: Handle, _: eio::payload::Payload) {}
     fn frame(&self, _: Handle, _: eio::session::SocketRole, _: eio::packet::Packet<'_>) {}
     fn note(&self, _: Handle, _: Note) {}
-    fn closed(&self, _: Handle, _: &CloseReason) {}
+    fn closed(&self, _: Handle, _: &CloseReason, _: bool) {}
     fn stream_write(&self, stream: u32, bytes: &[u8]) {
         assert_eq!(stream, 7);
         lock(&self.0).extend_from_slice(bytes);

@@ -1,0 +1,90 @@
+/** The options of an engine, which may be changed while it lives: a new value counts from then on. */
+import { NativeOptions } from "./native/binding";
+import { type NativeServerOptions, readNativeOptions } from "./native-options";
+import { deflateOptions, type ResolvedOptions, readLimits } from "./options";
+
+/** Options that living sessions are held to by the native engine. */
+const LIMITS = new Set<string | symbol>([
+  "pingInterval",
+  "pingTimeout",
+  "upgradeTimeout",
+  "maxHttpBufferSize",
+]);
+
+/** Tells the native engine of the options, and of each change. */
+export class LiveOptions {
+  /** The options as the native engine has them. */
+  readonly native = new NativeOptions();
+  /** The options of `native`, with their defaults. */
+  limits: Required<NativeServerOptions> = readNativeOptions(undefined);
+  private observed: ResolvedOptions;
+
+  /**
+   * @param onchange - called after each change of an option, and not for what is changed inside one
+   * @throws TypeError or RangeError for an option of `native` that cannot be used
+   */
+  constructor(
+    options: ResolvedOptions,
+    private readonly onchange: () => void,
+  ) {
+    this.observed = this.observe(options);
+    this.applyNative(options.native);
+    this.applyLimits();
+    const deflate = deflateOptions(options.perMessageDeflate);
+    if (deflate !== null) this.native.setDeflate(deflate);
+  }
+
+  /** The options; one that is set or deleted on this object reaches the native engine at once. */
+  get current(): ResolvedOptions {
+    return this.observed;
+  }
+
+  /**
+   * Replaces all options.
+   *
+   * @throws TypeError or RangeError for an option of `native` that cannot be used
+   */
+  set current(options: ResolvedOptions) {
+    this.applyNative(options?.native);
+    this.observed = this.observe(options);
+    this.applyLimits();
+    this.onchange();
+  }
+
+  private observe(options: ResolvedOptions): ResolvedOptions {
+    // Node's own methods would refuse what is no object; the one who sets it is told by those who read.
+    if (typeof options !== "object" || options === null) return options;
+    const change = (key: string | symbol, native: unknown, act: () => boolean): boolean => {
+      // Before it is stored: a value that cannot be used leaves the old one.
+      if (key === "native") this.applyNative(native);
+      const done = act();
+      if (LIMITS.has(key)) this.applyLimits();
+      this.onchange();
+      return done;
+    };
+    return new Proxy(options, {
+      set: (target, key, value) => change(key, value, () => Reflect.set(target, key, value)),
+      deleteProperty: (target, key) =>
+        change(key, undefined, () => Reflect.deleteProperty(target, key)),
+      defineProperty: (target, key, descriptor) =>
+        change(key, descriptor.value, () => Reflect.defineProperty(target, key, descriptor)),
+    });
+  }
+
+  private applyNative(given: unknown): void {
+    this.limits = readNativeOptions(given);
+    this.native.setBuffering(this.limits.maxBufferedBytes, this.limits.keepReadersMs);
+  }
+
+  private applyLimits(): void {
+    let limits: ReturnType<typeof readLimits>;
+    try {
+      limits = readLimits(this.observed);
+    } catch {
+      // It can become no number: the next handshake tells so. Living sessions keep what they have.
+      return;
+    }
+    const { pingInterval, pingTimeout, upgradeTimeout, maxMessage } = limits;
+    this.native.set(pingInterval, pingTimeout, upgradeTimeout, maxMessage);
+  }
+}

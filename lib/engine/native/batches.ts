@@ -1,0 +1,121 @@
+/** The batches of records that this thread has taken, and the cursor over the one in work. */
+import { calls } from "./binding";
+import { RECORD_LENGTHS, RecordCode } from "./contract";
+
+// Not one that an application's tests replace by a clock of their own.
+const { setImmediate } = globalThis;
+
+/** Records, one behind the other, and the values that they refer to. */
+interface Records {
+  items: any[];
+  values: (string | Buffer)[];
+  /** The sessions that its records open are known. */
+  isLookedThrough: boolean;
+}
+
+/** The batch in work; it stays here when a listener throws. */
+export const batch: Records & {
+  /** Index of the code of the next record. */
+  at: number;
+  /** Length of its text, in characters. */
+  length: number;
+} = { items: [], values: [], isLookedThrough: true, at: 0, length: 0 };
+
+/** Batches that were taken for their bytes for streams, without these. */
+const leftOver: Records[] = [];
+
+function parse(taken: string | [string, ...(string | Buffer)[]]): Records {
+  const [text, ...values] = typeof taken === "string" ? [taken] : taken;
+  return { items: JSON.parse(text), values, isLookedThrough: false };
+}
+
+/** Makes the next batch the one in work. Returns false, and drops the last one, if there is none. */
+export function nextBatch(): boolean {
+  let records = leftOver.shift();
+  if (records === undefined) {
+    const taken = calls.take();
+    if (taken !== undefined) {
+      records = parse(taken);
+      batch.length = typeof taken === "string" ? taken.length : taken[0].length;
+    }
+  }
+  batch.at = 0;
+  // A batch may be large, and the next one far away.
+  batch.items = records?.items ?? [];
+  batch.values = records?.values ?? [];
+  batch.isLookedThrough = records === undefined;
+  return records !== undefined;
+}
+
+/** Number of the batches behind the one in work. */
+export function waitingBatches(): number {
+  return calls.waiting() + leftOver.length;
+}
+
+/** True if there are more batches. If not, the engine wakes this thread for the next one. */
+export function hasMore(): boolean {
+  return calls.rest() || leftOver.length > 0;
+}
+
+/** True if every record that there is has been dispatched. */
+export function isWorkedOff(): boolean {
+  return batch.at >= batch.items.length && leftOver.length === 0 && calls.waiting() === 0;
+}
+
+/**
+ * Takes the bytes for streams out of all batches; the other records stay for later. It calls no
+ * listener: the process, or a stream, is about to end.
+ *
+ * @param goOn - works off the records that stay, in case the process goes on
+ */
+export function takeWrites(goOn: () => void): [stream: number, data: Buffer][] {
+  const writes: [number, Buffer][] = [];
+  batch.items = withoutWrites(batch.items, batch.values, batch.at, writes);
+  batch.at = 0;
+  for (let taken = calls.take(); taken !== undefined; taken = calls.take()) {
+    const { items, values } = parse(taken);
+    const left = withoutWrites(items, values, 0, writes);
+    if (left.length > 0) leftOver.push({ items: left, values, isLookedThrough: false });
+  }
+  if (leftOver.length > 0) setImmediate(goOn);
+  return writes;
+}
+
+/** The records from an index on without the bytes for streams, which go to `writes`. */
+function withoutWrites(
+  items: any[],
+  values: (string | Buffer)[],
+  start: number,
+  writes: [number, Buffer][],
+): any[] {
+  const left = [];
+  for (let i = start; i < items.length; i += RECORD_LENGTHS[items[i]]) {
+    if (items[i] === RecordCode.StreamWrite) {
+      writes.push([items[i + 1], values[items[i + 2]] as Buffer]);
+    } else {
+      left.push(...items.slice(i, i + RECORD_LENGTHS[items[i]]));
+    }
+  }
+  return left;
+}
+
+/** Calls back for each record of an opened session that is not dispatched, at least once. */
+export function eachOpened(callback: (items: any[], at: number) => void): void {
+  for (const records of [batch, ...leftOver]) {
+    if (records.isLookedThrough) continue;
+    records.isLookedThrough = true;
+    eachOpenedOf(records.items, records === batch ? batch.at : 0, callback);
+  }
+  const told = calls.openedAhead();
+  if (told !== undefined) eachOpenedOf(JSON.parse(told), 0, callback);
+}
+
+function eachOpenedOf(
+  items: any[],
+  start: number,
+  callback: (items: any[], at: number) => void,
+): void {
+  for (let i = start; i < items.length; i += RECORD_LENGTHS[items[i]]) {
+    if (items[i] === RecordCode.Opened) callback(items, i);
+  }
+}

@@ -1,0 +1,169 @@
+/** Decodes one record after the other and hands it to the session, listener or stream it is for. */
+import { placeAttachments } from "./attachments";
+import { batch } from "./batches";
+import { engine, release } from "./binding";
+import { FIRST_STREAM, Note, PacketKind, RecordCode } from "./contract";
+import {
+  hear,
+  isAnybodyHeard,
+  isHeard,
+  mustPacketWait,
+  mustRequestWait,
+  runInPlace,
+  runPlaced,
+} from "./order";
+import { type SessionEvents, sessionOf } from "./session-table";
+import { endAdopted, forgetStream, listenerOf, streamOf } from "./stream-table";
+
+/** A payload: in place, or as the index of its text beside the records. */
+function payload(item: any): any {
+  return typeof item === "number" ? JSON.parse(batch.values[item] as string) : item;
+}
+
+/**
+ * Dispatches the record at the cursor. Returns false if it has to wait for listeners of those before.
+ * The cursor moves before anything is called, so that an exception never repeats a record.
+ *
+ * @throws Error for a code that is none; the rest of the batch is dropped
+ */
+export function dispatchRecord(): boolean {
+  const { items, at } = batch;
+  const code: RecordCode = items[at];
+  const name: number = items[at + 1];
+  const first = items[at + 2];
+  switch (code) {
+    case RecordCode.Event: {
+      batch.at = at + 3;
+      hear(name);
+      sessionOf(name)?._onpacket(PacketKind.Event, "/", undefined, payload(first));
+      return true;
+    }
+    case RecordCode.EventWithAck:
+    case RecordCode.Ack: {
+      batch.at = at + 4;
+      hear(name);
+      const kind = code === RecordCode.Ack ? PacketKind.Ack : PacketKind.Event;
+      sessionOf(name)?._onpacket(kind, "/", Number(first), payload(items[at + 3]));
+      return true;
+    }
+    case RecordCode.Packet: {
+      if (mustPacketWait(name, first)) return false;
+      batch.at = at + 8;
+      hear(name);
+      const to = sessionOf(name);
+      if (to !== undefined) dispatchPacket(to, items, at);
+      return true;
+    }
+    case RecordCode.EnginePacket: {
+      batch.at = at + 4;
+      hear(name);
+      sessionOf(name)?._onraw(first, batch.values[items[at + 3]]);
+      return true;
+    }
+    case RecordCode.Refused:
+      batch.at = at + 3;
+      sessionOf(name)?._onrefused(first);
+      return true;
+    case RecordCode.Closed: {
+      const to = sessionOf(name);
+      const isTold = items[at + 4] === 1;
+      if (to !== undefined && !isTold && isAnybodyHeard()) return false;
+      batch.at = at + 5;
+      to?._onclosed(first, items[at + 3]);
+      return true;
+    }
+    case RecordCode.Answer:
+      batch.at = at + 3;
+      sessionOf(name)?._onanswer(batch.values[first]);
+      return true;
+    case RecordCode.Frame:
+      batch.at = at + 4;
+      sessionOf(name)?._onframe(first === 1, batch.values[items[at + 3]]);
+      return true;
+    case RecordCode.Note: {
+      const to = sessionOf(name);
+      if (first === Note.Request && to !== undefined && mustRequestWait(name)) return false;
+      batch.at = at + 3;
+      to?._onnote(first);
+      return true;
+    }
+    case RecordCode.Place:
+      if (isHeard(name)) return false;
+      batch.at = at + 2;
+      runPlaced();
+      return true;
+    case RecordCode.Opened:
+    case RecordCode.Handover:
+    case RecordCode.ListenerDrained:
+      return dispatchListener(code, items, at);
+    case RecordCode.StreamWrite:
+    case RecordCode.StreamEnd:
+    case RecordCode.StreamTaken:
+      dispatchStream(code, items, at);
+      return true;
+    default:
+      batch.at = items.length;
+      throw new Error(`unknown record ${code}`);
+  }
+}
+
+function dispatchPacket(to: SessionEvents, items: any[], at: number): void {
+  const [, , kind, nsp, id, item, from, count] = items.slice(at, at + 8);
+  let data = item === null ? undefined : payload(item);
+  if (count > 0) {
+    try {
+      data = placeAttachments(data, batch.values.slice(from, from + count) as Buffer[]);
+    } catch (error) {
+      return to._onrefused((error as Error).message);
+    }
+  }
+  to._onpacket(plainKind(kind), nsp, id === null ? undefined : Number(id), data);
+}
+
+/** The kind of a packet whose attachments are in their places. */
+function plainKind(kind: number): number {
+  if (kind === PacketKind.BinaryEvent) return PacketKind.Event;
+  return kind === PacketKind.BinaryAck ? PacketKind.Ack : kind;
+}
+
+function dispatchListener(code: RecordCode, items: any[], at: number): boolean {
+  const events = listenerOf(items[at + 1]);
+  if (code === RecordCode.Opened) {
+    const [, , handle, websocket, id, address, shared, own] = items.slice(at, at + 8);
+    batch.at = at + 8;
+    events?.opened(handle, websocket === 1, id, address, shared, own);
+  } else if (code === RecordCode.Handover) {
+    const [, , fd, bytes, session] = items.slice(at, at + 5);
+    if (session !== -1 && isHeard(session)) return false;
+    batch.at = at + 5;
+    if (session !== -1) hear(session);
+    try {
+      runInPlace(() => events?.handover(fd, batch.values[bytes] as Buffer));
+    } finally {
+      if (session !== -1) engine.takenOver(session);
+    }
+  } else {
+    batch.at = at + 2;
+    events?.drained();
+  }
+  return true;
+}
+
+function dispatchStream(code: RecordCode, items: any[], at: number): void {
+  const stream: number = items[at + 1];
+  const events = streamOf(stream);
+  if (code === RecordCode.StreamWrite) {
+    batch.at = at + 3;
+    events?.write(batch.values[items[at + 2]] as Buffer);
+  } else if (code === RecordCode.StreamEnd) {
+    const [, , abort, read, written] = items.slice(at, at + 5);
+    batch.at = at + 5;
+    release();
+    if (stream < FIRST_STREAM) return endAdopted(stream);
+    forgetStream(stream);
+    events?.end(abort === 1, read, written);
+  } else {
+    batch.at = at + 2;
+    events?.taken();
+  }
+}
