@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { client, eachWay, pair } from "../support/clients.mjs";
 import { eachTransport, Polling, request, Ws } from "../support/raw.mjs";
 import { serve } from "../support/server.mjs";
-import { Server } from "../support/subject.mjs";
+import { beyond, Server } from "../support/subject.mjs";
 import { once, until } from "../support/wait.mjs";
 
 eachTransport("clients and clientsCount follow the sessions", async (t, open) => {
@@ -51,6 +51,16 @@ eachTransport("opts are live: a changed pingInterval is used", async (t, open) =
   const session = await open(port);
   assert.equal(session.handshake.pingInterval, 50);
   assert.equal(await session.next(), "2");
+});
+
+beyond("opts: a changed maxHttpBufferSize counts for a WebSocket that is open", async (t) => {
+  const { io, port } = await serve(t);
+  const session = await Ws.open(t, port);
+  await session.join();
+  io.engine.opts.maxHttpBufferSize = 100;
+  await session.send(`42["${"x".repeat(200)}"]`);
+  const [code] = await once(session.ws, "close");
+  assert.equal(code, 1009);
 });
 
 test("upgrades(transport) lists the transports to upgrade to", async (t) => {

@@ -25,9 +25,12 @@ export async function scene(t, form, options = {}) {
     server,
     polling: () => Polling.open(t, port),
     websocket: () => Ws.open(t, port),
-    /** Does something while the thread stands still, for `ms`; resolves when both are over. */
-    async late(act, { ms = 600, close = false } = {}) {
-      server.send("block", { close });
+    /**
+     * Does something while the thread stands still, for `ms`; resolves when both are over. The thread
+     * closes the server then (`close`), or reads properties (`look`) and sends the message "looked".
+     */
+    async late(act, { ms = 600, ...then } = {}) {
+      server.send("block", then);
       await server.stopped();
       const acted = act();
       await pause(ms);

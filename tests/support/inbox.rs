@@ -178,14 +178,14 @@ impl EventSink for Environment {
     }
 
     fn note(&self, handle: Handle, note: Note) {
-        // They only say where a turn of the loop ends; what JavaScript makes of them is tested there.
-        if matches!(note, Note::Request | Note::Ending) {
+        // It only says where a request begins; the tests of JavaScript cover the order that follows.
+        if note == Note::Request {
             return;
         }
         self.append(Event::Note(handle, note));
     }
 
-    fn closed(&self, handle: Handle, closure: &CloseReason) {
+    fn closed(&self, handle: Handle, closure: &CloseReason, _: bool) {
         self.append(Event::Closed(handle, closure.clone()));
     }
 

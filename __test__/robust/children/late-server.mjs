@@ -47,11 +47,31 @@ function remains() {
   };
 }
 
+let opened = 0;
+io.engine.on("connection", () => opened++);
+
+/** Reads properties, and tells how many listeners were called within that. */
+function look() {
+  const before = chronicle.length + opened;
+  const { clients, clientsCount } = io.engine;
+  const reads = Object.values(clients).map((conn) => [
+    conn.readyState,
+    conn.transport.readyState,
+    conn.transport.writable,
+    conn.writeBuffer.length,
+    conn.request.url,
+  ]);
+  for (const nsp of io._nsps.values()) reads.push([nsp.sockets.size, nsp.adapter.rooms.size]);
+  const called = chronicle.length + opened - before;
+  tell("looked", { clientsCount, ids: Object.keys(clients), called, reads: reads.length });
+}
+
 obey({
   /** Stands still until the test says so; then what was due by time is done before what has come. */
-  block({ close }) {
+  block({ close, look: looks }) {
     setImmediate(() => {
       standStill();
+      if (looks) look();
       if (close) io.close(() => note("closed"));
       tell("unblocked");
     });
