@@ -89,15 +89,6 @@ export function clientFileHeaders(name: string) {
   };
 }
 
-/** The bundles as the native listener serves them. */
-export function clientFiles(path: () => string) {
-  const files = [...FILES].map((name) => {
-    const contentType = clientFileHeaders(name)["Content-Type"];
-    return { name, path: clientFilePath(name), contentType };
-  });
-  return { path, files, etag: `"${version}"` };
-}
-
 function sendClientFile(name: string, req: IncomingMessage, res: ServerResponse): void {
   const headers = clientFileHeaders(name);
   const match = req.headers["if-none-match"];

@@ -8,7 +8,7 @@ import debugModule from "debug";
 import * as defaultParser from "socket.io-parser";
 import type { BroadcastOperator, RemoteSocket } from "./broadcast-operator";
 import { Client } from "./client";
-import { attachClientFiles, clientFiles, type RequestMiddleware } from "./client-files";
+import { attachClientFiles, type RequestMiddleware } from "./client-files";
 import { attach as attachEngine, Server as Engine, type Socket as EngineSocket } from "./engine";
 import { checkAdapterClass, checkServerOptions } from "./engine/option-rules";
 import {
@@ -288,8 +288,7 @@ export class Server<
     const port = portOf(srv);
     if (port !== undefined) {
       if (debug.enabled) debug("creating http server and binding to %d", port);
-      const files = this._serveClient ? clientFiles(() => this._path) : null;
-      listenOnPort(port, (server) => this.initEngine(server, opts), files);
+      listenOnPort(port, (server) => this.initEngine(server, opts));
       return this;
     }
     checkHttpServer("attach()", srv);

@@ -1,19 +1,13 @@
 /** A port instead of an HTTP server: the Socket.IO server gets an HTTP server of its own. */
 import { createServer, type Server as HttpServer } from "node:http";
 import { type Server as Engine, preparePort } from "./engine";
-import type { ServedFiles } from "./engine/port/native-listener";
 
 /**
  * Listens on a port, natively where possible. Requests that no listener serves are answered with 404.
  *
  * @param attach - attaches an engine to the new HTTP server; if it throws, the port is closed
- * @param files - the client bundles, if they are served
  */
-export function listenOnPort(
-  port: number,
-  attach: (server: HttpServer) => Engine,
-  files: ServedFiles | null,
-): void {
+export function listenOnPort(port: number, attach: (server: HttpServer) => Engine): void {
   const server = createServer((_req, res) => {
     res.writeHead(404);
     res.end();
@@ -22,7 +16,7 @@ export function listenOnPort(
   server.listen(port);
   try {
     const engine = attach(server);
-    native?.serve(engine, files);
+    native?.serve(engine);
   } catch (error) {
     server.close();
     throw error;

@@ -68,8 +68,8 @@ eachServer("a coded answer is streamed, a plain one has its length", async (t, s
   const { session, socket } = await member(t, served);
   socket.emit("a", "x".repeat(2000));
   const coded = await poll(session);
-  const fields = coded.rawHeaders.filter((_, i) => i % 2 === 0);
-  assert.deepEqual(fields.slice(0, 3), ["Content-Type", "Content-Encoding", "cache-control"]);
+  const fields = Object.keys(coded.headers);
+  assert.deepEqual(fields.slice(0, 3), ["content-type", "content-encoding", "cache-control"]);
   assert.equal(coded.headers["content-type"], "text/plain; charset=UTF-8");
   assert.equal(coded.headers["content-length"], undefined);
   assert.equal(coded.headers["transfer-encoding"], "chunked");

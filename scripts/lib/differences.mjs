@@ -46,7 +46,7 @@ const each = (object, names) =>
 export const instanceReasons = [
   [
     `${each("Server", "extractFilename attachServe serve")}, Server (class).sendFile`,
-    "Client files are served by `lib/client-files.ts`, and natively on a port.",
+    "Client files are served by `lib/client-files.ts`.",
   ],
   [
     each("Client", "ondata setup doConnect _parseNamespace destroy"),

@@ -1,8 +1,8 @@
 //! The native listener as JavaScript drives it.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
 
 use hyper::header::{HeaderName, HeaderValue};
 use napi::bindgen_prelude::{Buffer, Either};
@@ -13,7 +13,7 @@ use crate::bridge::engine::Engine;
 use crate::bridge::options::EngineOptions;
 use crate::bridge::runtime::runtime;
 use crate::bridge::values::message;
-use crate::net::listener::{ClientFile, Cookie, Cors, Listener, Settings};
+use crate::net::listener::{Cookie, Cors, Listener, Settings};
 
 /// A header line.
 #[napi(object)]
@@ -33,17 +33,6 @@ pub struct OriginLines {
     pub lines: Vec<Line>,
 }
 
-/// A file served beside the engine.
-#[napi(object)]
-pub struct FileEntry {
-    /// Its name in URLs.
-    pub name: String,
-    /// Where it is on disk.
-    pub path: String,
-    /// `Content-Type`.
-    pub content_type: String,
-}
-
 /// What a listener may answer without JavaScript, and how.
 #[allow(
     missing_docs,
@@ -52,7 +41,6 @@ pub struct FileEntry {
 #[napi(object)]
 pub struct ListenerSettings {
     pub path: String,
-    pub files_path: Option<String>,
     pub hands_over: bool,
     pub raw: bool,
     pub handshakes: bool,
@@ -74,8 +62,6 @@ pub struct ListenerSettings {
     pub idle_timeout: Option<f64>,
     pub head_timeout: f64,
     pub request_timeout: f64,
-    pub files: Vec<FileEntry>,
-    pub etag: String,
 }
 
 fn lines(lines: Vec<Line>) -> Result<Vec<(HeaderName, HeaderValue)>> {
@@ -95,19 +81,9 @@ impl ListenerSettings {
         let cookie = self.cookie_before.zip(self.cookie_after);
         let by_origin = |entry: OriginLines| Ok((entry.origin, lines(entry.lines)?));
         let origins: Result<HashMap<_, _>> = self.cors_origins.into_iter().map(by_origin).collect();
-        let file = |entry: FileEntry| {
-            Ok(ClientFile {
-                name: entry.name,
-                path: entry.path,
-                content_type: HeaderValue::try_from(entry.content_type).map_err(invalid)?,
-                cache: Mutex::default(),
-            })
-        };
-        let files: Result<Vec<_>> = self.files.into_iter().map(file).collect();
         // A float out of range saturates, NaN is 0.
         Ok(Settings {
             path: self.path,
-            files_path: self.files_path,
             hands_over: self.hands_over,
             raw: self.raw,
             handshakes: self.handshakes,
@@ -133,8 +109,6 @@ impl ListenerSettings {
             idle_ms: self.idle_timeout.map(|n| n as u64),
             head_ms: self.head_timeout as u64,
             request_ms: self.request_timeout as u64,
-            files: files?.into(),
-            etag: self.etag,
         })
     }
 }

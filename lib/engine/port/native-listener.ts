@@ -36,14 +36,6 @@ const debug = createDebug("engine");
 /** Set to `off`, every request goes through Node: for comparisons. */
 const SWITCH = "SOCKET_IO_NATIVE_LISTENER";
 
-/** Client files that are served beside an engine. */
-export interface ServedFiles {
-  /** Prefix of their URLs. */
-  path(): string;
-  files: { name: string; path: string; contentType: string }[];
-  etag: string;
-}
-
 /** Changes that cannot be seen when they are made are looked for so often, in ms. */
 const LOOK_MS = 1000;
 // Not those that an application's tests replace by a clock of their own.
@@ -69,7 +61,6 @@ export function preparePort(server: HttpServer): PortListener | null {
 /** See the module. */
 export class PortListener {
   private engine: Server | null = null;
-  private files: ServedFiles | null = null;
   private accepting: InstanceType<NonNullable<typeof native>["NativeListener"]> | null = null;
   /** The listening socket. */
   private handle: ListenHandle | null = null;
@@ -166,9 +157,8 @@ export class PortListener {
   }
 
   /** Begins to serve `engine`, which is attached to the server. */
-  serve(engine: Server, files: ServedFiles | null): void {
+  serve(engine: Server): void {
     this.engine = engine;
-    this.files = files;
     const { NativeListener } = native as NonNullable<typeof native>;
     const accepting = new NativeListener(nativeEngine, engine._options);
     this.accepting = accepting;
@@ -316,7 +306,6 @@ export class PortListener {
     const template = cookieTemplate(opts.cookie);
     return {
       path: engine._path,
-      filesPath: this.files?.path(),
       handsOver,
       raw: !engine._decodesNatively,
       handshakes: requests && may.handshakes && template !== null,
@@ -337,8 +326,6 @@ export class PortListener {
       ...idleTimes(server),
       headTimeout: Math.min(server.headersTimeout || NEVER, server.requestTimeout || NEVER),
       requestTimeout: server.requestTimeout || NEVER,
-      files: requests ? (this.files?.files ?? []) : [],
-      etag: this.files?.etag ?? "",
     };
   }
 }
@@ -373,8 +360,6 @@ const NOTHING: ListenerSettings = {
   corsOrigins: [],
   headTimeout: NEVER,
   requestTimeout: NEVER,
-  files: [],
-  etag: "",
 };
 
 /** Properties of the server that say how its connections are served. */

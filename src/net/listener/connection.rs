@@ -297,8 +297,7 @@ impl BetweenRequests<'_> {
             }
             // Asked again for each request: JavaScript may have changed its mind.
             let settings = listener.settings();
-            let is_file = |name: &str| settings.files.iter().any(|file| file.name == name);
-            match inspect(bytes, settings.paths(), is_file) {
+            match inspect(bytes, &settings.path) {
                 Inspected::Partial => None,
                 Inspected::Foreign => Some(Next::Foreign),
                 // More than a last request.

@@ -1,12 +1,10 @@
-//! What an answer may be compressed with: the `Accept-Encoding` header, RFC 9110 §12.5.3.
+//! The header `Accept-Encoding` (RFC 9110, §12.5.3): the encoding of an answer.
 
 use std::cmp::Reverse;
 
-/// How an answer is compressed.
+/// An encoding of compressed answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Encoding {
-    /// Brotli; known so that its preference is respected, but not spoken here.
-    Brotli,
     /// gzip.
     Gzip,
     /// zlib.
@@ -17,17 +15,15 @@ impl Encoding {
     /// The token.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Brotli => "br",
             Self::Gzip => "gzip",
             Self::Deflate => "deflate",
         }
     }
 }
 
-/// How much a client wants each encoding.
+/// The encodings that a client takes, with its preferences.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Accepted {
-    brotli: Preference,
     gzip: Preference,
     deflate: Preference,
 }
@@ -55,15 +51,10 @@ impl Accepted {
                 place: Reverse(place),
             };
             match name {
-                n if n.eq_ignore_ascii_case("br") => accepted.brotli = preference,
                 n if n.eq_ignore_ascii_case("gzip") => accepted.gzip = preference,
                 n if n.eq_ignore_ascii_case("deflate") => accepted.deflate = preference,
                 "*" => {
-                    for one in [
-                        &mut accepted.brotli,
-                        &mut accepted.gzip,
-                        &mut accepted.deflate,
-                    ] {
+                    for one in [&mut accepted.gzip, &mut accepted.deflate] {
                         if !one.named {
                             *one = preference;
                         }
@@ -75,16 +66,15 @@ impl Accepted {
         accepted
     }
 
-    /// The best of `offered`, the server's favourite first; `None`: the answer goes as it is.
-    pub fn best(&self, offered: &[Encoding]) -> Option<Encoding> {
-        let preference = |encoding: &Encoding| match encoding {
-            Encoding::Brotli => self.brotli,
-            Encoding::Gzip => self.gzip,
-            Encoding::Deflate => self.deflate,
+    /// The encoding that the client likes best, gzip of two equal ones; `None`: the answer is sent
+    /// as it is.
+    pub fn best(&self) -> Option<Encoding> {
+        let (best, preference) = if self.gzip >= self.deflate {
+            (Encoding::Gzip, self.gzip)
+        } else {
+            (Encoding::Deflate, self.deflate)
         };
-        // Of equal ones the last is taken.
-        let best = offered.iter().rev().max_by_key(|one| preference(one))?;
-        (preference(best).weight > 0).then_some(*best)
+        (preference.weight > 0).then_some(best)
     }
 }
 
@@ -100,33 +90,31 @@ fn weight(parameter: &str) -> Option<u16> {
 
 #[cfg(test)]
 mod tests {
-    use super::Encoding::{Brotli, Deflate, Gzip};
+    use super::Encoding::{Deflate, Gzip};
     use super::*;
 
     #[test]
-    fn the_clients_preference_decides() {
-        for (header, polling, file) in [
-            (None, None, None),
-            (Some(""), None, None),
-            (Some("*"), Some(Gzip), Some(Brotli)),
-            (Some("gzip"), Some(Gzip), Some(Gzip)),
-            (Some("gzip, deflate, br"), Some(Gzip), Some(Gzip)),
-            (Some("deflate, gzip"), Some(Deflate), Some(Deflate)),
-            (Some("gzip;q=0"), None, None),
-            (Some("gzip;q=0.5, deflate"), Some(Deflate), Some(Deflate)),
-            (Some("identity, gzip;q=0.5"), Some(Gzip), Some(Gzip)),
-            (Some("*;q=0"), None, None),
-            (Some("br"), None, Some(Brotli)),
-            (Some("gzip;q=0.5, *"), Some(Deflate), Some(Brotli)),
-            (Some("identity"), None, None),
-            (Some("*, gzip;q=0.2"), Some(Deflate), Some(Brotli)),
-            (Some("gzip;q=foo"), None, None),
-            (Some("GZIP"), Some(Gzip), Some(Gzip)),
-            (Some("deflate;q=0.5, *;q=0.8"), Some(Gzip), Some(Brotli)),
+    fn the_preference_of_the_client_decides() {
+        for (header, best) in [
+            (None, None),
+            (Some(""), None),
+            (Some("*"), Some(Gzip)),
+            (Some("gzip"), Some(Gzip)),
+            (Some("gzip, deflate, br"), Some(Gzip)),
+            (Some("deflate, gzip"), Some(Deflate)),
+            (Some("gzip;q=0"), None),
+            (Some("gzip;q=0.5, deflate"), Some(Deflate)),
+            (Some("identity, gzip;q=0.5"), Some(Gzip)),
+            (Some("*;q=0"), None),
+            (Some("br"), None),
+            (Some("gzip;q=0.5, *"), Some(Deflate)),
+            (Some("identity"), None),
+            (Some("*, gzip;q=0.2"), Some(Deflate)),
+            (Some("gzip;q=foo"), None),
+            (Some("GZIP"), Some(Gzip)),
+            (Some("deflate;q=0.5, *;q=0.8"), Some(Gzip)),
         ] {
-            let accepted = Accepted::parse(header);
-            assert_eq!(accepted.best(&[Gzip, Deflate]), polling, "{header:?}");
-            assert_eq!(accepted.best(&[Brotli, Gzip, Deflate]), file, "{header:?}");
+            assert_eq!(Accepted::parse(header).best(), best, "{header:?}");
         }
     }
 }

@@ -55,31 +55,16 @@ pub enum Wanted<'a> {
     Push(&'a str),
     /// A WebSocket, for the session of that id or a new one.
     WebSocket(Option<&'a str>),
-    /// A client file, by its name, and the entity tag that the client has.
-    File(&'a str, Option<&'a str>),
 }
 
-/// What is ours.
-#[derive(Clone, Copy, Debug)]
-pub struct Paths<'a> {
-    /// URLs of the engine begin with it.
-    pub engine: &'a str,
-    /// URLs of client files begin with it, then any character, then the file's name.
-    pub files: Option<&'a str>,
-}
-
-/// Looks at what has been read of a connection.
-pub fn inspect<'a>(
-    bytes: &'a [u8],
-    paths: Paths<'_>,
-    is_file: impl Fn(&str) -> bool,
-) -> Inspected<'a> {
+/// Looks at what has been read of a connection. `engine`: the path of the engine's URLs.
+pub fn inspect<'a>(bytes: &'a [u8], engine: &str) -> Inspected<'a> {
     let mut headers = [EMPTY_HEADER; MAX_HEADERS];
     let mut parsed = httparse::Request::new(&mut headers);
     match parsed.parse(bytes) {
         Ok(Status::Partial) if bytes.len() < MAX_HEAD => Inspected::Partial,
         Ok(Status::Complete(head)) if head <= MAX_HEAD && has_whole_line_ends(bytes, head) => {
-            request(&parsed, head, paths, is_file).map_or(Inspected::Foreign, Inspected::Ours)
+            request(&parsed, head, engine).map_or(Inspected::Foreign, Inspected::Ours)
         }
         _ => Inspected::Foreign,
     }
@@ -109,23 +94,16 @@ fn has_whole_line_ends(bytes: &[u8], head: usize) -> bool {
 fn request<'a>(
     parsed: &httparse::Request<'_, 'a>,
     head: usize,
-    paths: Paths<'_>,
-    is_file: impl Fn(&str) -> bool,
+    engine: &str,
 ) -> Option<Request<'a>> {
     let (method, target) = (parsed.method?, parsed.path?);
     // Of the targets that Node takes, hyper refuses some.
     if parsed.version != Some(1) || target.contains(['#', '"', '<', '>']) {
         return None;
     }
+    let query = Query::of(query_at(target, engine)?)?;
     let fields = Fields::read(parsed.headers)?;
-    let wanted = match paths.files.and_then(|prefix| file(target, prefix, is_file)) {
-        Some(name) if method == "GET" && fields.upgrade.is_none() => {
-            Wanted::File(name, fields.if_none_match)
-        }
-        Some(_) => return None,
-        None if target.starts_with(paths.engine) => fields.wanted(method, Query::of(target)?)?,
-        None => return None,
-    };
+    let wanted = fields.wanted(method, query)?;
     let takes_body = matches!(wanted, Wanted::Push(_));
     if !takes_body && fields.length.is_some_and(|length| length > 0)
         || takes_body && fields.length.is_none()
@@ -143,13 +121,11 @@ fn request<'a>(
     })
 }
 
-/// The name of the file that `target` asks for.
-fn file<'a>(target: &'a str, prefix: &str, is_file: impl Fn(&str) -> bool) -> Option<&'a str> {
-    let mut rest = target.strip_prefix(prefix)?.chars();
-    rest.next()?;
-    let name = rest.as_str();
-    let name = name.split_once('?').map_or(name, |(name, _)| name);
-    is_file(name).then_some(name)
+/// The query of a target at the path `engine`, which a client may end with a slash where the server
+/// does without one. Targets that go on behind the path are left to Node: client files are there.
+fn query_at<'a>(target: &'a str, engine: &str) -> Option<&'a str> {
+    let rest = target.strip_prefix(engine)?;
+    rest.strip_prefix('/').unwrap_or(rest).strip_prefix('?')
 }
 
 /// The headers that matter.
@@ -163,7 +139,6 @@ struct Fields<'a> {
     upgrade: Option<&'a str>,
     content_type: Option<&'a str>,
     accept_encoding: Option<&'a str>,
-    if_none_match: Option<&'a str>,
 }
 
 impl<'a> Fields<'a> {
@@ -199,7 +174,6 @@ impl<'a> Fields<'a> {
                     continue;
                 }
                 12 if is(header, "content-type") => &mut fields.content_type,
-                13 if is(header, "if-none-match") => &mut fields.if_none_match,
                 14 if is(header, "content-length") => {
                     let digits = !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit());
                     if !digits || fields.length.is_some() {
@@ -269,10 +243,9 @@ struct Query<'a> {
 impl<'a> Query<'a> {
     /// Of repeated parameters the last one counts. `None` if there is something to decode in a
     /// name, or in a value that matters.
-    fn of(target: &'a str) -> Option<Self> {
+    fn of(pairs: &'a str) -> Option<Self> {
         let encoded = |text: &str| text.contains(['%', '+']);
         let mut query = Self::default();
-        let (_, pairs) = target.split_once('?')?;
         for pair in pairs.split('&') {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let slot = match name {

@@ -2,13 +2,10 @@ use proptest::prelude::*;
 
 use super::*;
 
-const PATHS: Paths<'static> = Paths {
-    engine: "/socket.io/",
-    files: Some("/socket.io"),
-};
+const PATH: &str = "/socket.io/";
 
 fn look(text: &str) -> Inspected<'_> {
-    inspect(text.as_bytes(), PATHS, |name| name == "socket.io.js")
+    inspect(text.as_bytes(), PATH)
 }
 
 fn wanted<'a>(text: &'a str) -> Option<Wanted<'a>> {
@@ -50,16 +47,23 @@ fn what_clients_ask_for() {
     assert_eq!(wanted(&websocket), Some(Wanted::WebSocket(None)));
     let upgrade = request(&format!("{line}&sid=xyz"), UPGRADE);
     assert_eq!(wanted(&upgrade), Some(Wanted::WebSocket(Some("xyz"))));
-    let file = request(
-        "GET /socket.io/socket.io.js?v=1",
-        "If-None-Match: \"1\"\r\n",
-    );
-    assert_eq!(
-        wanted(&file),
-        Some(Wanted::File("socket.io.js", Some("\"1\"")))
-    );
-    let file = request("GET /socket.ioXsocket.io.js", "");
-    assert_eq!(wanted(&file), Some(Wanted::File("socket.io.js", None)));
+}
+
+#[test]
+fn the_path_may_end_with_a_slash_more_than_the_servers() {
+    let query = Some("EIO=4");
+    for (target, engine, found) in [
+        ("/socket.io/?EIO=4", "/socket.io/", query),
+        ("/socket.io?EIO=4", "/socket.io", query),
+        ("/socket.io/?EIO=4", "/socket.io", query),
+        ("/?EIO=4", "/", query),
+        ("/socket.io?EIO=4", "/socket.io/", None),
+        ("/socket.io/x?EIO=4", "/socket.io/", None),
+        ("/socket.iox?EIO=4", "/socket.io", None),
+        ("/socket.io/", "/socket.io/", None),
+    ] {
+        assert_eq!(query_at(target, engine), found, "{target} at {engine}");
+    }
 }
 
 #[test]
@@ -111,7 +115,8 @@ fn what_is_unusual_is_left_to_node() {
         "OPTIONS /socket.io/?EIO=4&transport=polling&sid=x",
         "POST /socket.io/?EIO=4&transport=polling&sid=x",
         "POST /socket.io/?EIO=4&transport=polling",
-        "HEAD /socket.io/socket.io.js",
+        "GET /socket.io/socket.io.js",
+        "GET /socket.io/socket.io.js?EIO=4&transport=polling",
     ] {
         assert_eq!(look(&request(line, "")), Inspected::Foreign, "{line}");
     }
@@ -176,10 +181,10 @@ fn a_head_is_awaited_whole_but_not_for_ever() {
 proptest::proptest! {
     #[test]
     fn no_bytes_panic(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..400)) {
-        let _ = inspect(&bytes, PATHS, |_| true);
+        let _ = inspect(&bytes, PATH);
         let mut text = b"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: a\r\n".to_vec();
         text.extend(bytes);
-        let _ = inspect(&text, PATHS, |_| true);
+        let _ = inspect(&text, PATH);
     }
 }
 
@@ -232,7 +237,7 @@ proptest! {
         bytes.extend_from_slice(b" HTTP/1.1\r\nHost: a\r\n");
         bytes.extend(lines.concat());
         bytes.extend_from_slice(b"\r\n");
-        let Inspected::Ours(request) = inspect(&bytes, PATHS, |name| name == "socket.io.js") else {
+        let Inspected::Ours(request) = inspect(&bytes, PATH) else {
             return Ok(());
         };
         prop_assert!(bytes[..request.head].ends_with(b"\r\n\r\n"));

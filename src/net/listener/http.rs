@@ -1,4 +1,4 @@
-//! The engine over HTTP (Engine.IO protocol 4, "HTTP long-polling"), and the client files.
+//! The engine over HTTP: Engine.IO protocol 4, "HTTP long-polling".
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future as _, poll_fn};
@@ -29,7 +29,7 @@ use crate::net::listener::encoding::{Accepted, Encoding};
 use crate::net::listener::overtime::Overtime;
 use crate::net::listener::request_io::Answering;
 use crate::net::listener::respond::{Answers, Whole};
-use crate::net::listener::route::{Admitted, FILE_ENCODINGS, Route};
+use crate::net::listener::route::{Admitted, Route};
 use crate::net::listener::settings::Settings;
 use crate::net::listener::snapshot::RequestSnapshot;
 use crate::net::lock;
@@ -98,7 +98,6 @@ impl Http {
                 let body = request.into_body();
                 self.push(handle, body, admitted.body, reply).await
             }
-            Route::File(place, known) => reply.file(place, known).await,
             Route::WebSocket(..) => Err(silence()),
         }
     }
@@ -313,9 +312,7 @@ impl Reply<'_> {
             .settings
             .compress_from
             .is_some_and(|n| payload.len() >= n);
-        let encoding = (compress && long)
-            .then(|| self.accepts.best(&[Encoding::Gzip, Encoding::Deflate]))
-            .flatten();
+        let encoding = (compress && long).then(|| self.accepts.best()).flatten();
         let (size, bytes) = match encoding {
             Some(encoding) => {
                 let name = HeaderValue::from_static(encoding.name());
@@ -337,61 +334,6 @@ impl Reply<'_> {
         Ok(self
             .answers
             .full(StatusCode::OK, headers, bytes, sized, self.answering))
-    }
-
-    /// Answers with a client file, which is kept as it is sent.
-    async fn file(self, place: usize, known: bool) -> io::Result<Response<Whole>> {
-        if known {
-            let status = StatusCode::NOT_MODIFIED;
-            return Ok(self
-                .answers
-                .full(status, [], Bytes::new(), true, self.answering));
-        }
-        let files = self.settings.files.clone();
-        let encoding = self.accepts.best(&FILE_ENCODINGS);
-        let reading = tokio::task::spawn_blocking(move || {
-            let file = files.get(place).ok_or(io::ErrorKind::NotFound)?;
-            let mut cache = lock(&file.cache);
-            if let Some(bytes) = cache.get(&encoding) {
-                return Ok(bytes.clone());
-            }
-            let mut bytes = std::fs::read(&file.path)?;
-            if let Some(encoding) = encoding {
-                bytes = compress(&bytes, encoding)?;
-            }
-            let bytes = Bytes::from(bytes);
-            cache.insert(encoding, bytes.clone());
-            io::Result::Ok(bytes)
-        });
-        let Ok(Ok(bytes)) = reading.await else {
-            return Ok(self.empty(StatusCode::NOT_FOUND));
-        };
-        let content_type = self
-            .settings
-            .files
-            .get(place)
-            .map(|file| file.content_type.clone());
-        let headers = [
-            (
-                header::CACHE_CONTROL,
-                Some(HeaderValue::from_static("public, max-age=0")),
-            ),
-            (header::CONTENT_TYPE, content_type),
-            (
-                header::ETAG,
-                HeaderValue::try_from(self.settings.etag.as_str()).ok(),
-            ),
-            (
-                header::CONTENT_ENCODING,
-                encoding.map(|e| HeaderValue::from_static(e.name())),
-            ),
-        ];
-        let headers = headers
-            .into_iter()
-            .filter_map(|(name, value)| Some((name, value?)));
-        Ok(self
-            .answers
-            .full(StatusCode::OK, headers, bytes, false, self.answering))
     }
 }
 
@@ -419,7 +361,6 @@ fn compress(bytes: &[u8], encoding: Encoding) -> io::Result<Vec<u8>> {
             encoder.write_all(bytes)?;
             encoder.finish()
         }
-        Encoding::Brotli => Err(io::ErrorKind::Unsupported.into()),
     }
 }
 

@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-pub use self::settings::{ClientFile, Cookie, Cors, Settings};
+pub use self::settings::{Cookie, Cors, Settings};
 use crate::net::events::EventSink;
 use crate::net::lock;
 use crate::net::runtime::Runtime;
@@ -93,13 +93,8 @@ impl Listener {
     }
 
     /// What may be answered here, from now on.
-    pub fn configure(&self, mut settings: Settings) {
-        let mut current = lock(&self.settings);
-        // What was read of the files stays read.
-        if current.has_files_of(&settings) {
-            settings.files = current.files.clone();
-        }
-        *current = Arc::new(settings);
+    pub fn configure(&self, settings: Settings) {
+        *lock(&self.settings) = Arc::new(settings);
     }
 
     fn settings(&self) -> Arc<Settings> {

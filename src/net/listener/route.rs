@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::net::handle::Handle;
 use crate::net::listener::Listener;
-use crate::net::listener::encoding::{Accepted, Encoding};
+use crate::net::listener::encoding::Accepted;
 use crate::net::listener::head::{Request, Wanted};
 use crate::net::listener::settings::Settings;
 use crate::net::listener::snapshot::{RequestSnapshot, pack};
@@ -34,8 +34,6 @@ pub enum Route {
     Push(Handle),
     /// The 101 without further headers' lines, for a session that there is, or a new one.
     WebSocket(UpgradeAccept, Result<Arc<SharedSession>, RequestSnapshot>),
-    /// A client file by its place; `true`: the client has it.
-    File(usize, bool),
 }
 
 /// What the 101 says.
@@ -76,15 +74,6 @@ pub fn admit(
             greeting(request, &listener.engine)?,
             Ok(session(sid, listener)?),
         ),
-        Wanted::File(name, tag) => {
-            if request.accepts.best(&FILE_ENCODINGS) == Some(Encoding::Brotli) {
-                return None;
-            }
-            let place = settings.files.iter().position(|file| file.name == name)?;
-            let known =
-                tag.is_some_and(|tag| tag.strip_prefix("W/").unwrap_or(tag) == settings.etag);
-            Route::File(place, known)
-        }
         _ => return None,
     };
     Some(Admitted {
@@ -96,9 +85,6 @@ pub fn admit(
         origin: header(request, "origin"),
     })
 }
-
-/// What client files may be compressed with, the server's favourite first.
-pub const FILE_ENCODINGS: [Encoding; 3] = [Encoding::Brotli, Encoding::Gzip, Encoding::Deflate];
 
 /// The session, unless an earlier request of it is on its way to JavaScript.
 fn session(sid: &str, listener: &Listener) -> Option<Arc<SharedSession>> {

@@ -1,22 +1,16 @@
 //! What JavaScript lets a listener do, and how answers look.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
 
-use hyper::body::Bytes;
 use hyper::header::{HeaderName, HeaderValue};
 
 use crate::eio::session::Outgoing;
-use crate::net::listener::encoding::Encoding;
-use crate::net::listener::head::Paths;
 
 /// See the module. By default nothing is answered here.
 #[derive(Default)]
 pub struct Settings {
-    /// URLs of the engine begin with it.
+    /// Path of the URLs of the engine.
     pub path: String,
-    /// URLs of client files begin with it, if they are served.
-    pub files_path: Option<String>,
     /// Node gets every connection as soon as it is accepted.
     pub hands_over: bool,
     /// Packets are decoded in JavaScript, by the application's parser.
@@ -57,29 +51,6 @@ pub struct Settings {
     pub head_ms: u64,
     /// How long a whole request may take, in ms.
     pub request_ms: u64,
-    /// The client files.
-    pub files: Arc<[ClientFile]>,
-    /// Their entity tag.
-    pub etag: String,
-}
-
-impl Settings {
-    /// Whether the files are the same.
-    pub(in crate::net) fn has_files_of(&self, other: &Self) -> bool {
-        let names = |settings: &Self| -> Vec<_> {
-            let file = |file: &ClientFile| (file.name.clone(), file.path.clone());
-            settings.files.iter().map(file).collect()
-        };
-        names(self) == names(other)
-    }
-
-    /// What is ours.
-    pub(in crate::net) fn paths(&self) -> Paths<'_> {
-        Paths {
-            engine: &self.path,
-            files: self.files_path.as_deref(),
-        }
-    }
 }
 
 /// A cookie: what stands before and after the session id.
@@ -110,16 +81,4 @@ impl Cors {
             .and_then(|origin| self.origins.get(origin))
             .unwrap_or(&self.others)
     }
-}
-
-/// A file served beside the engine.
-pub struct ClientFile {
-    /// Its name in URLs.
-    pub name: String,
-    /// Where it is on disk.
-    pub path: String,
-    /// `Content-Type`.
-    pub content_type: HeaderValue,
-    /// What has been read and compressed.
-    pub cache: Mutex<HashMap<Option<Encoding>, Bytes>>,
 }
