@@ -4,8 +4,8 @@ import { type AttachOptions, attach, type Server, type ServerOptions } from "./e
 import { Polling, WebSocket, WebTransport } from "./engine/session/transports";
 import { loadEngine } from "./uws";
 
+export * as parser from "engine.io-parser";
 export { attach, protocol, Server, Socket, Transport } from "./engine/index";
-export * as parser from "./engine/parser";
 export type { Server as BaseServer } from "./engine/server";
 export type { AttachOptions, ServerOptions };
 

@@ -1,10 +1,10 @@
 /** The transport of a session as applications see it: `socket.conn.transport`. */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import * as parser from "engine.io-parser";
 import { WatchfulEmitter } from "../emitter";
 import { engine } from "../native/binding";
 import { cacheEpoch } from "../native/outbound";
 import type { ServerOptions } from "../options";
-import * as parser from "../parser";
 import { noteReplacement } from "../replaced";
 import { PACKET_EVENTS } from "./observers";
 import type { Socket } from "./socket";
