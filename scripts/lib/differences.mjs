@@ -96,6 +96,10 @@ export const instanceReasons = [
 /** Of what objects do that have the same names. */
 export const behaviours = [
   [
+    "Changes inside of `io.engine.opts.cors`, `io.engine.opts.transports`, `io.engine.middlewares` and other objects, on a port",
+    "They are not seen, as what a port answers natively is told when an option is set, a listener is added or removed, or `use()` is called. `SOCKET_IO_NATIVE_LISTENER=off` in the environment has every request answered by Node's HTTP server: [docs/options.md](options.md#what-a-port-answers-without-the-javascript-thread).",
+  ],
+  [
     "Names of headers in the answers of a port",
     "HTTP takes them in any case. Those of polls begin with capitals; those that the option `cors` adds to a 101 are in lower case.",
   ],

@@ -1,27 +1,40 @@
 /**
- * What applications and tracing tools replace in order to see the requests of an engine: while
- * something is replaced, every request takes the way through Node.
+ * Assignments by which applications and tracing tools change how an engine answers, or see its
+ * requests. A replaced method means that requests take the way through Node.
  */
 import type { Server } from "../server";
 
 /** Methods of an engine that Node's way calls for each request. */
-export const REQUEST_METHODS = [
-  "handleRequest",
-  "handleUpgrade",
-  "prepare",
-  "verify",
-  "emit",
-] as const;
+const REQUEST_METHODS = ["handleRequest", "handleUpgrade", "prepare", "verify", "emit"] as const;
 
-type Methods = Pick<Server, (typeof REQUEST_METHODS)[number] | "generateId">;
+/** Methods of an engine that a port does not call while they are those of the class. */
+export const METHODS = [...REQUEST_METHODS, "generateId"] as const;
 
-/** The methods of the class, as it was made. */
+type Methods = Pick<Server, (typeof METHODS)[number]>;
+
+/** Returns the methods of the class, as they are now. */
 export function methodsOf(prototype: Methods): Methods {
   const { handleRequest, handleUpgrade, prepare, verify, emit, generateId } = prototype;
   return { handleRequest, handleUpgrade, prepare, verify, emit, generateId };
 }
 
-/** Whether an engine's requests go where they went when its class was made. */
+/** True if the requests of `engine` go to the methods that its class was made with. */
 export function isOriginal(engine: Server, originals: Methods): boolean {
   return REQUEST_METHODS.every((name) => engine[name] === originals[name]);
+}
+
+/** Calls `changed` after each assignment to a property of `object`, its own or inherited. */
+export function noteAssignment(object: any, name: string, changed: () => void): void {
+  const prototype = Object.getPrototypeOf(object);
+  let own = Object.hasOwn(object, name) ? object[name] : undefined;
+  Object.defineProperty(object, name, {
+    // What is inherited may be replaced later, on the prototype.
+    get: () => own ?? prototype[name],
+    set: (value) => {
+      own = value;
+      changed();
+    },
+    configurable: true,
+    enumerable: Object.prototype.propertyIsEnumerable.call(object, name),
+  });
 }

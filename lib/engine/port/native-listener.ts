@@ -28,7 +28,7 @@ import {
 import { compressionThreshold } from "../options";
 import { isUnobserved } from "../own-listeners";
 import type { Server } from "../server";
-import { REQUEST_METHODS } from "./instrumentation";
+import { METHODS, noteAssignment } from "./instrumentation";
 import { staticCors } from "./static-cors";
 
 const debug = createDebug("engine");
@@ -36,10 +36,8 @@ const debug = createDebug("engine");
 /** Set to `off`, every request goes through Node: for comparisons. */
 const SWITCH = "SOCKET_IO_NATIVE_LISTENER";
 
-/** Changes that cannot be seen when they are made are looked for so often, in ms. */
-const LOOK_MS = 1000;
-// Not those that an application's tests replace by a clock of their own.
-const { setInterval, clearInterval, setImmediate } = globalThis;
+// Not the one that an application's tests replace by a clock of their own.
+const { setImmediate } = globalThis;
 
 /** What Node calls a timeout that never comes, in ms: a day has to do. */
 const NEVER = 86_400_000;
@@ -64,7 +62,6 @@ export class PortListener {
   private accepting: InstanceType<NonNullable<typeof native>["NativeListener"]> | null = null;
   /** The listening socket. */
   private handle: ListenHandle | null = null;
-  private looking: NodeJS.Timeout | undefined;
   /** The settings that are in force, as JSON. */
   private configured = "";
   private held = false;
@@ -124,13 +121,11 @@ export class PortListener {
     setImmediate(() => {
       if (this.handle === handle) this.accepting?.accept(handle.fd);
     });
-    this.looking = setInterval(() => this.configure(), LOOK_MS).unref();
   }
 
   private stop(): void {
     if (this.handle === null) return;
     this.handle = null;
-    clearInterval(this.looking);
     this.reference(false);
     if (this.accepting?.stop()) {
       this.waiting = true;
@@ -171,14 +166,18 @@ export class PortListener {
       drained: () => this.drained(),
     });
     this.extendServer(accepting);
-    for (const name of [...SETTINGS, "emit"]) this.watch(this.server, name);
+    const configure = () => this.configure();
+    for (const name of [...SETTINGS, "emit"]) noteAssignment(this.server, name, configure);
     for (const event of WATCHED) this.own[event] = this.server.listeners(event);
     this.server.on("newListener", (event) => {
       if (WATCHED.includes(event as string)) this.configure(event as string);
     });
-    this.server.on("removeListener", () => this.configure());
-    engine._onchange = () => this.configure();
-    this.watchEngine(engine);
+    this.server.on("removeListener", configure);
+    engine._onchange = configure;
+    // The engine tells of its options.
+    for (const name of ["middlewares", ...METHODS]) {
+      noteAssignment(engine, name, configure);
+    }
     if (this.handle !== null) this.start(this.handle);
   }
 
@@ -199,43 +198,6 @@ export class PortListener {
       closeAllConnections.call(server);
       accepting.endConnections(true);
     };
-  }
-
-  /**
-   * Options and middlewares may be changed at any time, and methods replaced. What is changed
-   * inside an option is only seen by looking.
-   */
-  private watchEngine(engine: Server): void {
-    const changed = <T>(done: T): T => {
-      this.configure();
-      return done;
-    };
-    const watched = (object: object) =>
-      new Proxy(object, {
-        set: (target, key, value) => changed(Reflect.set(target, key, value)),
-        deleteProperty: (target, key) => changed(Reflect.deleteProperty(target, key)),
-        defineProperty: (target, key, value) => changed(Reflect.defineProperty(target, key, value)),
-      });
-    // The engine tells of its options.
-    this.watch(engine, "middlewares", watched);
-    for (const name of [...REQUEST_METHODS, "generateId"]) this.watch(engine, name);
-  }
-
-  /** Has a new value of a property looked at. */
-  private watch(object: any, name: string, wrap = (value: any) => value): void {
-    const prototype = Object.getPrototypeOf(object);
-    let isOwn = Object.hasOwn(object, name);
-    let value = isOwn ? wrap(object[name]) : undefined;
-    Object.defineProperty(object, name, {
-      get: () => (isOwn ? value : prototype[name]),
-      set: (other) => {
-        isOwn = true;
-        value = wrap(other);
-        this.configure();
-      },
-      configurable: true,
-      enumerable: Object.prototype.propertyIsEnumerable.call(object, name),
-    });
   }
 
   /** A connection whose next request is not for the listener. */
