@@ -96,6 +96,14 @@ export const instanceReasons = [
 /** Of what objects do that have the same names. */
 export const behaviours = [
   [
+    "`send` of a transport, replaced by an application",
+    "It is not called for what the session sends, but where somebody listens to `flush` or `drain` on a WebSocket: sessions send natively. Listeners of `packetCreate` see each packet of `socket.conn`, and a replaced `write` of it is called.",
+  ],
+  [
+    "`socket.conn.transport.socket` where the native engine serves",
+    "It has `readyState`, `bufferedAmount`, `protocol`, `extensions`, `_socket`, `send()`, `close()`, `terminate()` and the event `close`, and nothing else of the package `ws`.",
+  ],
+  [
     "Changes inside of `io.engine.opts.cors`, `io.engine.opts.transports`, `io.engine.middlewares` and other objects, on a port",
     "They are not seen, as what a port answers natively is told when an option is set, a listener is added or removed, or `use()` is called. `SOCKET_IO_NATIVE_LISTENER=off` in the environment has every request answered by Node's HTTP server: [docs/options.md](options.md#what-a-port-answers-without-the-javascript-thread).",
   ],

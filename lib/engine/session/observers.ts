@@ -2,7 +2,6 @@
 import { Decoder } from "socket.io-parser";
 import type { PacketSink } from "../../native-conn";
 import { PACKET_TYPES } from "../native/contract";
-import type { SlowReaderWatch } from "./slow-reader-watch";
 import type { Socket } from "./socket";
 import type { Transport } from "./transports";
 
@@ -60,10 +59,6 @@ export class Observers {
   waitingForSend: SentPacket[] | null = null;
   /** Bytes of it, about. */
   waitingBytes = 0;
-  /** Counts batches. */
-  batches = 0;
-  /** With a client for which too much of them waits. */
-  slowReader: SlowReaderWatch | null = null;
   private decoder: Decoder | null = null;
 
   /** Whether the data of one more packet that waits may be kept to be shown. */

@@ -37,7 +37,6 @@ function servePoll(conn: Socket, req: IncomingMessage, res: ServerResponse): voi
 
 function takePoll(conn: Socket, req: IncomingMessage, res: ServerResponse): void {
   const transport = conn.transport as Polling;
-  const handed = conn._handHeld();
   const { payload, state } = engine.poll(conn._handle);
   if (state === PollState.Overlaps) {
     // A poll was pending: that one hears that the session is over.
@@ -47,16 +46,16 @@ function takePoll(conn: Socket, req: IncomingMessage, res: ServerResponse): void
   }
   if (state === PollState.Moved) return refuseMoved(conn, req, res);
   if (payload != null) {
-    if (conn.readyState === "closing" && handed === null && !conn._isBuffering) {
+    if (conn.readyState === "closing" && !conn._isBuffering) {
       // A goodbye, and no packet.
       transport.poll = { req, res };
       transport.emit("ready");
       answerPoll(conn, payload);
       return drain();
     }
-    const compress = conn._ondelivery() && handed !== false;
+    const compress = conn._ondelivery();
     respond(conn, req, res, payload, { compress, written: () => conn._ondrained() });
-    if (handed === null) conn._announceDrain();
+    conn._announceDrain();
     transport.emit("ready");
     return drain();
   }
@@ -137,12 +136,6 @@ function fail(conn: Socket, fault: number): void {
   const answer = engine.fail(conn._handle, fault);
   if (answer !== null) answerPoll(conn, answer);
   drain();
-}
-
-/** Ends a session whose client does not poll while more and more is sent to it. */
-export function failOverflowing(conn: Socket): void {
-  // Within a send, where nothing else may be dispatched.
-  process.nextTick(() => fail(conn, PollingFault.QueueFull));
 }
 
 /** Ends the connection of the poll that waits, as if its client had gone; without one, nothing. */

@@ -1,23 +1,14 @@
-/**
- * The sending half of a session: what is sent, and how it reaches the transport.
- *
- * A transport whose `send` the application has replaced is handed every packet, as it would be by a
- * server without a native side; what it sends on goes the usual way.
- */
+/** The sending half of a session: packets, and their way to the transport. */
 import type { WriteOptions } from "../../native-conn";
 import { currentTick, engine, scheduleFlush } from "../native/binding";
 import { PACKET_OVERHEAD, SendFlag } from "../native/contract";
 import { onBeforeExit } from "../native/exit";
 import { gather, normalize, sendBinary, sendText } from "../native/outbound";
 import type { SocketInit } from "../requests/open-session";
-import { type Observers, packetDigit, type SendCallback, type SentPacket } from "./observers";
-import { answerPoll, failOverflowing } from "./polling-http";
-import { SlowReaderWatch } from "./slow-reader-watch";
-import { originalSend, Polling, type Transport, WebSocket, WebTransport } from "./transports";
+import { packetDigit, type SendCallback, type SentPacket } from "./observers";
+import { answerPoll } from "./polling-http";
+import { Polling, type Transport, WebSocket, WebTransport } from "./transports";
 import { WatchedSession } from "./watched-session";
-
-/** Pings that a transport's `send` is given though they have been sent. */
-const sent = new WeakSet<object>();
 
 /** Sessions with packets that wait here for their transport. */
 const holders = new Set<SendingSocket>();
@@ -105,7 +96,6 @@ export abstract class SendingSocket extends WatchedSession {
     if (data !== undefined) packet.data = data;
     this.emit("packetCreate", packet);
     if (callback !== undefined) this._await(callback);
-    if (this._isDiverted) return this._divert(packet);
     if (!this._websocket) return this._sendPolling(packet);
     if (this._observesFlushes) return this._hold(packet);
     // The native engine gets it at once, behind what was sent before.
@@ -131,9 +121,9 @@ export abstract class SendingSocket extends WatchedSession {
     if (type === "message") return this._send(data, options, callback);
     if (packetDigit(type) === -1 || this.readyState !== "open") return;
     const packet = packetOf(type, data);
-    if (this._isDiverted || (this._websocket && this._observesFlushes)) {
+    if (this._websocket && this._observesFlushes) {
       this.emit("packetCreate", packet);
-      return this._isDiverted ? this._divert(packet) : this._hold(packet);
+      return this._hold(packet);
     }
     this._announcePacket(packet);
     this._transmitPacket(packet);
@@ -210,7 +200,7 @@ export abstract class SendingSocket extends WatchedSession {
     const { type, data, options } = packet;
     if (type === "message") {
       this._transmit(data, options?.compress !== false);
-    } else if (!sent.has(packet)) {
+    } else {
       const digit = packetDigit(type);
       if (digit !== -1) this._sendWhole(`${digit}${data ?? ""}`);
     }
@@ -259,8 +249,7 @@ export abstract class SendingSocket extends WatchedSession {
       this._external?.carries !== true &&
       !this._observers?.announced &&
       !this.server._watched &&
-      this.write === write &&
-      !this._isDiverted
+      this.write === write
     );
   }
 
@@ -282,26 +271,11 @@ export abstract class SendingSocket extends WatchedSession {
 
   // --- batches -----------------------------------------------------------------------------------
 
-  /** Whether the application has replaced the `send` of its transport. @internal */
-  protected get _isDiverted(): boolean {
-    const kind = this._websocket ? this.transportClass(false) : Polling;
-    const transport = this._transport ?? kind.prototype;
-    return transport.send !== originalSend;
-  }
-
-  /** The `send` of its transport was replaced: pings are sends too. @internal */
-  _ondiverted(): void {
-    this._watchPolls();
-    this._decodeInJs();
-  }
-
-  /** @internal */
-  private _divert(packet: SentPacket): void {
-    this._ondiverted();
-    this._hold(packet);
-  }
-
-  /** Hands a packet to the transport, with the next batch if it is not writable. @internal */
+  /**
+   * Hands a packet to the WebSocket, with the next batch if it is not writable.
+   *
+   * @internal
+   */
   private _hold(packet: SentPacket): void {
     this._observeFlushes();
     const watch = this.observers();
@@ -310,53 +284,35 @@ export abstract class SendingSocket extends WatchedSession {
       watch.waitingForSend = [];
       watch.waitingBytes = 0;
       holders.add(this);
-      if (this._websocket) this._awaitWritten();
+      this._awaitWritten();
     }
     watch.waitingForSend.push(packet);
     watch.waitingBytes += PACKET_OVERHEAD + normalize(packet.data ?? "").length;
-    this.limitHeld(watch);
-  }
-
-  /** @internal */
-  private limitHeld(watch: Observers): void {
-    const { _limits: limits } = this.server;
-    if (watch.waitingBytes <= limits.maxBufferedBytes) return;
     // The native engine finds out if the client takes nothing.
-    if (this._websocket) {
-      this._handHeld();
-      return;
-    }
-    watch.slowReader ??= new SlowReaderWatch(limits, {
-      bytes: () => (this._observers?.waitingForSend == null ? 0 : this._observers.waitingBytes),
-      taken: () => watch.batches,
-      close: () => failOverflowing(this.self),
-    });
-    watch.slowReader.look();
+    if (watch.waitingBytes > this.server._limits.maxBufferedBytes) this._handHeld();
   }
 
-  /** Hands packets to the transport's `send`. @internal */
+  /** Hands packets to the WebSocket. @internal */
   private _hand(packets: SentPacket[]): void {
-    this.observers().batches++;
     this._announceBatch(packets);
     this.transport.send(packets);
     this._announceDrain();
-    if (this._websocket) this._awaitWritten();
+    this._awaitWritten();
   }
 
   /** @internal */
-  _handHeld(): boolean | null {
+  _handHeld(): void {
     const packets = this._observers?.waitingForSend;
-    if (this._observers === null || packets == null) return null;
+    if (this._observers === null || packets == null) return;
     this._observers.waitingForSend = null;
     holders.delete(this);
     this._hand(packets);
-    return packets.some((packet) => packet.options.compress);
   }
 
   /** Gives the engine what waits here, and tells nobody: the process ends. @internal */
   _sendHeldForExit(): void {
     const packets = this._observers?.waitingForSend;
-    if (this._observers === null || packets == null || this._isDiverted) return;
+    if (this._observers === null || packets == null) return;
     this._observers.waitingForSend = null;
     for (const packet of packets) this._transmitPacket(packet);
   }
@@ -364,16 +320,6 @@ export abstract class SendingSocket extends WatchedSession {
   /** The session has ended: nothing waits any more. @internal */
   protected _dropHeld(): void {
     holders.delete(this);
-    this._observers?.slowReader?.end();
-  }
-
-  /** A ping was sent natively: it is shown, and not sent again. @internal */
-  protected _onpinged(): void {
-    if (!this._isDiverted) return this._announceSent("ping");
-    const ping = packetOf("ping");
-    sent.add(ping);
-    this.emit("packetCreate", ping);
-    this._hand([ping]);
   }
 
   /** Tells listeners of a packet without data that was sent natively. @internal */

@@ -1,6 +1,6 @@
 /**
- * How long a client may take nothing for which too much waits in this thread: on a WebSocket of
- * another engine, or for a poll. What waits natively is watched by `src/net/session/slow_readers.rs`, by the same
+ * Closes clients that take nothing while too much waits for them in this thread, on a WebSocket of
+ * another engine. What waits natively is watched by `src/net/session/slow_readers.rs`, by the same
  * rules.
  */
 import {

@@ -229,7 +229,7 @@ export class Socket extends SendingSocket implements SessionEvents {
         this.upgrading = true;
         break;
       case Note.Pinged:
-        this._onpinged();
+        this._announceSent("ping");
         break;
       case Note.PostAborted:
         this.abortPost();

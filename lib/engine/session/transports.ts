@@ -3,9 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import * as parser from "engine.io-parser";
 import { WatchfulEmitter } from "../emitter";
 import { engine } from "../native/binding";
-import { cacheEpoch } from "../native/outbound";
 import type { ServerOptions } from "../options";
-import { noteReplacement } from "../replaced";
 import { PACKET_EVENTS } from "./observers";
 import type { Socket } from "./socket";
 import { NativeWebSocket } from "./websocket-view";
@@ -37,11 +35,6 @@ export abstract class Transport extends WatchfulEmitter {
     protected readonly conn: Socket,
   ) {
     super();
-  }
-
-  /** Its `send` was replaced, or that of a prototype. @internal */
-  _ondiverted(): void {
-    (this.conn as Socket | undefined)?._ondiverted();
   }
 
   /** The session's id. */
@@ -91,17 +84,11 @@ export abstract class Transport extends WatchfulEmitter {
   }
 
   /**
-   * Sends packets. An application may replace it, on one transport or on a prototype, and is given
-   * all messages and pings; pings are sent natively, whatever becomes of the packet.
+   * Sends packets, and tells no listener of them.
    *
    * @example
    * ```ts
-   * const { transport } = socket.conn;
-   * const { send } = transport;
-   * transport.send = (packets) => {
-   *   console.log("%d packets", packets.length);
-   *   send.call(transport, packets);
-   * };
+   * socket.conn.transport.send([{ type: "message", data: "plain text" }]);
    * ```
    */
   send(packets: { type: string; data?: any; options?: any }[]): void {
@@ -202,15 +189,4 @@ export class WebTransport extends Transport {
   get writable(): boolean {
     return this.conn._isWritable();
   }
-}
-
-/** What `send` is unless it was replaced. */
-export const originalSend = Transport.prototype.send;
-
-function onReplacedSend(transport: Transport): void {
-  cacheEpoch.value++;
-  transport._ondiverted();
-}
-for (const { prototype } of [Polling, WebSocket, WebTransport]) {
-  noteReplacement<Transport, "send">(prototype, "send", onReplacedSend);
 }

@@ -62,12 +62,8 @@ export abstract class WatchedSession extends RequestedSession {
   /** The current transport. */
   abstract get transport(): Transport;
 
-  /**
-   * Hands over what waits here. Returns whether it may be compressed; null if there was nothing.
-   *
-   * @internal
-   */
-  abstract _handHeld(): boolean | null;
+  /** Hands the packets that wait here to the WebSocket. @internal */
+  abstract _handHeld(): void;
 
   /** @internal */
   protected observers(): Observers {

@@ -29,10 +29,6 @@ export class NativeWebSocket extends LeanEmitter {
   readonly protocol = "";
   /** Extensions are not told. */
   readonly extensions = "";
-  /** Bytes are Buffers. */
-  readonly binaryType = "nodebuffer";
-  /** Reading is never paused from here. */
-  readonly isPaused = false;
 
   /** @internal */
   constructor(
