@@ -103,6 +103,7 @@ impl Session {
     }
 
     /// True if the session takes packets.
+    #[cfg(test)]
     pub fn is_open(&self) -> bool {
         self.state == State::Open
     }

@@ -128,7 +128,8 @@ impl Decoder {
     }
 
     /// Bytes held for an unfinished packet: its text and the attachments so far.
-    pub fn held_bytes(&self) -> usize {
+    #[cfg(test)]
+    fn held_bytes(&self) -> usize {
         self.pending.as_ref().map_or(0, |pending| {
             let Assembled { nsp, json, .. } = &pending.assembled;
             pending.bytes + nsp.len() + json.as_ref().map_or(0, |json| json.len())

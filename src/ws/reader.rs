@@ -132,6 +132,7 @@ impl Reader {
     }
 
     /// True if the reader stands between two messages and holds nothing.
+    #[cfg(test)]
     pub fn is_idle(&self) -> bool {
         matches!(self.state, State::Idle)
     }

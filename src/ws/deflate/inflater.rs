@@ -68,6 +68,7 @@ impl Inflater {
     }
 
     /// True if it holds a context of its own.
+    #[cfg(test)]
     pub fn holds_context(&self) -> bool {
         self.context.is_some()
     }
