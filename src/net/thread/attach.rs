@@ -156,7 +156,7 @@ impl IoThread {
         tokio::task::spawn_local(async move {
             serving.await;
             if let Some(trim) = trim {
-                trim.ended();
+                trim.compressed_ended();
             }
             drop(open);
         });

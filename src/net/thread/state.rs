@@ -237,8 +237,10 @@ impl IoThread {
             && place
                 .as_ref()
                 .is_some_and(|entry| entry.shared.handle == handle)
+            && let Some(entry) = place.take()
         {
-            *place = None;
+            let (read, written) = entry.shared.traffic.load();
+            self.trim.session_ended(read.saturating_add(written));
         }
     }
 

@@ -1,35 +1,59 @@
-//! Memory given back to the system. The contexts of compression, a few hundred KiB for a client,
-//! are too small for the C library to give back by itself: what a crowd has used would stay with
-//! the process after it has left.
+//! Memory given back to the system. The C library keeps what its threads free: the messages,
+//! queues and compression contexts of a crowd would stay with the process after it has left.
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// So many compressed connections have to end before it is worth while.
-const CONNECTIONS: usize = 16;
-/// The others that leave at the same time are awaited for so long.
-const REST: Duration = Duration::from_secs(1);
+/// The freed bytes, as estimated, from which giving back is worth while.
+const WORTH: usize = 1 << 20;
+/// The bytes that a session counts for, beside those that it has carried.
+const SESSION: usize = 64 << 10;
+/// The bytes that the contexts of a compressed connection count for.
+const CONTEXTS: usize = 256 << 10;
+/// The time from the first bytes that are worth while to giving back: others are freed meanwhile.
+const REST: Duration = Duration::from_secs(3);
 
-/// Counts compressed connections that have ended. One per thread.
+/// An estimate of the bytes that an I/O thread has freed since it last gave memory back.
 #[derive(Default)]
 pub struct Trim {
-    ended: Cell<usize>,
+    freed: Cell<usize>,
 }
 
 impl Trim {
-    /// A connection that may have had contexts has ended.
-    pub fn ended(self: &Rc<Self>) {
-        self.ended.set(self.ended.get() + 1);
-        if self.ended.get() == CONNECTIONS {
+    /// Notes the end of a session that has carried so many bytes.
+    pub fn session_ended(self: &Rc<Self>, carried: u64) {
+        let carried = usize::try_from(carried).unwrap_or(usize::MAX);
+        self.freed(SESSION.saturating_add(carried));
+    }
+
+    /// Notes the end of a connection that compressed.
+    pub fn compressed_ended(self: &Rc<Self>) {
+        self.freed(CONTEXTS);
+    }
+
+    fn freed(self: &Rc<Self>, bytes: usize) {
+        let before = self.freed.get();
+        self.freed.set(before.saturating_add(bytes));
+        if before < WORTH && self.freed.get() >= WORTH {
             let trim = self.clone();
             tokio::task::spawn_local(async move {
                 tokio::time::sleep(REST).await;
-                trim.ended.set(0);
-                // It takes its time, but not that of connections.
-                tokio::task::spawn_blocking(give_back);
+                trim.freed.set(0);
+                // Takes some ms, which connections would wait for.
+                tokio::task::spawn_blocking(give_back_once);
             });
         }
+    }
+}
+
+/// Gives free memory of the whole process back, unless another thread is doing so.
+fn give_back_once() {
+    static BUSY: AtomicBool = AtomicBool::new(false);
+    if !BUSY.swap(true, Ordering::Acquire) {
+        give_back();
+        BUSY.store(false, Ordering::Release);
     }
 }
 
