@@ -1,5 +1,5 @@
 // Counts what a server and its process still hold: sessions, sockets, rooms, descriptors.
-import { readdirSync, readlinkSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 
 /** Everything a server knows about connected clients, in numbers. */
 export function census(io) {
@@ -41,4 +41,14 @@ export function openSockets() {
     }
   };
   return names.filter(isSocket).length;
+}
+
+/** The memory in use by another process, in bytes; 0 where /proc does not tell. */
+export function memoryOf(pid) {
+  try {
+    const [, kib] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"));
+    return Number(kib) * 1024;
+  } catch {
+    return 0;
+  }
 }

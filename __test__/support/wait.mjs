@@ -31,6 +31,30 @@ export async function until(condition, what = condition.toString(), ms = HANG) {
   }
 }
 
+/**
+ * Does `attempt`, and does it again if it fails while this process stood still for `ms` or longer. For
+ * promises about time: a machine that gives this process no time cannot show whether they are kept.
+ */
+export async function unlessStalled(ms, attempt, times = 5) {
+  let last = performance.now();
+  let longest = 0;
+  const look = () => {
+    const now = performance.now();
+    longest = Math.max(longest, now - last);
+    last = now;
+  };
+  const looking = setInterval(look, 10);
+  try {
+    return await attempt();
+  } catch (error) {
+    look();
+    if (longest < ms || times <= 1) throw error;
+  } finally {
+    clearInterval(looking);
+  }
+  return unlessStalled(ms, attempt, times - 1);
+}
+
 /** A promise with its settling functions. */
 export function deferred(what = "a deferred value") {
   let settle;

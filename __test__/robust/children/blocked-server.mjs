@@ -21,15 +21,15 @@ io.on("connection", (socket) => {
 });
 
 obey({
-  /** Stands still until the test says so; tells the memory in use before, in bytes. */
+  /** Stands still until the test says so. */
   block() {
-    tell("blocking", { rss: process.memoryUsage.rss() });
+    tell("blocking");
     standStill();
     tell("unblocked");
   },
-  /** Reports who was lost, the events heard, and the highest memory use ever, in bytes. */
+  /** Reports who was lost, and the events heard. */
   report() {
-    tell("report", { reasons, numbers, highest: process.resourceUsage().maxRSS * 1024 });
+    tell("report", { reasons, numbers });
   },
   async end() {
     await io.close();
