@@ -36,7 +36,7 @@ class NativeOptions {
   setDeflate = ask("setDeflate");
 }
 
-/** What `lib/engine/native/binding.ts` exports. */
+/** The exports of `lib/engine/native/binding.ts`. */
 const binding = {
   calls: {
     take: () => batches.shift(),
