@@ -5,10 +5,11 @@ use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
+use crate::config::EngineConfig;
 use crate::eio;
 use crate::eio::encoding::PacketEncoding;
 use crate::eio::session::SocketRole;
@@ -35,6 +36,8 @@ pub struct Heard {
     lines: Mutex<Vec<String>>,
     /// So much waits for JavaScript that nothing more should be read.
     pub full: AtomicBool,
+    /// How often JavaScript has gone around its loop.
+    pub turns: AtomicU64,
 }
 
 impl Heard {
@@ -89,7 +92,7 @@ impl EventSink for Heard {
         false
     }
     fn turns(&self) -> u64 {
-        1
+        self.turns.load(Ordering::Relaxed)
     }
     fn nudge(&self) {}
     fn needs_wake(&self) -> bool {
@@ -182,8 +185,13 @@ pub struct Kit {
 impl Kit {
     /// A session that begins on a WebSocket, or on polling.
     pub fn new(websocket: bool) -> Self {
+        Self::with_config(websocket, EngineConfig::default())
+    }
+
+    /// A session of an engine with these options.
+    pub fn with_config(websocket: bool, config: EngineConfig) -> Self {
         let heard = Arc::new(Heard::default());
-        let engine = Arc::new(SharedEngine::default());
+        let engine = Arc::new(SharedEngine::new(config));
         let runtime = Runtime::new(1);
         let opening = Opening {
             form: PacketEncoding::V4,

@@ -75,3 +75,6 @@ impl IoThreadHandle {
         self.panics.load(Ordering::Relaxed)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -65,3 +65,6 @@ pub async fn watch(local: Rc<IoThread>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

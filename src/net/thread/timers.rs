@@ -69,3 +69,6 @@ impl IoThread {
         self.wheel.borrow().next_deadline()
     }
 }
+
+#[cfg(test)]
+mod tests;
