@@ -1,4 +1,4 @@
-// Whom a broadcast reaches, and when that is found out anew.
+// The recipients of a broadcast, and the changes after which they are gathered anew.
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { beforeEach } from "node:test";
@@ -7,7 +7,7 @@ import { beyond } from "../support/subject.mjs";
 
 const { Adapter } = createRequire(import.meta.url)("socket.io-adapter");
 const { Encoder } = createRequire(import.meta.url)("socket.io-parser");
-const { Audiences } = load("recipient-cache");
+const { RecipientCache } = load("recipient-cache");
 const { cacheEpoch } = load("engine/native/outbound");
 
 beforeEach(() => takeAsked());
@@ -16,7 +16,7 @@ beforeEach(() => takeAsked());
 function scene(...names) {
   const nsp = { sockets: new Map(), server: { encoder: new Encoder() } };
   const adapter = new Adapter(nsp);
-  const audiences = new Audiences(adapter);
+  const cache = new RecipientCache(adapter);
   const sent = [];
   const add = (id, more = {}) => {
     const conn = { native: true, _isBypassable: true, _handle: nsp.sockets.size + 1, ...more };
@@ -27,28 +27,28 @@ function scene(...names) {
     };
     nsp.sockets.set(id, { id, client, conn, notifyOutgoingListeners: () => {} });
     adapter.addAll(id, new Set([id, "all"]));
-    audiences.joined(new Set([id, "all"]));
+    cache.joined(new Set([id, "all"]));
   };
   for (const name of names) add(name);
   const reach = (rooms = [], except = []) =>
-    audiences.of({ rooms: new Set(rooms), except: new Set(except), flags: {} });
-  return { nsp, adapter, audiences, add, reach, sent };
+    cache.of({ rooms: new Set(rooms), except: new Set(except), flags: {} });
+  return { nsp, adapter, cache, add, reach, sent };
 }
 
-const handles = (audience) => [...audience.handles];
+const handles = (recipients) => [...recipients.handles];
 
 beyond("reaches everybody, or the members of a room", () => {
-  const { reach, adapter, audiences } = scene("a", "b", "c");
+  const { reach, adapter, cache } = scene("a", "b", "c");
   assert.deepEqual(handles(reach()), [1, 2, 3]);
   assert.deepEqual(handles(reach(["b"])), [2]);
   adapter.addAll("a", new Set(["x"]));
-  audiences.joined(new Set(["x"]));
+  cache.joined(new Set(["x"]));
   assert.deepEqual(handles(reach(["x"])), [1]);
   assert.deepEqual(handles(reach(["nobody"])), []);
 });
 
-beyond("keeps an audience until its room or the epoch changes", () => {
-  const { reach, add, adapter, audiences } = scene("a", "b");
+beyond("keeps the recipients of a room until the room or the epoch changes", () => {
+  const { reach, add, adapter, cache } = scene("a", "b");
   const [everybody, all, own] = [reach(), reach(["all"]), reach(["b"])];
   assert.equal(reach(), everybody);
   assert.equal(reach(["all"]), all);
@@ -57,9 +57,9 @@ beyond("keeps an audience until its room or the epoch changes", () => {
   assert.deepEqual(handles(reach(["all"])), [1, 2, 3]);
   assert.equal(reach(["b"]), own);
   adapter.del("b", "all");
-  audiences.left("all");
+  cache.left("all");
   assert.deepEqual(handles(reach(["all"])), [1, 3]);
-  audiences.leaving("b");
+  cache.leaving("b");
   adapter.delAll("b");
   assert.deepEqual(handles(reach()), [1, 3]);
   const kept = reach();
@@ -67,18 +67,18 @@ beyond("keeps an audience until its room or the epoch changes", () => {
   assert.notEqual(reach(), kept);
 });
 
-beyond("does not keep an audience whose members are not all connected yet", () => {
-  const { reach, nsp, adapter, audiences } = scene("a");
+beyond("keeps no recipients while a member is not connected yet", () => {
+  const { reach, nsp, adapter, cache } = scene("a");
   adapter.addAll("early", new Set(["all"]));
-  audiences.joined(new Set(["all"]));
+  cache.joined(new Set(["all"]));
   assert.deepEqual(handles(reach(["all"])), [1]);
   const { client, conn } = nsp.sockets.get("a");
   nsp.sockets.set("early", { id: "early", client: { ...client }, conn });
   assert.equal(reach(["all"]).handles.length, 2);
 });
 
-beyond("asks members one by one that the native engine may not be left alone with", () => {
-  const { reach, add, audiences, sent } = scene("a");
+beyond("writes to members one by one that the native engine must not write to", () => {
+  const { reach, add, cache, sent } = scene("a");
   add("polls", { _isBypassable: false });
   add("hears");
   const listening = reach().others;
@@ -86,14 +86,14 @@ beyond("asks members one by one that the native engine may not be left alone wit
     listening.map(({ id }) => id),
     ["polls"],
   );
-  audiences.send(reach(), {}, ["2[1]"], { rooms: new Set(), except: new Set(["a"]) });
+  cache.send(reach(), {}, ["2[1]"], { rooms: new Set(), except: new Set(["a"]) });
   assert.deepEqual(sent, [["polls", "2[1]"]]);
 });
 
 beyond("leaves out single sockets without changing what it keeps", () => {
-  const { reach, audiences } = scene("a", "b", "c");
+  const { reach, cache } = scene("a", "b", "c");
   const options = { rooms: new Set(), except: new Set(["b", "gone"]), flags: { volatile: true } };
-  audiences.send(reach(), {}, ["2[1]"], options);
+  cache.send(reach(), {}, ["2[1]"], options);
   const [name, to, flags] = takeAsked()[0];
   assert.deepEqual(
     [name, [...to].sort(), flags],
