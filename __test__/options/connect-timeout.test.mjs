@@ -1,7 +1,7 @@
 // connectTimeout: how long a connection may go without joining a namespace.
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
-import { until } from "../support/wait.mjs";
+import { once, until } from "../support/wait.mjs";
 import { ALL, eachServer, eachSession, sessionEnd } from "./support.mjs";
 
 /** Long enough for a client that wants to join, on any machine. */
@@ -68,7 +68,9 @@ eachServer("connectTimeout: 0 is the default", async (_t, start) => {
 
 eachSession("connectTimeout() is read for each connection", async (_t, start, open, transport) => {
   const { io, port } = await start();
+  const connecting = once(io.engine, "connection");
   const patient = await open(port);
+  await connecting;
   assert.ok(io.engine.clients[patient.sid]);
   io.connectTimeout(PATIENCE);
   const closing = sessionEnd(io);
