@@ -58,8 +58,8 @@ const SENT = {
     '"\\udc00x\\ud800",{"\\ud800":1}',
   ],
   "a NUL": [["\u0000"], '"\\u0000"'],
-  "what looks like a placeholder": [[{ _placeholder: true, num: 0 }], PLACE(0)],
-  "what looks like one, and a real one": [
+  "an object like a placeholder": [[{ _placeholder: true, num: 0 }], PLACE(0)],
+  "an object like a placeholder, and a real one": [
     [{ _placeholder: true, num: 5 }, shared],
     `${PLACE(5)},${PLACE(0)}`,
     "73",

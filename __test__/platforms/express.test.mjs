@@ -29,11 +29,11 @@ const MADE = {
     httpServer.listen(0);
     return { app, io };
   },
-  "what app.listen() returns": () => {
+  "the server that app.listen() returns": () => {
     const app = express();
     return { app, io: new Server(app.listen(0)) };
   },
-  "what app.listen() returns, attached later": () => {
+  "the server that app.listen() returns, attached later": () => {
     const app = express();
     return { app, io: new Server().attach(app.listen(0)) };
   },

@@ -17,7 +17,7 @@ const MADE = {
     httpServer.listen(0);
     return io;
   },
-  "what app.listen() returns": (app) => new Server(app.listen(0)),
+  "the server that app.listen() returns": (app) => new Server(app.listen(0)),
 };
 for (const [title, make] of Object.entries(MADE)) {
   eachWay(title, async (t, options, way) => {

@@ -1,4 +1,4 @@
-// Much that waits for clients: whoever reads is kept, whoever does not is closed.
+// Much waits for clients: those that read are kept, those that do not are closed.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
@@ -63,7 +63,7 @@ for (const form of FORMS) {
     beyond(`${title} (${form})`, async (t) => fn(await start(t, form, { native }), t));
 
   tests(
-    "of those for whom a broadcast waits, only who takes nothing is closed",
+    "closes only the clients that take nothing of a broadcast that waits",
     { maxBufferedBytes: 1_000_000, keepReadersMs: 2000 },
     async ({ io, port, ends }, t) => {
       const readers = [1, 2, 3].map(() => client(t, port));
@@ -81,7 +81,7 @@ for (const form of FORMS) {
   );
 
   tests(
-    "who takes nothing of one message is closed, however large it is",
+    "closes a client that takes nothing of one large message",
     { maxBufferedBytes: 1_000_000, keepReadersMs: 100 },
     async ({ io, port, ends }, t) => {
       const { sid } = await silent(t, port);
@@ -104,7 +104,7 @@ for (const form of FORMS) {
   );
 
   tests(
-    "who takes nothing of less than may wait is kept",
+    "keeps a client that takes nothing of less than may wait",
     { maxBufferedBytes: 100_000_000, keepReadersMs: 50 },
     async ({ io, port, ends }, t) => {
       const { session } = await silent(t, port);
@@ -117,7 +117,7 @@ for (const form of FORMS) {
   );
 
   tests(
-    "who reads slowly and steadily is kept, beyond its patience and its heartbeat",
+    "keeps a client that reads slowly and steadily, beyond patience and heartbeat",
     { maxBufferedBytes: 1_000_000, keepReadersMs: 2000 },
     async ({ io, port, ends }, t) => {
       Object.assign(io.engine.opts, { pingInterval: 500, pingTimeout: 2000 });
@@ -139,7 +139,7 @@ for (const form of FORMS) {
   );
 
   tests(
-    "who polls is given all that waits, and who does not is closed",
+    "gives a client that polls all that waits, and closes one that does not",
     { maxBufferedBytes: 1_000_000, keepReadersMs: 2000 },
     async ({ io, port, ends }, t) => {
       const [reader, other] = [await Polling.open(t, port), await Polling.open(t, port)];
