@@ -33,3 +33,19 @@ impl Handle {
         (self.0 & SLOT_MASK) as usize
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_handle_keeps_its_slot_and_crosses_the_boundary_as_a_small_integer() {
+        for (generation, slot) in [(0, 0), (1, 7), (GENERATION_MASK, SLOT_MASK)] {
+            let handle = Handle::new(generation, slot);
+            assert_eq!(handle.slot(), slot as usize);
+            assert!(handle.raw() < 1 << 31);
+            assert_eq!(Handle::from_raw(handle.raw()), handle);
+        }
+        assert_ne!(Handle::new(0, 7), Handle::new(1, 7));
+    }
+}

@@ -139,3 +139,37 @@ pub enum Command {
     /// An environment is gone: drop its sessions.
     Leave(Arc<dyn EventSink>),
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl ConnectionCounter for Count {
+        fn connection_ended(&self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn an_open_connection_counts_until_it_is_dropped() {
+        let count = Arc::new(Count::default());
+        let [first, second] = [(); 2].map(|()| OpenConnection::new(count.clone()));
+        drop(first);
+        assert_eq!(count.0.load(Ordering::Relaxed), 1);
+        drop(second);
+        assert_eq!(count.0.load(Ordering::Relaxed), 2);
+    }
+
+    #[test]
+    fn numbers_of_servers_and_the_missing_number_name_no_single_connection() {
+        assert!(is_single(FIRST_STREAM));
+        assert!(is_single(NO_STREAM - 1));
+        assert!(!is_single(FIRST_STREAM - 1));
+        assert!(!is_single(NO_STREAM));
+    }
+}
