@@ -14,7 +14,7 @@ export const CRATE_ORDER = [
   ["net/handle"],
   ["net"],
   ["eio", "sio", "ws"],
-  ["config", "error", "number"],
+  ["config", "error", "number", "shared"],
 ];
 
 /** The rooms of lib, the one that knows all others first. */
@@ -55,6 +55,9 @@ export function filesBelow(root, folder, ending) {
     .sort();
 }
 
+/** Files of the crate that only tests use. */
+const TESTS = /[/_]tests?[/_.]/;
+
 /** A file without its unit tests. */
 const withoutTests = (text) => text.split(/^#\[cfg\(test\)\]\n(?:#.*\n)*(?:pub.*)?mod /m)[0];
 
@@ -90,7 +93,7 @@ const moduleOf = (file) =>
 /** The files of the crate without tests, each with the paths that it uses. */
 function crateFiles(root) {
   return filesBelow(root, "src", ".rs")
-    .filter((file) => !file.includes("tests") && !file.endsWith("src/lib.rs"))
+    .filter((file) => !TESTS.test(file) && file !== "src/lib.rs")
     .map((file) => {
       const text = withoutTests(readFileSync(path.join(root, file), "utf8"));
       return { file, used: pathsUsed(moduleOf(file), text) };
