@@ -3,13 +3,14 @@
 import assert from "node:assert/strict";
 import http from "node:http";
 import { test } from "node:test";
+import { Worker } from "node:worker_threads";
 import { spawnChild } from "../support/child.mjs";
 import { servePort } from "../support/forms.mjs";
 import { request } from "../support/raw.mjs";
 import { closeServer } from "../support/server.mjs";
-import { Server } from "../support/subject.mjs";
+import { beyond, Server } from "../support/subject.mjs";
 import { opening, Tcp } from "../support/tcp.mjs";
-import { defer, until } from "../support/wait.mjs";
+import { defer, once, until } from "../support/wait.mjs";
 
 const POLLING = "/socket.io/?EIO=4&transport=polling";
 const MARK = "x-seen";
@@ -37,6 +38,28 @@ test("serves no client before the code that opened the port has ended", async (t
     assert.equal(status, 401);
     assert.equal(io.engine.clientsCount, 0);
   }
+});
+
+/** Asks for a handshake on another thread, and sets the shared number once it is answered. */
+const ASKING = `
+  const { workerData: { port, path, answered } } = require("node:worker_threads");
+  require("node:http").get({ port, path, agent: false }, (res) => {
+    Atomics.store(answered, 0, res.statusCode);
+    Atomics.notify(answered, 0);
+    res.resume();
+  });
+`;
+
+beyond("a handshake is answered while the event loop is blocked", async (t) => {
+  const { io, port } = await servePort(t);
+  const answered = new Int32Array(new SharedArrayBuffer(4));
+  const workerData = { port, path: POLLING, answered };
+  const worker = new Worker(ASKING, { eval: true, workerData });
+  defer(t, () => worker.terminate());
+  await once(worker, "online");
+  assert.notEqual(Atomics.wait(answered, 0, 0, 60_000), "timed-out");
+  assert.equal(answered[0], 200);
+  await until(() => io.engine.clientsCount === 1, "JavaScript hears of the session");
 });
 
 /** A middleware. */

@@ -26,11 +26,13 @@ export function isOriginal(engine: Server, originals: Methods): boolean {
 /** Calls `changed` after each assignment to a property of `object`, its own or inherited. */
 export function noteAssignment(object: any, name: string, changed: () => void): void {
   const prototype = Object.getPrototypeOf(object);
-  let own = Object.hasOwn(object, name) ? object[name] : undefined;
+  let isOwn = Object.hasOwn(object, name);
+  let own = isOwn ? object[name] : undefined;
   Object.defineProperty(object, name, {
     // What is inherited may be replaced later, on the prototype.
-    get: () => own ?? prototype[name],
+    get: () => (isOwn ? own : prototype[name]),
     set: (value) => {
+      isOwn = true;
       own = value;
       changed();
     },
