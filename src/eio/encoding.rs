@@ -1,5 +1,5 @@
-//! The form that a client's packets take: the revision of the protocol it speaks, and whether it
-//! takes binary. Whoever reads or writes packets asks here and need not know the difference.
+//! The encoding of the packets of one client: the revision of the protocol that it speaks, and
+//! whether it takes binary. Packets are read and written through it, for either revision.
 
 use std::borrow::Cow;
 
@@ -19,7 +19,7 @@ pub enum Protocol {
     V4,
 }
 
-/// See the module.
+/// The encoding of the packets of one client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PacketEncoding {
     /// The revision.
@@ -29,13 +29,13 @@ pub struct PacketEncoding {
 }
 
 impl PacketEncoding {
-    /// What a client of Socket.IO 3 or 4 speaks.
+    /// The encoding for clients of Socket.IO 3 and 4.
     pub const V4: Self = Self {
         protocol: Protocol::V4,
         base64: false,
     };
 
-    /// The form of a number as it stands in a request (anything but 4 is protocol 3).
+    /// The encoding for the revision that a request names: 4, or 3 for any other number.
     pub const fn new(protocol: u32, base64: bool) -> Self {
         let protocol = match protocol {
             4 => Protocol::V4,
@@ -71,13 +71,13 @@ impl PacketEncoding {
         }
     }
 
-    /// Whether a binary message is sent over a WebSocket as it is.
+    /// True if a binary message is sent over a WebSocket as it is.
     pub const fn sends_plain_binary(self) -> bool {
         matches!(self.protocol, Protocol::V4) && !self.base64
     }
 
-    /// A binary message as a WebSocket sends it: what goes before, what follows, and whether the
-    /// two are text.
+    /// A binary message as a WebSocket sends it: the bytes before the message, the message, and true
+    /// if the two are text.
     pub fn binary_message(self, data: &[u8]) -> (&'static [u8], Cow<'_, [u8]>, bool) {
         match (self.base64, self.protocol) {
             (false, Protocol::V4) => (&[], data.into(), false),

@@ -28,12 +28,12 @@ pub struct Accepted {
     deflate: Preference,
 }
 
-/// Ordered as preferences are: the larger one wins.
+/// The preference for one encoding. The larger one wins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Preference {
     /// In thousandths; 0: not acceptable.
     weight: u16,
-    /// Not only meant by `*`.
+    /// The header names the encoding, and not only `*`.
     named: bool,
     place: Reverse<usize>,
 }

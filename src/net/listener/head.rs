@@ -1,4 +1,5 @@
-//! What the head of a request asks for, as far as the listener answers it by itself. Pure.
+//! Reads the heads of requests, and tells those that the listener answers from those for Node. It
+//! does no I/O.
 //!
 //! Only the requests that well-behaved clients send are taken. Everything unusual (another path or
 //! method, a refusal, a body in chunks, HTTP/1.0 …) is left to Node's HTTP server, which answers it
@@ -9,27 +10,27 @@ use httparse::{EMPTY_HEADER, Header, Status};
 use crate::config::SNIFFING_AGENTS;
 use crate::net::listener::encoding::Accepted;
 
-/// Headers a request may have here; one with more is left to Node.
+/// The most headers of a request. One with more is left to Node.
 const MAX_HEADERS: usize = 64;
 /// Longest head in bytes, Node's default too.
 pub const MAX_HEAD: usize = 16 << 10;
 
-/// What has been read of a connection since its last request.
+/// The meaning of the bytes that a connection has sent since its last request.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Inspected<'a> {
     /// The head is not complete.
     Partial,
-    /// For Node.
+    /// The connection is for Node.
     Foreign,
-    /// For the listener.
+    /// The request is for the listener.
     Ours(Request<'a>),
 }
 
 /// A request that the listener may answer.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Request<'a> {
-    /// What it asks for.
-    pub wanted: Wanted<'a>,
+    /// The kind of request.
+    pub kind: RequestKind<'a>,
     /// Length of the head in bytes.
     pub head: usize,
     /// Length of the body that follows, in bytes.
@@ -40,24 +41,24 @@ pub struct Request<'a> {
     pub target: &'a str,
     /// The headers as they came, names and values.
     pub headers: Vec<(&'a str, &'a str)>,
-    /// What the answer may be compressed with.
+    /// The encodings that the client takes.
     pub accepts: Accepted,
 }
 
-/// See [`Request`].
+/// The kind of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wanted<'a> {
-    /// A session over polling.
+pub enum RequestKind<'a> {
+    /// It opens a session over polling.
     Handshake,
-    /// The packets for a session.
+    /// It polls for the packets of a session, named by its id.
     Poll(&'a str),
-    /// The body holds packets of a session.
+    /// It posts packets for a session, named by its id.
     Push(&'a str),
-    /// A WebSocket, for the session of that id or a new one.
+    /// It opens a WebSocket for the session of that id, or for a new one.
     WebSocket(Option<&'a str>),
 }
 
-/// Looks at what has been read of a connection. `engine`: the path of the engine's URLs.
+/// Reads the next request from `bytes`. `engine`: the path of the engine's URLs.
 pub fn inspect<'a>(bytes: &'a [u8], engine: &str) -> Inspected<'a> {
     let mut headers = [EMPTY_HEADER; MAX_HEADERS];
     let mut parsed = httparse::Request::new(&mut headers);
@@ -84,7 +85,7 @@ pub fn session_named<'a>(bytes: &'a [u8], engine: &str) -> Option<&'a str> {
         .find_map(|pair| pair.strip_prefix("sid="))
 }
 
-/// Node refuses lines that end in a line feed alone.
+/// True if no line ends in a line feed alone: Node refuses those.
 fn has_whole_line_ends(bytes: &[u8], head: usize) -> bool {
     let head = bytes.get(..head).unwrap_or_default();
     let ends = head.iter().filter(|&&byte| byte == b'\n').count();
@@ -97,21 +98,21 @@ fn request<'a>(
     engine: &str,
 ) -> Option<Request<'a>> {
     let (method, target) = (parsed.method?, parsed.path?);
-    // Of the targets that Node takes, hyper refuses some.
+    // hyper refuses some targets that Node takes.
     if parsed.version != Some(1) || target.contains(['#', '"', '<', '>']) {
         return None;
     }
     let query = Query::of(query_at(target, engine)?)?;
     let fields = Fields::read(parsed.headers)?;
-    let wanted = fields.wanted(method, query)?;
-    let takes_body = matches!(wanted, Wanted::Push(_));
+    let kind = fields.kind(method, query)?;
+    let takes_body = matches!(kind, RequestKind::Push(_));
     if !takes_body && fields.length.is_some_and(|length| length > 0)
         || takes_body && fields.length.is_none()
     {
         return None;
     }
     Some(Request {
-        wanted,
+        kind,
         head,
         body: fields.length.unwrap_or(0),
         closes: fields.closes,
@@ -142,14 +143,14 @@ struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// `None` if one of them is unusual.
+    /// Reads the headers. Returns `None` if one of them is for Node.
     fn read(headers: &[Header<'a>]) -> Option<Self> {
         let mut fields = Fields {
             all: Vec::with_capacity(headers.len()),
             ..Fields::default()
         };
         for header in headers {
-            // Node reads others as Latin-1, and refuses some.
+            // Node reads other bytes as Latin-1, and refuses some.
             let value = std::str::from_utf8(header.value)
                 .ok()
                 .filter(|value| value.is_ascii())?;
@@ -168,6 +169,7 @@ impl<'a> Fields<'a> {
                     continue;
                 }
                 10 if is(header, "user-agent") => {
+                    // Node adds a header for browsers that would take a payload for a page.
                     if SNIFFING_AGENTS.iter().any(|agent| value.contains(agent)) {
                         return None;
                     }
@@ -183,7 +185,7 @@ impl<'a> Fields<'a> {
                     continue;
                 }
                 15 if is(header, "accept-encoding") => &mut fields.accept_encoding,
-                // Node reads it as it does `Connection`.
+                // Node reads it as it reads `Connection`.
                 16 if is(header, "proxy-connection") => return None,
                 17 if is(header, "transfer-encoding") => return None,
                 _ => continue,
@@ -192,7 +194,7 @@ impl<'a> Fields<'a> {
                 return None;
             }
         }
-        // Node insists on it.
+        // Node refuses a request without `Host`.
         fields.host.then_some(fields)
     }
 
@@ -208,18 +210,20 @@ impl<'a> Fields<'a> {
         Some(())
     }
 
-    fn wanted(&self, method: &str, query: Query<'a>) -> Option<Wanted<'a>> {
+    fn kind(&self, method: &str, query: Query<'a>) -> Option<RequestKind<'a>> {
         if query.protocol != Some("4") || query.encodes {
             return None;
         }
         let sid = query.sid.filter(|sid| !sid.is_empty());
         match (method, query.transport?, self.upgrades, self.upgrade) {
-            ("GET", "websocket", true, Some(_)) => Some(Wanted::WebSocket(sid)),
-            ("GET", "polling", false, None) => Some(sid.map_or(Wanted::Handshake, Wanted::Poll)),
+            ("GET", "websocket", true, Some(_)) => Some(RequestKind::WebSocket(sid)),
+            ("GET", "polling", false, None) => {
+                Some(sid.map_or(RequestKind::Handshake, RequestKind::Poll))
+            }
             ("POST", "polling", false, None)
                 if self.content_type != Some("application/octet-stream") =>
             {
-                sid.map(Wanted::Push)
+                sid.map(RequestKind::Push)
             }
             _ => None,
         }
@@ -241,8 +245,8 @@ struct Query<'a> {
 }
 
 impl<'a> Query<'a> {
-    /// Of repeated parameters the last one counts. `None` if there is something to decode in a
-    /// name, or in a value that matters.
+    /// Reads the parameters; the last one of a name counts. Returns `None` if a name, or a value
+    /// that matters, has to be decoded.
     fn of(pairs: &'a str) -> Option<Self> {
         let encoded = |text: &str| text.contains(['%', '+']);
         let mut query = Self::default();

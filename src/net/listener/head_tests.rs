@@ -8,11 +8,11 @@ fn look(text: &str) -> Inspected<'_> {
     inspect(text.as_bytes(), PATH)
 }
 
-fn wanted<'a>(text: &'a str) -> Option<Wanted<'a>> {
+fn wanted<'a>(text: &'a str) -> Option<RequestKind<'a>> {
     match look(text) {
         Inspected::Ours(request) => {
             assert_eq!(request.head, text.len());
-            Some(request.wanted)
+            Some(request.kind)
         }
         _ => None,
     }
@@ -32,21 +32,21 @@ const UPGRADE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\n";
 #[test]
 fn what_clients_ask_for() {
     let handshake = get("EIO=4&transport=polling&t=abc");
-    assert_eq!(wanted(&handshake), Some(Wanted::Handshake));
+    assert_eq!(wanted(&handshake), Some(RequestKind::Handshake));
     let poll = get("EIO=4&transport=polling&sid=xyz");
-    assert_eq!(wanted(&poll), Some(Wanted::Poll("xyz")));
+    assert_eq!(wanted(&poll), Some(RequestKind::Poll("xyz")));
     let empty = get("EIO=4&transport=polling&sid=");
-    assert_eq!(wanted(&empty), Some(Wanted::Handshake));
+    assert_eq!(wanted(&empty), Some(RequestKind::Handshake));
     let push = request(
         "POST /socket.io/?EIO=4&transport=polling&sid=xyz",
         "Content-Length: 3\r\nContent-type: text/plain;charset=UTF-8\r\n",
     );
-    assert_eq!(wanted(&push), Some(Wanted::Push("xyz")));
+    assert_eq!(wanted(&push), Some(RequestKind::Push("xyz")));
     let line = "GET /socket.io/?EIO=4&transport=websocket";
     let websocket = request(line, UPGRADE);
-    assert_eq!(wanted(&websocket), Some(Wanted::WebSocket(None)));
+    assert_eq!(wanted(&websocket), Some(RequestKind::WebSocket(None)));
     let upgrade = request(&format!("{line}&sid=xyz"), UPGRADE);
-    assert_eq!(wanted(&upgrade), Some(Wanted::WebSocket(Some("xyz"))));
+    assert_eq!(wanted(&upgrade), Some(RequestKind::WebSocket(Some("xyz"))));
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn the_path_may_end_with_a_slash_more_than_the_servers() {
 #[test]
 fn the_last_of_repeated_parameters_counts() {
     let text = get("sid=a&EIO=3&transport=x&sid=b&EIO=4&transport=polling&__proto__=1&x=%20+");
-    assert_eq!(wanted(&text), Some(Wanted::Poll("b")));
+    assert_eq!(wanted(&text), Some(RequestKind::Poll("b")));
 }
 
 #[test]

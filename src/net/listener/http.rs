@@ -2,78 +2,102 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future as _, poll_fn};
-use std::io::{self, Write as _};
+use std::io;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use flate2::Compression;
-use flate2::write::{GzEncoder, ZlibEncoder};
 use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Request, Response, StatusCode};
 
 use crate::eio::encoding::PacketEncoding;
-use crate::eio::handshake::Handshake;
-use crate::eio::id;
-use crate::eio::packet::Type;
 use crate::eio::payload::Payload;
 use crate::eio::session::Outgoing;
 use crate::error::{POST_ABORTED, POST_OVERLAP};
-use crate::net::events::Opened;
 use crate::net::handle::Handle;
 use crate::net::listener::Listener;
-use crate::net::listener::encoding::{Accepted, Encoding};
+use crate::net::listener::compress::compressed;
+use crate::net::listener::encoding::Accepted;
 use crate::net::listener::overtime::Overtime;
 use crate::net::listener::request_io::Answering;
-use crate::net::listener::respond::{Answers, Whole};
+use crate::net::listener::respond::{Answers, FullBody};
 use crate::net::listener::route::{Admitted, Route};
 use crate::net::listener::settings::Settings;
 use crate::net::listener::snapshot::RequestSnapshot;
-use crate::net::lock;
+use crate::net::runtime::PostBegin;
 use crate::net::runtime::on_listener::Polled;
-use crate::net::runtime::{Opening, PostBegin};
 use crate::net::session::pending_answer::PendingAnswer;
-use crate::net::session::shared::SharedSession;
 use crate::net::thread::pending_writes::AnswerInProgress;
 use crate::net::thread::state::IoThread;
 
-/// Bodies from this length on are compressed on a thread of their own, in bytes.
-const LONG: usize = 64 << 10;
+/// Memory that is taken for a body before its bytes come, at most.
+const RESERVED: usize = 64 << 10;
 
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=UTF-8");
 const HTML: HeaderValue = HeaderValue::from_static("text/html");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
-/// What answers a connection's requests.
+/// Answers the requests of one connection.
 pub struct Http {
-    pub listener: Arc<Listener>,
-    pub local: Rc<IoThread>,
-    /// The request being answered.
-    pub current: RefCell<Option<Current>>,
+    listener: Arc<Listener>,
+    local: Rc<IoThread>,
+    /// The request that hyper is about to read.
+    current: RefCell<Option<Current>>,
     /// The session whose poll waits.
-    pub waiting: Cell<Option<Handle>>,
+    waiting: Cell<Option<Handle>>,
     /// The answer to a poll that is being written.
-    pub answered: RefCell<Option<AnswerInProgress>>,
+    answered: RefCell<Option<AnswerInProgress>>,
 }
 
-/// See [`Http::current`].
+/// A request to be answered.
 pub struct Current {
+    /// The request.
     pub admitted: Admitted,
+    /// The settings by which it was admitted.
     pub settings: Arc<Settings>,
+    /// Exists until it is answered.
     pub answering: Answering,
 }
 
-/// The connection is to be closed without an answer.
+/// The error that has hyper close the connection without an answer.
 fn silence() -> io::Error {
     io::ErrorKind::ConnectionAborted.into()
 }
 
 impl Http {
+    /// Answers the requests of a connection of `listener` on the thread `local`.
+    pub fn new(listener: &Arc<Listener>, local: &Rc<IoThread>) -> Rc<Self> {
+        Rc::new(Self {
+            listener: listener.clone(),
+            local: local.clone(),
+            current: RefCell::default(),
+            waiting: Cell::default(),
+            answered: RefCell::default(),
+        })
+    }
+
+    /// Tells which request hyper reads next.
+    pub fn begin(&self, current: Current) {
+        *self.current.borrow_mut() = Some(current);
+    }
+
+    /// Notes that the client has taken more of the answer to a poll.
+    pub fn note_progress(&self) {
+        if let Some(answered) = &*self.answered.borrow() {
+            answered.moved();
+        }
+    }
+
+    /// Notes that an answer is written, or never will be.
+    pub fn end_answer(&self) {
+        self.answered.take();
+    }
+
     /// Answers the current request.
-    pub async fn answer(&self, request: Request<Incoming>) -> io::Result<Response<Whole>> {
+    pub async fn answer(&self, request: Request<Incoming>) -> io::Result<Response<FullBody>> {
         let current = self.current.take().ok_or_else(silence)?;
         let Current {
             admitted,
@@ -91,7 +115,7 @@ impl Http {
             accepts: admitted.accepts,
             answering,
         };
-        match admitted.ask {
+        match admitted.route {
             Route::Handshake(packed) => self.handshake(packed, reply).await,
             Route::Poll(handle) => self.poll(handle, reply).await,
             Route::Push(handle) => {
@@ -106,7 +130,7 @@ impl Http {
         &self,
         packed: RequestSnapshot,
         reply: Reply<'_>,
-    ) -> io::Result<Response<Whole>> {
+    ) -> io::Result<Response<FullBody>> {
         let settings = reply.settings;
         let mut packets = Vec::new();
         let sid = self
@@ -128,7 +152,7 @@ impl Http {
             .await
     }
 
-    async fn poll(&self, handle: Handle, reply: Reply<'_>) -> io::Result<Response<Whole>> {
+    async fn poll(&self, handle: Handle, reply: Reply<'_>) -> io::Result<Response<FullBody>> {
         let polled = self.listener.runtime.poll_here(handle);
         // A poll may end a session.
         self.tell();
@@ -160,7 +184,7 @@ impl Http {
         body: Incoming,
         length: usize,
         reply: Reply<'_>,
-    ) -> io::Result<Response<Whole>> {
+    ) -> io::Result<Response<FullBody>> {
         let given_up = match self.listener.runtime.begin_post_here(handle) {
             Ok(given_up) => given_up,
             Err(refused) => {
@@ -203,12 +227,12 @@ impl Http {
         Ok(reply.ok())
     }
 
-    /// Whether a poll waits.
+    /// True if a poll waits.
     pub fn is_waiting(&self) -> bool {
         self.waiting.get().is_some()
     }
 
-    /// Has JavaScript woken for what was appended.
+    /// Wakes JavaScript for the events that were appended.
     fn tell(&self) {
         self.local.wake_later(&self.listener.inbox);
     }
@@ -216,7 +240,7 @@ impl Http {
 
 /// Reads a body of that length; `received` counts its bytes.
 async fn read(mut body: Incoming, length: usize, received: &Cell<u64>) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(length.min(LONG));
+    let mut bytes = Vec::with_capacity(length.min(RESERVED));
     while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
         let frame = frame.map_err(io::Error::other)?;
         if let Some(data) = frame.data_ref() {
@@ -246,7 +270,7 @@ struct Post<'a> {
     state: Receiving,
 }
 
-/// How far a post has come.
+/// The progress of a post.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Receiving {
     /// Its body is not complete, and does not come if this stays so.
@@ -272,7 +296,7 @@ impl Drop for Post<'_> {
     }
 }
 
-/// How the current request is answered.
+/// The answer to the current request, before it is written.
 struct Reply<'a> {
     answers: Answers<'a>,
     settings: &'a Settings,
@@ -281,11 +305,11 @@ struct Reply<'a> {
 }
 
 impl Reply<'_> {
-    fn empty(self, status: StatusCode) -> Response<Whole> {
+    fn empty(self, status: StatusCode) -> Response<FullBody> {
         self.answers.empty(status, self.answering)
     }
 
-    fn ok(self) -> Response<Whole> {
+    fn ok(self) -> Response<FullBody> {
         let headers = [
             (header::CONTENT_TYPE, HTML),
             (header::CONTENT_LENGTH, HeaderValue::from_static("2")),
@@ -296,14 +320,14 @@ impl Reply<'_> {
             .full(StatusCode::OK, headers, bytes, true, self.answering)
     }
 
-    /// Answers with a payload, compressed if that is wanted.
+    /// Answers with a payload. `compress`: the application lets it be compressed.
     async fn payload(
         self,
         payload: Payload,
         compress: bool,
         more: Option<(HeaderName, HeaderValue)>,
-    ) -> io::Result<Response<Whole>> {
-        // Protocol 4, which alone is answered here, has no other.
+    ) -> io::Result<Response<FullBody>> {
+        // Only sessions of protocol 4 are answered here, whose payloads are texts.
         let payload = match payload {
             Payload::Text(text) => Bytes::from(text),
             Payload::Binary(bytes) => Bytes::from(bytes),
@@ -334,96 +358,5 @@ impl Reply<'_> {
         Ok(self
             .answers
             .full(StatusCode::OK, headers, bytes, sized, self.answering))
-    }
-}
-
-async fn compressed(bytes: Bytes, encoding: Encoding) -> io::Result<Bytes> {
-    if bytes.len() < LONG {
-        return compress(&bytes, encoding).map(Bytes::from);
-    }
-    let compressing = tokio::task::spawn_blocking(move || compress(&bytes, encoding));
-    compressing
-        .await
-        .map_err(io::Error::other)?
-        .map(Bytes::from)
-}
-
-fn compress(bytes: &[u8], encoding: Encoding) -> io::Result<Vec<u8>> {
-    let level = Compression::default();
-    match encoding {
-        Encoding::Gzip => {
-            let mut encoder = GzEncoder::new(Vec::new(), level);
-            encoder.write_all(bytes)?;
-            encoder.finish()
-        }
-        Encoding::Deflate => {
-            let mut encoder = ZlibEncoder::new(Vec::new(), level);
-            encoder.write_all(bytes)?;
-            encoder.finish()
-        }
-    }
-}
-
-impl Listener {
-    /// Opens a session, and tells JavaScript. `start` gets the session and its first packets, and
-    /// has its thread serve it. Returns its id; `None` if there are too many sessions, or
-    /// JavaScript has changed its mind since the request was looked at: once it has, no session
-    /// begins by what was permitted before.
-    pub(in crate::net) fn open_session(
-        &self,
-        settings: &Settings,
-        packed: RequestSnapshot,
-        websocket: bool,
-        start: impl FnOnce(Arc<SharedSession>, Vec<Outgoing>),
-    ) -> Option<String> {
-        let sid = id::generate().ok()?;
-        let open = Handshake {
-            sid: &sid,
-            upgrades: if websocket {
-                "[]"
-            } else {
-                &settings.upgrade_list
-            },
-            ping_interval: settings.ping_interval,
-            ping_timeout: settings.ping_timeout,
-            max_payload: settings.max_payload,
-        };
-        let mut packets = vec![Outgoing::Text(Type::Open, open.to_json().into())];
-        packets.extend(settings.initial.clone());
-        let (inbox, engine) = (self.inbox.clone(), self.engine.clone());
-        let current = lock(&self.settings);
-        if !std::ptr::eq(&**current, settings) {
-            return None;
-        }
-        let opening = Opening {
-            form: PacketEncoding::V4,
-            websocket,
-            external: false,
-            decode_in_js: settings.raw,
-            sid: &sid,
-        };
-        let peer = self.runtime.create(inbox.clone(), engine, opening)?;
-        let opened = Opened {
-            sid: &sid,
-            websocket,
-            remote: packed.remote,
-            request: (&packed.shared, &packed.own),
-        };
-        let mut start = Some(start);
-        let mut is_started = false;
-        let mut start = || {
-            if let Some(start) = start.take() {
-                start(peer.clone(), std::mem::take(&mut packets));
-                is_started = true;
-            }
-        };
-        inbox.opened(self.id, peer.handle, &opened, &mut start);
-        drop(current);
-        if is_started {
-            return Some(sid);
-        }
-        // The environment is gone.
-        self.runtime.close(peer.handle, true);
-        None
     }
 }

@@ -6,16 +6,20 @@
 //! told by JavaScript ([`Settings`]), which takes a permission back when a listener, a middleware
 //! or an option wants to see the requests themselves.
 
+mod between_requests;
+mod compress;
 mod connection;
 mod encoding;
 mod head;
 mod http;
+mod opening;
 mod overtime;
 mod request_io;
 mod respond;
 mod route;
 mod settings;
 mod snapshot;
+mod upgrade;
 
 use std::future::{Future as _, poll_fn};
 use std::io;
@@ -37,12 +41,12 @@ use crate::net::session::engine::SharedEngine;
 use crate::net::thread::state::IoThread;
 use crate::net::thread::{Command, ConnectionCounter, OpenConnection};
 
-/// How long accepting rests when the system has no descriptor left.
+/// The time for which accepting rests when the system has no descriptor left.
 const ACCEPT_REST: Duration = Duration::from_millis(100);
 
-/// See the module.
+/// Serves one port natively.
 pub struct Listener {
-    /// The number JavaScript knows it by.
+    /// The number by which JavaScript knows it.
     id: u32,
     runtime: &'static Runtime,
     inbox: Arc<dyn EventSink>,
@@ -92,7 +96,7 @@ impl Listener {
         })
     }
 
-    /// What may be answered here, from now on.
+    /// Replaces the settings. They count for requests that are read from now on.
     pub fn configure(&self, settings: Settings) {
         *lock(&self.settings) = Arc::new(settings);
     }
@@ -127,7 +131,7 @@ impl Listener {
         waits
     }
 
-    /// The environment is gone: nobody is accepted or served any more.
+    /// Stops listening and ends all connections, because the JavaScript environment is gone.
     pub fn leave(&self) {
         self.configure(Settings::default());
         self.stop();
@@ -145,7 +149,7 @@ impl Listener {
         self.ending.notify_waiters();
     }
 
-    /// How many connections there are, WebSockets among them.
+    /// The number of open connections, WebSockets among them.
     pub fn open(&self) -> usize {
         self.open.load(Ordering::SeqCst)
     }
@@ -169,7 +173,7 @@ impl Listener {
                 if stopped.as_mut().poll(cx).is_ready() {
                     return Poll::Ready(None);
                 }
-                // Counted under the lock: who stops the listener knows of every connection.
+                // Counted under the lock, so that `stop` counts every connection.
                 match &*lock(&self.socket) {
                     Socket::Accepting(socket) => socket.poll_accept(cx).map(|accepted| {
                         Some(accepted.map(|(stream, _)| (stream, ConnectionGuard::new(&self))))
@@ -191,8 +195,8 @@ impl Listener {
         }
     }
 
-    /// Closes the connections that wait to be accepted, one at a time: there is a descriptor for no
-    /// more, and who is not told would wait for ever.
+    /// Closes the connections that wait to be accepted, one at a time, because there is a descriptor
+    /// for no more. Their clients would wait for ever otherwise.
     fn turn_away(&self) {
         let mut cx = Context::from_waker(Waker::noop());
         while let Socket::Accepting(socket) = &*lock(&self.socket) {
@@ -235,12 +239,12 @@ pub fn listen(socket: &OwnedFd, backlog: i32) -> io::Result<()> {
     socket2::SockRef::from(socket).listen(backlog)
 }
 
-/// A descriptor to be given up when there is no other.
+/// Opens a descriptor that can be given up when the system has no other.
 fn spare_descriptor() -> Option<std::fs::File> {
     std::fs::File::open("/dev/null").ok()
 }
 
-/// Whether only the connection that was to be accepted is lost.
+/// True if only the connection that was to be accepted is lost.
 fn is_passing(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
     matches!(
@@ -266,7 +270,7 @@ impl ConnectionGuard {
         }
     }
 
-    /// Whether the connection has to end, given whether it is idle.
+    /// True if the connection has to end. `idle`: it stands between two requests.
     fn has_to_end(&self, idle: bool) -> bool {
         let Listener {
             end_idle, end_all, ..
@@ -288,7 +292,7 @@ impl ConnectionCounter for Listener {
 }
 
 fn serve_http(local: &Rc<IoThread>, stream: tokio::net::TcpStream, open: ConnectionGuard) {
-    // As Node's HTTP server does: answers are written whole.
+    // Answers are written whole, as by Node's HTTP server.
     let _ = stream.set_nodelay(true);
     tokio::task::spawn_local(connection::serve(stream, open, local.clone()));
 }

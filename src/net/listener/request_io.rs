@@ -1,6 +1,6 @@
-//! A connection between its requests. hyper gets the bytes of one request at a time, exactly: at
-//! the end of each the connection stands at a boundary, where nothing is lost when it leaves for
-//! Node's HTTP server or becomes a WebSocket.
+//! The bytes of a connection, request by request. hyper gets exactly the bytes of one request at a
+//! time, so that nothing is lost when the connection is handed to Node's HTTP server or becomes a
+//! WebSocket between two requests.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -17,26 +17,26 @@ use crate::net::thread::state::IoThread;
 /// Bytes of later requests that are read while one is being answered.
 const READ_AHEAD: usize = 64 << 10;
 
-/// See the module.
+/// The socket of a connection, and the bytes that were read from it.
 pub struct RequestIo {
     socket: RefCell<TcpStream>,
     local: Rc<IoThread>,
-    /// Read and not yet taken.
+    /// Bytes that have been read and not taken.
     input: RefCell<Vec<u8>>,
     /// Bytes that hyper may still take of the current request.
     due: Cell<usize>,
     /// The current request has not been answered in full.
     answering: Rc<Cell<bool>>,
-    /// The peer has sent all it will.
+    /// The client has sent its end.
     ended: Cell<bool>,
-    /// Something answered has not been taken by the system.
+    /// The system has not taken all of the answer that it was given.
     blocked: Cell<bool>,
-    /// Bytes answered that the system has taken.
+    /// Bytes of all answers that the system has taken.
     written: Cell<u64>,
 }
 
 impl RequestIo {
-    /// A connection just accepted.
+    /// Begins with a connection that was just accepted.
     pub fn new(socket: TcpStream, local: Rc<IoThread>) -> Rc<Self> {
         Rc::new(Self {
             socket: RefCell::new(socket),
@@ -50,12 +50,12 @@ impl RequestIo {
         })
     }
 
-    /// Looks at what has been read and not taken.
+    /// Shows the bytes that have been read and not taken.
     pub fn peek<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R {
         f(&self.input.borrow())
     }
 
-    /// Waits for more input at a boundary; 0: the peer has ended.
+    /// Reads more bytes. Returns their number; 0 once the client has sent its end.
     pub fn poll_more(&self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let mut shared = self.local.read_buffer();
         let mut buffer = ReadBuf::new(&mut shared);
@@ -64,20 +64,20 @@ impl RequestIo {
         Poll::Ready(Ok(buffer.filled().len()))
     }
 
-    /// Lets hyper have the next `bytes` bytes, a request. What is returned is to be dropped with the
-    /// answer's body.
+    /// Lets hyper read the next `bytes` bytes, a request. The returned value is to be dropped with
+    /// the body of the answer.
     pub fn release(&self, bytes: usize) -> Answering {
         self.due.set(bytes);
         self.answering.set(true);
-        Answering(self.answering.clone())
+        Answering::new(self.answering.clone())
     }
 
-    /// Whether the connection stands at a boundary: the request was answered, and the answer is out.
+    /// True once the request has been read and the system has taken the answer to it.
     pub fn is_between_requests(&self) -> bool {
         !self.answering.get() && !self.blocked.get() && self.due.get() == 0
     }
 
-    /// How much the system has taken of what was answered, if it does not take the rest now.
+    /// Bytes of all answers that the system has taken, if it does not take the rest now.
     pub fn blocked_at(&self) -> Option<u64> {
         self.blocked.get().then(|| self.written.get())
     }
@@ -87,12 +87,12 @@ impl RequestIo {
         self.written.get()
     }
 
-    /// Whether the peer has sent all it will, seen while a request is being answered.
+    /// True if the client has sent its end while a request was being answered.
     pub fn has_ended(&self) -> bool {
         self.ended.get()
     }
 
-    /// Takes `count` bytes off the input.
+    /// Drops the first `count` bytes that have been read.
     pub fn consume(&self, count: usize) {
         let mut input = self.input.borrow_mut();
         let count = count.min(input.len());
@@ -103,13 +103,14 @@ impl RequestIo {
         }
     }
 
-    /// The socket, and what was read and not taken.
+    /// Returns the socket, and the bytes that have been read and not taken; `None` while hyper has
+    /// the connection.
     pub fn into_parts(self: Rc<Self>) -> Option<(TcpStream, Vec<u8>)> {
-        let wire = Rc::try_unwrap(self).ok()?;
-        Some((wire.socket.into_inner(), wire.input.into_inner()))
+        let io = Rc::try_unwrap(self).ok()?;
+        Some((io.socket.into_inner(), io.input.into_inner()))
     }
 
-    /// Writes what there is room for; for last words.
+    /// Writes as many of the bytes as the system takes at once.
     pub fn say(&self, bytes: &[u8]) {
         let _ = self.socket.borrow().try_write(bytes);
     }
@@ -118,6 +119,13 @@ impl RequestIo {
 /// Exists while a request is being answered.
 #[derive(Debug)]
 pub struct Answering(Rc<Cell<bool>>);
+
+impl Answering {
+    /// Sets the flag to false when it is dropped.
+    pub const fn new(flag: Rc<Cell<bool>>) -> Self {
+        Self(flag)
+    }
+}
 
 impl Drop for Answering {
     fn drop(&mut self) {
@@ -134,24 +142,24 @@ impl hyper::rt::Read for HyperIo {
         cx: &mut Context<'_>,
         mut buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        let wire = &*self.0;
+        let io = &*self.0;
         loop {
-            let due = wire.due.get();
-            let held = wire.input.borrow().len();
+            let due = io.due.get();
+            let held = io.input.borrow().len();
             if due > 0 && held > 0 {
                 let count = due.min(held).min(buffer.remaining());
-                wire.peek(|input| buffer.put_slice(input.get(..count).unwrap_or_default()));
-                wire.consume(count);
-                wire.due.set(due - count);
+                io.peek(|input| buffer.put_slice(input.get(..count).unwrap_or_default()));
+                io.consume(count);
+                io.due.set(due - count);
                 return Poll::Ready(Ok(()));
             }
             if due == 0 && held >= READ_AHEAD {
                 return Poll::Pending;
             }
-            if std::task::ready!(wire.poll_more(cx))? == 0 {
-                // hyper would drop the answer of a peer that has sent a whole request, and its end.
+            if std::task::ready!(io.poll_more(cx))? == 0 {
+                // hyper would drop the answer to a client that has sent its end behind a request.
                 if due == 0 {
-                    wire.ended.set(true);
+                    io.ended.set(true);
                     return Poll::Pending;
                 }
                 return Poll::Ready(Ok(()));
@@ -166,11 +174,11 @@ impl Write for HyperIo {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let wire = &*self.0;
-        let written = Pin::new(&mut *wire.socket.borrow_mut()).poll_write(cx, bytes);
-        wire.blocked.set(written.is_pending());
+        let io = &*self.0;
+        let written = Pin::new(&mut *io.socket.borrow_mut()).poll_write(cx, bytes);
+        io.blocked.set(written.is_pending());
         if let Poll::Ready(Ok(count)) = written {
-            wire.written.set(wire.written.get() + count as u64);
+            io.written.set(io.written.get() + count as u64);
         }
         written
     }

@@ -1,4 +1,4 @@
-//! Answers of the listener: their bodies, and their headers as Node would write them.
+//! Answers of the listener: their bodies, and the headers that Node would send.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -12,14 +12,14 @@ use crate::net::listener::request_io::Answering;
 
 /// A body that is there in full.
 #[derive(Debug)]
-pub struct Whole {
+pub struct FullBody {
     bytes: Option<Bytes>,
     /// Its length is announced; otherwise it is sent in chunks.
     sized: bool,
     _answering: Answering,
 }
 
-impl Body for Whole {
+impl Body for FullBody {
     type Data = Bytes;
     type Error = std::convert::Infallible;
 
@@ -42,18 +42,19 @@ impl Body for Whole {
     }
 }
 
-/// How one request is answered.
+/// The common part of the answers to one request.
 pub struct Answers<'a> {
     /// The connection is closed after the answer.
     pub closes: bool,
-    /// For `Keep-Alive`, in seconds, if there is a limit.
+    /// The time that the header `Keep-Alive` announces, in seconds; `None`: no header.
     pub keep_alive: Option<u64>,
     /// Lines of CORS, put before all others.
     pub cors: &'a [(HeaderName, HeaderValue)],
 }
 
 impl Answers<'_> {
-    /// An answer with a body whose length is announced, unless it is sent in chunks.
+    /// Makes an answer with a body. `sized`: its length is announced; otherwise it is sent in
+    /// chunks.
     pub fn full(
         self,
         status: StatusCode,
@@ -61,8 +62,8 @@ impl Answers<'_> {
         bytes: Bytes,
         sized: bool,
         answering: Answering,
-    ) -> Response<Whole> {
-        let mut response = Response::new(Whole {
+    ) -> Response<FullBody> {
+        let mut response = Response::new(FullBody {
             bytes: Some(bytes),
             sized,
             _answering: answering,
@@ -89,10 +90,69 @@ impl Answers<'_> {
         response
     }
 
-    /// An answer without type or content.
-    pub fn empty(self, status: StatusCode, answering: Answering) -> Response<Whole> {
+    /// Makes an answer without a type and a body.
+    pub fn empty(self, status: StatusCode, answering: Answering) -> Response<FullBody> {
         self.full(status, [], Bytes::new(), false, answering)
     }
 }
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::rc::Rc;
+
+    use super::*;
+
+    fn answer(closes: bool, keep_alive: Option<u64>) -> Response<FullBody> {
+        let cors = [(header::VARY, HeaderValue::from_static("Origin"))];
+        let answers = Answers {
+            closes,
+            keep_alive,
+            cors: &cors,
+        };
+        let headers = [(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"))];
+        let answering = Answering::new(Rc::new(Cell::new(true)));
+        answers.full(
+            StatusCode::OK,
+            headers,
+            Bytes::from_static(b"ok"),
+            true,
+            answering,
+        )
+    }
+
+    fn value<'a>(response: &'a Response<FullBody>, name: &str) -> Option<&'a str> {
+        response.headers().get(name)?.to_str().ok()
+    }
+
+    #[test]
+    fn the_lines_of_cors_come_first() {
+        let response = answer(false, None);
+        let names: Vec<_> = response.headers().keys().map(HeaderName::as_str).collect();
+        assert_eq!(names, ["vary", "content-type", "date", "connection"]);
+    }
+
+    #[test]
+    fn an_answer_tells_how_long_the_connection_is_kept() {
+        let response = answer(false, Some(5));
+        assert_eq!(value(&response, "connection"), Some("keep-alive"));
+        assert_eq!(value(&response, "keep-alive"), Some("timeout=5"));
+        let response = answer(false, None);
+        assert_eq!(value(&response, "connection"), Some("keep-alive"));
+        assert_eq!(value(&response, "keep-alive"), None);
+        let response = answer(true, Some(5));
+        assert_eq!(value(&response, "connection"), Some("close"));
+        assert_eq!(value(&response, "keep-alive"), None);
+    }
+
+    #[test]
+    fn a_body_without_a_length_announces_none() {
+        let mut response = answer(false, None);
+        assert_eq!(response.body().size_hint().exact(), Some(2));
+        response.body_mut().sized = false;
+        assert_eq!(response.body().size_hint().exact(), None);
+        assert!(!response.body().is_end_stream());
+    }
+}

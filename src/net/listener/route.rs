@@ -1,4 +1,5 @@
-//! Whether a request is answered here, given what JavaScript permits and the sessions there are.
+//! Decides which requests are answered natively: by the settings that JavaScript has given, and by
+//! the sessions that there are.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -6,7 +7,7 @@ use std::sync::Arc;
 use crate::net::handle::Handle;
 use crate::net::listener::Listener;
 use crate::net::listener::encoding::Accepted;
-use crate::net::listener::head::{Request, Wanted};
+use crate::net::listener::head::{Request, RequestKind};
 use crate::net::listener::settings::Settings;
 use crate::net::listener::snapshot::{RequestSnapshot, pack};
 use crate::net::lock;
@@ -15,9 +16,9 @@ use crate::net::session::shared::SharedSession;
 use crate::ws::deflate::{self, Compression, Parameters};
 use crate::ws::handshake;
 
-/// A request to be answered, apart from the bytes it came in.
+/// A request that is answered natively.
 pub struct Admitted {
-    pub ask: Route,
+    pub route: Route,
     /// Lengths of its head and its body, in bytes.
     pub head: usize,
     pub body: usize,
@@ -27,32 +28,32 @@ pub struct Admitted {
     pub origin: Option<String>,
 }
 
-/// What an admitted request asks for.
+/// The answer to an admitted request.
 pub enum Route {
     Handshake(RequestSnapshot),
     Poll(Handle),
     Push(Handle),
-    /// The 101 without further headers' lines, for a session that there is, or a new one.
+    /// The content of the 101, and the session that it is for, or the request that opens one.
     WebSocket(UpgradeAccept, Result<Arc<SharedSession>, RequestSnapshot>),
 }
 
-/// What the 101 says.
+/// The content of the 101.
 pub struct UpgradeAccept {
     pub accept: String,
     pub protocol: Option<String>,
-    /// `Sec-WebSocket-Extensions`, and what was agreed on.
+    /// The header `Sec-WebSocket-Extensions`.
     pub extensions: Option<String>,
     pub deflate: Option<(Parameters, Compression)>,
 }
 
-/// The ends of a connection.
+/// The addresses of a connection.
 #[derive(Clone, Copy)]
 pub struct Ends {
     pub remote: SocketAddr,
     pub local: Option<SocketAddr>,
 }
 
-/// `None`: it is for Node.
+/// Returns the request if it is answered natively; `None` if it is for Node.
 pub fn admit(
     request: &Request<'_>,
     settings: &Settings,
@@ -60,24 +61,24 @@ pub fn admit(
     ends: Ends,
 ) -> Option<Admitted> {
     let packed = || pack(request, ends.remote, ends.local);
-    let ask = match request.wanted {
-        Wanted::Handshake if settings.handshakes => Route::Handshake(packed()),
-        Wanted::Poll(sid) if settings.polls => Route::Poll(polling(sid, listener)?.handle),
-        Wanted::Push(sid) if settings.polls => {
+    let route = match request.kind {
+        RequestKind::Handshake if settings.handshakes => Route::Handshake(packed()),
+        RequestKind::Poll(sid) if settings.polls => Route::Poll(polling(sid, listener)?.handle),
+        RequestKind::Push(sid) if settings.polls => {
             let small = request.body as u64 <= settings.max_body;
             small.then_some(Route::Push(polling(sid, listener)?.handle))?
         }
-        Wanted::WebSocket(None) if settings.websockets => {
+        RequestKind::WebSocket(None) if settings.websockets => {
             Route::WebSocket(greeting(request, &listener.engine)?, Err(packed()))
         }
-        Wanted::WebSocket(Some(sid)) if settings.upgrades => Route::WebSocket(
+        RequestKind::WebSocket(Some(sid)) if settings.upgrades => Route::WebSocket(
             greeting(request, &listener.engine)?,
             Ok(session(sid, listener)?),
         ),
         _ => return None,
     };
     Some(Admitted {
-        ask,
+        route,
         head: request.head,
         body: request.body,
         closes: request.closes,
@@ -86,7 +87,7 @@ pub fn admit(
     })
 }
 
-/// The session, unless an earlier request of it is on its way to JavaScript.
+/// The session of an id, unless an earlier request for it is on its way to JavaScript.
 fn session(sid: &str, listener: &Listener) -> Option<Arc<SharedSession>> {
     let handle = listener.engine.sids().get(sid)?;
     let peer = listener.runtime.table().get(handle)?;
@@ -94,7 +95,7 @@ fn session(sid: &str, listener: &Listener) -> Option<Arc<SharedSession>> {
     ours.then_some(peer)
 }
 
-/// The same of one that polls, unless JavaScript wants to see its polls.
+/// The polling session of an id, unless JavaScript sees its requests.
 fn polling(sid: &str, listener: &Listener) -> Option<Arc<SharedSession>> {
     let peer = session(sid, listener)?;
     let inner = lock(&peer.inner);

@@ -1,4 +1,5 @@
-//! What JavaScript lets a listener do, and how answers look.
+//! The settings of a listener, which JavaScript gives: the requests that it answers, and the
+//! content of answers.
 
 use std::collections::HashMap;
 
@@ -6,7 +7,7 @@ use hyper::header::{HeaderName, HeaderValue};
 
 use crate::eio::session::Outgoing;
 
-/// See the module. By default nothing is answered here.
+/// The settings of a listener. By default it answers nothing.
 #[derive(Default)]
 pub struct Settings {
     /// Path of the URLs of the engine.
@@ -25,44 +26,43 @@ pub struct Settings {
     pub upgrades: bool,
     /// The transports that a session on polling may upgrade to, as a JSON array.
     pub upgrade_list: String,
-    /// For the handshake, in ms.
+    /// The interval of pings that the open packet tells, in ms.
     pub ping_interval: u64,
-    /// For the handshake, in ms.
+    /// The time for pongs that the open packet tells, in ms.
     pub ping_timeout: u64,
-    /// For the handshake, in bytes.
+    /// The largest message that the open packet tells, in bytes.
     pub max_payload: Option<u64>,
     /// Largest body of a post, in bytes.
     pub max_body: u64,
-    /// Sent right after the open packet.
+    /// A message that is sent right after the open packet.
     pub initial: Option<Outgoing>,
-    /// Payloads from so many bytes on are compressed for clients that accept it.
+    /// Payloads of this length or more, in bytes, are compressed for clients that accept it.
     pub compress_from: Option<usize>,
-    /// Set by the handshake of a polling session.
+    /// The cookie that the answer to a polling handshake sets.
     pub cookie: Option<Cookie>,
     /// Headers for other origins.
     pub cors: Cors,
-    /// How long a client may take a connection for open between requests, as answers announce it,
-    /// in ms; nothing is announced without it.
+    /// The time between two requests for which answers announce that the connection is kept, in ms;
+    /// `None`: nothing is announced.
     pub keep_alive_ms: Option<u64>,
-    /// How long a connection may be idle between requests, in ms; for ever without it. Longer than
-    /// what is announced: a request that is under way when the announced time ends still arrives.
+    /// The time between two requests after which the connection ends, in ms; `None`: it is kept. It
+    /// is longer than the announced time, so that a request arrives that is under way at its end.
     pub idle_ms: Option<u64>,
-    /// How long the head of a request may take, in ms.
+    /// The time for the head of a request, in ms.
     pub head_ms: u64,
-    /// How long a whole request may take, in ms.
+    /// The time for a whole request, in ms.
     pub request_ms: u64,
 }
 
-/// A cookie: what stands before and after the session id.
+/// A cookie, without the session id that is its value.
 pub struct Cookie {
-    /// Up to the value.
+    /// The text before the session id.
     pub before: String,
-    /// The attributes.
+    /// The text behind it: the attributes.
     pub after: String,
 }
 
-/// The headers by which CORS answers, for those configurations where they depend on nothing but
-/// the request's origin.
+/// The header lines of CORS, where they depend on nothing but the origin of the request.
 #[derive(Default)]
 pub struct Cors {
     /// By origin.
@@ -80,5 +80,27 @@ impl Cors {
         origin
             .and_then(|origin| self.origins.get(origin))
             .unwrap_or(&self.others)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lines_of_cors_are_those_of_the_origin_or_of_all_others() {
+        let line = |value| {
+            vec![(
+                HeaderName::from_static("access-control-allow-origin"),
+                HeaderValue::from_static(value),
+            )]
+        };
+        let cors = Cors {
+            origins: HashMap::from([("http://a".to_owned(), line("http://a"))]),
+            others: line("http://b"),
+        };
+        assert_eq!(cors.lines(Some("http://a")), &line("http://a"));
+        assert_eq!(cors.lines(Some("http://c")), &line("http://b"));
+        assert_eq!(cors.lines(None), &line("http://b"));
     }
 }

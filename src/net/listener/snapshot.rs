@@ -1,15 +1,16 @@
-//! A request as JavaScript keeps it: two strings, of which one is common to most clients. The form
-//! is that of `lib/engine/session/request-snapshot.ts`, which builds the request again if somebody asks for it.
+//! A request as JavaScript keeps it: two strings, of which one is common to most clients. Their form
+//! is that of `lib/engine/session/request-snapshot.ts`, which builds the request again when an
+//! application asks for it.
 
 use std::net::{IpAddr, SocketAddr};
 
 use crate::config::{SHARED_HEADERS, SNAPSHOT_OWN as OWN, SNAPSHOT_SEPARATOR as SEPARATOR};
 use crate::net::listener::head::Request;
 
-/// See the module.
+/// A request, without the memory that many requests can share.
 #[derive(Debug, PartialEq, Eq)]
 pub struct RequestSnapshot {
-    /// What many requests have in common.
+    /// The part that many requests have in common.
     pub shared: String,
     /// The rest.
     pub own: String,
@@ -57,4 +58,34 @@ fn push(text: &mut String, value: &str, first: bool) {
         text.push(SEPARATOR);
     }
     text.push_str(value);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::listener::encoding::Accepted;
+    use crate::net::listener::head::RequestKind;
+
+    #[test]
+    fn common_values_are_shared_and_the_others_are_of_the_request() {
+        let request = Request {
+            kind: RequestKind::Handshake,
+            head: 0,
+            body: 0,
+            closes: false,
+            target: "/socket.io/?EIO=4",
+            headers: vec![(SHARED_HEADERS[0], "common"), ("x-own", "1")],
+            accepts: Accepted::default(),
+        };
+        let remote = "10.0.0.1:5000".parse().unwrap();
+        let local = "10.0.0.2:80".parse().ok();
+        let snapshot = pack(&request, remote, local);
+        let shared: Vec<_> = snapshot.shared.split(SEPARATOR).collect();
+        let own: Vec<_> = snapshot.own.split(SEPARATOR).collect();
+        let before = ["", "GET", "1.1", "IPv4", "10.0.0.2", "80"];
+        assert_eq!(shared[..6], before);
+        assert_eq!(shared[6..], [SHARED_HEADERS[0], "common", "x-own", OWN]);
+        assert_eq!(own, ["/socket.io/?EIO=4", "5000", "1"]);
+        assert_eq!(snapshot.remote, remote.ip());
+    }
 }

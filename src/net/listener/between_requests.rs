@@ -1,0 +1,179 @@
+//! A connection between two requests: it waits for the next one, as long as Node would.
+
+use std::cell::Cell;
+use std::future::{Future as _, poll_fn};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::sync::futures::Notified;
+use tokio::time::{Instant, Sleep, sleep};
+
+use crate::net::listener::head::{Inspected, inspect};
+use crate::net::listener::overtime::Overtime;
+use crate::net::listener::request_io::RequestIo;
+use crate::net::listener::route::{Admitted, Ends, admit};
+use crate::net::listener::settings::Settings;
+use crate::net::listener::{ConnectionGuard, Listener};
+use crate::net::thread::state::IoThread;
+
+/// Stands for no limit, in ms: longer than any client waits.
+const NEVER_MS: u64 = 365 * 86_400_000;
+
+/// The next thing that a connection does.
+pub enum Next {
+    /// It ends.
+    End,
+    /// It is told that its request did not come in time, and ends.
+    Late,
+    /// Node goes on with it.
+    Foreign,
+    /// It answers a request.
+    Ours(Box<Admitted>, Arc<Settings>),
+}
+
+/// Wakes a connection when its listener wants connections to end.
+pub struct Ending<'a> {
+    listener: &'a Listener,
+    notified: Pin<Box<Notified<'a>>>,
+}
+
+impl<'a> Ending<'a> {
+    /// Begins to listen.
+    pub fn of(listener: &'a Listener) -> Self {
+        let mut notified = Box::pin(listener.ending.notified());
+        notified.as_mut().enable();
+        Self { listener, notified }
+    }
+
+    /// Has the task of `cx` woken the next time.
+    pub fn poll(&mut self, cx: &mut Context<'_>) {
+        while self.notified.as_mut().poll(cx).is_ready() {
+            self.notified.set(self.listener.ending.notified());
+        }
+    }
+}
+
+/// A connection between two requests.
+pub struct BetweenRequests<'a> {
+    /// The connection.
+    pub io: &'a Rc<RequestIo>,
+    /// Counts it, and has it end.
+    pub guard: &'a ConnectionGuard,
+    /// Its addresses.
+    pub ends: Ends,
+    /// Its thread.
+    pub local: &'a Rc<IoThread>,
+    /// True if no request has come yet.
+    pub first: bool,
+}
+
+impl BetweenRequests<'_> {
+    /// Waits for a request.
+    pub async fn next(&self, ending: &mut Ending<'_>) -> Next {
+        let settings = self.guard.listener.settings();
+        let timer = pin!(sleep(Duration::ZERO));
+        let mut deadline = Deadline::new(timer, self.first, &settings);
+        let parked = Cell::new(0);
+        poll_fn(|cx| {
+            ending.poll(cx);
+            loop {
+                if self.guard.has_to_end(self.io.peek(<[u8]>::is_empty)) {
+                    return Poll::Ready(Next::End);
+                }
+                if self.guard.listener.inbox.is_full() {
+                    self.local.park(cx.waker(), &parked);
+                    return Poll::Pending;
+                }
+                if let Some(next) = self.request() {
+                    return Poll::Ready(next);
+                }
+                let received = self.io.peek(<[u8]>::len) as u64;
+                if received > 0 {
+                    deadline.begin_head();
+                }
+                match self.io.poll_more(cx) {
+                    // Node tells the client what it thinks of half a request.
+                    Poll::Ready(Ok(0)) if received > 0 => return Poll::Ready(Next::Foreign),
+                    Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Next::End),
+                    Poll::Ready(Ok(_)) => {}
+                    Poll::Pending => return deadline.poll(received, cx),
+                }
+            }
+        })
+        .await
+    }
+
+    /// The request that has been read, or `Foreign`; `None` if more has to be read.
+    fn request(&self) -> Option<Next> {
+        let listener = &self.guard.listener;
+        // For each request anew: JavaScript may have taken a permission back.
+        let settings = listener.settings();
+        if self.first && settings.hands_over {
+            return Some(Next::Foreign);
+        }
+        self.io.peek(|bytes| {
+            if bytes.is_empty() {
+                return None;
+            }
+            let request = match inspect(bytes, &settings.path) {
+                Inspected::Partial => return None,
+                Inspected::Foreign => return Some(Next::Foreign),
+                Inspected::Ours(request) => request,
+            };
+            let is_more_than_the_last = request.closes && bytes.len() > request.head + request.body;
+            if is_more_than_the_last {
+                return Some(Next::Foreign);
+            }
+            Some(match admit(&request, &settings, listener, self.ends) {
+                Some(admitted) => Next::Ours(Box::new(admitted), settings),
+                None => Next::Foreign,
+            })
+        })
+    }
+}
+
+/// The time that a client has for its next request.
+struct Deadline<'a> {
+    timer: Pin<&'a mut Sleep>,
+    overtime: Overtime,
+    /// For the head of a request.
+    head: Duration,
+    /// A head has begun, or the connection has to begin with one.
+    is_head: bool,
+}
+
+impl<'a> Deadline<'a> {
+    fn new(mut timer: Pin<&'a mut Sleep>, first: bool, settings: &Settings) -> Self {
+        let head = Duration::from_millis(settings.head_ms);
+        let idle = Duration::from_millis(settings.idle_ms.unwrap_or(NEVER_MS));
+        let end = Instant::now() + if first { head } else { idle };
+        timer.as_mut().reset(end);
+        Self {
+            timer,
+            overtime: Overtime::default(),
+            head,
+            is_head: first,
+        }
+    }
+
+    /// A head may take as long as that of a first request, from its first byte on.
+    fn begin_head(&mut self) {
+        if !self.is_head {
+            self.is_head = true;
+            let end = Instant::now() + self.head;
+            self.timer.as_mut().reset(end);
+            self.overtime = Overtime::default();
+        }
+    }
+
+    /// Ready once the time is over. `received`: bytes of the request so far.
+    fn poll(&mut self, received: u64, cx: &mut Context<'_>) -> Poll<Next> {
+        if !self.overtime.is_over(self.timer.as_mut(), received, cx) {
+            return Poll::Pending;
+        }
+        Poll::Ready(if self.is_head { Next::Late } else { Next::End })
+    }
+}
