@@ -29,7 +29,7 @@ export function noteAssignment(object: any, name: string, changed: () => void): 
   let isOwn = Object.hasOwn(object, name);
   let own = isOwn ? object[name] : undefined;
   Object.defineProperty(object, name, {
-    // What is inherited may be replaced later, on the prototype.
+    // An inherited method may be replaced later, on the prototype.
     get: () => (isOwn ? own : prototype[name]),
     set: (value) => {
       isOwn = true;

@@ -39,7 +39,7 @@ const SWITCH = "SOCKET_IO_NATIVE_LISTENER";
 // Not the one that an application's tests replace by a clock of their own.
 const { setImmediate } = globalThis;
 
-/** What Node calls a timeout that never comes, in ms: a day has to do. */
+/** Stands for a timeout of Node that never comes, in ms: a day. */
 const NEVER = 86_400_000;
 /** Stands for the session id in a serialized cookie. */
 const ID = "00000000000000000000";
@@ -56,7 +56,7 @@ export function preparePort(server: HttpServer): PortListener | null {
   return interceptListen(server, bind) ? listener : null;
 }
 
-/** See the module. */
+/** The listener of one HTTP server. */
 export class PortListener {
   private engine: Server | null = null;
   private accepting: InstanceType<NonNullable<typeof native>["NativeListener"]> | null = null;
@@ -73,7 +73,7 @@ export class PortListener {
 
   constructor(private readonly server: HttpServer) {}
 
-  /** Gives a bound handle that listens natively; `null`: Node is to bind, and to tell what is wrong. */
+  /** Returns a bound handle that listens natively; `null`: Node binds, and tells of the error. */
   bind(
     address: string | null,
     port: number,
@@ -116,8 +116,8 @@ export class PortListener {
     if (this.waiting) this.drained();
     if (this.accepting === null) return;
     this.configure();
-    // As Node does: nobody is served before the code that runs now has come to its end, and may
-    // have added what every request has to pass.
+    // As with Node, no client is served before the code that runs now has ended: it may add a
+    // middleware for all requests.
     setImmediate(() => {
       if (this.handle === handle) this.accepting?.accept(handle.fd);
     });
@@ -181,7 +181,7 @@ export class PortListener {
     if (this.handle !== null) this.start(this.handle);
   }
 
-  /** Has the server's own methods know of the connections that it does not see. */
+  /** Extends the methods of the server to the native connections. */
   private extendServer(accepting: NonNullable<typeof this.accepting>): void {
     const { server } = this;
     const { getConnections, closeIdleConnections, closeAllConnections } = server;
@@ -200,7 +200,7 @@ export class PortListener {
     };
   }
 
-  /** A connection whose next request is not for the listener. */
+  /** Gives a connection to the server: its next request is not for the listener. */
   private takeOver(fd: number, bytes: Buffer): void {
     const { server } = this;
     const socket = new net.Socket({ fd, allowHalfOpen: true, readable: true, writable: true });
@@ -225,7 +225,7 @@ export class PortListener {
     }
   }
 
-  /** Whether nobody but the engine listens to an event of the server. */
+  /** True if nobody but the engine listens to an event of the server. */
   private isOwn(event: string, added: string | undefined): boolean {
     const own = this.own[event];
     const now = this.server.listeners(event);
@@ -239,7 +239,7 @@ export class PortListener {
     try {
       this.apply(this.settings(engine, added));
     } catch (error) {
-      // An option that makes no sense: whoever meets it first tells so.
+      // An option that cannot be used: the first request tells the error.
       debug("not served natively: %s", error);
       this.apply(NOTHING);
     }
@@ -292,10 +292,10 @@ export class PortListener {
   }
 }
 
-/** Node keeps idle connections so much longer than it announces, in ms, unless it is told. */
+/** The time that Node keeps idle connections beyond the announced one, in ms, by default. */
 const KEEP_ALIVE_BUFFER = 1000;
 
-/** How long a connection between requests is announced to live, and does live, in ms. */
+/** The times for which a connection between requests is announced to be kept, and is kept, in ms. */
 function idleTimes(server: HttpServer) {
   const keepAlive = server.keepAliveTimeout || undefined;
   if (keepAlive === undefined) return {};
@@ -342,7 +342,7 @@ const WATCHED = ["request", "upgrade", "connection"];
 const toLines = (lines: [name: string, value: string][]) =>
   lines.map(([name, value]) => ({ name, value }));
 
-/** A cookie around the session id; undefined: there is none, null: each is another. */
+/** The parts of a cookie around the session id; undefined: no cookie; null: it cannot be cut. */
 function cookieTemplate(options: any): [string, string] | undefined | null {
   if (!options) return undefined;
   const { name, ...rest } = options;

@@ -1,4 +1,4 @@
-/** CORS without asking: the headers of configurations in which they depend on the origin alone. */
+/** The headers of CORS, for options with which they depend on the origin alone. */
 import corsModule = require("cors");
 
 /** Header lines by origin; the native listener sends them without this thread. */
@@ -34,7 +34,7 @@ export function staticCors(options: unknown): StaticCors | null {
 
 type CorsMiddleware = (req: any, res: any, next: () => void) => void;
 
-/** What the middleware sets for a request of an origin. */
+/** Returns the headers that the middleware sets for a request of an origin. */
 function ask(middleware: CorsMiddleware, origin: string): [name: string, value: string][] {
   const fields = new Map<string, [name: string, value: string]>();
   const response = {

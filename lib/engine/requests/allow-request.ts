@@ -1,9 +1,9 @@
-/** The option `allowRequest`: the application's word on a handshake. */
+/** The option `allowRequest`: the application's decision on a handshake. */
 import { ErrorCode, type Refusal, refuse } from "../errors";
 import type { ServerOptions } from "../options";
 import type { EngineRequest } from "../session/request-snapshot";
 
-/** Options of which one function decides. */
+/** The option, as far as it is used here. */
 type Guarded = ServerOptions & Required<Pick<ServerOptions, "allowRequest">>;
 
 /**

@@ -1,7 +1,7 @@
 /**
- * Connections to an HTTP server come in crowds, after an outage for instance. Node parses whatever
+ * Connections to an HTTP server come in crowds, after an outage for instance. Node parses all that
  * has arrived in one turn of its loop: thousands of requests, if thousands of connections are read.
- * Of a crowd, only a few at a time are read until their first request is there.
+ * Therefore only a few connections of a crowd are read at a time, until their first request is there.
  */
 import { Server as HttpServer } from "node:http";
 import type { Socket } from "node:net";
@@ -13,12 +13,12 @@ import { ownListener } from "../own-listeners";
 // Not those that an application's tests replace by a clock of their own.
 const { setImmediate, setTimeout } = globalThis;
 
-/** So many connections without a request are read. */
+/** The number of connections without a request that are read. */
 const FEW = 50;
-/** After so long a silence, in ms, a connection does not count any more: others are read, too. */
+/** The time in ms after which a silent connection does not count any more, so that others are read. */
 const PATIENCE = 5;
 
-/** See the module. */
+/** Reads the new connections of one HTTP server, a few at a time. */
 class ConnectionThrottle {
   /** Connections being read from which no request has come; when counting began, in ms. */
   private silent = 0;

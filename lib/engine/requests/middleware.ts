@@ -25,8 +25,8 @@ export async function runMiddlewares(fns: Middleware[], req: any, res: any): Pro
 }
 
 /**
- * What middlewares get as the response of an upgrade request: headers set on it are sent with the
- * 101, and ending it refuses the connection.
+ * The response that middlewares get for an upgrade request. Headers that are set on it are sent with
+ * the 101; ending it refuses the connection.
  */
 export class UpgradeResponse extends EventEmitter {
   private readonly fields = new Map<string, [name: string, value: string | string[]]>();

@@ -1,6 +1,6 @@
 /**
- * What an admitted request opens: a session over polling or a WebSocket, or the WebSocket that a
- * session moves to.
+ * Opens sessions for admitted requests, over polling or a WebSocket, and WebSockets that sessions
+ * move to.
  */
 import type { ServerResponse } from "node:http";
 import type { Socket as NetSocket } from "node:net";
@@ -69,7 +69,7 @@ async function newId(server: Server, req: EngineRequest): Promise<string | Refus
   }
 }
 
-/** What the native engine is told of a new session. */
+/** The options of a new session, for the native engine. */
 function openRequest(
   server: Server,
   req: EngineRequest,
@@ -113,7 +113,7 @@ function addSession(
   });
 }
 
-/** Whether the application may have seen a request, and put something on it. */
+/** True if the application may have seen a request, and put something on it. */
 function isRequestSeen(server: Server, req: EngineRequest, event: "request" | "upgrade"): boolean {
   const owner = serverOf(req.socket);
   return !req._own || server._isRequestSeen() || owner === undefined || isListenedTo(owner, event);
@@ -180,7 +180,7 @@ export async function openPolling(
   announceConnection(server, conn);
 }
 
-/** Has an admitted upgrade request open a session, or offers its WebSocket to one that polls. */
+/** Opens a session for an admitted upgrade request, or offers its WebSocket to one that polls. */
 export function acceptWebSocket(server: Server, granted: Granted): void {
   const { req, socket } = granted.upgrade;
   const session = server._sessions[req._query.sid];
@@ -248,7 +248,7 @@ function accept(
   acceptUpgrade(granted.upgrade, server._options, server._closed, lines, held);
 }
 
-/** Has the application's WebSocket server take an upgrade request; `to`: an id for a new session. */
+/** Hands an upgrade request to the application's WebSocket server; `to`: an id for a new session. */
 function handOver(
   server: Server,
   taker: ExternalServer,

@@ -26,9 +26,9 @@ export interface UpgradeRequest {
   head: Buffer;
 }
 
-/** What becomes of an accepted WebSocket. */
+/** Takes an accepted WebSocket. */
 export interface Acceptor {
-  /** Whether the application may hold the socket: it stays open then. */
+  /** True if the application may hold the socket: it stays open then. */
   readonly isHeld: boolean;
   /** Hands the connection to the native engine; may throw. */
   attach(connection: Connection): void;
@@ -130,7 +130,7 @@ function handOver(upgrade: UpgradeRequest, response: string, acceptor: Acceptor)
   }
 }
 
-/** `false` if the engine cannot take it, for want of descriptors: one client's loss, no crash. */
+/** Returns false if the system has no descriptor left: one client is lost, and nothing crashes. */
 function attach(acceptor: Acceptor, connection: Connection): boolean {
   try {
     acceptor.attach(connection);
@@ -141,7 +141,7 @@ function attach(acceptor: Acceptor, connection: Connection): boolean {
   return true;
 }
 
-/** What the engine is told of a connection, however it gets its bytes. */
+/** The description of a connection for the native engine. */
 function connectionFields({ req }: UpgradeRequest, head: Buffer, response: string) {
   const extensions = req.headers["sec-websocket-extensions"];
   return { head, response, extensions, form: packetForm(req) };
@@ -182,7 +182,7 @@ setAdoptedEnd((owner) => {
 /** Bytes fed to the engine before it is asked whether it has taken them. */
 const FEED_WINDOW = 256 * 1024;
 
-/** Feeds the engine from a stream that cannot be adopted, and writes what it says. */
+/** Feeds the engine from a stream that cannot be adopted, and writes the bytes that it gives. */
 function pump(upgrade: UpgradeRequest, response: string, acceptor: Acceptor): void {
   const { socket } = upgrade;
   const stream = engine.nextStream();
@@ -231,13 +231,13 @@ function pump(upgrade: UpgradeRequest, response: string, acceptor: Acceptor): vo
 }
 
 /**
- * Has the frames that were sent before the application ends a pumped stream written first, as they
- * are when frames are written at once.
+ * Writes the frames that were sent before the application ends a pumped stream, before it ends: they
+ * would have been written at once by another server.
  */
 function writeBeforeEnd(socket: Duplex, stream: number, isOver: () => boolean): void {
   const precede = <F extends (...args: any[]) => unknown>(method: F): F =>
     function (this: Duplex, ...args: unknown[]) {
-      // A stream that has ended or failed by itself has nobody to write to.
+      // A stream that has ended or failed by itself takes no bytes.
       const isHealthy = !isOver() && socket.writable && !socket.readableEnded && !socket.errored;
       if (isHealthy) writePumped(stream);
       return method.apply(this, args);

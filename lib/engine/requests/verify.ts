@@ -1,4 +1,4 @@
-/** Which requests are let in: the checks of a request, and the answers to one that is refused. */
+/** The checks of requests, and the answers to those that are refused. */
 import type { ServerResponse } from "node:http";
 import { ErrorCode, errorMessages, type Refusal, refuse } from "../errors";
 import { refuseUpgrade } from "../refuse-upgrade";
@@ -77,7 +77,7 @@ export function verifyProtocol(server: Server, req: EngineRequest): Refusal | nu
   return refuse(ErrorCode.UNSUPPORTED_PROTOCOL_VERSION, { protocol });
 }
 
-/** What a request gets when a middleware calls back with an error. */
+/** The refusal of a request for which a middleware calls back with an error. */
 export function middlewareFailure(): Refusal {
   return refuse(ErrorCode.BAD_REQUEST, { name: "MIDDLEWARE_FAILURE" });
 }
@@ -115,7 +115,7 @@ export function refuseUpgradeRequest(
   refuseUpgrade(upgrade.socket, String(custom || errorMessages[code]));
 }
 
-/** Whether a header value holds characters that no header may hold. */
+/** True if a header value holds characters that no header may hold. */
 function hasControls(value: string): boolean {
   for (let i = 0; i < value.length; i++) {
     const code = value.charCodeAt(i);

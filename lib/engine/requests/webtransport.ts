@@ -21,20 +21,20 @@ import { announceSession, offerExternal } from "./open-session";
 
 const debug = createDebug("engine:webtransport");
 
-/** What is used of a stream. */
+/** The members of a stream that are used. */
 interface Stream {
   readonly readable: ReadableStream<Uint8Array>;
   readonly writable: WritableStream<Uint8Array>;
 }
 
-/** What is used of a session. */
+/** The members of a WebTransport session that are used. */
 interface Session {
   readonly incomingBidirectionalStreams: ReadableStream<Stream>;
   readonly closed: Promise<unknown>;
   close(): void;
 }
 
-/** Packets of such clients: of protocol 4, and bytes as they are. */
+/** The encoding of packets: protocol 4, with bytes as they are. */
 const FORM: PacketForm = { protocol: 4, base64: false };
 /** Stands for a packet that cannot be read: no packet is empty. */
 const UNREADABLE = "";
@@ -51,7 +51,7 @@ function closeSession(session: Session): void {
   attempt(() => session.close());
 }
 
-/** Does something that may fail, now or later, once the client is gone. */
+/** Calls a function that may fail, now or later, once the client is gone. */
 async function attempt(action: () => unknown): Promise<void> {
   try {
     await action();
@@ -100,7 +100,7 @@ function socketOn(session: Session, stream: Stream, server: Server): StreamSocke
   }
 }
 
-/** Deals with the first packet, before the next one. Whether it was one to begin with. */
+/** Handles the first packet, before the next one. Returns false if no session begins with it. */
 function begin(server: Server, socket: StreamSocket): Promise<boolean> {
   return new Promise((resolve) => {
     const isTaken = () => resolve(socket.listenerCount("message") > 0);

@@ -21,7 +21,7 @@ import type { Socket } from "./socket";
 
 const debug = createDebug("engine:ws");
 
-/** What is used of a WebSocket object; modelled on that of the package `ws`. */
+/** The members of a WebSocket object that are used, as the package `ws` has them. */
 export interface ExternalWebSocket {
   /** Adds a listener for the messages, the end or the errors of the connection. */
   on(event: "message", listener: (data: any, isBinary?: boolean) => void): unknown;
@@ -35,7 +35,7 @@ export interface ExternalWebSocket {
   terminate?(): void;
 }
 
-/** What is used of a WebSocket server object. */
+/** The members of a WebSocket server that are used. */
 export interface ExternalServer {
   /** Answers an upgrade request and calls back with the WebSocket. */
   handleUpgrade(
@@ -62,13 +62,13 @@ interface Handing {
 
 const handings = new WeakMap<EngineRequest, Handing>();
 
-/** What the application's WebSocket server is constructed with. */
+/** The options for the application's WebSocket server. */
 export function externalOptions(opts: ResolvedOptions): object {
   const { perMessageDeflate, maxHttpBufferSize: maxPayload } = opts;
   return { noServer: true, clientTracking: false, perMessageDeflate, maxPayload };
 }
 
-/** Has a WebSocket server of the application send the header lines of its requests. */
+/** Adds the header lines of requests to the answers of the application's WebSocket server. */
 export function adoptExternal(server: ExternalServer): ExternalServer {
   if (typeof server.on !== "function") return server;
   server.on("headers", (lines, req) => {
@@ -140,7 +140,7 @@ function attempt(action: () => void): void {
   }
 }
 
-/** What such an object is to applications: a WebSocket, or a stream of WebTransport. */
+/** The name of the transport of such a connection. */
 export type LinkName = "websocket" | "webtransport";
 
 /** The WebSockets of one session: the one that carries it, and the one that an upgrade tries. */
@@ -156,22 +156,22 @@ export class ExternalConnections {
     return link?.name === "websocket" ? link.ws : undefined;
   }
 
-  /** Whether the session is carried here, and not by a WebSocket that is served natively. */
+  /** True if the session is carried here, and not by a WebSocket that is served natively. */
   get carries(): boolean {
     return this.main !== null;
   }
 
-  /** How many messages were given to the WebSocket in use that it has not written. */
+  /** The number of messages that the WebSocket in use was given and has not written. */
   get waiting(): number {
     return this.main?.waiting ?? 0;
   }
 
-  /** What carries the session here, or tries to (`probe`). */
+  /** The transport that carries the session here, or tries to (`probe`). */
   name(probe: boolean): LinkName | undefined {
     return (probe ? this.probe : this.main)?.name;
   }
 
-  /** Has `ws` carry the session, or try to; `form`: of its packets, by its own request. */
+  /** Takes `ws` to carry the session, or to probe. `form`: the encoding that its request names. */
   take(ws: ExternalWebSocket, probe: boolean, form: PacketForm, name: LinkName): void {
     const link = new ExternalConnection(ws, this.conn, probe, form, name);
     if (probe) {
@@ -225,7 +225,7 @@ export class ExternalConnections {
 
 /** One WebSocket. */
 class ExternalConnection {
-  /** What is to be sent once it carries the session. */
+  /** The packets to be sent once it carries the session. */
   readonly held: (string | Uint8Array)[] = [];
   private open = true;
   /** Messages and bytes sent and not yet written. */
@@ -273,7 +273,7 @@ class ExternalConnection {
 
   private receive(message: string | Buffer): void {
     if (!this.open) return;
-    // What was sent before an upgrade goes the old way.
+    // Packets that were sent before an upgrade go to the old transport.
     if (this.probe) flush();
     const answer = engine.receive(this.conn._handle, this.probe, message, this.form);
     if (answer !== null) answerPoll(this.conn, answer);

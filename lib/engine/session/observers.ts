@@ -1,4 +1,4 @@
-/** What only a session has that somebody watches or waits for: most sessions have none of it. */
+/** The state of a session that the application observes or waits for. Most sessions have none. */
 import { Decoder } from "socket.io-parser";
 import type { PacketSink } from "../../native-conn";
 import { PACKET_TYPES } from "../native/contract";
@@ -20,18 +20,18 @@ export interface SentPacket {
   type: string;
   /** A string or bytes; absent if there are none. */
   data?: any;
-  /** Whether the transport may compress it. */
+  /** True if the transport may compress it. */
   options: { compress: boolean };
 }
 
 /** Called with the transport once a message was handed over. */
 export type SendCallback = (transport: Transport) => void;
 
-/** Of the packets that wait for a poll unwatched, the data of so many is kept, if it is so short. */
+/** The number of waiting packets whose data is kept to be shown, and the length of such data. */
 const SHOWN_PACKETS = 256;
 const SHOWN_SIZE = 1024;
 
-/** See the module. */
+/** The observers of one session, and the packets and callbacks that are kept for them. */
 export class Observers {
   /** Packets come here undecoded. */
   decodesInJs = false;
@@ -41,27 +41,27 @@ export class Observers {
   observesFlushes = false;
   /** A batch was given to the WebSocket, and is not known to be written. */
   isWriting = false;
-  /** So many packets waited that were sent before somebody listened: that they go on is told too. */
+  /** The number of packets that were sent before somebody listened, and were not written then. */
   sentBefore = 0;
-  /** The sink was taken off. */
+  /** The sink of decoded packets was removed. */
   sinkRemoved = false;
-  /** Why the session ends, when that was settled before it did. */
+  /** The reason why the session ends, if it was settled before the end. */
   reason: string | null = null;
-  /** Of the messages that wait. */
+  /** The callbacks of the messages that wait. */
   callbacks: SendCallback[] | null = null;
-  /** Of the batches that the transport has not written yet. */
+  /** The callbacks of each batch that the transport has not written yet. */
   sent: (SendCallback[] | null)[] = [];
   /** Called once the WebSocket has written all. */
   after: ((error?: Error) => void)[] | null = null;
-  /** Sent and not delivered yet. */
+  /** The packets that were sent and not delivered yet. */
   buffer: SentPacket[] | null = null;
   /** The next batch, which the transport is given once it is writable. */
   waitingForSend: SentPacket[] | null = null;
-  /** Bytes of it, about. */
+  /** The length of the next batch, about, in bytes. */
   waitingBytes = 0;
   private decoder: Decoder | null = null;
 
-  /** Whether the data of one more packet that waits may be kept to be shown. */
+  /** True if the data of one more packet that waits may be kept to be shown. */
   mayKeep(data: any): boolean {
     const size = typeof data === "string" ? data.length : (data?.byteLength ?? 0);
     return size <= SHOWN_SIZE && (this.buffer?.length ?? 0) < SHOWN_PACKETS;
@@ -82,7 +82,7 @@ export class Observers {
     this.decoder.add(data);
   }
 
-  /** The messages whose callbacks wait are given to the transport. */
+  /** Begins a batch of the messages whose callbacks wait. */
   beginBatch(): void {
     this.sent.push(this.callbacks);
     this.callbacks = null;
@@ -120,7 +120,7 @@ export function showPacket(
   const packet = data === undefined ? { type } : { type, data };
   const { transport } = conn;
   conn.emit("packet", packet);
-  // Who beats in the wrong direction has had no answer: the session has ended.
+  // A heartbeat in the wrong direction has no answer: it has ended the session.
   if (type === (conn.protocol === 3 ? "ping" : "pong")) {
     if (type === "ping") conn._announceSent("pong");
     conn.emit("heartbeat");

@@ -124,7 +124,7 @@ function takeBody(conn: Socket, post: PendingPoll, body: PostBody, isBinary: boo
   const answer = (conn.transport as Polling).push(body.bytes, isBinary);
   if (answer !== null) answerPoll(conn, answer);
   drain();
-  // What the body said reaches the application before the client hears that it arrived.
+  // The application gets the packets of the body before the client gets the answer.
   afterNews(conn._handle, () => {
     const headers = baseHeaders(req, "text/html", "ok");
     finish(conn, req, res, headers, "ok");
@@ -169,7 +169,7 @@ function baseHeaders(
 interface Answer {
   /** Headers of the first answer of a session, whose listeners are told. */
   initial?: Record<string, any>;
-  /** Whether the application lets it be compressed. */
+  /** True if the application lets it be compressed. */
   compress: boolean;
   /** Called once it is written. */
   written?: () => void;

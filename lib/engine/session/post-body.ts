@@ -43,7 +43,7 @@ export class PostBody {
     else this.callback = callback;
   }
 
-  /** What was received. */
+  /** The bytes that were received. */
   get bytes(): Buffer {
     return Buffer.concat(this.chunks, this.length);
   }

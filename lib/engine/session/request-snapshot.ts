@@ -23,14 +23,14 @@ export type EngineRequest = IncomingMessage & {
   res?: unknown;
 };
 
-/** What a request says about the form of its client's packets. */
+/** The encoding of packets that a request asks for. */
 export function packetForm({ _query: { EIO, b64 } }: EngineRequest): PacketForm {
   return { protocol: EIO === "4" ? 4 : 3, base64: Boolean(b64) };
 }
 
-/** What is kept of a request. */
+/** A request as it is kept. */
 export interface PackedRequest {
-  /** What many requests have in common: one string serves them all. */
+  /** The part that many requests have in common: one string serves them all. */
   readonly shared: string;
   /** The rest. */
   readonly own: string;
@@ -83,7 +83,7 @@ export function packedUrl({ own }: PackedRequest): string {
   return own.slice(0, own.indexOf(SEPARATOR));
 }
 
-/** Whether a packed request came over TLS. */
+/** True if a packed request came over TLS. */
 export function isPackedSecure({ shared }: PackedRequest): boolean {
   return shared[0] === "1";
 }

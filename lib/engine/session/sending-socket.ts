@@ -43,7 +43,7 @@ export abstract class SendingSocket extends WatchedSession {
     return this._external?.name(probe) === "webtransport" ? WebTransport : WebSocket;
   }
 
-  /** What carries the session as a WebSocket does, or tries to (`probe`). @internal */
+  /** The transport that carries the session as a WebSocket does, or tries to (`probe`). @internal */
   protected _transportFor(probe: boolean): Transport {
     return new (this.transportClass(probe))(this.self);
   }
@@ -239,7 +239,7 @@ export abstract class SendingSocket extends WatchedSession {
   }
 
   /**
-   * Whether what is sent goes straight to the native engine, so that it may be sent in bulk.
+   * True if what is sent goes straight to the native engine, so that it may be sent in bulk.
    *
    * @internal
    */
@@ -255,13 +255,13 @@ export abstract class SendingSocket extends WatchedSession {
 
   // --- polls ----------------------------------------------------------------------------------
 
-  /** Whether a poll waits, here or where it is answered natively. @internal */
+  /** True if a poll waits, here or where it is answered natively. @internal */
   _isPollPending(): boolean {
     return engine.isPollPending(this._handle);
   }
 
   /**
-   * Whether a poll waits that is answered natively: also one that came before they are watched.
+   * True if a poll waits that is answered natively: also one that came before they are watched.
    *
    * @internal
    */
@@ -357,7 +357,7 @@ export abstract class SendingSocket extends WatchedSession {
     this._awaitWritten();
   }
 
-  /** Whether something that was sent in this tick came behind something else. @internal */
+  /** True if something that was sent in this tick came behind something else. @internal */
   protected get _isQueued(): boolean {
     return this._waiting > 0 && this._sentAt === currentTick();
   }
@@ -365,7 +365,7 @@ export abstract class SendingSocket extends WatchedSession {
 
 const { write } = SendingSocket.prototype;
 
-// What waits in this thread for transports to be writable is sent, and nobody is told.
+// Packets that wait in this thread are sent before the process ends; no listener is told.
 onBeforeExit(() => {
   for (const holder of holders) holder._sendHeldForExit();
   holders.clear();

@@ -24,7 +24,7 @@ export interface Waiting {
   close(): void;
 }
 
-/** See the module. */
+/** Watches one client for which too much may wait. */
 export class SlowReaderWatch {
   private timer: NodeJS.Timeout | undefined;
   private taken: unknown;

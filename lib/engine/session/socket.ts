@@ -41,9 +41,9 @@ export class Socket extends SendingSocket implements SessionEvents {
   readonly id: string;
   /** Revision of the Engine.IO protocol: 4, or 3 with the option `allowEIO3`. */
   readonly protocol: number;
-  /** Whether an upgrade to another transport is being tried. */
+  /** True if an upgrade to another transport is being tried. */
   upgrading = false;
-  /** Whether the session has moved to a WebSocket, or to WebTransport. */
+  /** True if the session has moved to a WebSocket, or to WebTransport. */
   upgraded = false;
   /** @internal */
   private _sink: PacketSink | null = null;
@@ -103,22 +103,22 @@ export class Socket extends SendingSocket implements SessionEvents {
     if (state === CloseState.Ended) this._onclose("transport close");
   }
 
-  /** Has decoded packets given to `sink` from now on. @internal */
+  /** Gives decoded packets to `sink` from now on. @internal */
   setSink(sink: PacketSink): void {
     this._sink = sink;
   }
 
-  /** Whether the connection of its request is the one of its WebSocket. @internal */
+  /** True if the connection of its request is the one of its WebSocket. @internal */
   get _isCarriedByRequest(): boolean {
     return this._websocket && !this.upgraded;
   }
 
-  /** Whether somebody takes decoded packets. @internal */
+  /** True if somebody takes decoded packets. @internal */
   get _hasSink(): boolean {
     return this._sink !== null;
   }
 
-  /** Whether listeners see each packet. @internal */
+  /** True if listeners see each packet. @internal */
   get _isShown(): boolean {
     return this._observers?.decodesInJs === true;
   }

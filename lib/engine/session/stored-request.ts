@@ -1,4 +1,4 @@
-/** What a session keeps of the request that opened it: the request itself, or what it consists of. */
+/** The request that opened a session: the object, or a snapshot from which it is made when needed. */
 
 import { WatchfulEmitter } from "../emitter";
 import type { SocketInit } from "../requests/open-session";

@@ -24,7 +24,7 @@ import { abandonPoll } from "./polling-http";
 import type { Socket } from "./socket";
 
 /**
- * Whether the application may hold a socket that asks for an upgrade: a listener or an earlier
+ * True if the application may hold a socket that asks for an upgrade: a listener or an earlier
  * request has shown it.
  */
 export function isHeld(socket: NetSocket): boolean {
@@ -104,7 +104,7 @@ export class HeldConnection implements ForeignConnection, StreamEvents {
 
   private ask(how: number): void {
     if (this.isOver) return;
-    // What this tick has sent before goes out first.
+    // Messages that this tick has sent before go out first.
     flush();
     engine.endConnection(this.number, how);
   }
@@ -145,7 +145,7 @@ export class HeldConnection implements ForeignConnection, StreamEvents {
   }
 }
 
-/** Has a socket of the application stand for a connection that the native engine has taken. */
+/** Keeps a socket of the application open for a connection that the native engine has taken. */
 export function keepSocket(socket: NetSocket, connection: HeldConnection): void {
   replaceHandle(socket, connection);
   connection.hand(socket);
@@ -164,7 +164,7 @@ interface Streams {
   probe?: Duplex;
 }
 
-/** Of sessions with a stream that somebody may hold. */
+/** The streams of sessions that the application may hold. */
 const streams = new WeakMap<Socket, Streams>();
 
 /** Notes the stream of a session's WebSocket; `connection`: it is served natively. */

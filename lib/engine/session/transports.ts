@@ -23,11 +23,11 @@ export abstract class Transport extends WatchfulEmitter {
   static upgradesTo: string[] = [];
   /** `"polling"`, `"websocket"` or `"webtransport"`. */
   abstract readonly name: string;
-  /** Whether a packet sent now goes out at once. */
+  /** True if a packet sent now goes out at once. */
   abstract readonly writable: boolean;
-  /** Whether bytes are sent as they are, and not as base64. */
+  /** True if bytes are sent as they are, and not as base64. */
   readonly supportsBinary: boolean = true;
-  /** Whether another transport has replaced it. */
+  /** True if another transport has replaced it. */
   discarded = false;
 
   constructor(
@@ -114,7 +114,7 @@ export class Polling extends Transport {
   /** The post being received, if one is. @internal */
   post: PendingPoll | null = null;
 
-  /** Whether a poll waits for packets. */
+  /** True if a poll waits for packets. */
   get writable(): boolean {
     return this.poll !== null || this.conn._isPollPending();
   }
@@ -161,7 +161,7 @@ export class WebSocket extends Transport {
   readonly name = "websocket";
   private view: NativeWebSocket | null = null;
 
-  /** Whether a packet sent now goes out at once. */
+  /** True if a packet sent now goes out at once. */
   get writable(): boolean {
     return this.conn._isWritableNow();
   }
@@ -185,7 +185,7 @@ export class WebTransport extends Transport {
   /** Name of the transport. */
   readonly name = "webtransport";
 
-  /** Whether a packet sent now goes out at once. */
+  /** True if a packet sent now goes out at once. */
   get writable(): boolean {
     return this.conn._isWritable();
   }

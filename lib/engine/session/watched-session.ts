@@ -17,7 +17,7 @@ import type { Transport } from "./transports";
 
 /** The longest time that a property waits for a busy I/O thread, in ms. */
 const READ_WAIT = 1000;
-/** The same for an event, which comes later then. */
+/** The longest time that an event waits for a busy I/O thread, in ms; it comes later then. */
 const WRITE_WAIT = 5;
 
 /** The part of a session that tells what waits and what is written. */
@@ -54,7 +54,7 @@ export abstract class WatchedSession extends RequestedSession {
     this._pollsNatively = init.pollsNatively;
   }
 
-  /** The same, self. @internal */
+  /** This object, as the class that applications see. @internal */
   protected get self(): Socket {
     return this as unknown as Socket;
   }
@@ -113,14 +113,14 @@ export abstract class WatchedSession extends RequestedSession {
     return this._observers?.sent ?? [];
   }
 
-  /** Whether what is sent now goes out at once, as far as this thread knows. @internal */
+  /** True if what is sent now goes out at once, as far as this thread knows. @internal */
   _isWritable(): boolean {
     if (!this._websocket) return this.transport.writable;
     if (this._sentAt === currentTick() || this._observers?.isWriting) return false;
     return this._external?.carries ? this._external.waiting === 0 : !this._blocked;
   }
 
-  /** The same, of a WebSocket whose kernel is asked. @internal */
+  /** The same, but a WebSocket asks its I/O thread whether all is written. @internal */
   _isWritableNow(): boolean {
     return this._isWritable() && this.isThrough(READ_WAIT);
   }
@@ -130,16 +130,16 @@ export abstract class WatchedSession extends RequestedSession {
     return this._external?.carries ? this._external.waiting === 0 : isDrained(this._handle, ms);
   }
 
-  // --- who is told ------------------------------------------------------------------------------
+  // --- observers --------------------------------------------------------------------------------
 
-  /** Has the polls come here, from the next one on: somebody wants to know of them. @internal */
+  /** Brings the polls to this thread, from the next one on: somebody observes them. @internal */
   protected _watchPolls(): void {
     if (!this._pollsNatively || this._websocket) return;
     this._pollsNatively = false;
     engine.watchPolls(this._handle);
   }
 
-  /** Has packets come here undecoded: somebody wants to see them. @internal */
+  /** Brings packets to this thread undecoded: somebody observes them. @internal */
   _decodeInJs(): void {
     if (this._observers?.decodesInJs) return;
     this.observers().decodesInJs = true;
@@ -182,7 +182,7 @@ export abstract class WatchedSession extends RequestedSession {
     if (this.server._watched) this.server.emit("flush", this.self, packets);
   }
 
-  /** The same, of packets of which {@link _ondrained} will tell. @internal */
+  /** Tells the same, and begins a batch: {@link _ondrained} tells of its end. @internal */
   _announceBatch(packets: SentPacket[]): void {
     this._announceFlush(packets);
     this._observers?.beginBatch();
@@ -194,7 +194,7 @@ export abstract class WatchedSession extends RequestedSession {
     if (this.server._watched) this.server.emit("drain", this.self);
   }
 
-  /** What is buffered is about to be delivered. Returns whether it may be compressed. @internal */
+  /** Tells that the buffered packets are delivered. Returns true if they may be compressed. @internal */
   _ondelivery(): boolean {
     const packets = this._observers?.buffer;
     if (this._observers === null || packets == null) return true;
@@ -212,7 +212,7 @@ export abstract class WatchedSession extends RequestedSession {
 
   // --- when a WebSocket has written -------------------------------------------------------------
 
-  /** Has a batch that a WebSocket was given told as written, once it is. @internal */
+  /** Tells of the batch that a WebSocket was given, once it is written. @internal */
   protected _awaitWritten(): void {
     const watch = this.observers();
     if (watch.isWriting) return;

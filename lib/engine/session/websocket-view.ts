@@ -1,4 +1,4 @@
-/** What stands for the object of a WebSocket library, where the native engine serves. */
+/** The WebSocket object of a transport that the native engine serves. */
 import type { Duplex } from "node:stream";
 import { LeanEmitter } from "../emitter";
 import { bufferedBytes } from "../native/binding";

@@ -21,9 +21,9 @@ export function frameHeader(length: number, binary: boolean): Uint8Array {
 
 interface Header {
   binary: boolean;
-  /** Its own, in bytes. */
+  /** The length of the header, in bytes. */
   size: number;
-  /** Of what follows, in bytes. */
+  /** The length of the content, in bytes. */
   length: number;
 }
 
@@ -81,7 +81,7 @@ export class FrameReader {
     return true;
   }
 
-  /** What is held, and the piece behind it. */
+  /** The bytes that are held, and the piece behind them. */
   private joined(piece: Uint8Array): Buffer {
     if (this.size === 0) return Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength);
     const size = this.size + piece.length;
