@@ -4,6 +4,7 @@
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use hyper::server::conn::http1;
@@ -15,7 +16,8 @@ use crate::net::listener::head::session_named;
 use crate::net::listener::http::{Current, Http};
 use crate::net::listener::overtime::Stall;
 use crate::net::listener::request_io::{HyperIo, RequestIo};
-use crate::net::listener::route::{Ends, Route};
+use crate::net::listener::route::{Admitted, Ends, Route};
+use crate::net::listener::settings::Settings;
 use crate::net::listener::upgrade::{Upgrade, leave_as_websocket};
 use crate::net::listener::{ConnectionGuard, Listener};
 use crate::net::thread::state::IoThread;
@@ -79,19 +81,7 @@ pub async fn serve(stream: TcpStream, guard: ConnectionGuard, local: Rc<IoThread
             };
             return leave_as_websocket(io, guard, &local, &settings, upgrade);
         }
-        let exchange = Exchange {
-            io: &io,
-            http: &http,
-            guard: &guard,
-            stall: Stall::new(settings.request_ms),
-            written: io.written(),
-            is_slow: false,
-        };
-        http.begin(Current {
-            answering: io.release(admitted.head + admitted.body),
-            admitted,
-            settings,
-        });
+        let exchange = Exchange::begin(&io, &http, &guard, admitted, settings);
         let serving = serving.get_or_insert_with(|| hyper_connection(&io, &http));
         if exchange.finish(serving, &mut ending).await == Step::End {
             return;
@@ -126,7 +116,31 @@ struct Exchange<'a> {
     is_slow: bool,
 }
 
-impl Exchange<'_> {
+impl<'a> Exchange<'a> {
+    /// Has hyper read the request, and `http` answer it.
+    fn begin(
+        io: &'a RequestIo,
+        http: &'a Http,
+        guard: &'a ConnectionGuard,
+        admitted: Admitted,
+        settings: Arc<Settings>,
+    ) -> Self {
+        let stall = Stall::new(settings.request_ms);
+        http.begin(Current {
+            answering: io.release(admitted.head + admitted.body),
+            admitted,
+            settings,
+        });
+        Self {
+            io,
+            http,
+            guard,
+            stall,
+            written: io.written(),
+            is_slow: false,
+        }
+    }
+
     /// Waits for the answer to be written.
     async fn finish(mut self, serving: &mut HyperConnection, ending: &mut Ending<'_>) -> Step {
         let step = poll_fn(|cx| {
