@@ -11,9 +11,9 @@ import type { EngineRequest } from "./session/request-snapshot";
 /** The server has listeners that are called for requests of others, too. */
 type RequestListener = (req: IncomingMessage, res: ServerResponse) => void;
 
-/** What is done with the requests of the server. */
+/** The engine, as the server's listeners call it. */
 export interface Attached {
-  /** The transport may be used. */
+  /** True if sessions may use WebSockets. */
   takesWebSockets: boolean;
   onRequest(req: EngineRequest, res: ServerResponse): void;
   onUpgrade(req: EngineRequest, socket: Duplex, head: Buffer): void;
@@ -68,7 +68,7 @@ function endUnanswered(socket: Duplex): void {
   const written = (socket as any).bytesWritten;
   if (!socket.writable || written > 0) return;
   socket.end();
-  // Its end comes behind what it has sent. If nobody reads that, the end is never seen.
+  // The client's end comes behind the bytes that it has sent. If nobody reads these, it is never seen.
   if (socket.readableFlowing !== null || socket.listenerCount("readable") > 0) return;
   socket.resume();
   const timer = setTimeout(() => socket.destroy(), CLOSE_WAIT_MS).unref();

@@ -24,7 +24,7 @@ export const errorMessages: Record<number, string> = {
 export interface Refusal {
   /** One of `Server.errors`. */
   code: number;
-  /** The context that `connection_error` listeners get besides. */
+  /** The `context` that `connection_error` listeners get. */
   context: Record<string, any>;
 }
 

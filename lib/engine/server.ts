@@ -63,13 +63,13 @@ export class Server extends EventEmitter {
   ws?: ExternalServer;
   /** The HTTP server that `listen()` has made; `undefined` for an engine that was attached. */
   httpServer?: HttpServer;
-  /** Somebody listens to what is sent. @internal */
+  /** True if somebody listens to `flush` or `drain`. @internal */
   _watched = false;
   private readonly liveOptions: LiveOptions;
   /** Prefix of the requests on the server attached to last. @internal */
   _path = "";
   /**
-   * A Socket.IO server takes the packets, and its parser is the one that the native engine has.
+   * True if a Socket.IO server takes the packets, and its parser is the one that the native engine has.
    *
    * @internal
    */
@@ -80,13 +80,13 @@ export class Server extends EventEmitter {
    * @internal
    */
   readonly _corsOptions: ServerOptions["cors"];
-  /** Called when what may be answered natively may have changed. @internal */
+  /** Called when the requests that may be answered natively may have changed. @internal */
   _onchange: (() => void) | null = null;
   private readonly registry = new SessionRegistry(this);
   /** The sessions by id, as far as this thread has heard of them. @internal */
   readonly _sessions = this.registry.byId;
   private readonly permissions: NativePermissions;
-  /** WebSockets are refused. @internal */
+  /** True while WebSockets are refused. @internal */
   _closed = false;
   private readonly turns = new WorkBudget();
 
@@ -214,7 +214,7 @@ export class Server extends EventEmitter {
     return ["websocket", "webtransport"];
   }
 
-  /** Whether the option `transports` names it. @internal */
+  /** True if the option `transports` names the transport. @internal */
   _isEnabled(transport: string | undefined): boolean {
     return this.opts.transports.indexOf(transport as "polling") !== -1;
   }

@@ -11,13 +11,13 @@ use crate::net::events::EventSink;
 use crate::net::handle::Handle;
 use crate::net::thread::Command;
 
-/// The longest time that the JavaScript thread waits for an I/O thread to tell what is left.
+/// The longest time that the JavaScript thread waits for an I/O thread to ask the kernel.
 const LOOK_WAIT: Duration = Duration::from_secs(1);
 /// The longest time that the flush at exit may take.
 const EXIT_FLUSH_WAIT: Duration = Duration::from_millis(1500);
 
 shared_enum! {
-    /// How far the messages of a session's WebSocket have come.
+    /// The progress of the messages of a session's WebSocket.
     pub enum DrainState {
         /// The I/O thread has yet to ask the kernel.
         Unknown = 0,
@@ -30,8 +30,8 @@ shared_enum! {
 
 #[napi]
 impl Engine {
-    /// Bytes sent on a session's WebSocket that the kernel has not taken; 0 if it has ended. What was
-    /// sent before is handed over, and this thread waits until the kernel has been asked.
+    /// Returns the bytes sent on a session's WebSocket that the kernel has not taken; 0 if the session has
+    /// ended. Hands over earlier sends first, and waits until the kernel has been asked.
     #[napi]
     pub fn buffered_bytes(&mut self, handle: u32) -> f64 {
         self.flush();
@@ -43,7 +43,7 @@ impl Engine {
         peer.backlog.bytes() as f64
     }
 
-    /// Messages that wait on a session's WebSocket until what was handed over before is written.
+    /// Returns the number of messages that wait on a session's WebSocket for earlier ones to be written.
     #[napi]
     pub fn waiting_messages(&self, handle: u32) -> u32 {
         let handle = Handle::from_raw(handle);
@@ -80,8 +80,8 @@ impl Engine {
             .note_answer_progress(Handle::from_raw(handle));
     }
 
-    /// Tells that JavaScript hands over what is sent on a session's WebSocket in batches from now on,
-    /// the next one when the last one is written.
+    /// Notes that JavaScript hands over messages of a session's WebSocket in batches from now on, the
+    /// next one when the last one is written.
     #[napi]
     pub fn send_in_batches(&self, handle: u32) {
         if let Some(peer) = runtime().table().get(Handle::from_raw(handle)) {
@@ -89,14 +89,14 @@ impl Engine {
         }
     }
 
-    /// Notes `Drained` once all that was handed over of a session is written.
+    /// Has the note `Drained` appended once all messages that were handed over of a session are written.
     #[napi]
     pub fn tell_drained(&self, handle: u32) {
         let handle = Handle::from_raw(handle);
         runtime().send(runtime().thread_of(handle), Command::TellDrained(handle));
     }
 
-    /// Hands over what was sent, and waits until the kernel has it: as long as clients take it, and for
+    /// Hands over all sends, and waits until the kernel has them: as long as clients take them, and for
     /// 1,500 ms at most. With `begins`, the time counts from now on.
     ///
     /// With `pumps`, streams that JavaScript pumps count too: the result is true if JavaScript has to

@@ -410,8 +410,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever a client sends, its record holds one payload and the records after it stay
-        /// what they are: nobody can write records for others.
+        /// The record of any message holds one payload, and leaves the records behind it as they
+        /// are: no client can write records for others.
         #[test]
         fn a_payload_cannot_break_out(
             body in r#"[\[\]{},:"'\\0-9a-z \-+.eE]{0,40}"#,

@@ -1,4 +1,4 @@
-//! The calls made per event, in raw Node-API: the generated glue costs more than what they do.
+//! The calls made per event, in raw Node-API: generated glue would cost more than their work.
 //! Each takes exactly the arguments that `lib/engine/native/binding.ts` declares; it is the only caller.
 
 use std::ffi::{CStr, c_void};
@@ -15,7 +15,7 @@ use crate::net::handle::Handle;
 use crate::net::send_batch::Writer;
 use crate::net::thread::Command;
 
-/// A run longer than this is handed over before the tick ends.
+/// A batch of sends longer than this is handed over before the tick ends, in bytes.
 const RUN_BYTES: usize = 1 << 20;
 /// Strings up to this long are given room for the worst case instead of being measured first.
 const MEASURE_ABOVE: u32 = 4 << 10;
@@ -24,14 +24,14 @@ const MEASURE_ABOVE: u32 = 4 << 10;
 pub struct Boundary {
     /// Its batches.
     pub hub: Arc<EventQueue>,
-    /// The run being written, for each I/O thread.
+    /// The batch of sends being written, for each I/O thread.
     runs: Vec<Writer>,
     /// Counts ticks.
     tick: u32,
 }
 
 impl Boundary {
-    /// For an environment.
+    /// Makes the boundary of an environment.
     pub fn new(hub: Arc<EventQueue>) -> Self {
         let runs = (0..runtime().threads())
             .map(|_| Writer::default())
@@ -39,8 +39,8 @@ impl Boundary {
         Self { hub, runs, tick: 1 }
     }
 
-    /// Hands over what was written. To be called before anything else is asked of the threads,
-    /// so that all of it happens in order.
+    /// Hands over the batches that were written. It is called before anything else is asked of the
+    /// threads, so that all of it happens in order.
     pub fn flush(&mut self) {
         for (thread, run) in self.runs.iter_mut().enumerate() {
             if !run.is_empty() {
@@ -49,7 +49,7 @@ impl Boundary {
         }
     }
 
-    /// Hands over what was written, at the end of a tick.
+    /// Hands over the batches that were written, at the end of a tick.
     fn end_tick(&mut self) {
         self.flush();
         self.tick = self.tick.wrapping_add(1);
@@ -271,7 +271,7 @@ unsafe extern "C" fn waiting(env: sys::napi_env, info: sys::napi_callback_info) 
     value
 }
 
-/// `rest(): boolean`, whether there is more to take; if not, the next record wakes again.
+/// `rest(): boolean`, true if there is more to take; if not, the next record wakes JavaScript.
 unsafe extern "C" fn rest(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: as Node passed them.
     let args = unsafe { Args::<0>::new(env, info) };
@@ -412,7 +412,7 @@ unsafe extern "C" fn close_session(
     ptr::null_mut()
 }
 
-/// `setRaw(handle, on)`: whether the session's packets are decoded in JavaScript; at once.
+/// `setRaw(handle, on)`: has the session's packets decoded in JavaScript, or natively; at once.
 unsafe extern "C" fn set_raw(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: as Node passed them.
     let args = unsafe { Args::<2>::new(env, info) };
@@ -420,7 +420,7 @@ unsafe extern "C" fn set_raw(env: sys::napi_env, info: sys::napi_callback_info) 
     ptr::null_mut()
 }
 
-/// `flush()`: hands over what was sent; the tick ends.
+/// `flush()`: hands over all sends; the tick ends.
 unsafe extern "C" fn flush(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: as Node passed them.
     let args = unsafe { Args::<0>::new(env, info) };

@@ -37,7 +37,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Where its bytes come from. Taken before anything depends on it, for it may fail.
+    /// Returns the source of its bytes. It may fail, and is taken before anything depends on it.
     pub(super) fn source(&self) -> Result<Source> {
         match self.fd {
             #[cfg(unix)]
@@ -54,14 +54,14 @@ impl Connection {
         }
     }
 
-    /// What the response says about compression.
+    /// The compression that the response agrees to.
     fn deflate(&self, peer: Option<&Arc<SharedSession>>) -> Option<(Parameters, Compression)> {
         let options = peer?.engine.deflate()?;
         let agreement = negotiate(self.extensions.as_deref(), options).ok()??;
         Some((agreement.parameters, options.compression))
     }
 
-    /// Has it served, for a session or only to be closed.
+    /// Has the WebSocket served, for a session or only to be closed.
     pub(super) fn attach(
         self,
         source: Source,

@@ -41,7 +41,7 @@ fn socket(probe: bool) -> SocketRole {
 }
 
 shared_enum! {
-    /// What becomes of a poll.
+    /// The outcome of a poll.
     pub enum PollState {
         /// It is answered, or waits for packets.
         Taken = 0,
@@ -53,7 +53,7 @@ shared_enum! {
 }
 
 shared_enum! {
-    /// What becomes of a POST that begins.
+    /// The outcome of a POST that begins.
     pub enum PostState {
         /// Its body is awaited.
         Begun = 0,
@@ -65,7 +65,7 @@ shared_enum! {
 }
 
 shared_enum! {
-    /// What becomes of a session that polls and is closed.
+    /// The outcome of closing a session that polls.
     pub enum CloseState {
         /// It has ended.
         Ended = 0,
@@ -83,7 +83,7 @@ pub struct PollAnswer {
     pub state: u32,
 }
 
-/// The session, if it takes a WebSocket now: one that JavaScript serves, or one that is ours.
+/// The session, if it takes a WebSocket now; with `external`, one that JavaScript serves.
 fn offer(handle: u32, external: bool) -> Option<Arc<SharedSession>> {
     let peer = runtime().table().get(Handle::from_raw(handle))?;
     runtime().upgrade(&peer, external).then_some(peer)
@@ -105,13 +105,13 @@ pub struct Stats {
 pub struct Engine {
     pub(super) hub: Arc<EventQueue>,
     boundary: *mut Boundary,
-    /// When the environment gives up on its last words.
+    /// Time at which the flush at exit gives up.
     pub(super) exit_flush_by: Instant,
 }
 
 #[napi]
 impl Engine {
-    /// `wake` is called when there is something to take.
+    /// Makes the engine of an environment; it calls `wake` when there is a batch to take.
     #[napi(constructor)]
     pub fn new(env: Env, wake: Function<'_, (), ()>) -> Result<Self> {
         start().map_err(failure)?;
@@ -171,14 +171,14 @@ impl Engine {
         unsafe { self.hub.waker().hold(env.raw(), held) };
     }
 
-    /// A number for one connection, unlike that of any other in the process.
+    /// Returns a number for one connection; no other connection of the process has it.
     #[napi]
     pub fn next_stream(&self) -> u32 {
         static NEXT: AtomicU32 = AtomicU32::new(FIRST_STREAM);
         NEXT.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// A new session id.
+    /// Returns a new session id.
     #[napi]
     pub fn generate_id(&self) -> Result<String> {
         id::generate().map_err(failure)
@@ -261,7 +261,7 @@ impl Engine {
         offer(handle, true).is_some()
     }
 
-    /// A binary message in the form that its client takes.
+    /// Returns a binary message in the form that its client takes.
     #[napi]
     pub fn binary_message(&self, form: PacketForm, data: Buffer) -> Either<String, Buffer> {
         let (prefix, data, is_text) = PacketEncoding::from(form).binary_message(&data);
@@ -274,7 +274,7 @@ impl Engine {
         }
     }
 
-    /// A message arrived on a WebSocket that JavaScript serves; without `form`, of protocol 4.
+    /// Takes a message of a WebSocket that JavaScript serves; without `form`, it is of protocol 4.
     /// Returns the answer to the pending poll.
     #[napi]
     pub fn receive(
@@ -293,7 +293,7 @@ impl Engine {
         answer.map(body)
     }
 
-    /// A WebSocket that JavaScript serves has ended; with an error, if there is a message.
+    /// Notes that a WebSocket that JavaScript serves has ended; a message makes it an error.
     #[napi]
     pub fn lost(&self, handle: u32, probe: bool, message: Option<String>) {
         let mut closure = CloseReason::without_detail(Reason::TransportClose);
@@ -370,25 +370,25 @@ impl Engine {
         }
     }
 
-    /// Input of a pumped stream; empty: its end.
+    /// Takes input of a pumped stream; no bytes end it.
     #[napi]
     pub fn feed(&self, stream: u32, bytes: Buffer) {
         runtime().send_all(|| Command::Feed(stream, bytes.to_vec()));
     }
 
-    /// Has the inbox told when all input of a pumped stream so far has been taken.
+    /// Has a record appended when all input of a pumped stream so far has been taken.
     #[napi]
     pub fn await_taken(&self, stream: u32) {
         runtime().send_all(|| Command::AwaitTaken(stream));
     }
 
-    /// So many bytes of a pumped stream were written.
+    /// Notes that JavaScript has written bytes of a pumped stream.
     #[napi]
     pub fn written(&self, stream: u32, bytes: u32) {
         runtime().send_all(|| Command::Written(stream, bytes as usize));
     }
 
-    /// A poll arrived.
+    /// Takes a poll.
     #[napi]
     pub fn poll(&mut self, handle: u32) -> PollAnswer {
         let (poll, answer) = runtime().poll(Handle::from_raw(handle));
@@ -404,13 +404,13 @@ impl Engine {
         }
     }
 
-    /// The pending poll's connection was lost.
+    /// Notes that the connection of the pending poll was lost.
     #[napi]
     pub fn poll_lost(&self, handle: u32) {
         runtime().poll_lost(Handle::from_raw(handle));
     }
 
-    /// A POST begins; returns a [`PostState`].
+    /// Begins a POST; returns a [`PostState`].
     #[napi]
     pub fn begin_post(&self, handle: u32) -> u32 {
         let state = match runtime().begin_post(Handle::from_raw(handle), Post::InJavaScript) {
@@ -421,19 +421,19 @@ impl Engine {
         state as u32
     }
 
-    /// A post has been received, or its connection was lost.
+    /// Notes that a POST has been received, or that its connection was lost.
     #[napi]
     pub fn end_post(&self, handle: u32) {
         runtime().end_post(Handle::from_raw(handle));
     }
 
-    /// A post's body arrived; returns the answer to the pending poll.
+    /// Takes the body of a POST; returns the answer to the pending poll.
     #[napi]
     pub fn push(&self, handle: u32, bytes: Buffer) -> Option<Body> {
         runtime().push(Handle::from_raw(handle), &bytes).map(body)
     }
 
-    /// The same, of a body whose content is binary (protocol 3).
+    /// Takes a body whose content is binary (protocol 3); returns the answer to the pending poll.
     #[napi]
     pub fn push_binary(&self, handle: u32, bytes: Buffer) -> Option<Body> {
         runtime()
@@ -466,13 +466,13 @@ impl Engine {
         sent.map(|answer| answer.map_or_else(|| Either::A(String::new()), body))
     }
 
-    /// Whether a poll of the session waits for packets.
+    /// True if a poll of the session waits for packets.
     #[napi]
     pub fn is_poll_pending(&self, handle: u32) -> bool {
         runtime().is_poll_pending(Handle::from_raw(handle))
     }
 
-    /// JavaScript has taken a connection over whose next request is the session's.
+    /// Notes that JavaScript has taken over a connection whose next request is the session's.
     #[napi]
     pub fn taken_over(&self, handle: u32) {
         runtime().taken_over(Handle::from_raw(handle));
@@ -504,7 +504,7 @@ impl Engine {
         }
     }
 
-    /// Counters of the process.
+    /// Returns counters of the process.
     #[napi]
     pub fn stats(&self) -> Stats {
         Stats {

@@ -33,7 +33,7 @@ pub struct OriginLines {
     pub lines: Vec<Line>,
 }
 
-/// What a listener may answer without JavaScript, and how.
+/// The requests that a listener may answer without JavaScript, and the answers.
 #[allow(
     missing_docs,
     reason = "the fields of `Settings`, which documents them"
@@ -133,7 +133,7 @@ pub struct NativeListener {
 
 #[napi]
 impl NativeListener {
-    /// For an engine with these options. Its number is unlike that of any other in the process.
+    /// Makes a listener for an engine with these options. No other one of the process has its number.
     #[napi(constructor)]
     pub fn new(env: Env, engine: &Engine, options: &EngineOptions) -> Result<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -150,13 +150,13 @@ impl NativeListener {
         Ok(Self { id, listener })
     }
 
-    /// The number by which its news are told.
+    /// The number that its records carry.
     #[napi(getter)]
     pub fn id(&self) -> u32 {
         self.id
     }
 
-    /// What may be answered without JavaScript, from now on.
+    /// Sets the requests that are answered without JavaScript from now on.
     #[napi]
     pub fn configure(&self, settings: ListenerSettings) -> Result<()> {
         self.listener.configure(settings.resolve()?);
@@ -172,7 +172,7 @@ impl NativeListener {
         Ok(())
     }
 
-    /// Stops listening. Returns whether connections go on; the news of the last one's end follows.
+    /// Stops listening. Returns true if connections go on; a record follows when the last one ends.
     #[napi]
     pub fn stop(&self) -> bool {
         self.listener.stop()
@@ -184,14 +184,14 @@ impl NativeListener {
         self.listener.end_connections(all);
     }
 
-    /// How many connections there are, WebSockets among them.
+    /// Number of connections, WebSockets among them.
     #[napi(getter)]
     pub fn connections(&self) -> u32 {
         u32::try_from(self.listener.open()).unwrap_or(u32::MAX)
     }
 }
 
-/// The environment is gone, or nobody knows the listener any more.
+/// Runs when the environment is gone, or nobody knows the listener any more.
 impl Drop for NativeListener {
     fn drop(&mut self) {
         self.listener.stop();

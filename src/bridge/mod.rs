@@ -1,6 +1,6 @@
-//! The boundary to JavaScript: batches in ([`batch`], [`event_queue`]), runs of operations out ([`calls`]),
+//! The boundary to JavaScript: batches in ([`batch`], [`event_queue`]), batches of sends out ([`calls`]),
 //! and the rarer calls that open sessions and hand over connections ([`engine`], with its objects in
-//! [`options`], [`opening`], [`connection`] and [`sockets`]). It translates and nothing else: no protocol here.
+//! [`options`], [`opening`], [`connection`] and [`sockets`]). It translates and nothing else.
 
 pub mod backlog;
 pub mod batch;

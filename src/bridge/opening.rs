@@ -1,4 +1,4 @@
-//! A session to be opened, what it begins with, and the session that was opened.
+//! A session to be opened, its first packets, and the session that was opened.
 
 use napi::bindgen_prelude::{Buffer, Either};
 use napi_derive::napi;
@@ -9,7 +9,7 @@ use crate::eio::handshake::Handshake;
 use crate::eio::packet::{Packet, Type};
 use crate::eio::session::Outgoing;
 
-/// What a request says about the form of its client's packets.
+/// The form of a client's packets, as its request says.
 #[napi(object)]
 #[derive(Clone, Copy)]
 pub struct PacketForm {
@@ -34,11 +34,11 @@ pub struct OpenRequest {
     pub form: PacketForm,
     /// JSON array of the transports to upgrade to.
     pub upgrades: String,
-    /// In ms.
+    /// Delay before each ping, in ms.
     pub ping_interval: f64,
-    /// In ms.
+    /// Time allowed for the pong, in ms.
     pub ping_timeout: f64,
-    /// In bytes; none when unlimited.
+    /// Size of the largest message, in bytes; none when unlimited.
     pub max_payload: Option<f64>,
     /// A message sent right after the open packet.
     pub initial_packet: Option<Either<String, Buffer>>,
@@ -49,7 +49,7 @@ pub struct OpenRequest {
 }
 
 impl OpenRequest {
-    /// The packets that it begins with.
+    /// Returns the first packets of the session.
     pub(super) fn packets(&self) -> Vec<Outgoing> {
         let open = Handshake {
             sid: &self.sid,

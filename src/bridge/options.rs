@@ -14,14 +14,14 @@ pub struct EngineOptions(pub(super) Arc<SharedEngine>);
 
 #[napi]
 impl EngineOptions {
-    /// With the defaults.
+    /// Makes options with the defaults.
     #[napi(constructor)]
     #[allow(clippy::new_without_default, reason = "made from JavaScript only")]
     pub fn new() -> Self {
         Self(Arc::default())
     }
 
-    /// Durations in ms; the largest message in bytes, 0 for no limit.
+    /// Sets durations in ms, and the largest message in bytes; 0 for no limit.
     #[napi]
     pub fn set(
         &self,
@@ -55,7 +55,7 @@ impl EngineOptions {
     }
 }
 
-/// The options of compression. Those that are absent: as the client wants.
+/// The options of compression. Where one is absent, the client decides.
 #[napi(object)]
 pub struct DeflateOptions {
     /// The server takes no context over; `false`: clients may not want that.
@@ -64,7 +64,7 @@ pub struct DeflateOptions {
     pub client_no_context_takeover: bool,
     /// The server's window, as a power of two; `false`: clients may not limit it.
     pub server_max_window_bits: Option<Either<bool, f64>>,
-    /// The client's window; `false`: what it says of it is not answered.
+    /// The client's window; `false`: offers that name it are not answered.
     pub client_max_window_bits: Option<Either<bool, f64>>,
     /// Length from which messages are compressed where no context is taken over, in bytes.
     pub threshold: f64,

@@ -14,7 +14,7 @@ use crate::net::handle::Handle;
 use crate::net::thread::Command;
 use crate::net::thread::conn::End;
 
-/// How long the JavaScript thread waits for the answer of an I/O thread.
+/// The longest time that the JavaScript thread waits for the answer of an I/O thread.
 const ANSWER_WAIT: Duration = Duration::from_millis(500);
 
 /// The ends of a TCP connection.
@@ -46,7 +46,7 @@ impl From<(SocketAddr, SocketAddr)> for ConnectionEnds {
 }
 
 shared_enum! {
-    /// How a connection is ended.
+    /// A way to end a connection.
     pub enum EndMode {
         /// It is shut down after the bytes that were sent before.
         Shutdown = 0,
@@ -104,7 +104,7 @@ impl Engine {
         Some(vec![read as f64, written as f64])
     }
 
-    /// Has the I/O threads write what was sent until now: for streams that JavaScript pumps, the
+    /// Has the I/O threads write all messages that were sent: for streams that JavaScript pumps, the
     /// bytes are among the records then. This thread waits for that.
     #[napi]
     pub fn settle(&mut self) {

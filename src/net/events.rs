@@ -53,11 +53,11 @@ pub struct Opened<'a> {
     pub websocket: bool,
     /// The client's address.
     pub remote: IpAddr,
-    /// The request, as `lib/engine/session/request-snapshot.ts` packs it: what many have in common, and the rest.
+    /// The snapshot of its request: the part that many requests have in common, and its own part.
     pub request: (&'a str, &'a str),
 }
 
-/// Receives what happens on connections, in the order in which it happened. Calls only append;
+/// Receives the events of connections, in the order in which they happened. Calls only append;
 /// the JavaScript thread is woken by [`EventSink::wake`].
 pub trait EventSink: Send + Sync {
     /// A Socket.IO packet, with its attachments.
@@ -77,16 +77,16 @@ pub trait EventSink: Send + Sync {
     fn closed(&self, handle: Handle, closure: &CloseReason, told: bool);
     /// Bytes for a stream that JavaScript pumps; none end it.
     fn stream_write(&self, stream: u32, bytes: &[u8]);
-    /// A connection has been closed: `stream` is a number that JavaScript knows it by.
+    /// A connection has been closed, which JavaScript knows by the number `stream`.
     fn stream_end(&self, stream: u32, end: StreamEnd);
     /// All input of a pumped stream has been taken: JavaScript may read on.
     fn stream_taken(&self, stream: u32);
 
-    /// A listener has opened a session. `start` is called when that is told and before JavaScript
-    /// can hear of it: what JavaScript asks of the session comes behind what `start` asks.
+    /// A listener has opened a session. `start` is called before JavaScript can take the record: its
+    /// requests to the session come before those of JavaScript.
     fn opened(&self, listener: u32, handle: Handle, opened: &Opened<'_>, start: &mut dyn FnMut());
-    /// A connection that a listener does not serve itself, with what was read of it. `of`: the
-    /// session that its next request names.
+    /// A connection that a listener does not serve itself, with the bytes that were read of it. `of`:
+    /// the session that its next request names.
     #[cfg(unix)]
     fn handover(
         &self,
@@ -102,7 +102,7 @@ pub trait EventSink: Send + Sync {
     fn is_full(&self) -> bool;
     /// True if connections that stopped reading because of [`EventSink::is_full`] have yet to resume.
     fn is_stopped(&self) -> bool;
-    /// Number of times that the JavaScript thread was woken and has taken all there was.
+    /// Number of times that the JavaScript thread was woken and has taken all batches.
     fn turns(&self) -> u64;
     /// Wakes the JavaScript thread though there is nothing to tell, so that it counts a turn.
     fn nudge(&self);

@@ -5,9 +5,9 @@
 
 /// The send may be dropped while earlier data of the same connection is still waiting.
 pub const VOLATILE: u8 = 1;
-/// With [`VOLATILE`]: belongs to the message before it, and shares its fate.
+/// With [`VOLATILE`]: the message belongs to the one before it, and is dropped with it.
 pub const CONTINUED: u8 = 2;
-/// With [`Op::Close`]: without waiting for buffered packets.
+/// With [`Op::Close`]: the session is closed without waiting for buffered packets.
 pub const DISCARD: u8 = 4;
 /// The application writes to the WebSocket directly. With [`Op::Text`]: the text is a whole packet,
 /// of any type, and not the data of a message.
@@ -23,7 +23,7 @@ const BROADCAST_BINARY: u8 = 5;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields are what their variants say")]
 pub enum Op<'a> {
-    /// A text message: what follows the packet type, unless it is [`WHOLE`].
+    /// A text message: the data behind the packet type, unless it is [`WHOLE`].
     Text {
         handle: u32,
         flags: u8,

@@ -12,20 +12,20 @@ const { setImmediate } = globalThis;
 /** Names the property of `process` by which the copies of this package share one listener. */
 const KEY = Symbol.for("socket.io-native.exit");
 
-/** Called before what was sent is handed over. */
+/** Callbacks that send messages which wait here, before the flush. */
 const beforeExit: (() => void)[] = [];
 
-/** Has `fn` called when the process ends, before what was sent is handed over. */
+/** Has `fn` called when the process ends, before all sends are handed over. */
 export function onBeforeExit(fn: () => void): void {
   beforeExit.push(fn);
 }
 
-/** More bytes are not gathered for a stream: it takes no more at once. */
+/** Bytes that are gathered for a stream: it takes no more at once. */
 const STREAM_BYTES = 1 << 20;
 
 /**
- * Waits until what was sent is with the kernel: not for clients that take nothing, and not longer
- * than 1,500 ms.
+ * Hands over all sends, and waits until the kernel has them: not for clients that take nothing, and not
+ * longer than 1,500 ms.
  *
  * @param begins - the time counts from now on
  */
@@ -65,7 +65,7 @@ function gather(
   if (known.bytes < STREAM_BYTES) engine.written(stream, data.length);
 }
 
-/** Does so whatever happens: a fault here must not be one of the process's end. */
+/** Flushes, and swallows any fault: the process ends all the same. */
 function attempt(begins: boolean): void {
   try {
     flushForExit(begins);
@@ -76,7 +76,7 @@ function attempt(begins: boolean): void {
 
 let isExiting = false;
 
-/** The process ends: so that other listeners are heard too, what they send goes out at once. */
+/** Flushes at the end of the process; other listeners come later, and their sends go out at once. */
 function onExit(): void {
   isExiting = true;
   setHandOver(() => attempt(false));
@@ -88,7 +88,7 @@ function onExit(): void {
   }).unref();
 }
 
-/** What the copies of this package do at the end of the process. */
+/** The callbacks of the copies of this package at the end of the process. */
 interface Hooks {
   exit: Set<() => void>;
   /** The process may be ended by what is called next. */
@@ -97,7 +97,7 @@ interface Hooks {
 
 let installed = false;
 
-/** Has what was sent before the end of the process handed over. To be called once at least. */
+/** Has all sends before the end of the process handed over. It is called once at least. */
 export function watchExit(): void {
   if (installed) return;
   installed = true;
@@ -126,7 +126,7 @@ function install(): Hooks {
   return hooks;
 }
 
-/** Whether a signal to `pid` comes to this process. */
+/** True if a signal to `pid` comes to this process. */
 function isOwn(pid: number): boolean {
   return pid === process.pid || pid === 0 || pid === -1 || pid === -process.pid;
 }

@@ -1,19 +1,19 @@
 /**
- * What this thread sends, in order. Consecutive sends of the same encoded packet to several
+ * The sends of this thread, in order. Consecutive sends of the same encoded packet to several
  * sessions become one native broadcast: adapters send a broadcast socket by socket.
  */
 import { calls, scheduleFlush, setBeforeFlush } from "./binding";
 import { SendFlag } from "./contract";
 
 /**
- * Counts changes in which sessions the native engine may be left alone with: lists of them made
- * before the last change are out of date.
+ * Counts changes of the set of sessions that the native engine may send to by itself: lists of them
+ * that were made before the last change are out of date.
  */
 export const cacheEpoch = { value: 0 };
 
 type Encoded = readonly unknown[];
 
-/** What the engine sends as it is; anything else becomes text. */
+/** Turns data into what the engine sends: bytes stay bytes, anything else becomes text. */
 export function normalize(data: any): string | Uint8Array {
   if (typeof data === "string") return data;
   if (data instanceof Uint8Array) return data;
@@ -24,12 +24,12 @@ export function normalize(data: any): string | Uint8Array {
   return data === undefined || data === null ? "" : String(data);
 }
 
-/** The packet being gathered, and for whom. */
+/** The packet being gathered, and the sessions that it is for. */
 let encoded: Encoded | null = null;
 let flags = 0;
 let handles: number[] = [];
 
-/** Sends a packet; its parts stay together. */
+/** Sends a packet to a session; its parts stay together. */
 export function gather(handle: number, parts: Encoded, withFlags: number): void {
   if (encoded === parts && flags === withFlags) {
     handles.push(handle);
@@ -89,7 +89,7 @@ export function sendBinary(handle: number, withFlags: number, data: Uint8Array):
   scheduleFlush();
 }
 
-/** Closes a session after what was sent before. */
+/** Closes a session after the messages that were sent before. */
 export function closeSession(handle: number, withFlags: number): void {
   endGathering();
   calls.closeSession(handle, withFlags);

@@ -9,7 +9,7 @@
 interface Batch {
   /** Runs the calls from the cursor on; may be left by an exception of one of them. */
   run(): void;
-  /** Whether every call was made. */
+  /** True once every call was made. */
   readonly done: boolean;
 }
 
@@ -44,7 +44,7 @@ function runOldest(): void {
   }
 }
 
-/** Tells whether packets that were handed over wait for ticks that have not run yet. */
+/** True if calls wait for ticks that have not run yet. */
 export function isDispatching(): boolean {
   return batches.length > oldest;
 }
