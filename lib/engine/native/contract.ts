@@ -124,7 +124,7 @@ export const enum PollingFault {
   PollAborted = 4,
 }
 
-/** What becomes of a poll. */
+/** The outcome of a poll. */
 export const enum PollState {
   /** It is answered, or waits for packets. */
   Taken = 0,
@@ -134,7 +134,7 @@ export const enum PollState {
   Moved = 2,
 }
 
-/** What becomes of a POST that begins. */
+/** The outcome of a POST that begins. */
 export const enum PostState {
   /** Its body is awaited. */
   Begun = 0,
@@ -144,7 +144,7 @@ export const enum PostState {
   Moved = 2,
 }
 
-/** What becomes of a session that polls and is closed. */
+/** The outcome of closing a session that polls. */
 export const enum CloseState {
   /** It has ended. */
   Ended = 0,
@@ -152,7 +152,7 @@ export const enum CloseState {
   AwaitsPoll = 1,
 }
 
-/** How far the messages of a session's WebSocket have come. */
+/** The progress of the messages of a session's WebSocket. */
 export const enum DrainState {
   /** The I/O thread has yet to ask the kernel. */
   Unknown = 0,
@@ -162,7 +162,7 @@ export const enum DrainState {
   Waiting = 2,
 }
 
-/** How a connection is ended. */
+/** A way to end a connection. */
 export const enum EndMode {
   /** It is shut down after the bytes that were sent before. */
   Shutdown = 0,
