@@ -15,7 +15,7 @@ import {
 } from "./batches";
 import { calls, setWake } from "./binding";
 import { addPlaced, isAnybodyHeard, isAnyPlaced, isInPlace, settle } from "./order";
-import { dispatchRecord } from "./records";
+import { dispatchBatch } from "./records";
 import { listenerOf } from "./stream-table";
 import { isDispatching } from "./tick-queue";
 
@@ -42,9 +42,7 @@ function resume(): void {
 }
 
 function dispatchAll(): void {
-  while (batch.at < batch.items.length) {
-    if (!dispatchRecord()) return pause();
-  }
+  if (!dispatchBatch()) pause();
 }
 
 /**

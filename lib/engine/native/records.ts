@@ -1,6 +1,6 @@
 /** Decodes one record after the other and hands it to the session, listener or stream it is for. */
 import { placeAttachments } from "./attachments";
-import { batch } from "./batches";
+import { batch as current } from "./batches";
 import { engine, release } from "./binding";
 import { FIRST_STREAM, Note, PacketKind, RecordCode } from "./contract";
 import {
@@ -15,6 +15,22 @@ import {
 import { type SessionEvents, sessionOf } from "./session-table";
 import { endAdopted, forgetStream, listenerOf, streamOf } from "./stream-table";
 
+// A local constant: an import is looked up each time.
+const batch = current;
+
+/**
+ * Dispatches the records of the batch in work. Returns false if the next one has to wait for listeners
+ * of those before.
+ *
+ * @throws Error for a code that is none, and exceptions of listeners
+ */
+export function dispatchBatch(): boolean {
+  while (batch.at < batch.items.length) {
+    if (!dispatchRecord()) return false;
+  }
+  return true;
+}
+
 /** A payload: in place, or as the index of its text beside the records. */
 function payload(item: any): any {
   return typeof item === "number" ? JSON.parse(batch.values[item] as string) : item;
@@ -26,7 +42,7 @@ function payload(item: any): any {
  *
  * @throws Error for a code that is none; the rest of the batch is dropped
  */
-export function dispatchRecord(): boolean {
+function dispatchRecord(): boolean {
   const { items, at } = batch;
   const code: RecordCode = items[at];
   const name: number = items[at + 1];
