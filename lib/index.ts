@@ -347,8 +347,17 @@ export class Server<
   bind(engine: Engine): this {
     this.engine = engine;
     checkMethod("bind()", "engine", "an engine, which emits connections", engine, "on");
-    if (engine instanceof Engine) engine._decodesNatively = this._parser === defaultParser;
-    this.engine.on("connection", (conn: EngineSocket) => this.onconnection(conn));
+    const known = new WeakSet<object>();
+    if (engine instanceof Engine) {
+      engine._decodesNatively = this._parser === defaultParser;
+      engine._introduce = (conn) => {
+        known.add(conn);
+        this.onconnection(conn);
+      };
+    }
+    this.engine.on("connection", (conn: EngineSocket) => {
+      if (!known.has(conn)) this.onconnection(conn);
+    });
     return this;
   }
 

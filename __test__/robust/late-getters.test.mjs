@@ -1,9 +1,12 @@
 // Reading a property of the engine or of a session calls no listener, however much waits for that.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { startServer } from "../support/arena.mjs";
 import { FORMS } from "../support/forms.mjs";
 import { scene } from "../support/late.mjs";
+import { Polling, Ws } from "../support/raw.mjs";
 import { beyond } from "../support/subject.mjs";
+import { defer } from "../support/wait.mjs";
 
 for (const form of FORMS) {
   for (const kind of ["polling", "websocket"]) {
@@ -50,6 +53,17 @@ for (const kind of ["polling", "websocket"]) {
       "A said say 1",
       "B connected",
     ]);
+  });
+
+  test(`a session that a port opens is in clients once its client hears of it (${kind})`, async (t) => {
+    const io = await startServer("port");
+    defer(t, () => io.close());
+    const { port } = io.httpServer.address();
+    for (let i = 1; i <= 20; i++) {
+      const { sid } = await (kind === "polling" ? Polling : Ws).open(t, port);
+      assert.equal(io.engine.clients[sid]?.id, sid);
+      assert.equal(io.engine.clientsCount, i);
+    }
   });
 
   beyond(`a session is closed that was found in clients (${kind})`, async (t) => {

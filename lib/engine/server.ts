@@ -80,6 +80,13 @@ export class Server extends EventEmitter {
    * @internal
    */
   readonly _corsOptions: ServerOptions["cors"];
+  /**
+   * Called with a session that is found in {@link clients} before `connection` tells of it: the
+   * Socket.IO server has a client for each that is there.
+   *
+   * @internal
+   */
+  _introduce: ((conn: Socket) => void) | null = null;
   /** Called when the requests that may be answered natively may have changed. @internal */
   _onchange: (() => void) | null = null;
   private readonly registry = new SessionRegistry(this);

@@ -62,7 +62,10 @@ export class SessionRegistry {
 
   /** Makes a session whose record is yet to be dispatched. */
   keepAhead(opened: OpenedSession): void {
-    if (!this.ahead.has(opened.handle)) this.ahead.set(opened.handle, this.keepOpened(opened));
+    if (this.ahead.has(opened.handle)) return;
+    const conn = this.keepOpened(opened);
+    this.ahead.set(opened.handle, conn);
+    this.engine._introduce?.(conn);
   }
 
   /** The session whose record is being dispatched. */
