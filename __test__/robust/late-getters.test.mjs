@@ -1,8 +1,8 @@
 // Reading a property of the engine or of a session calls no listener, however much waits for that.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { startServer } from "../support/arena.mjs";
-import { FORMS } from "../support/forms.mjs";
+
+import { FORMS, startServer } from "../support/forms.mjs";
 import { scene } from "../support/late.mjs";
 import { Polling, Ws } from "../support/raw.mjs";
 import { beyond } from "../support/subject.mjs";

@@ -52,7 +52,7 @@ export class LiveOptions {
   }
 
   private observe(options: ResolvedOptions): ResolvedOptions {
-    // Node's own methods would refuse what is no object; the one who sets it is told by those who read.
+    // A proxy needs an object; requests fail on anything else, as they do on an engine of upstream.
     if (typeof options !== "object" || options === null) return options;
     const change = (key: string | symbol, native: unknown, act: () => boolean): boolean => {
       // Before it is stored: a value that cannot be used leaves the old one.

@@ -15,6 +15,7 @@ use crate::bridge::event_queue::EventQueue;
 use crate::bridge::opening::{OpenRequest, Opened, OpenedExternal, PacketForm, on_the_wire};
 use crate::bridge::options::EngineOptions;
 use crate::bridge::runtime::{runtime, start};
+use crate::bridge::states::{CloseState, PollState, PostState};
 use crate::bridge::values::{Body, body, message};
 use crate::eio::encoding::PacketEncoding;
 use crate::eio::id;
@@ -37,40 +38,6 @@ fn socket(probe: bool) -> SocketRole {
         SocketRole::Probe
     } else {
         SocketRole::Main
-    }
-}
-
-shared_enum! {
-    /// The outcome of a poll.
-    pub enum PollState {
-        /// It is answered, or waits for packets.
-        Taken = 0,
-        /// A poll was pending already; the payload answers that one.
-        Overlaps = 1,
-        /// The session is not on polling any more.
-        Moved = 2,
-    }
-}
-
-shared_enum! {
-    /// The outcome of a POST that begins.
-    pub enum PostState {
-        /// Its body is awaited.
-        Begun = 0,
-        /// It overlaps another one, which is given up.
-        Overlaps = 1,
-        /// The session is not on polling any more.
-        Moved = 2,
-    }
-}
-
-shared_enum! {
-    /// The outcome of closing a session that polls.
-    pub enum CloseState {
-        /// It has ended.
-        Ended = 0,
-        /// It ends with its next poll.
-        AwaitsPoll = 1,
     }
 }
 

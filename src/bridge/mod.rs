@@ -17,4 +17,5 @@ pub mod options;
 pub mod record;
 pub mod runtime;
 pub mod sockets;
+pub mod states;
 pub mod values;
