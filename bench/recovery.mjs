@@ -1,4 +1,4 @@
-// How long the main thread stalls while many clients recover their sessions at once.
+// The longest stall of the main thread while many clients recover their sessions at once.
 //
 //   node bench/recovery.mjs [--clients 10000] [--missed 10] [--rounds 3] [--port]
 //

@@ -31,7 +31,7 @@ const EVENT_LOOP_RESOLUTION_MS = 1;
 let delays = null;
 let counted = 0;
 
-/** What emits cost the main thread since the last `watch`, in milliseconds. */
+/** The time that emits took on the main thread since the last `watch`, in milliseconds. */
 let emits = { call: [], blocked: [] };
 
 const ms = (from) => Number(process.hrtime.bigint() - from) / 1e6;

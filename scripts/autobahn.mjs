@@ -7,7 +7,7 @@
 // the user's cache, once. Prints a table of the results and every case that went wrong, and fails
 // if there is one. The report with the bytes of each case is left as web pages beside the suite.
 //
-// What the verdicts mean: OK; NON-STRICT, allowed but not the best; INFORMATIONAL, the RFC leaves it
+// The verdicts: OK; NON-STRICT, allowed but not the best; INFORMATIONAL, the RFC leaves it
 // open. All others are failures, UNIMPLEMENTED too: 12 and 13 say so if compression is refused.
 import { spawn } from "node:child_process";
 import { once } from "node:events";

@@ -45,7 +45,7 @@ function members() {
   const seen = new Set();
   return FILES.flatMap(({ prefix }, i) => {
     const [theirs, ours] = [models[2 * i], models[2 * i + 1]];
-    // What the main entry exports too is told there.
+    // Exports of the main entry are listed there.
     const told = prefix.startsWith("dist/") ? [...seen].filter((name) => ours.has(name)) : [];
     for (const name of told) {
       theirs.delete(name);

@@ -1,4 +1,4 @@
-// What may be emitted, and with what.
+// The events that may be emitted, and their arguments.
 import { expectAssignable, expectError, expectNotAssignable, expectType } from "tsd";
 import type { DefaultEventsMap } from ".";
 import { type BroadcastOperator, type Namespace, Server, type Socket } from ".";

@@ -1,4 +1,4 @@
-// What listeners and middlewares are called with.
+// The arguments of listeners and middlewares.
 import type { IncomingMessage } from "node:http";
 import { expectAssignable, expectError, expectNotAssignable, expectType } from "tsd";
 import {

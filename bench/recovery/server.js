@@ -33,7 +33,7 @@ const answers = {
     return {};
   },
   async watch() {
-    // What came before is not to be counted.
+    // Stalls that came before are not counted.
     await new Promise((resolve) => setTimeout(resolve, 500));
     delay.enable();
     delay.reset();

@@ -1,4 +1,4 @@
-// What differs between the declarations and objects of two packages.
+// The differences between the declarations and objects of two packages.
 import { signatureText } from "./declarations.mjs";
 
 /**

@@ -1,4 +1,4 @@
-// What the declarations (*.d.ts) of a package promise: exported names, their members, signatures.
+// The promises of the declarations (*.d.ts) of a package: exported names, their members, signatures.
 import path from "node:path";
 import ts from "typescript";
 

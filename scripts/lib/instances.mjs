@@ -8,7 +8,7 @@ const require = createRequire(import.meta.url);
 
 const SHARED = new Set([Object.prototype, EventEmitter.prototype]);
 
-/** What a name holds: `"function"`, `"nothing"` (undefined or null), or `"value"`. */
+/** The kind of value that a name holds: `"function"`, `"nothing"` (undefined or null), or `"value"`. */
 function kindOf(object, name) {
   const value = object[name];
   return typeof value === "function" ? "function" : value == null ? "nothing" : "value";

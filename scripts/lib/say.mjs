@@ -1,4 +1,4 @@
-// What the scripts tell a person: numbered steps, what and why, and how long it took.
+// The words of the scripts for a person: numbered steps, their reasons and times.
 
 /** A failure a person can act on: told without a stack. */
 export class Complaint extends Error {

@@ -203,7 +203,7 @@ fn packets(source: &mut Source) {
     source.list("PACKET_TYPES", comment, "string", &types);
     let comment = "Between two packets of a polling payload.";
     source.constant("PAYLOAD_SEPARATOR", comment, text(&SEPARATOR.to_string()));
-    let comment = "What a packet that waits costs beside its data, in bytes.";
+    let comment = "The memory of a packet that waits, beside its data, in bytes.";
     source.constant("PACKET_OVERHEAD", comment, PACKET_OVERHEAD);
 }
 

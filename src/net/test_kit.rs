@@ -115,7 +115,7 @@ pub struct Tap {
     /// The bytes that it has taken.
     pub written: RefCell<Vec<u8>>,
     input: RefCell<VecDeque<Vec<u8>>>,
-    /// What the connection was asked for besides.
+    /// The other requests that the connection was asked for.
     pub asked: RefCell<Vec<&'static str>>,
 }
 

@@ -1,4 +1,4 @@
-// What must not compile: each directive fails the compilation if its line has no error.
+// Code that must not compile: each directive fails the compilation if its line has no error.
 import { Server } from "socket.io-native";
 
 interface ClientToServer {

@@ -1,4 +1,4 @@
-//! What the kernel says of the server process.
+//! Figures of the kernel about the server process.
 
 use std::fs;
 

@@ -186,7 +186,7 @@ fn on_the_clock(l: &mut Load, p: &Plan, out: &mut Out) -> Result<(Mark, Mark), S
     Ok((from, to))
 }
 
-/// What single answers do not show: messages the server lost, answers it did not compress.
+/// The faults that single answers do not show: messages the server lost, answers it did not compress.
 fn check_totals(l: &mut Load, p: &Plan) -> Result<(), String> {
     if p.scenario == "flood" {
         let stats = l.ask("[\"stats\"]")?;

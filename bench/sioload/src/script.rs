@@ -1,4 +1,4 @@
-//! What one operation of each scenario sends and must get back.
+//! The packets of one operation of each scenario, and the answers to it.
 
 use crate::load::{Load, VARIANTS};
 use crate::wire;

@@ -209,7 +209,7 @@ export const PACKET_TYPES: readonly string[] = [
 /** Between two packets of a polling payload. */
 export const PAYLOAD_SEPARATOR = "\u001e";
 
-/** What a packet that waits costs beside its data, in bytes. */
+/** The memory of a packet that waits, beside its data, in bytes. */
 export const PACKET_OVERHEAD = 64;
 
 /** The `User-Agent` of browsers that would take a payload for a page. */

@@ -72,7 +72,7 @@ export function packRequest(req: IncomingMessage): PackedRequest {
   return { shared: share(shared.join(SEPARATOR)), own: own.join(SEPARATOR) };
 }
 
-/** How many headers of a request count, by its server; Node's parser leaves out the others. */
+/** The number of headers that the server of a request takes; Node's parser leaves out the others. */
 function maxHeaders(server?: { maxHeadersCount?: number | null }): number {
   const count = server?.maxHeadersCount ?? 1000;
   return count > 0 ? count : Number.POSITIVE_INFINITY;

@@ -28,7 +28,7 @@ const TIMEOUT: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r
 /// The connection as hyper serves it. It ends with the client, or with a fault of HTTP.
 type HyperConnection = Pin<Box<dyn Future<Output = hyper::Result<()>>>>;
 
-/// What follows an answer.
+/// The step that follows an answer.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Step {
     /// The connection ends.
@@ -167,7 +167,7 @@ impl<'a> Exchange<'a> {
         self.is_slow |= self.io.blocked_at().is_some();
     }
 
-    /// What follows, as far as hyper has come; `None` while the answer is on its way.
+    /// The step that follows, as far as hyper has come; `None` while the answer is on its way.
     fn step(&mut self, cx: &mut Context<'_>) -> Option<Step> {
         if self.guard.has_to_end(false) || self.stall.is_over(self.io.blocked_at(), cx) {
             return Some(Step::End);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep};
 
-/// How long the event loop gets to report what a socket holds. Timers fire after the sockets were
+/// The time that the event loop gets to report the bytes that a socket holds. Timers fire after the sockets were
 /// asked, but that question may be cut short by a signal, `SIGCONT` among them.
 const LOOK: Duration = Duration::from_millis(1);
 /// A client that goes on sending after its deadline is given up after this time.

@@ -46,7 +46,7 @@ enum Phase {
     Closed,
 }
 
-/// What the clients do once they are connected.
+/// The work of the clients once they are connected.
 #[derive(Clone, Copy, PartialEq)]
 pub enum App {
     None,
@@ -94,7 +94,7 @@ struct Client {
     inflate: Option<Box<flate2::Decompress>>,
 }
 
-/// What one operation sends and what must come back for it.
+/// The packets that one operation sends and the answers that must come.
 #[derive(Default)]
 pub struct Script {
     /// Bytes to write per variant: WebSocket frames, or a POST body for polling.
@@ -105,7 +105,7 @@ pub struct Script {
     pub weight: u64,
 }
 
-/// What one burst of emits must deliver.
+/// The packets that one burst of emits must deliver.
 #[derive(Default)]
 pub struct Burst {
     /// Deliveries to each client, in which `control` says whether the control client is one.

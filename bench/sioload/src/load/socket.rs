@@ -107,7 +107,7 @@ impl Load {
             self.flush(idx);
         }
         list.clear();
-        // What a failed flush queued in the meantime stays queued.
+        // Frames that were queued during a failed flush stay queued.
         list.append(&mut self.dirty);
         self.dirty = list;
     }

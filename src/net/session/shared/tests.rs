@@ -21,7 +21,7 @@ impl Case {
         }
     }
 
-    /// What is told of a packet.
+    /// The events that a packet causes.
     fn receive(&mut self, packet: Packet<'_>) -> Vec<String> {
         let handle = Handle::from_raw(1);
         self.messages
