@@ -140,3 +140,13 @@ test("the server ends the TCP connection after the closing handshake", async (t)
   conn.close();
   await ended;
 });
+
+test("a pending poll is answered when the session closes while a heartbeat is due", async (t) => {
+  const { session, conn } = await joined(t, Polling, { pingInterval: 50 });
+  const { answer } = await session.hold(conn);
+  // The event loop stands still past the time of the ping.
+  const end = Date.now() + 200;
+  while (Date.now() < end);
+  conn.close(true);
+  assert.equal((await answer).status, 200);
+});

@@ -13,7 +13,7 @@ import { checkHeaders } from "./headers";
 import { bodyOf, type PostBody } from "./post-body";
 import type { EngineRequest } from "./request-snapshot";
 import type { Socket } from "./socket";
-import type { PendingPoll, Polling } from "./transports";
+import { type PendingPoll, Polling, type Transport } from "./transports";
 
 // Not those that an application's tests replace by a clock of their own.
 const { setInterval, clearInterval } = globalThis;
@@ -89,6 +89,21 @@ export function answerPoll(conn: Socket, payload: string | Buffer, compress = tr
   if (poll == null) return;
   transport.poll = null;
   respond(conn, poll.req, poll.res, payload, { compress, written: () => conn._ondrained() });
+}
+
+/** A payload with a packet that has no effect, by protocol. */
+const NOOP: Record<number, string> = { 3: "1:6", 4: "6" };
+
+/**
+ * Calls `ended` once no poll of a session that has just ended waits for its answer: the answer that the
+ * engine has given before may be on its way here.
+ */
+export function afterLastPoll(conn: Socket, transport: Transport | null, ended: () => void): void {
+  if (!(transport instanceof Polling) || transport.poll === null) return ended();
+  afterNews(conn._handle, () => {
+    answerPoll(conn, NOOP[conn.protocol]);
+    ended();
+  });
 }
 
 function servePost(conn: Socket, req: IncomingMessage, res: ServerResponse): void {

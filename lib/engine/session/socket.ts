@@ -20,7 +20,7 @@ import {
   showPacket,
   showUndecodable,
 } from "./observers";
-import { answerPoll } from "./polling-http";
+import { afterLastPoll, answerPoll } from "./polling-http";
 import { SendingSocket } from "./sending-socket";
 import { promoteStream } from "./tcp-sockets";
 import { Polling } from "./transports";
@@ -278,7 +278,7 @@ export class Socket extends SendingSocket implements SessionEvents {
     debug("closed: %s, %s", this.id, reason);
     this.readyState = "closed";
     this.abortPost();
-    unregister(this);
+    afterLastPoll(this, this._transport, () => unregister(this));
     release();
     this._dropHeld();
     this._observers?.end();
