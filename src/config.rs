@@ -30,14 +30,31 @@ pub const MAX_BUFFERED_BYTES: usize = 64 << 20;
 pub const KEEP_READERS_MS: u64 = 10_000;
 /// The same for a client to which more and more is sent, once a quarter more waits than may.
 pub const FLOOD_PATIENCE_MS: u64 = 250;
-/// Bytes of undelivered input, over all connections of one environment, above which no more is
-/// read from the network until JavaScript has caught up.
-pub const MAX_INBOX_BYTES: usize = 32 << 20;
+/// Cost of the records of all connections of one environment that JavaScript has not worked off,
+/// above which no more is read from the network until it has caught up.
+pub const MAX_INBOX_COST: usize = 32 << 20;
+/// Cost of the records of one connection that JavaScript has not worked off, above which no more
+/// is read from it, unless the application says otherwise.
+pub const MAX_PENDING_BYTES: usize = 256 << 10;
+/// A connection may take this part of the room that [`MAX_INBOX_COST`] leaves, if that is less than
+/// its own bound: so many connections at their bounds leave room for others.
+pub const PENDING_SHARE: usize = 32;
+/// Cost of a record beside its bytes, and of each attachment or long payload: they are objects in
+/// JavaScript.
+pub const RECORD_OVERHEAD: usize = 256;
+/// Bytes read from one connection after which the others of its thread have their turn.
+pub const READ_TURN_BYTES: usize = 256 << 10;
+/// Bytes of the packets that answer one poll; more wait for the next one. A longer packet is
+/// answered alone.
+pub const POLL_PAYLOAD_BYTES: usize = 1 << 20;
 
 /// Bytes read at once; one such buffer exists per I/O thread.
 pub const READ_BUFFER_BYTES: usize = 64 << 10;
 /// Text of one batch handed to JavaScript, in bytes, after which the next batch begins.
 pub const BATCH_BYTES: usize = 64 << 10;
+/// Cost of one batch after which the next one begins: half of what one connection may have pending,
+/// so that reading goes on while JavaScript works.
+pub const BATCH_COST: usize = MAX_PENDING_BYTES / 2;
 /// Values beside the text of one batch, in bytes, after which the next batch begins.
 pub const BATCH_VALUE_BYTES: usize = 256 << 10;
 /// Payloads longer than this travel beside the batch, as strings of their own, in bytes.
@@ -82,6 +99,7 @@ pub struct EngineConfig {
     max_message: AtomicU64,
     max_buffered: AtomicUsize,
     keep_readers_ms: AtomicU64,
+    max_pending: AtomicUsize,
 }
 
 impl Default for EngineConfig {
@@ -93,6 +111,7 @@ impl Default for EngineConfig {
             max_message: AtomicU64::new(MAX_HTTP_BUFFER_SIZE),
             max_buffered: AtomicUsize::new(MAX_BUFFERED_BYTES),
             keep_readers_ms: AtomicU64::new(KEEP_READERS_MS),
+            max_pending: AtomicUsize::new(MAX_PENDING_BYTES),
         }
     }
 }
@@ -111,6 +130,16 @@ impl EngineConfig {
     pub fn set_buffering(&self, max_buffered: usize, keep_readers: u64) {
         self.max_buffered.store(max_buffered, Relaxed);
         self.keep_readers_ms.store(keep_readers, Relaxed);
+    }
+
+    /// Stores the cost of the records of one connection that may wait for JavaScript.
+    pub fn set_max_pending(&self, max_pending: usize) {
+        self.max_pending.store(max_pending, Relaxed);
+    }
+
+    /// Cost of the records of one connection that may wait for JavaScript.
+    pub fn max_pending(&self) -> usize {
+        self.max_pending.load(Relaxed)
     }
 
     /// Delay before a ping, in ms.

@@ -11,7 +11,9 @@ use std::ops::Range;
 use std::os::fd::{AsRawFd as _, IntoRawFd as _, OwnedFd};
 
 use crate::bridge::record::RecordCode;
-use crate::config::{BATCH_BYTES, BATCH_VALUE_BYTES, INLINE_PAYLOAD_BYTES};
+use crate::config::{
+    BATCH_BYTES, BATCH_COST, BATCH_VALUE_BYTES, INLINE_PAYLOAD_BYTES, RECORD_OVERHEAD,
+};
 use crate::eio::packet::Packet as EnginePacket;
 use crate::eio::payload::Payload;
 use crate::eio::session::SocketRole;
@@ -35,6 +37,9 @@ pub struct Batch {
     text: Vec<u8>,
     values: Vec<Value>,
     value_bytes: usize,
+    records: usize,
+    /// The cost of the packets of each session, in the order of the records.
+    costs: Vec<(Handle, usize)>,
     /// The places of the records of opened sessions in the text.
     opened: Vec<Range<usize>>,
     /// Connections that are handed over; they are closed if nobody takes the batch.
@@ -45,12 +50,28 @@ pub struct Batch {
 impl Batch {
     /// True if the next record belongs to another batch.
     pub fn is_full(&self) -> bool {
-        self.text.len() >= BATCH_BYTES || self.value_bytes >= BATCH_VALUE_BYTES
+        self.text.len() >= BATCH_BYTES
+            || self.value_bytes >= BATCH_VALUE_BYTES
+            || self.cost() >= BATCH_COST
     }
 
-    /// Bytes held.
-    pub fn bytes(&self) -> usize {
-        self.text.len() + self.value_bytes
+    /// What it costs to hold: its bytes, and an overhead for each record and each value.
+    pub fn cost(&self) -> usize {
+        let objects = self.records + self.values.len();
+        self.text.len() + self.value_bytes + objects * RECORD_OVERHEAD
+    }
+
+    /// Counts the cost of a packet for its session.
+    pub fn charge(&mut self, handle: Handle, cost: usize) {
+        match self.costs.last_mut() {
+            Some((last, sum)) if *last == handle => *sum += cost,
+            _ => self.costs.push((handle, cost)),
+        }
+    }
+
+    /// Takes the cost of the packets of each session; a session may be there several times.
+    pub fn take_costs(&mut self) -> Vec<(Handle, usize)> {
+        std::mem::take(&mut self.costs)
     }
 
     /// The array's text and the values beside it.
@@ -64,6 +85,7 @@ impl Batch {
     }
 
     fn record(&mut self, code: RecordCode, name: u32) {
+        self.records += 1;
         self.text
             .push(if self.text.is_empty() { b'[' } else { b',' });
         // Writing to a Vec cannot fail, here and below.

@@ -10,7 +10,7 @@ use napi::sys;
 
 use crate::bridge::batch::Batch;
 use crate::bridge::runtime::runtime;
-use crate::config::MAX_INBOX_BYTES;
+use crate::config::{MAX_INBOX_COST, PENDING_SHARE};
 use crate::eio::packet::Packet as EnginePacket;
 use crate::eio::payload::Payload;
 use crate::eio::session::SocketRole;
@@ -33,8 +33,10 @@ const RUNG: u8 = 2;
 pub struct EventQueue {
     batches: Mutex<VecDeque<Batch>>,
     state: AtomicU8,
-    /// Bytes in all batches.
-    bytes: AtomicUsize,
+    /// Cost of all batches, with those that JavaScript works off.
+    cost: AtomicUsize,
+    /// The batches that JavaScript has taken and not worked off.
+    in_work: Mutex<InWork>,
     /// Somebody stopped reading because of them.
     stopped: AtomicBool,
     /// Number of times that the environment has taken all there was.
@@ -44,25 +46,43 @@ pub struct EventQueue {
     waker: JsWaker,
 }
 
+/// The cost of batches that JavaScript has taken and not worked off: in all, and by session.
+#[derive(Default)]
+struct InWork {
+    cost: usize,
+    sessions: Vec<(Handle, usize)>,
+}
+
 impl EventQueue {
-    fn append(&self, write: impl FnOnce(&mut Batch)) {
+    /// Appends records. Returns their cost.
+    fn append(&self, write: impl FnOnce(&mut Batch)) -> usize {
+        self.append_for(None, write)
+    }
+
+    /// Appends records of a session, which has to count their cost. Returns the cost.
+    fn append_for(&self, session: Option<Handle>, write: impl FnOnce(&mut Batch)) -> usize {
+        let mut cost = 0;
         let mut batches = lock(&self.batches);
         if self.left.load(Ordering::Relaxed) {
-            return;
+            return cost;
         }
         if batches.back().is_none_or(Batch::is_full) {
             batches.push_back(Batch::default());
         }
         if let Some(batch) = batches.back_mut() {
-            let before = batch.bytes();
+            let before = batch.cost();
             write(batch);
-            self.bytes
-                .fetch_add(batch.bytes() - before, Ordering::Relaxed);
+            cost = batch.cost() - before;
+            if let Some(session) = session {
+                batch.charge(session, cost);
+            }
+            self.cost.fetch_add(cost, Ordering::Relaxed);
         }
         // Only a quiet environment becomes a waiting one; under the lock that `rest` holds too.
         let _ = self
             .state
             .compare_exchange(QUIET, WAITING, Ordering::AcqRel, Ordering::Acquire);
+        cost
     }
 
     /// Appends a place in the order of records: JavaScript deals with an event that it knows of by
@@ -78,6 +98,7 @@ impl EventQueue {
 
     /// True if there is more to take. If not, the next record wakes the environment again.
     pub fn rest(&self) -> bool {
+        self.worked_off();
         self.turns.fetch_add(1, Ordering::Relaxed);
         let batches = lock(&self.batches);
         if batches.is_empty() {
@@ -100,15 +121,27 @@ impl EventQueue {
         Some(records)
     }
 
-    /// The next batch.
+    /// The next batch. Those that were taken before have been worked off.
     pub fn take(&self) -> Option<Batch> {
-        let batch = lock(&self.batches).pop_front()?;
-        let bytes = batch.bytes();
-        let left = self.bytes.fetch_sub(bytes, Ordering::SeqCst) - bytes;
-        if left < MAX_INBOX_BYTES / 2 && self.stopped.swap(false, Ordering::SeqCst) {
+        self.worked_off();
+        let mut batch = lock(&self.batches).pop_front()?;
+        let mut in_work = lock(&self.in_work);
+        in_work.cost += batch.cost();
+        in_work.sessions.append(&mut batch.take_costs());
+        Some(batch)
+    }
+
+    /// JavaScript has worked off what it has taken: connections that have stopped go on.
+    fn worked_off(&self) {
+        let InWork { cost, sessions } = std::mem::take(&mut *lock(&self.in_work));
+        if cost == 0 {
+            return;
+        }
+        let left = self.cost.fetch_sub(cost, Ordering::SeqCst) - cost;
+        runtime().worked_off(&sessions);
+        if left < MAX_INBOX_COST / 2 && self.stopped.swap(false, Ordering::SeqCst) {
             runtime().send_all(|| Command::Resume);
         }
-        Some(batch)
     }
 
     /// The environment is gone: nobody takes what waits, or what may still be appended.
@@ -126,12 +159,12 @@ impl EventQueue {
 }
 
 impl EventSink for EventQueue {
-    fn packet(&self, handle: Handle, packet: &Packet<'_>, attachments: Vec<Vec<u8>>) {
-        self.append(|batch| batch.packet(handle, packet, attachments));
+    fn packet(&self, handle: Handle, packet: &Packet<'_>, attachments: Vec<Vec<u8>>) -> usize {
+        self.append_for(Some(handle), |batch| batch.packet(handle, packet, attachments))
     }
 
-    fn engine_packet(&self, handle: Handle, packet: EnginePacket<'_>) {
-        self.append(|batch| batch.engine_packet(handle, packet));
+    fn engine_packet(&self, handle: Handle, packet: EnginePacket<'_>) -> usize {
+        self.append_for(Some(handle), |batch| batch.engine_packet(handle, packet))
     }
 
     fn refused(&self, handle: Handle, message: &str) {
@@ -190,13 +223,17 @@ impl EventSink for EventQueue {
     }
 
     fn is_full(&self) -> bool {
-        if self.bytes.load(Ordering::Relaxed) <= MAX_INBOX_BYTES || self.waker.is_gone() {
+        if self.cost.load(Ordering::Relaxed) <= MAX_INBOX_COST || self.waker.is_gone() {
             return false;
         }
         // Sequentially consistent with `take`: either this sees what was taken, or `take` sees that
         // somebody stopped. Else nobody would resume.
         self.stopped.store(true, Ordering::SeqCst);
-        self.bytes.load(Ordering::SeqCst) > MAX_INBOX_BYTES
+        self.cost.load(Ordering::SeqCst) > MAX_INBOX_COST
+    }
+
+    fn room(&self) -> usize {
+        MAX_INBOX_COST.saturating_sub(self.cost.load(Ordering::Relaxed)) / PENDING_SHARE
     }
 
     fn is_stopped(&self) -> bool {

@@ -30,6 +30,8 @@ shared_enum! {
         Request = 7,
         /// The POST that JavaScript receives is to be given up.
         PostAborted = 8,
+        /// The packets of the POST that JavaScript has received have all been taken.
+        PostTaken = 9,
     }
 }
 
@@ -60,10 +62,11 @@ pub struct Opened<'a> {
 /// Receives the events of connections, in the order in which they happened. Calls only append;
 /// the JavaScript thread is woken by [`EventSink::wake`].
 pub trait EventSink: Send + Sync {
-    /// A Socket.IO packet, with its attachments.
-    fn packet(&self, handle: Handle, packet: &sio::Packet<'_>, attachments: Vec<Vec<u8>>);
-    /// An Engine.IO packet of a session whose packets are decoded in JavaScript.
-    fn engine_packet(&self, handle: Handle, packet: Packet<'_>);
+    /// A Socket.IO packet, with its attachments. Returns the cost of the record.
+    fn packet(&self, handle: Handle, packet: &sio::Packet<'_>, attachments: Vec<Vec<u8>>) -> usize;
+    /// An Engine.IO packet of a session whose packets are decoded in JavaScript. Returns the cost of
+    /// the record.
+    fn engine_packet(&self, handle: Handle, packet: Packet<'_>) -> usize;
     /// A Socket.IO packet that cannot be decoded; no more follow from this session.
     fn refused(&self, handle: Handle, message: &str);
     /// The body that answers the session's pending poll.
@@ -100,6 +103,8 @@ pub trait EventSink: Send + Sync {
 
     /// True if so much waits for JavaScript that nothing more should be read.
     fn is_full(&self) -> bool;
+    /// The cost that the records of one session may have, so that there is room for others.
+    fn room(&self) -> usize;
     /// True if connections that stopped reading because of [`EventSink::is_full`] have yet to resume.
     fn is_stopped(&self) -> bool;
     /// Number of times that the JavaScript thread was woken and has taken all batches.

@@ -52,12 +52,14 @@ impl Heard {
 }
 
 impl EventSink for Heard {
-    fn packet(&self, _: Handle, packet: &sio::Packet<'_>, attachments: Vec<Vec<u8>>) {
+    fn packet(&self, _: Handle, packet: &sio::Packet<'_>, attachments: Vec<Vec<u8>>) -> usize {
         let (nsp, json) = (packet.nsp, packet.json.unwrap_or_default());
         self.push(format!("packet {nsp} {json} {attachments:?}"));
+        json.len()
     }
-    fn engine_packet(&self, _: Handle, packet: eio::packet::Packet<'_>) {
+    fn engine_packet(&self, _: Handle, packet: eio::packet::Packet<'_>) -> usize {
         self.push(format!("engine packet {}", text_of(&packet)));
+        0
     }
     fn refused(&self, _: Handle, message: &str) {
         self.push(format!("refused {message}"));
@@ -87,6 +89,9 @@ impl EventSink for Heard {
     fn listener_drained(&self, _: u32) {}
     fn is_full(&self) -> bool {
         self.full.load(Ordering::Relaxed)
+    }
+    fn room(&self) -> usize {
+        usize::MAX
     }
     fn is_stopped(&self) -> bool {
         false

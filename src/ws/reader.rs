@@ -48,6 +48,15 @@ pub enum Message<'a> {
     Close(Option<u16>, &'a [u8]),
 }
 
+/// The reason for which a receiver of messages breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// Nothing more is read: later chunks are ignored.
+    End,
+    /// The rest of the chunk is read later.
+    Pause,
+}
+
 /// The reading half of one connection.
 #[derive(Debug, Default)]
 pub struct Reader {
@@ -116,19 +125,39 @@ impl Reader {
         inflater: Option<&mut Inflater>,
         mut on: impl FnMut(Message<'_>) -> ControlFlow<()>,
     ) -> Result<(), Error> {
+        self.feed_until(chunk, limits, inflater, |message| {
+            on(message).map_break(|()| Stop::End)
+        })?;
+        Ok(())
+    }
+
+    /// [`Reader::feed_with`] for a receiver that may pause. Returns the number of bytes at the end of
+    /// the chunk that were not read; they have to come first in the next chunk.
+    ///
+    /// # Errors
+    /// The first violation by the peer. The messages before it have been delivered.
+    pub fn feed_until(
+        &mut self,
+        chunk: &mut [u8],
+        limits: &Limits,
+        inflater: Option<&mut Inflater>,
+        mut on: impl FnMut(Message<'_>) -> ControlFlow<Stop>,
+    ) -> Result<usize, Error> {
         let mut partial = match mem::replace(&mut self.state, State::Ended) {
             State::Idle => None,
             State::Partial(partial) => Some(partial),
-            State::Ended => return Ok(()),
+            State::Ended => return Ok(0),
         };
         // `Ended` stays unless reading is to go on.
-        if read(&mut partial, chunk, limits, inflater, &mut on)?.is_continue() {
-            self.state = match partial {
-                Some(partial) if !partial.is_empty() => State::Partial(partial),
-                _ => State::Idle,
-            };
+        let (flow, left) = read(&mut partial, chunk, limits, inflater, &mut on)?;
+        if flow == ControlFlow::Break(Stop::End) {
+            return Ok(0);
         }
-        Ok(())
+        self.state = match partial {
+            Some(partial) if !partial.is_empty() => State::Partial(partial),
+            _ => State::Idle,
+        };
+        Ok(left)
     }
 
     /// True if the reader stands between two messages and holds nothing.
@@ -188,14 +217,15 @@ fn take<'a>(rest: &mut &'a mut [u8], count: usize) -> &'a mut [u8] {
     rest.split_off_mut(..count).unwrap_or_default()
 }
 
-/// Reads all of `rest`, one round per frame.
+/// Reads `rest`, one round per frame, until the receiver breaks. Returns the number of bytes that are
+/// left then.
 fn read(
     partial: &mut Option<Box<Partial>>,
     mut rest: &mut [u8],
     limits: &Limits,
     mut inflater: Option<&mut Inflater>,
-    on: &mut impl FnMut(Message<'_>) -> ControlFlow<()>,
-) -> Result<ControlFlow<()>, Error> {
+    on: &mut impl FnMut(Message<'_>) -> ControlFlow<Stop>,
+) -> Result<(ControlFlow<Stop>, usize), Error> {
     while !rest.is_empty() {
         let Some(mut frame) = next_frame(partial, &mut rest, limits, inflater.is_some())? else {
             break;
@@ -220,10 +250,10 @@ fn read(
             }
         };
         if flow.is_break() {
-            return Ok(flow);
+            return Ok((flow, rest.len()));
         }
     }
-    Ok(ControlFlow::Continue(()))
+    Ok((ControlFlow::Continue(()), 0))
 }
 
 /// The frame that goes on at `rest`, or begins there; `None`: `rest` ends inside the header, and
@@ -267,8 +297,8 @@ fn keep(
     begins: bool,
     limits: &Limits,
     inflater: Option<&mut Inflater>,
-    on: &mut impl FnMut(Message<'_>) -> ControlFlow<()>,
-) -> Result<ControlFlow<()>, Error> {
+    on: &mut impl FnMut(Message<'_>) -> ControlFlow<Stop>,
+) -> Result<ControlFlow<Stop>, Error> {
     let Header {
         opcode,
         fin,
@@ -314,8 +344,8 @@ fn keep(
 /// Hands over a message that has ended.
 fn finish(
     message: Assembly,
-    on: &mut impl FnMut(Message<'_>) -> ControlFlow<()>,
-) -> Result<ControlFlow<()>, Error> {
+    on: &mut impl FnMut(Message<'_>) -> ControlFlow<Stop>,
+) -> Result<ControlFlow<Stop>, Error> {
     Ok(match message.finish()? {
         Assembled::Text(text) => on(Message::Text(&text)),
         Assembled::Binary(bytes) => on(Message::Binary(&bytes)),
@@ -329,8 +359,8 @@ fn inflate(
     opcode: Opcode,
     bytes: &[u8],
     limits: &Limits,
-    on: &mut impl FnMut(Message<'_>) -> ControlFlow<()>,
-) -> Result<ControlFlow<()>, Error> {
+    on: &mut impl FnMut(Message<'_>) -> ControlFlow<Stop>,
+) -> Result<ControlFlow<Stop>, Error> {
     let mut message = Assembly::compressed(Some(opcode));
     let mut delivered = None;
     inflater.inflate(bytes, true, |piece, last| {
@@ -351,8 +381,8 @@ fn inflate(
 fn deliver(
     opcode: Opcode,
     bytes: &[u8],
-    on: &mut impl FnMut(Message<'_>) -> ControlFlow<()>,
-) -> Result<ControlFlow<()>, Error> {
+    on: &mut impl FnMut(Message<'_>) -> ControlFlow<Stop>,
+) -> Result<ControlFlow<Stop>, Error> {
     Ok(match opcode {
         Opcode::Text => on(Message::Text(
             std::str::from_utf8(bytes).map_err(|_| Error::Utf8)?,
@@ -362,7 +392,7 @@ fn deliver(
         Opcode::Pong => on(Message::Pong(bytes)),
         Opcode::Close => {
             let _ = on(Message::Close(close::parse(bytes)?, bytes));
-            ControlFlow::Break(())
+            ControlFlow::Break(Stop::End)
         }
     })
 }

@@ -124,6 +124,16 @@ impl Runtime {
         thread.commands_done.wait(Instant::now() + patience)
     }
 
+    /// JavaScript has worked off packets of these sessions, of this cost. Those that had stopped go
+    /// on.
+    pub fn worked_off(&self, sessions: &[(Handle, usize)]) {
+        self.table().each(sessions, |session, cost| {
+            if session.pending.take(cost) {
+                self.send_to(session.handle, Command::Taken(session.handle));
+            }
+        });
+    }
+
     /// Sends a command to every thread.
     pub fn send_all(&self, mut command: impl FnMut() -> Command) {
         for thread in &self.threads {

@@ -73,6 +73,7 @@ impl Runtime {
                 external: external.into(),
                 traffic: Traffic::default(),
                 backlog: Backlog::default(),
+                pending: Default::default(),
                 sid,
                 inner: Mutex::new(Inner::new(session, decode_in_js, now, turn)),
             })

@@ -81,12 +81,13 @@ impl RemoteOutput<'_> {
 
 impl Output for RemoteOutput<'_> {
     fn received(&mut self, packet: Packet<'_>) {
-        self.messages.receive(
-            packet,
-            self.shared.handle,
-            &self.shared.engine.config,
-            &*self.shared.inbox,
-        );
+        let shared = self.shared;
+        let cost =
+            self.messages
+                .receive(packet, shared.handle, &shared.engine.config, &*shared.inbox);
+        if cost > 0 {
+            shared.pending.add(cost);
+        }
     }
 
     fn frame(&mut self, socket: SocketRole, packet: Packet<'_>) {

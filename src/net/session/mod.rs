@@ -3,6 +3,7 @@
 //! slowly.
 
 pub mod engine;
+pub mod pending;
 pub mod pending_answer;
 pub mod sessions;
 pub mod shared;

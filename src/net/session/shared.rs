@@ -13,6 +13,7 @@ use crate::eio::session::{Session, SocketRole};
 use crate::net::events::{EventSink, Note};
 use crate::net::handle::Handle;
 use crate::net::session::engine::SharedEngine;
+use crate::net::session::pending::Pending;
 use crate::net::session::pending_answer::PendingAnswer;
 use crate::net::session::sid_index::Sid;
 use crate::net::session::slow_readers::PollReader;
@@ -35,6 +36,8 @@ pub struct SharedSession {
     pub traffic: Traffic,
     /// The bytes and messages that wait on that connection.
     pub backlog: Backlog,
+    /// The cost of what JavaScript has not worked off.
+    pub pending: Pending,
     /// Everything that changes.
     pub inner: Mutex<Inner>,
 }
@@ -44,6 +47,13 @@ impl SharedSession {
     /// stream of WebTransport in its place.
     pub fn is_external(&self, socket: SocketRole) -> bool {
         self.external.of(socket).load(Ordering::Acquire)
+    }
+
+    /// True if so much of the session waits for JavaScript that no more is to be read of it. Its
+    /// thread gets [`Command::Taken`](crate::net::thread::Command::Taken) when reading goes on.
+    pub fn is_over(&self) -> bool {
+        let bound = || self.engine.config.max_pending().min(self.inbox.room());
+        self.pending.stops(bound)
     }
 
     /// A WebSocket is offered to the session; `external`: JavaScript serves it.
@@ -259,20 +269,20 @@ impl Messages {
         self.decode_in_js
     }
 
-    /// Decodes a packet of a session, and passes it to `inbox`.
+    /// Decodes a packet of a session, and passes it to `inbox`. Returns the cost of its record.
     pub fn receive(
         &mut self,
         packet: Packet<'_>,
         handle: Handle,
         config: &EngineConfig,
         inbox: &dyn EventSink,
-    ) {
+    ) -> usize {
         if self.decode_in_js {
             self.request.announce(handle, inbox);
             return inbox.engine_packet(handle, packet);
         }
         if self.refused {
-            return;
+            return 0;
         }
         let limits = sio::Limits {
             max_attachments: MAX_ATTACHMENTS,
@@ -280,28 +290,29 @@ impl Messages {
         };
         let result = match packet {
             Packet::Text(Type::Message, text) => self.decoder.text(text, &limits).map(|packet| {
-                if let Some(packet) = packet {
+                packet.map_or(0, |packet| {
                     self.request.announce(handle, inbox);
-                    inbox.packet(handle, &packet, Vec::new());
-                }
+                    inbox.packet(handle, &packet, Vec::new())
+                })
             }),
             Packet::Binary(bytes) => self
                 .decoder
                 .binary(bytes.into_owned(), &limits)
                 .map(|done| {
-                    if let Some(mut done) = done {
+                    done.map_or(0, |mut done| {
                         let attachments = std::mem::take(&mut done.attachments);
                         self.request.announce(handle, inbox);
-                        inbox.packet(handle, &done.packet(), attachments);
-                    }
+                        inbox.packet(handle, &done.packet(), attachments)
+                    })
                 }),
-            Packet::Text(..) => Ok(()),
+            Packet::Text(..) => Ok(0),
         };
-        if let Err(error) = result {
+        result.unwrap_or_else(|error| {
             self.refused = true;
             self.request.announce(handle, inbox);
             inbox.refused(handle, &error.to_string());
-        }
+            0
+        })
     }
 }
 

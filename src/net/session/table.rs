@@ -51,6 +51,21 @@ impl Table {
         (shared.handle == handle).then(|| shared.clone())
     }
 
+    /// Calls `f` for those of the sessions that live, with the numbers beside their handles.
+    pub fn each(&self, sessions: &[(Handle, usize)], mut f: impl FnMut(&SharedSession, usize)) {
+        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        for &(handle, number) in sessions {
+            if let Some(Slot {
+                shared: Some(shared),
+                ..
+            }) = all.slots.get(handle.slot())
+                && shared.handle == handle
+            {
+                f(shared, number);
+            }
+        }
+    }
+
     /// Removes a session. Its handle names no session from then on.
     pub fn remove(&self, handle: Handle) {
         let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
@@ -110,6 +125,7 @@ mod tests {
             traffic: Default::default(),
             external: false.into(),
             backlog: Default::default(),
+            pending: Default::default(),
             inner: Mutex::new(inner),
         })
     }

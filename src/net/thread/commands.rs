@@ -69,6 +69,7 @@ impl IoThread {
             Command::Forget(handle) => self.forget(handle),
             Command::Call(function) => function(self),
             Command::Resume => self.resume(),
+            Command::Taken(handle) => self.taken(handle),
             Command::Full(handle) => self.full(handle),
             Command::TellDrained(handle) => {
                 if let Some(conn) = self.main_conn(handle) {
@@ -77,6 +78,17 @@ impl IoThread {
             }
             Command::FlushForExit(exit_flush) => self.flush_for_exit(exit_flush),
             Command::Leave(inbox) => self.leave(&inbox),
+        }
+    }
+
+    /// JavaScript has caught up with a session: its WebSockets read on.
+    fn taken(&self, handle: Handle) {
+        if let Some(entry) = self.entry(handle) {
+            for conn in [&entry.main, &entry.probe] {
+                if let Some(conn) = &*conn.borrow() {
+                    conn.wake();
+                }
+            }
         }
     }
 

@@ -113,8 +113,12 @@ pub struct LocalOutput<'a> {
 impl Output for LocalOutput<'_> {
     fn received(&mut self, packet: Packet<'_>) {
         let shared = &self.entry.shared;
-        self.messages
-            .receive(packet, shared.handle, &shared.engine.config, &*shared.inbox);
+        let cost =
+            self.messages
+                .receive(packet, shared.handle, &shared.engine.config, &*shared.inbox);
+        if cost > 0 {
+            shared.pending.add(cost);
+        }
     }
 
     fn frame(&mut self, socket: SocketRole, packet: Packet<'_>) {

@@ -52,7 +52,8 @@ impl IoThread {
             entry.armed.set(u64::MAX);
             self.guard(|| {
                 entry.with_session(self, |session, config, now, out| {
-                    if out.entry.shared.inbox.is_stopped() {
+                    let shared = &out.entry.shared;
+                    if shared.inbox.is_stopped() || shared.pending.is_stopped() {
                         // Not read from, the client cannot show that it lives.
                         session.postpone(now, config.ping_timeout());
                     }

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use crate::config::{CLOSE_WAIT_MS, MAX_FRAGMENTS};
+use crate::config::{CLOSE_WAIT_MS, MAX_FRAGMENTS, READ_TURN_BYTES};
 use crate::eio::packet::Packet;
 use crate::error::{CloseReason, INTERNAL, Reason};
 use crate::net::events::StreamEnd;
@@ -16,7 +16,8 @@ use crate::net::thread::NO_STREAM;
 use crate::net::thread::conn::{State, WebSocketConn};
 use crate::net::thread::state::IoThread;
 use crate::ws::deflate::Inflater;
-use crate::ws::{self, frame::Opcode, reader::Message};
+use crate::ws::reader::{Message, Stop};
+use crate::ws::{self, frame::Opcode};
 
 /// Bytes waiting for a peer above which its pings are not answered any more.
 const PONG_ROOM: usize = 64 << 10;
@@ -38,6 +39,7 @@ impl WebSocketConn {
         let mut reading = Reading {
             reader: ws::reader::Reader::default(),
             inflater,
+            unread: Vec::new(),
         };
         let mut closing: Option<Pin<Box<tokio::time::Sleep>>> = None;
         self.take_bytes(&local, &mut reading, &mut head);
@@ -63,6 +65,7 @@ impl WebSocketConn {
                 Poll::Pending => {}
             }
         }
+        let mut turn = 0;
         loop {
             match self.state.get() {
                 State::Dead => return Poll::Ready(()),
@@ -78,6 +81,8 @@ impl WebSocketConn {
                     local.park(cx.waker(), &self.parked);
                     return Poll::Pending;
                 }
+                // The session wakes its connections when JavaScript has caught up.
+                State::Open if self.is_stopped() => return Poll::Pending,
                 State::Open => {}
                 State::Closing | State::Ending | State::Ended => {
                     let wait = closing.get_or_insert_with(|| {
@@ -91,6 +96,15 @@ impl WebSocketConn {
             if self.state.get() == State::Ending {
                 return Poll::Pending;
             }
+            if turn >= READ_TURN_BYTES {
+                return give_way(cx);
+            }
+            if !reading.unread.is_empty() {
+                let mut bytes = std::mem::take(&mut reading.unread);
+                turn += bytes.len();
+                self.take_bytes(local, reading, &mut bytes);
+                continue;
+            }
             let mut buffer = local.read_buffer();
             let read = self.byte_stream.poll_read(cx, &mut buffer);
             self.pumped(local);
@@ -101,6 +115,7 @@ impl WebSocketConn {
             let Some(bytes) = buffer.get_mut(..n) else {
                 return Poll::Ready(());
             };
+            turn += n;
             self.count(n, 0);
             self.take_bytes(local, reading, bytes);
         }
@@ -115,11 +130,23 @@ impl WebSocketConn {
             max_message: (self.entry.as_ref()).map_or(1, |e| e.shared.engine.config.max_message()),
             max_fragments: MAX_FRAGMENTS,
         };
-        let Reading { reader, inflater } = reading;
-        let result = reader.feed_with(bytes, &limits, inflater.as_deref_mut(), |message| {
-            self.take_message(local, message)
+        let Reading {
+            reader,
+            inflater,
+            unread,
+        } = reading;
+        let result = reader.feed_until(bytes, &limits, inflater.as_deref_mut(), |message| {
+            self.take_message(local, message)?;
+            match self.state.get() == State::Open && self.is_stopped() {
+                true => ControlFlow::Break(Stop::Pause),
+                false => ControlFlow::Continue(()),
+            }
         });
-        if let Err(error) = result {
+        if let Ok(left) = result
+            && left > 0
+        {
+            *unread = bytes[bytes.len() - left..].to_vec();
+        } else if let Err(error) = result {
             let closure = CloseReason {
                 reason: Reason::TransportError,
                 detail: Some(error.description().into()),
@@ -135,7 +162,7 @@ impl WebSocketConn {
         self: &Rc<Self>,
         local: &Rc<IoThread>,
         message: Message<'_>,
-    ) -> ControlFlow<()> {
+    ) -> ControlFlow<Stop> {
         match message {
             Message::Close(_, payload) => {
                 if self.state.get() == State::Open {
@@ -143,7 +170,7 @@ impl WebSocketConn {
                     self.frame(local, Opcode::Close, &[], payload);
                 }
                 self.leave(State::Ending);
-                return ControlFlow::Break(());
+                return ControlFlow::Break(Stop::End);
             }
             _ if self.state.get() != State::Open => {}
             Message::Ping(data) => {
@@ -171,6 +198,15 @@ impl WebSocketConn {
         });
     }
 
+    /// True if the session has so much pending that nothing more is to be read. The connection is
+    /// woken when reading goes on.
+    fn is_stopped(&self) -> bool {
+        let Some(entry) = &self.entry else {
+            return false;
+        };
+        entry.shared.is_over()
+    }
+
     /// Removes this WebSocket from its session, which ends or gives up an upgrade.
     pub(in crate::net) fn lost(self: &Rc<Self>, local: &Rc<IoThread>, closure: CloseReason) {
         if let Some(entry) = &self.entry
@@ -186,6 +222,14 @@ impl WebSocketConn {
 struct Reading {
     reader: ws::reader::Reader,
     inflater: Option<Box<Inflater>>,
+    /// Bytes that were read from the connection and wait because too much is pending.
+    unread: Vec<u8>,
+}
+
+/// Has the task polled again after the loop has looked at what other connections have.
+fn give_way(cx: &mut Context<'_>) -> Poll<()> {
+    // tokio wakes a task that yields behind the next look at its sockets.
+    std::pin::pin!(tokio::task::yield_now()).poll(cx)
 }
 
 struct End<'a> {

@@ -18,8 +18,12 @@ use crate::sio;
 pub struct Recorder(Mutex<Vec<u8>>, pub AtomicU64);
 
 impl EventSink for Recorder {
-    fn packet(&self, _: Handle, _: &sio::Packet<'_>, _: Vec<Vec<u8>>) {}
-    fn engine_packet(&self, _: Handle, _: eio::packet::Packet<'_>) {}
+    fn packet(&self, _: Handle, _: &sio::Packet<'_>, _: Vec<Vec<u8>>) -> usize {
+        0
+    }
+    fn engine_packet(&self, _: Handle, _: eio::packet::Packet<'_>) -> usize {
+        0
+    }
     fn refused(&self, _: Handle, _: &str) {}
     fn answer(&self, _: Handle, _: eio::payload::Payload) {}
     fn frame(&self, _: Handle, _: eio::session::SocketRole, _: eio::packet::Packet<'_>) {}
@@ -37,6 +41,9 @@ impl EventSink for Recorder {
     fn listener_drained(&self, _: u32) {}
     fn is_full(&self) -> bool {
         false
+    }
+    fn room(&self) -> usize {
+        usize::MAX
     }
     fn is_stopped(&self) -> bool {
         self.is_full()
