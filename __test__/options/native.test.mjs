@@ -11,8 +11,9 @@ import { once, until } from "../support/wait.mjs";
 
 const MEGABYTE = "x".repeat(1_000_000);
 
-const NAMES = "maxBufferedBytes, keepReadersMs";
+const NAMES = "maxBufferedBytes, keepReadersMs, maxPendingBytes";
 const BYTES = "options.native.maxBufferedBytes must be a positive integer of bytes, got";
+const PENDING = "options.native.maxPendingBytes must be a positive integer of bytes, got";
 const MS =
   "options.native.keepReadersMs must be an integer of milliseconds from 1 to 2147483647, got";
 
@@ -42,6 +43,8 @@ const WRONG = [
   [{ keepReadersMs: 2 ** 31 }, `${MS} 2147483648`],
   [{ keepReadersMs: 0.5 }, `${MS} 0.5`],
   [{ keepReadersMs: true }, `${MS} true`],
+  [{ maxPendingBytes: 0 }, `${PENDING} 0`],
+  [{ maxPendingBytes: "1000" }, `${PENDING} "1000"`],
 ];
 for (const [native, message] of WRONG) {
   beyond(`refuses: ${message}`, () => {
@@ -56,7 +59,7 @@ const RIGHT = {
   nothing: undefined,
   "an empty object": {},
   "options that are undefined": { maxBufferedBytes: undefined, keepReadersMs: undefined },
-  "the least": { maxBufferedBytes: 1, keepReadersMs: 1 },
+  "the least": { maxBufferedBytes: 1, keepReadersMs: 1, maxPendingBytes: 1 },
   "the most": { maxBufferedBytes: Number.MAX_SAFE_INTEGER, keepReadersMs: 2 ** 31 - 1 },
   "an object without prototype": Object.assign(Object.create(null), { keepReadersMs: 1000 }),
 };

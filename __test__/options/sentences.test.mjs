@@ -78,7 +78,7 @@ test("each option of docs/options.md has a wrong value here", () => {
   const shown = [
     ...REFUSED.map((row) => row.option),
     ...WARNED.map(([option]) => option),
-    ...["native", "maxBufferedBytes", "keepReadersMs"],
+    ...["native", "maxBufferedBytes", "keepReadersMs", "maxPendingBytes"],
   ];
   const covered = new Set(shown.map((option) => option.split(".")[0]));
   assert.deepEqual(

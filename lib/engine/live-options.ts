@@ -74,6 +74,7 @@ export class LiveOptions {
   private applyNative(given: unknown): void {
     this.limits = readNativeOptions(given);
     this.native.setBuffering(this.limits.maxBufferedBytes, this.limits.keepReadersMs);
+    this.native.setMaxPending(this.limits.maxPendingBytes);
   }
 
   private applyLimits(): void {

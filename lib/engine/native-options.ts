@@ -1,5 +1,5 @@
 /** The options that this package has beyond those of upstream: the object `native`. */
-import { KEEP_READERS_MS, MAX_BUFFERED_BYTES } from "./native/contract";
+import { KEEP_READERS_MS, MAX_BUFFERED_BYTES, MAX_PENDING_BYTES } from "./native/contract";
 import { INT32_MAX, invalidOption, unknownOption } from "./validate";
 
 /**
@@ -17,6 +17,12 @@ export interface NativeServerOptions {
    * for it. It is closed then with the reason `"transport error"`. @default 10000
    */
   keepReadersMs?: number;
+  /**
+   * What may wait of one client until the event loop takes it: the bytes of its packets, and 256 bytes
+   * more for each packet and each attachment. Above that the server reads no more from it until half
+   * is taken. @default 262144
+   */
+  maxPendingBytes?: number;
 }
 
 /** The values that an option takes: their description, their check, and the default. */
@@ -38,6 +44,11 @@ const RULES: Record<keyof NativeServerOptions, Rule> = {
     takes: `an integer of milliseconds from 1 to ${INT32_MAX}`,
     isMet: (value) => isPositive(value) && (value as number) <= INT32_MAX,
     fallback: KEEP_READERS_MS,
+  },
+  maxPendingBytes: {
+    takes: "a positive integer of bytes",
+    isMet: isPositive,
+    fallback: MAX_PENDING_BYTES,
   },
 };
 
@@ -69,5 +80,6 @@ export function readNativeOptions(given: unknown): Required<NativeServerOptions>
   return {
     maxBufferedBytes: read("maxBufferedBytes"),
     keepReadersMs: read("keepReadersMs"),
+    maxPendingBytes: read("maxPendingBytes"),
   };
 }

@@ -255,6 +255,11 @@ fn limits(source: &mut Source) {
             config::KEEP_READERS_MS,
         ),
         (
+            "MAX_PENDING_BYTES",
+            "Default cost of the packets of one client that may wait for this thread.",
+            config::MAX_PENDING_BYTES as u64,
+        ),
+        (
             "FLOOD_PATIENCE_MS",
             "The same for a client to which more and more is sent, once a quarter more waits.",
             config::FLOOD_PATIENCE_MS,

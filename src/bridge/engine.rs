@@ -360,7 +360,15 @@ impl Engine {
     pub fn poll(&mut self, handle: u32) -> PollAnswer {
         let (poll, answer) = runtime().poll(Handle::from_raw(handle));
         let (state, payload) = match poll {
-            Poll::Payload(payload) => (PollState::Taken, Some(payload)),
+            Poll::Payload(payload) => {
+                let part = runtime().has_buffered(Handle::from_raw(handle));
+                let state = if part {
+                    PollState::Part
+                } else {
+                    PollState::Taken
+                };
+                (state, Some(payload))
+            }
             Poll::Pending => (PollState::Taken, None),
             Poll::Overlap => (PollState::Overlaps, answer),
             Poll::Moved => (PollState::Moved, None),
@@ -406,6 +414,13 @@ impl Engine {
         runtime()
             .push_binary(Handle::from_raw(handle), &bytes)
             .map(body)
+    }
+
+    /// Returns true if packets of a POST have yet to be taken from the engine: `PostTaken` is noted once
+    /// they have been.
+    #[napi]
+    pub fn is_taking_post(&self, handle: u32) -> bool {
+        runtime().is_taking_post(Handle::from_raw(handle))
     }
 
     /// Ends a session that polls for a [`PollingFault`]; returns the answer to the pending poll.

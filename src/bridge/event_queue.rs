@@ -160,7 +160,9 @@ impl EventQueue {
 
 impl EventSink for EventQueue {
     fn packet(&self, handle: Handle, packet: &Packet<'_>, attachments: Vec<Vec<u8>>) -> usize {
-        self.append_for(Some(handle), |batch| batch.packet(handle, packet, attachments))
+        self.append_for(Some(handle), |batch| {
+            batch.packet(handle, packet, attachments)
+        })
     }
 
     fn engine_packet(&self, handle: Handle, packet: EnginePacket<'_>) -> usize {

@@ -48,6 +48,13 @@ impl EngineOptions {
             .set_buffering(max_buffered as usize, keep_readers as u64);
     }
 
+    /// Sets the cost of the packets of one client that may wait for JavaScript: bytes, and an overhead
+    /// for each packet and attachment. Counts for living sessions too.
+    #[napi]
+    pub fn set_max_pending(&self, max_pending: f64) {
+        self.0.config.set_max_pending(max_pending as usize);
+    }
+
     /// Has WebSocket messages compressed with clients that offer it. For new connections, and once.
     #[napi]
     pub fn set_deflate(&self, options: DeflateOptions) {

@@ -9,6 +9,8 @@ shared_enum! {
         Overlaps = 1,
         /// The session is not on polling any more.
         Moved = 2,
+        /// It is answered with a part of the packets that wait.
+        Part = 3,
     }
 }
 

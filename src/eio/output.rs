@@ -56,6 +56,10 @@ pub trait Output {
     /// A packet was received. Messages are for the application, other packets for its listeners of
     /// packets.
     fn received(&mut self, packet: Packet<'_>);
+    /// True if the packets of a request that follow are to wait.
+    fn has_enough(&self) -> bool {
+        false
+    }
     /// Sends a packet over a WebSocket.
     fn frame(&mut self, socket: SocketRole, packet: Packet<'_>);
     /// Closes a WebSocket with an empty close frame, after what was sent before.

@@ -41,6 +41,19 @@ pub struct Packets<'a> {
     rest: Option<&'a str>,
 }
 
+/// The packets of a payload, with the part of it that is not decoded.
+pub trait Pieces<'a>: Iterator<Item = Result<Packet<'a>, ParseError>> {
+    /// Bytes at the end of the payload that are not decoded and are a payload of their own; `None`:
+    /// nothing is left.
+    fn left(&self) -> Option<usize>;
+}
+
+impl<'a> Pieces<'a> for Packets<'a> {
+    fn left(&self) -> Option<usize> {
+        self.rest.map(str::len)
+    }
+}
+
 impl<'a> Iterator for Packets<'a> {
     type Item = Result<Packet<'a>, ParseError>;
 

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::packet::{Packet, ParseError, Type};
 use super::packet_v3;
-use super::payload::Payload;
+use super::payload::{Payload, Pieces};
 use crate::number::number;
 
 /// Ends the digits of a length.
@@ -64,6 +64,12 @@ pub fn decode(payload: &str) -> Packets<'_> {
 pub struct Packets<'a> {
     /// The rest to read; `None` after the last packet.
     rest: Option<&'a str>,
+}
+
+impl<'a> Pieces<'a> for Packets<'a> {
+    fn left(&self) -> Option<usize> {
+        self.rest.map(str::len)
+    }
 }
 
 impl<'a> Iterator for Packets<'a> {
@@ -136,6 +142,12 @@ pub fn decode_binary(payload: &[u8]) -> Result<BinaryPackets<'_>, ParseError> {
 #[derive(Clone, Debug)]
 pub struct BinaryPackets<'a> {
     rest: &'a [u8],
+}
+
+impl<'a> Pieces<'a> for BinaryPackets<'a> {
+    fn left(&self) -> Option<usize> {
+        Some(self.rest.len()).filter(|&left| left > 0)
+    }
 }
 
 impl<'a> Iterator for BinaryPackets<'a> {

@@ -7,10 +7,10 @@ mod upgrade;
 
 use super::encoding::{PacketEncoding, Protocol};
 pub use super::output::{Outgoing, Output, Poll, SocketRole};
-use super::packet::{Packet, ParseError, Type};
+use super::packet::{Packet, Type};
 use super::payload;
 use super::payload_v3;
-use crate::config::{CLOSE_WAIT_MS, EngineConfig};
+use crate::config::{CLOSE_WAIT_MS, EngineConfig, POLL_PAYLOAD_BYTES};
 use crate::error::{CloseReason, HEARTBEAT_DIRECTION, POLL_ABORTED, POLL_OVERLAP, Reason};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -218,9 +218,8 @@ impl Session {
             return Poll::Overlap;
         }
         if !self.buffer.is_empty() {
-            let buffer = std::mem::take(&mut self.buffer);
-            self.buffered = 0;
-            if self.state == State::Closing {
+            let buffer = self.next_payload();
+            if self.state == State::Closing && self.buffer.is_empty() {
                 out.abort_post();
             }
             self.answered_polls = self.answered_polls.wrapping_add(1);
@@ -234,6 +233,24 @@ impl Session {
         }
         self.poll_pending = true;
         Poll::Pending
+    }
+
+    /// Takes the packets for the answer to one poll from the buffer, which is not empty.
+    fn next_payload(&mut self) -> Vec<Outgoing> {
+        let mut bytes = 0;
+        let end = self.buffer.iter().skip(1).position(|packet| {
+            // Behind the first: one is always sent.
+            bytes += packet.len();
+            bytes + self.buffer[0].len() > POLL_PAYLOAD_BYTES
+        });
+        let rest = match end {
+            Some(end) => self.buffer.split_off(end + 1),
+            None => Vec::new(),
+        };
+        let payload = std::mem::replace(&mut self.buffer, rest);
+        let taken = payload.iter().map(|packet| PACKET_OVERHEAD + packet.len());
+        self.buffered -= taken.sum::<usize>();
+        payload
     }
 
     /// Ends the session, because the connection of its pending poll was lost.
@@ -252,43 +269,63 @@ impl Session {
         }
     }
 
-    /// Handles the body of a POST, already turned into text.
-    pub fn push(&mut self, body: &str, config: &EngineConfig, now: u64, out: &mut impl Output) {
+    /// Handles the body of a POST, already turned into text, until `out` has enough. Returns the number
+    /// of bytes at its end that are a body of their own, to be handled later; `None`: all is handled.
+    pub fn push(
+        &mut self,
+        body: &str,
+        config: &EngineConfig,
+        now: u64,
+        out: &mut impl Output,
+    ) -> Option<usize> {
         match self.form.protocol {
             Protocol::V4 => self.receive_all(payload::decode(body), config, now, out),
             Protocol::V3 => self.receive_all(payload_v3::decode(body), config, now, out),
         }
     }
 
-    /// Handles the body of a POST whose content is binary: protocol 3 only.
+    /// Handles the body of a POST whose content is binary, protocol 3 only, as [`Session::push`] does.
     pub fn push_binary(
         &mut self,
         body: &[u8],
         config: &EngineConfig,
         now: u64,
         out: &mut impl Output,
-    ) {
+    ) -> Option<usize> {
         match payload_v3::decode_binary(body) {
             Ok(packets) if self.is_v3() => self.receive_all(packets, config, now, out),
-            _ => self.receive_undecodable(out),
+            _ => {
+                self.receive_undecodable(out);
+                None
+            }
         }
     }
 
     fn receive_all<'a>(
         &mut self,
-        packets: impl Iterator<Item = Result<Packet<'a>, ParseError>>,
+        mut packets: impl payload::Pieces<'a>,
         config: &EngineConfig,
         now: u64,
         out: &mut impl Output,
-    ) {
-        for piece in packets {
+    ) -> Option<usize> {
+        while let Some(piece) = packets.next() {
             match piece {
-                _ if self.state == State::Closed => return,
-                Ok(Packet::Text(Type::Close, _)) => return self.client_closed(out),
+                _ if self.state == State::Closed => return None,
+                Ok(Packet::Text(Type::Close, _)) => {
+                    self.client_closed(out);
+                    return None;
+                }
                 Ok(packet) => self.receive(packet, config, now, out),
-                Err(_) => return self.receive_undecodable(out),
+                Err(_) => {
+                    self.receive_undecodable(out);
+                    return None;
+                }
+            }
+            if out.has_enough() {
+                return packets.left();
             }
         }
+        None
     }
 
     /// Ends the session, because the client has closed it on polling. Its pending poll is answered

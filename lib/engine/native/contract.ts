@@ -85,6 +85,8 @@ export const enum Note {
   Request = 7,
   /** The POST that JavaScript receives is to be given up. */
   PostAborted = 8,
+  /** The packets of the POST that JavaScript has received have all been taken. */
+  PostTaken = 9,
 }
 
 /** Why a session ends, as `disconnect` listeners are told. */
@@ -132,6 +134,8 @@ export const enum PollState {
   Overlaps = 1,
   /** The session is not on polling any more. */
   Moved = 2,
+  /** It is answered with a part of the packets that wait. */
+  Part = 3,
 }
 
 /** The outcome of a POST that begins. */
@@ -254,6 +258,9 @@ export const MAX_BUFFERED_BYTES = 67108864;
 
 /** Default time that a client for which more waits may take nothing, in ms. */
 export const KEEP_READERS_MS = 10000;
+
+/** Default cost of the packets of one client that may wait for this thread. */
+export const MAX_PENDING_BYTES = 262144;
 
 /** The same for a client to which more and more is sent, once a quarter more waits. */
 export const FLOOD_PATIENCE_MS = 250;

@@ -45,6 +45,12 @@ function takePoll(conn: Socket, req: IncomingMessage, res: ServerResponse): void
     return answerEmpty(res, 400);
   }
   if (state === PollState.Moved) return refuseMoved(conn, req, res);
+  if (payload != null && state === PollState.Part) {
+    // The packets count as delivered with the last part.
+    respond(conn, req, res, payload, { compress: true });
+    transport.emit("ready");
+    return drain();
+  }
   if (payload != null) {
     if (conn.readyState === "closing" && !conn._isBuffering) {
       // A goodbye, and no packet.
@@ -106,7 +112,30 @@ export function afterLastPoll(conn: Socket, transport: Transport | null, ended: 
   });
 }
 
+/** A POST of which the engine has yet to give packets, and the requests behind it. */
+interface Taking {
+  /** Answers the POST. */
+  answer: () => void;
+  behind: (() => void)[];
+}
+
+const takings = new WeakMap<Socket, Taking>();
+
+/** Answers the POST of which the engine had yet to give packets, if there is one. */
+export function endTaking(conn: Socket): void {
+  const taking = takings.get(conn);
+  if (taking === undefined) return;
+  takings.delete(conn);
+  taking.answer();
+  for (const serve of taking.behind) serve();
+}
+
 function servePost(conn: Socket, req: IncomingMessage, res: ServerResponse): void {
+  const taking = takings.get(conn);
+  if (taking !== undefined) {
+    taking.behind.push(() => servePost(conn, req, res));
+    return;
+  }
   const transport = conn.transport as Polling;
   const { _handle: handle } = conn;
   const begun = engine.beginPost(handle);
@@ -138,12 +167,16 @@ function takeBody(conn: Socket, post: PendingPoll, body: PostBody, isBinary: boo
   const { req, res } = post;
   const answer = (conn.transport as Polling).push(body.bytes, isBinary);
   if (answer !== null) answerPoll(conn, answer);
-  drain();
   // The application gets the packets of the body before the client gets the answer.
-  afterNews(conn._handle, () => {
-    const headers = baseHeaders(req, "text/html", "ok");
-    finish(conn, req, res, headers, "ok");
-  });
+  const acknowledge = () =>
+    afterNews(conn._handle, () => {
+      const headers = baseHeaders(req, "text/html", "ok");
+      finish(conn, req, res, headers, "ok");
+    });
+  const waits = engine.isTakingPost(conn._handle);
+  if (waits) takings.set(conn, { answer: acknowledge, behind: [] });
+  drain();
+  if (!waits) acknowledge();
 }
 
 /** Ends a session whose client broke the rules of polling. */

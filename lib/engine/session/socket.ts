@@ -20,7 +20,7 @@ import {
   showPacket,
   showUndecodable,
 } from "./observers";
-import { afterLastPoll, answerPoll } from "./polling-http";
+import { afterLastPoll, answerPoll, endTaking } from "./polling-http";
 import { SendingSocket } from "./sending-socket";
 import { promoteStream } from "./tcp-sockets";
 import { Polling } from "./transports";
@@ -234,6 +234,9 @@ export class Socket extends SendingSocket implements SessionEvents {
       case Note.PostAborted:
         this.abortPost();
         break;
+      case Note.PostTaken:
+        endTaking(this);
+        break;
       case Note.Blocked:
         this._blocked = true;
         break;
@@ -279,6 +282,7 @@ export class Socket extends SendingSocket implements SessionEvents {
     this.readyState = "closed";
     this.abortPost();
     afterLastPoll(this, this._transport, () => unregister(this));
+    endTaking(this);
     release();
     this._dropHeld();
     this._observers?.end();

@@ -185,6 +185,10 @@ impl Http {
         length: usize,
         reply: Reply<'_>,
     ) -> io::Result<Response<FullBody>> {
+        // Not read before the packets of the one before have been taken.
+        while let Some(taken) = self.listener.runtime.taking_post(handle) {
+            let _ = taken.await;
+        }
         let given_up = match self.listener.runtime.begin_post_here(handle) {
             Ok(given_up) => given_up,
             Err(refused) => {
@@ -223,7 +227,12 @@ impl Http {
         post.state = Receiving::Complete;
         drop(post);
         self.listener.runtime.push_here(handle, &body);
+        drop(body);
         self.tell();
+        if let Some(taken) = self.listener.runtime.taking_post(handle) {
+            // An end of the session ends it, too.
+            let _ = taken.await;
+        }
         Ok(reply.ok())
     }
 

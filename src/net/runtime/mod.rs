@@ -126,10 +126,15 @@ impl Runtime {
 
     /// JavaScript has worked off packets of these sessions, of this cost. Those that had stopped go
     /// on.
-    pub fn worked_off(&self, sessions: &[(Handle, usize)]) {
+    pub fn worked_off(&'static self, sessions: &[(Handle, usize)]) {
         self.table().each(sessions, |session, cost| {
             if session.pending.take(cost) {
-                self.send_to(session.handle, Command::Taken(session.handle));
+                let handle = session.handle;
+                let go_on = Command::Call(Box::new(move |local| {
+                    self.push_more(handle);
+                    local.taken(handle);
+                }));
+                self.send_to(handle, go_on);
             }
         });
     }

@@ -10,7 +10,9 @@ use crate::error::CloseReason;
 use crate::net::handle::Handle;
 use crate::net::lock;
 use crate::net::runtime::remote_output::RemoteOutput;
+use crate::net::runtime::requests::tail;
 use crate::net::runtime::{PostBegin, Runtime};
+use crate::net::session::post_rest::Body;
 use crate::net::session::shared::{Answer, Post};
 
 /// The result of a poll.
@@ -66,13 +68,23 @@ impl Runtime {
         }
     }
 
-    /// Decodes the body of a POST.
+    /// Waits for an earlier POST of the session, of which JavaScript has yet to take packets; `None`:
+    /// there is none.
+    pub fn taking_post(&self, handle: Handle) -> Option<oneshot::Receiver<()>> {
+        let shared = self.table().get(handle)?;
+        let mut inner = lock(&shared.inner);
+        inner.rest.as_mut().map(|rest| rest.wait())
+    }
+
+    /// Decodes the body of a POST, as far as JavaScript keeps up: [`Runtime::taking_post`] waits for
+    /// the rest.
     pub fn push_here(&self, handle: Handle, body: &[u8]) {
         let body = payload::decode_body(body);
         self.here(handle, |session, config, now, out| {
             out.messages.begin_request(true);
-            session.push(&body, config, now, out);
-            out.messages.end_request();
+            let left = session.push(&body, config, now, out);
+            let rest = left.map(|left| Body::Text(tail(&body, left).to_owned()));
+            out.keep_rest(session, rest, false);
         });
     }
 

@@ -12,6 +12,7 @@ use crate::net::handle::Handle;
 use crate::net::lock;
 use crate::net::runtime::Runtime;
 use crate::net::session::pending_answer::PendingAnswer;
+use crate::net::session::post_rest::{Body, PostRest};
 use crate::net::session::shared::{Inner, Messages, Post, SharedSession, Waiter};
 use crate::net::session::slow_readers::{PollReader, Verdict};
 use crate::net::thread::Command;
@@ -31,6 +32,8 @@ impl Runtime {
             messages: &mut inner.messages,
             waiter: &mut inner.waiter,
             post: &mut inner.post,
+            rest: &mut inner.rest,
+            is_bounded: true,
             is_here: false,
             compress: true,
             answer: None,
@@ -59,6 +62,10 @@ pub(super) struct RemoteOutput<'a> {
     pub(super) messages: &'a mut Messages,
     pub(super) waiter: &'a mut Option<Waiter>,
     pub(super) post: &'a mut Option<Post>,
+    /// The POST of which JavaScript has yet to take packets.
+    pub(super) rest: &'a mut Option<Box<PostRest>>,
+    /// Packets of a POST are decoded only while JavaScript keeps up.
+    pub(super) is_bounded: bool,
     /// The caller is an I/O thread: an answer goes to JavaScript as an event.
     pub(super) is_here: bool,
     /// True if an answer may be compressed.
@@ -67,6 +74,32 @@ pub(super) struct RemoteOutput<'a> {
 }
 
 impl RemoteOutput<'_> {
+    /// Keeps the rest of a POST whose first packets were decoded, or ends the POST if nothing is left
+    /// and JavaScript keeps up. `in_js`: JavaScript has received the POST.
+    pub(super) fn keep_rest(&mut self, session: &Session, rest: Option<Body>, in_js: bool) {
+        let waits = rest.is_some() || self.shared.pending.is_stopped();
+        if waits && !session.is_closed() {
+            *self.rest = Some(Box::new(PostRest::new(rest, in_js)));
+        } else {
+            self.messages.end_request();
+        }
+    }
+
+    /// Decodes the rest of the POST, as far as JavaScript keeps up.
+    pub(super) fn push_rest(&mut self, session: &mut Session, config: &EngineConfig, now: u64) {
+        let Some(mut rest) = self.rest.take() else {
+            return;
+        };
+        let all = rest.decode(session, config, now, self);
+        let waits = !all || self.is_bounded && self.shared.pending.is_stopped();
+        if waits && !session.is_closed() {
+            *self.rest = Some(rest);
+        } else {
+            self.messages.end_request();
+            rest.finish(self.shared.handle, &*self.shared.inbox);
+        }
+    }
+
     /// The part that a WebSocket of JavaScript plays by now: the note of an upgrade may be on its
     /// way to JavaScript. `None`: the WebSocket is not the session's any more.
     pub(super) fn role_of(&self, socket: SocketRole, session: &Session) -> Option<SocketRole> {
@@ -80,6 +113,10 @@ impl RemoteOutput<'_> {
 }
 
 impl Output for RemoteOutput<'_> {
+    fn has_enough(&self) -> bool {
+        self.is_bounded && self.shared.is_over()
+    }
+
     fn received(&mut self, packet: Packet<'_>) {
         let shared = self.shared;
         let cost =
@@ -140,6 +177,7 @@ impl Output for RemoteOutput<'_> {
     fn closed(&mut self, closure: CloseReason) {
         let handle = self.shared.handle;
         self.shared.forget(self.runtime.table());
+        Inner::drop_rest(self.rest, handle, &*self.shared.inbox);
         let announced = self.messages.has_announced();
         self.shared.inbox.closed(handle, &closure, announced);
         self.runtime.send_due(handle, None, Command::Forget(handle));

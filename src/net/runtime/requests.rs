@@ -7,6 +7,7 @@ use crate::error::CloseReason;
 use crate::net::handle::Handle;
 use crate::net::lock;
 use crate::net::runtime::Runtime;
+use crate::net::session::post_rest::Body;
 use crate::net::session::shared::{Inner, Post};
 
 /// The result of the beginning of a POST.
@@ -25,6 +26,12 @@ impl Runtime {
     pub fn poll(&self, handle: Handle) -> (Poll, Option<Payload>) {
         self.with_session(handle, |session, _, _, out| session.poll(out))
             .unwrap_or((Poll::Moved, None))
+    }
+
+    /// True if packets of a session wait for a poll.
+    pub fn has_buffered(&self, handle: Handle) -> bool {
+        let shared = self.table().get(handle);
+        shared.is_some_and(|shared| lock(&shared.inner).session.buffered() > 0)
     }
 
     /// Handles the loss of the connection of a pending poll.
@@ -67,14 +74,16 @@ impl Runtime {
     }
 
     /// Decodes the body of a POST that JavaScript has received. Returns the answer to the pending
-    /// poll, if it is due now.
+    /// poll, if it is due now. Packets wait if JavaScript has much to take, see
+    /// [`Runtime::is_taking_post`].
     pub fn push(&self, handle: Handle, body: &[u8]) -> Option<Payload> {
         let body = payload::decode_body(body);
         self.with_session(handle, |session, config, now, out| {
             *out.post = None;
             out.messages.begin_request(false);
-            session.push(&body, config, now, out);
-            out.messages.end_request();
+            let left = session.push(&body, config, now, out);
+            let rest = left.map(|left| Body::Text(tail(&body, left).to_owned()));
+            out.keep_rest(session, rest, true);
         })?
         .1
     }
@@ -84,10 +93,26 @@ impl Runtime {
         self.with_session(handle, |session, config, now, out| {
             *out.post = None;
             out.messages.begin_request(false);
-            session.push_binary(body, config, now, out);
-            out.messages.end_request();
+            let left = session.push_binary(body, config, now, out);
+            let rest = left.map(|left| Body::Binary(body[body.len() - left..].to_vec()));
+            out.keep_rest(session, rest, true);
         })?
         .1
+    }
+
+    /// True if packets of a POST that was received have yet to be taken by JavaScript. A note tells
+    /// when they have been, if JavaScript has received it.
+    pub fn is_taking_post(&self, handle: Handle) -> bool {
+        let shared = self.table().get(handle);
+        shared.is_some_and(|shared| lock(&shared.inner).rest.is_some())
+    }
+
+    /// Decodes more of a POST, as far as JavaScript keeps up. For an I/O thread.
+    pub(super) fn push_more(&self, handle: Handle) {
+        self.with_session(handle, |session, config, now, out| {
+            out.is_here = true;
+            out.push_rest(session, config, now);
+        });
     }
 
     /// Sends a packet to a session that polls. Returns `None` if the session does not poll, else
@@ -108,4 +133,9 @@ impl Runtime {
         })?;
         sent.then_some(answer)
     }
+}
+
+/// The last `bytes` bytes of a text.
+pub(super) fn tail(text: &str, bytes: usize) -> &str {
+    text.get(text.len() - bytes..).unwrap_or_default()
 }

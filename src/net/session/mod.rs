@@ -5,6 +5,7 @@
 pub mod engine;
 pub mod pending;
 pub mod pending_answer;
+pub mod post_rest;
 pub mod sessions;
 pub mod shared;
 pub mod sid_index;

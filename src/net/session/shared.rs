@@ -15,6 +15,7 @@ use crate::net::handle::Handle;
 use crate::net::session::engine::SharedEngine;
 use crate::net::session::pending::Pending;
 use crate::net::session::pending_answer::PendingAnswer;
+use crate::net::session::post_rest::PostRest;
 use crate::net::session::sid_index::Sid;
 use crate::net::session::slow_readers::PollReader;
 use crate::net::session::table::Table;
@@ -49,8 +50,8 @@ impl SharedSession {
         self.external.of(socket).load(Ordering::Acquire)
     }
 
-    /// True if so much of the session waits for JavaScript that no more is to be read of it. Its
-    /// thread gets [`Command::Taken`](crate::net::thread::Command::Taken) when reading goes on.
+    /// True if so much of the session waits for JavaScript that no more is to be read of it.
+    /// [`Runtime::worked_off`](crate::net::runtime::Runtime::worked_off) has reading go on.
     pub fn is_over(&self) -> bool {
         let bound = || self.engine.config.max_pending().min(self.inbox.room());
         self.pending.stops(bound)
@@ -189,6 +190,8 @@ pub struct Inner {
     pub waiter: Option<Waiter>,
     /// The POST that is being received.
     pub post: Option<Post>,
+    /// The POST that was received and of which JavaScript has yet to take packets.
+    pub rest: Option<Box<PostRest>>,
     /// JavaScript wants to see the polls.
     pub watched: bool,
     /// The number of requests of the session on their way to JavaScript. Later ones go there too,
@@ -210,9 +213,17 @@ impl Inner {
             messages,
             waiter: None,
             post: None,
+            rest: None,
             watched: false,
             handed_over: 0,
             reader,
+        }
+    }
+
+    /// The session has ended: no more packets of a POST are decoded.
+    pub fn drop_rest(rest: &mut Option<Box<PostRest>>, handle: Handle, inbox: &dyn EventSink) {
+        if let Some(rest) = rest.take() {
+            rest.finish(handle, inbox);
         }
     }
 

@@ -94,8 +94,6 @@ pub enum Command {
     /// Carry out a send batch, which [`crate::net::send_batch`] decodes, of a tick of JavaScript. A
     /// tick may have several.
     SendBatch(Vec<u8>, u32),
-    /// JavaScript has caught up with the session, which had stopped: read on.
-    Taken(Handle),
     /// Look after a session that has no WebSocket yet.
     Open(Arc<SharedSession>),
     /// Serve a WebSocket.

@@ -69,7 +69,6 @@ impl IoThread {
             Command::Forget(handle) => self.forget(handle),
             Command::Call(function) => function(self),
             Command::Resume => self.resume(),
-            Command::Taken(handle) => self.taken(handle),
             Command::Full(handle) => self.full(handle),
             Command::TellDrained(handle) => {
                 if let Some(conn) = self.main_conn(handle) {
@@ -82,8 +81,9 @@ impl IoThread {
     }
 
     /// JavaScript has caught up with a session: its WebSockets read on.
-    fn taken(&self, handle: Handle) {
+    pub(in crate::net) fn taken(&self, handle: Handle) {
         if let Some(entry) = self.entry(handle) {
+            self.wake_later(&entry.shared.inbox);
             for conn in [&entry.main, &entry.probe] {
                 if let Some(conn) = &*conn.borrow() {
                     conn.wake();

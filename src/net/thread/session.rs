@@ -12,6 +12,7 @@ use crate::error::{CloseReason, QUEUE_FULL};
 use crate::net::events::Note;
 use crate::net::lock;
 use crate::net::session::pending_answer::PendingAnswer;
+use crate::net::session::post_rest::PostRest;
 use crate::net::session::shared::{Inner, Messages, Post, SharedSession, Waiter};
 use crate::net::session::slow_readers::{PollReader, Verdict};
 use crate::net::thread::conn::WebSocketConn;
@@ -68,6 +69,7 @@ impl ThreadSession {
             messages: &mut inner.messages,
             waiter: &mut inner.waiter,
             post: &mut inner.post,
+            rest: &mut inner.rest,
         };
         let now = local.now();
         let result = f(
@@ -108,6 +110,7 @@ pub struct LocalOutput<'a> {
     messages: &'a mut Messages,
     waiter: &'a mut Option<Waiter>,
     post: &'a mut Option<Post>,
+    rest: &'a mut Option<Box<PostRest>>,
 }
 
 impl Output for LocalOutput<'_> {
@@ -186,6 +189,7 @@ impl Output for LocalOutput<'_> {
         let shared = &self.entry.shared;
         shared.forget(self.local.sessions.table());
         self.local.forget(shared.handle);
+        Inner::drop_rest(self.rest, shared.handle, &*shared.inbox);
         shared.inbox.closed(shared.handle, &closure, false);
     }
 }
