@@ -46,7 +46,7 @@ pub const RECORD_OVERHEAD: usize = 256;
 pub const READ_TURN_BYTES: usize = 256 << 10;
 /// Bytes of the packets that answer one poll; more wait for the next one. A longer packet is
 /// answered alone.
-pub const POLL_PAYLOAD_BYTES: usize = 1 << 20;
+pub const POLL_PAYLOAD_BYTES: usize = 1536 << 10;
 
 /// Bytes read at once; one such buffer exists per I/O thread.
 pub const READ_BUFFER_BYTES: usize = 64 << 10;

@@ -158,10 +158,10 @@ beyond("keeps a client that takes long to read the answer to its poll", async (t
     const { io, port, ends } = await start(t, form, { native });
     const session = await Polling.open(t, port);
     await session.join();
-    for (let i = 0; i < 30; i++) io.emit("large", MEGABYTE);
+    io.emit("large", MEGABYTE.repeat(30));
     const answer = await slowly(port, session.path, 2500);
     for (let i = 0; i < 5; i++) io.emit("large", MEGABYTE);
-    assert.equal(await answer.end(), 30 * LARGE_PACKET + 29);
+    assert.equal(await answer.end(), LARGE_PACKET + 29 * MEGABYTE.length);
     for (let i = 0; i < 5; i++) assert.equal((await session.next()).length, LARGE_PACKET);
     assert.equal(ends.size, 0);
   }

@@ -56,9 +56,14 @@ struct Log {
     words: Vec<String>,
     /// The number of times that it gave up the POST that is being received.
     aborted: usize,
+    /// It has enough after each packet of a POST.
+    enough: bool,
 }
 
 impl Output for Log {
+    fn has_enough(&self) -> bool {
+        self.enough
+    }
     fn received(&mut self, packet: Packet<'_>) {
         self.words.push(format!("received {}", text(&packet)));
     }
@@ -423,6 +428,50 @@ fn a_closing_session_does_not_wait_for_ever() {
 }
 
 #[test]
+fn a_closing_session_gives_all_that_waits_before_its_goodbye() {
+    let megabyte = format!("4{}", "x".repeat(1 << 20));
+    let mut case = Case::polling();
+    case.send(&megabyte);
+    case.send(&megabyte);
+    assert_eq!(case.close(false), NOTHING);
+    let aborted = case.out.aborted;
+    for _ in 0..2 {
+        assert_eq!(case.out.aborted, aborted);
+        assert!(case.poll() == megabyte);
+    }
+    assert_eq!(case.out.aborted, aborted + 1);
+    assert!(case.poll().ends_with("1"));
+}
+
+#[test]
+fn a_post_is_handled_until_there_is_enough_and_goes_on_where_it_stopped() {
+    for (form, body) in [
+        (PacketEncoding::V4, "4a\u{1e}4b\u{1e}4c"),
+        (V3, "2:4a2:4b2:4c"),
+    ] {
+        let mut case = Case::new(form, false);
+        let mut rest = body;
+        let mut slices = 0;
+        loop {
+            case.out.enough = true;
+            let Case {
+                session,
+                config,
+                now,
+                out,
+            } = &mut case;
+            let left = session.push(rest, config, *now, out);
+            slices += 1;
+            let Some(left) = left else { break };
+            rest = &rest[rest.len() - left..];
+        }
+        assert_eq!(slices, 3);
+        let words = ["received 4a", "received 4b", "received 4c"];
+        assert_eq!(case.out.words, words);
+    }
+}
+
+#[test]
 fn what_waits_for_a_poll_is_counted() {
     let megabyte = format!("4{}", "x".repeat(1 << 20));
     let mut case = Case::polling();
@@ -431,16 +480,19 @@ fn what_waits_for_a_poll_is_counted() {
         assert!(case.session.buffered() > n << 20);
     }
     assert_eq!(case.session.answered_polls(), 0);
-    assert_eq!(case.poll().split(SEPARATOR).count(), 3);
-    assert_eq!(
-        (case.session.buffered(), case.session.answered_polls()),
-        (0, 1)
-    );
+    // Together they are more than one answer holds.
+    for answered in 1..=3 {
+        assert_eq!(case.poll().split(SEPARATOR).count(), 1);
+        assert_eq!(case.session.answered_polls(), answered);
+        let left = 3 - answered as usize;
+        assert_eq!(case.session.buffered() >> 20, left);
+    }
+    assert_eq!(case.session.buffered(), 0);
     // A poll that waits takes a packet at once.
     assert_eq!(case.poll(), "pending");
     case.send(&megabyte);
     assert_eq!(
         (case.session.buffered(), case.session.answered_polls()),
-        (0, 2)
+        (0, 4)
     );
 }

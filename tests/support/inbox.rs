@@ -152,21 +152,23 @@ impl Environment {
 }
 
 impl EventSink for Environment {
-    fn packet(&self, handle: Handle, packet: &Packet<'_>, attachments: Vec<Vec<u8>>) {
+    fn packet(&self, handle: Handle, packet: &Packet<'_>, attachments: Vec<Vec<u8>>) -> usize {
         let json = packet.json.map(Into::into);
         if json.as_deref() == Some(PANIC) {
             // Without a message on the terminal.
             std::panic::resume_unwind(Box::new(PANIC));
         }
         self.append(Event::Packet(handle, packet.nsp.into(), json, attachments));
+        0
     }
 
     fn frame(&self, handle: Handle, socket: SocketRole, packet: EnginePacket<'_>) {
         self.append(Event::Frame(handle, socket, payload::encode([&packet])));
     }
 
-    fn engine_packet(&self, handle: Handle, packet: EnginePacket<'_>) {
+    fn engine_packet(&self, handle: Handle, packet: EnginePacket<'_>) -> usize {
         self.append(Event::Engine(handle, payload::encode([&packet])));
+        0
     }
 
     fn refused(&self, handle: Handle, message: &str) {
@@ -215,6 +217,9 @@ impl EventSink for Environment {
         self.append(Event::Ended(stream));
     }
 
+    fn room(&self) -> usize {
+        usize::MAX
+    }
     fn is_full(&self) -> bool {
         self.full.load(Ordering::SeqCst)
     }
