@@ -336,6 +336,57 @@ impl JsWaker {
 mod tests {
     use super::*;
 
+    /// Appends an event of a session, in a namespace that it need not have joined.
+    fn event(queue: &EventQueue, handle: u32, attachments: usize) -> usize {
+        let packet = Packet {
+            kind: crate::sio::Kind::BinaryEvent,
+            nsp: "/x",
+            id: None,
+            json: Some("[1]"),
+            attachments: attachments as u32,
+        };
+        queue.packet(
+            Handle::from_raw(handle),
+            &packet,
+            vec![vec![0]; attachments],
+        )
+    }
+
+    #[test]
+    fn a_record_costs_its_bytes_and_an_overhead_for_each_object() {
+        let queue = EventQueue::default();
+        let plain = event(&queue, 1, 0);
+        assert!((256..300).contains(&plain), "{plain}");
+        let binary = event(&queue, 1, 10);
+        assert!(binary >= plain + 10 * 257, "{binary}");
+        assert_eq!(queue.cost.load(Ordering::Relaxed), plain + binary);
+    }
+
+    #[test]
+    fn the_cost_of_a_batch_counts_until_javascript_has_worked_it_off() {
+        let queue = EventQueue::default();
+        let cost = event(&queue, 1, 0) + event(&queue, 2, 0) + event(&queue, 2, 1);
+        assert!(queue.take().is_some());
+        assert_eq!(queue.cost.load(Ordering::Relaxed), cost);
+        let sums: Vec<_> = lock(&queue.in_work).sessions.clone();
+        assert_eq!(sums.len(), 2, "one entry for records in a row");
+        assert_eq!(sums.iter().map(|(_, cost)| cost).sum::<usize>(), cost);
+        assert!(!queue.rest());
+        assert_eq!(queue.cost.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn a_full_queue_leaves_no_room_and_a_filling_one_less_for_each() {
+        let queue = EventQueue::default();
+        let empty = queue.room();
+        assert_eq!(empty, MAX_INBOX_COST / PENDING_SHARE);
+        while queue.cost.load(Ordering::Relaxed) <= MAX_INBOX_COST {
+            assert!(queue.room() <= empty);
+            event(&queue, 1, 100);
+        }
+        assert_eq!(queue.room(), 0);
+    }
+
     #[test]
     fn a_session_is_started_before_anybody_can_take_the_news_of_it() {
         let hub = EventQueue::default();

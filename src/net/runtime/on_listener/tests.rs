@@ -107,3 +107,54 @@ fn a_broken_request_ends_the_session_with_its_reason() {
     let closed = "closed TransportError data request connection closed prematurely";
     assert_eq!(told.last().map(String::as_str), Some(closed));
 }
+
+/// A session that polls, and for which its bound is reached with the next packet.
+fn nearly_full() -> Kit {
+    let kit = Kit::new(false);
+    kit.engine.config.set_max_pending(10_000);
+    kit.peer.pending.add(9_998);
+    kit
+}
+
+fn events(names: [&str; 3]) -> String {
+    names.map(|name| format!("42[\"{name}\"]")).join("\u{1e}")
+}
+
+#[test]
+fn packets_of_a_post_wait_until_javascript_has_taken_those_before() {
+    let kit = nearly_full();
+    kit.runtime
+        .push_here(kit.peer.handle, events(["a", "b", "c"]).as_bytes());
+    assert_eq!(kit.heard.take(), ["note Request", "packet / [\"a\"] []"]);
+    let mut taken = kit
+        .runtime
+        .taking_post(kit.peer.handle)
+        .expect("packets wait");
+    assert!(taken.try_recv() == Err(oneshot::error::TryRecvError::Empty));
+    assert!(kit.peer.pending.take(9_000));
+    kit.runtime.push_more(kit.peer.handle);
+    let rest = ["b", "c"].map(|name| format!("packet / [\"{name}\"] []"));
+    assert_eq!(kit.heard.take(), rest);
+    assert!(taken.try_recv() == Err(oneshot::error::TryRecvError::Closed));
+    assert!(kit.runtime.taking_post(kit.peer.handle).is_none());
+}
+
+#[test]
+fn packets_of_a_post_that_wait_are_dropped_with_their_session() {
+    let kit = nearly_full();
+    kit.runtime
+        .push_here(kit.peer.handle, events(["a", "b", "c"]).as_bytes());
+    let mut taken = kit
+        .runtime
+        .taking_post(kit.peer.handle)
+        .expect("packets wait");
+    kit.heard.take();
+    kit.runtime.close(kit.peer.handle, true);
+    assert!(taken.try_recv() == Err(oneshot::error::TryRecvError::Closed));
+    kit.runtime.push_more(kit.peer.handle);
+    let told = kit.heard.take();
+    assert!(
+        told.iter().all(|one| !one.starts_with("packet")),
+        "{told:?}"
+    );
+}

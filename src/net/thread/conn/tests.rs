@@ -1,4 +1,5 @@
 use super::*;
+use crate::config::READ_TURN_BYTES as READ_TURN;
 use crate::error::QUEUE_FULL;
 use crate::net::send_batch::{CONTINUED, VOLATILE};
 use crate::net::test_kit::{Kit, client_frame, server_frame};
@@ -230,4 +231,58 @@ fn a_connection_that_is_dropped_without_a_word_is_an_abort() {
         Some("end of stream, abort: true")
     );
     assert!(told.contains(&"closed TransportClose ".to_owned()));
+}
+
+#[test]
+fn reading_stops_between_two_frames_when_much_is_pending_and_goes_on_when_it_is_taken() {
+    let kit = Kit::new(true);
+    kit.engine.config.set_max_pending(10_000);
+    kit.peer.pending.add(9_998);
+    let (conn, tap) = kit.connect();
+    let mut served = kit.serve(&conn, &tap);
+    let frames = ["a", "b", "c"].map(|name| client_frame(1, format!("42[\"{name}\"]").as_bytes()));
+    assert!(!served.receive(&frames.concat()));
+    assert_eq!(kit.heard.take(), ["packet / [\"a\"] []"]);
+    assert!(!served.receive(&client_frame(1, b"42[\"d\"]")));
+    assert!(kit.heard.take().is_empty());
+    assert!(kit.peer.pending.take(5_002), "half is left");
+    assert!(!served.poll());
+    let rest = ["b", "c", "d"].map(|name| format!("packet / [\"{name}\"] []"));
+    assert_eq!(kit.heard.take(), rest);
+}
+
+#[test]
+fn a_frame_that_was_cut_is_completed_behind_a_stop() {
+    let kit = Kit::new(true);
+    kit.engine.config.set_max_pending(10_000);
+    kit.peer.pending.add(9_998);
+    let (conn, tap) = kit.connect();
+    let mut served = kit.serve(&conn, &tap);
+    let second = client_frame(1, b"42[\"b\"]");
+    let (begin, end) = second.split_at(4);
+    assert!(!served.receive(&[&client_frame(1, b"42[\"a\"]"), begin].concat()));
+    assert!(!served.receive(end));
+    assert_eq!(kit.heard.take(), ["packet / [\"a\"] []"]);
+    assert!(kit.peer.pending.take(9_000));
+    assert!(!served.poll());
+    assert_eq!(kit.heard.take(), ["packet / [\"b\"] []"]);
+}
+
+#[test]
+fn a_connection_gives_way_after_its_turn() {
+    let kit = Kit::new(true);
+    let (conn, tap) = kit.connect();
+    let mut served = kit.serve(&conn, &tap);
+    let pongs = client_frame(10, &[0; 120]).repeat(500);
+    for _ in 0..9 {
+        tap.push(&pongs);
+    }
+    assert!(!served.poll());
+    let read = kit.peer.traffic.load().0 as usize;
+    assert!(
+        (READ_TURN..READ_TURN + pongs.len()).contains(&read),
+        "{read}"
+    );
+    assert!(!served.poll());
+    assert_eq!(kit.peer.traffic.load().0 as usize, 9 * pongs.len());
 }
