@@ -32,6 +32,7 @@ let flushing = false;
 
 class NativeOptions {
   setBuffering = ask("setBuffering");
+  setMaxPending = ask("setMaxPending");
   set = ask("set");
   setDeflate = ask("setDeflate");
 }

@@ -72,9 +72,12 @@ export class LiveOptions {
   }
 
   private applyNative(given: unknown): void {
+    const { maxPendingBytes: before } = this.limits;
     this.limits = readNativeOptions(given);
     this.native.setBuffering(this.limits.maxBufferedBytes, this.limits.keepReadersMs);
-    this.native.setMaxPending(this.limits.maxPendingBytes);
+    const { maxPendingBytes } = this.limits;
+    // The native engine begins with the default, too.
+    if (maxPendingBytes !== before) this.native.setMaxPending(maxPendingBytes);
   }
 
   private applyLimits(): void {
