@@ -125,9 +125,10 @@ async fn operations_go_out_in_order() {
     let handle = client.handle;
     run(|w| {
         text(w, handle, 0, "2[1]");
-        w.binary(handle.raw(), 0, &[1, 2]);
+        w.binary(handle.raw(), 0, &[1, 2]).expect("short");
         broadcast(w, &[handle], "2[2]");
-        w.broadcast_binary(&support::raw(&[handle]), 0, &[3]);
+        w.broadcast_binary(&support::raw(&[handle]), 0, &[3])
+            .expect("short");
     });
     run(|w| text(w, handle, 0, "2[\"\u{20ac}\"]"));
     assert_eq!(client.text().await, "42[1]");
@@ -165,7 +166,7 @@ async fn a_megabyte_goes_both_ways() {
     assert_eq!(events.next().await, packet);
     run(|w| {
         text(w, handle, 0, &json);
-        w.binary(handle.raw(), 0, &bytes);
+        w.binary(handle.raw(), 0, &bytes).expect("short");
     });
     assert_eq!(client.text().await, format!("4{json}"));
     assert_eq!(client.binary().await, bytes);
@@ -322,7 +323,8 @@ async fn a_slow_reader_gets_everything_but_volatile_messages() {
     events.expect(Event::Note(handle, Note::Blocked)).await;
     run(|w| {
         text(w, handle, VOLATILE, "2[\"volatile\"]");
-        w.binary(handle.raw(), VOLATILE | CONTINUED, b"volatile");
+        w.binary(handle.raw(), VOLATILE | CONTINUED, b"volatile")
+            .expect("short");
         text(w, handle, 0, "2[\"last\"]");
     });
     for n in 0..count {
@@ -332,7 +334,8 @@ async fn a_slow_reader_gets_everything_but_volatile_messages() {
     events.expect(Event::Note(handle, Note::Drained)).await;
     run(|w| {
         text(w, handle, VOLATILE, "2[\"volatile\"]");
-        w.binary(handle.raw(), VOLATILE | CONTINUED, b"volatile");
+        w.binary(handle.raw(), VOLATILE | CONTINUED, b"volatile")
+            .expect("short");
     });
     assert_eq!(client.text().await, "42[\"volatile\"]");
     assert_eq!(client.binary().await, b"volatile");

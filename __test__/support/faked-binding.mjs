@@ -46,9 +46,15 @@ const binding = {
     place: (handle) => push([contract.RecordCode.Place, handle]),
     openedAhead: () => (ahead.length > 0 ? JSON.stringify(ahead.splice(0).flat()) : undefined),
     ...Object.fromEntries(
-      ["sendText", "sendBinary", "broadcastText", "broadcastBinary", "closeSession", "setRaw"].map(
-        (name) => [name, ask(name)],
-      ),
+      [
+        "sendText",
+        "sendBinary",
+        "broadcastText",
+        "broadcastBinary",
+        "closeSession",
+        "releaseHandle",
+        "setRaw",
+      ].map((name) => [name, ask(name)]),
     ),
   },
   engine: { takenOver: ask("takenOver"), generateId: () => "id" },

@@ -17,6 +17,7 @@ import { beyond } from "../support/subject.mjs";
 
 const { RecordCode: Code, Note, PacketKind: Kind, Reason } = contract;
 const inbound = load("engine/native/inbound");
+const outbound = load("engine/native/outbound");
 const { TickQueue } = load("engine/native/tick-queue");
 const streams = load("engine/native/stream-table");
 
@@ -148,6 +149,30 @@ beyond(
     assert.deepEqual(log, [[1, "packet", Kind.Event, "/", undefined, ["c"]]]);
   },
 );
+
+beyond("the end of a session frees its handle behind what was sent to it", async () => {
+  const { recipient } = session(1);
+  const { recipient: next } = session(2);
+  takeAsked();
+  recipient._onclosed = () => outbound.sendText(1, 0, "late");
+  push([Code.Closed, 1, 0, null, 1, Code.Closed, 2, 0, null, 1]);
+  next._onclosed = () => {
+    throw new Error("of a listener");
+  };
+  assert.throws(() => inbound.drain(), /of a listener/);
+  await turn();
+  assert.deepEqual(
+    takeAsked().map(([name, handle]) => [name, handle]),
+    [
+      ["sendText", 1],
+      ["releaseHandle", 1],
+      ["releaseHandle", 2],
+      ["flush", undefined],
+    ],
+  );
+  // No handle that a session may have: what is asked of the objects later reaches no stranger.
+  assert.deepEqual([recipient._handle, next._handle], [-1, -1]);
+});
 
 beyond("an unknown record throws and costs its batch only", async () => {
   const { log } = session(1);

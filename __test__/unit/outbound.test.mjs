@@ -6,6 +6,7 @@ import { beyond } from "../support/subject.mjs";
 
 const { SendFlag } = contract;
 const outbound = load("engine/native/outbound");
+const bytes = load("engine/native/bytes");
 const tick = () => new Promise((resolve) => process.nextTick(resolve));
 
 beforeEach(async () => {
@@ -91,6 +92,24 @@ for (const [name, given, expected] of [
   ["a view", new DataView(Uint8Array.of(1, 2, 3).buffer, 1, 2), Uint8Array.of(2, 3)],
 ]) {
   beyond(`sends ${name} as the engine can`, () => {
-    assert.deepEqual(outbound.normalize(given), expected);
+    assert.deepEqual(bytes.normalize(given), expected);
   });
 }
+
+beyond("a packet with a part that cannot be sent throws, and nothing of it is sent", async () => {
+  const { buffer } = new Uint8Array(3);
+  structuredClone(buffer, { transfer: [buffer] });
+  const parts = ['51-["a",{"_placeholder":true,"num":0}]', new Uint8Array(buffer)];
+  assert.throws(() => outbound.gather(1, parts, 0), TypeError);
+  assert.throws(() => outbound.broadcast(Uint32Array.of(1, 2), parts, 0), TypeError);
+  const long = Object.defineProperty(new Uint8Array(1), "byteLength", { value: 2 ** 40 });
+  outbound.gather(1, [long], 0);
+  await tick();
+  assert.deepEqual(
+    takeAsked().map(([name, , , data]) => [name, data]),
+    [
+      ["sendBinary", long],
+      ["flush", undefined],
+    ],
+  );
+});

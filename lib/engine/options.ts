@@ -3,13 +3,13 @@ import type { IncomingMessage } from "node:http";
 import type { CookieSerializeOptions } from "cookie";
 import type { CorsOptions, CorsOptionsDelegate } from "cors";
 import type { DeflateOptions } from "./native/binding";
+import { normalize } from "./native/bytes";
 import {
   MAX_HTTP_BUFFER_SIZE,
   PING_INTERVAL_MS,
   PING_TIMEOUT_MS,
   UPGRADE_TIMEOUT_MS,
 } from "./native/contract";
-import { normalize } from "./native/outbound";
 import type { NativeServerOptions } from "./native-options";
 import { INT32_MAX, numberOf } from "./validate";
 

@@ -32,7 +32,7 @@ shared_enum! {
 impl Engine {
     /// Returns the bytes sent on a session's WebSocket that the kernel has not taken; 0 if the session has
     /// ended. Hands over earlier sends first, and waits until the kernel has been asked.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn buffered_bytes(&mut self, handle: u32) -> f64 {
         self.flush();
         let handle = Handle::from_raw(handle);
@@ -44,7 +44,7 @@ impl Engine {
     }
 
     /// Returns the number of messages that wait on a session's WebSocket for earlier ones to be written.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn waiting_messages(&self, handle: u32) -> u32 {
         let handle = Handle::from_raw(handle);
         let Some(peer) = runtime().table().get(handle) else {
@@ -56,7 +56,7 @@ impl Engine {
 
     /// Hands over the messages that were sent on a session's WebSocket; returns a [`DrainState`]. This
     /// thread waits for the I/O thread, `ms` at most.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn drain_state(&mut self, handle: u32, ms: u32) -> u32 {
         self.flush();
         let handle = Handle::from_raw(handle);
@@ -73,7 +73,7 @@ impl Engine {
     }
 
     /// Notes that the client of a session has taken more of the answer to its poll.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn took(&self, handle: u32) {
         runtime()
             .sessions()
@@ -82,7 +82,7 @@ impl Engine {
 
     /// Notes that JavaScript hands over messages of a session's WebSocket in batches from now on, the
     /// next one when the last one is written.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn send_in_batches(&self, handle: u32) {
         if let Some(peer) = runtime().table().get(Handle::from_raw(handle)) {
             peer.backlog.send_in_batches();
@@ -90,7 +90,7 @@ impl Engine {
     }
 
     /// Has the note `Drained` appended once all messages that were handed over of a session are written.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn tell_drained(&self, handle: u32) {
         let handle = Handle::from_raw(handle);
         runtime().send(runtime().thread_of(handle), Command::TellDrained(handle));
@@ -101,7 +101,7 @@ impl Engine {
     ///
     /// With `pumps`, streams that JavaScript pumps count too: the result is true if JavaScript has to
     /// write for them, and to call again.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn flush_for_exit(&mut self, begins: bool, pumps: bool) -> bool {
         if begins {
             self.exit_flush_by = Instant::now() + EXIT_FLUSH_WAIT;

@@ -9,10 +9,11 @@ use napi::sys;
 
 use crate::bridge::batch::Value;
 use crate::bridge::event_queue::EventQueue;
+use crate::bridge::faults::{self, FaultPlace};
 use crate::bridge::runtime::runtime;
 use crate::net::events::EventSink as _;
 use crate::net::handle::Handle;
-use crate::net::send_batch::Writer;
+use crate::net::send_batch::{DISCARD, MAX_MESSAGE_BYTES, TooLong, Writer};
 use crate::net::thread::Command;
 
 /// A batch of sends longer than this is handed over before the tick ends, in bytes.
@@ -55,20 +56,38 @@ impl Boundary {
         self.tick = self.tick.wrapping_add(1);
     }
 
-    fn write(&mut self, handle: u32, write: impl FnOnce(&mut Writer)) {
+    /// Writes to the batch of the thread of a session. If `write` panics, the session is closed.
+    fn write(
+        &mut self,
+        handle: u32,
+        write: impl FnOnce(&mut Writer) -> Result<(), TooLong>,
+    ) -> Result<(), TooLong> {
         let thread = runtime().thread_of(Handle::from_raw(handle));
-        if let Some(run) = self.runs.get_mut(thread) {
-            write(run);
-            if run.len() > RUN_BYTES {
-                self.flush();
-            }
+        let Some(run) = self.runs.get_mut(thread) else {
+            return Ok(());
+        };
+        let written = faults::guard(|| {
+            faults::strike(FaultPlace::Send);
+            write(run)
+        });
+        match written {
+            Some(written) => written?,
+            None => run.close(handle, DISCARD),
         }
+        if run.len() > RUN_BYTES {
+            self.flush();
+        }
+        Ok(())
     }
 
     /// Writes to each thread the handles that are its own.
-    fn write_all(&mut self, handles: &[u8], mut write: impl FnMut(&mut Writer, &[u8])) {
+    fn write_all(
+        &mut self,
+        handles: &[u8],
+        mut write: impl FnMut(&mut Writer, &[u8]) -> Result<(), TooLong>,
+    ) -> Result<(), TooLong> {
         if let [run] = self.runs.as_mut_slice() {
-            write(run, handles);
+            write(run, handles)?;
         } else {
             let mut parts = vec![Vec::new(); self.runs.len()];
             for raw in handles.as_chunks::<4>().0 {
@@ -79,13 +98,14 @@ impl Boundary {
             }
             for (run, part) in self.runs.iter_mut().zip(&parts) {
                 if !part.is_empty() {
-                    write(run, part);
+                    write(run, part)?;
                 }
             }
         }
         if self.runs.iter().any(|run| run.len() > RUN_BYTES) {
             self.flush();
         }
+        Ok(())
     }
 }
 
@@ -96,7 +116,7 @@ type Callback = unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info) -> 
 /// # Safety
 /// On the JavaScript thread of `env`, with `object` one of its objects.
 pub unsafe fn define(env: sys::napi_env, object: sys::napi_value, boundary: *mut Boundary) {
-    let calls: [(&CStr, Callback); 12] = [
+    let calls: [(&CStr, Callback); 13] = [
         (c"take", take),
         (c"waiting", waiting),
         (c"rest", rest),
@@ -107,6 +127,7 @@ pub unsafe fn define(env: sys::napi_env, object: sys::napi_value, boundary: *mut
         (c"broadcastText", broadcast_text),
         (c"broadcastBinary", broadcast_binary),
         (c"closeSession", close_session),
+        (c"releaseHandle", release_handle),
         (c"setRaw", set_raw),
         (c"flush", flush),
     ];
@@ -163,7 +184,8 @@ impl<const N: usize> Args<N> {
 
     fn boundary(&self) -> &'static mut Boundary {
         // SAFETY: set by `define` and alive as long as its functions; calls come one at a time on
-        // one thread and none calls into JavaScript, so there is never a second reference.
+        // one thread and none calls into JavaScript, so there is never a second reference. A panic
+        // in an earlier call has left it whole: `Writer` takes back what was not finished.
         unsafe { &mut *self.boundary }
     }
 
@@ -232,66 +254,100 @@ impl<const N: usize> Args<N> {
     }
 }
 
-/// `take(): undefined | string | [string, ...values]`
-unsafe extern "C" fn take(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
-    // SAFETY: as Node passed them.
-    let args = unsafe { Args::<0>::new(env, info) };
-    let Some(batch) = args.boundary().hub.take() else {
-        return ptr::null_mut();
-    };
-    let (text, values) = batch.finish();
-    let text = make_string(env, &text);
-    if values.is_empty() {
-        return text;
-    }
-    let mut array = ptr::null_mut();
-    // SAFETY: `env` is valid on its own thread, and so are the values just made.
-    unsafe {
-        sys::napi_create_array_with_length(env, values.len() + 1, &mut array);
-        sys::napi_set_element(env, array, 0, text);
-        for (index, value) in (1..).zip(&values) {
-            let value = match value {
-                Value::Text(text) => make_string(env, text.as_bytes()),
-                Value::Bytes(bytes) => make_buffer(env, bytes),
-            };
-            sys::napi_set_element(env, array, index, value);
+/// Carries out a call from JavaScript. A panic becomes an exception.
+fn call<const N: usize>(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+    work: impl FnOnce(&Args<N>) -> sys::napi_value,
+) -> sys::napi_value {
+    let result = faults::guard(|| {
+        // SAFETY: the callbacks below, which are all made by `define`, hand on what Node passed.
+        let args = unsafe { Args::new(env, info) };
+        faults::strike(FaultPlace::Call);
+        work(&args)
+    });
+    result.unwrap_or_else(|| {
+        // SAFETY: `env` is valid on its own thread, and the texts are NUL-terminated.
+        unsafe {
+            sys::napi_throw_error(env, ptr::null(), c"the native engine has a fault".as_ptr())
+        };
+        ptr::null_mut()
+    })
+}
+
+/// The result of a send: undefined, or a `RangeError` if the message is too long.
+fn sent(env: sys::napi_env, result: Result<(), TooLong>) -> sys::napi_value {
+    if let Err(TooLong(bytes)) = result {
+        let message =
+            format!("a message of {bytes} bytes is too long: {MAX_MESSAGE_BYTES} at most\0");
+        // SAFETY: `env` is valid on its own thread, and both texts are NUL-terminated.
+        unsafe {
+            sys::napi_throw_range_error(env, c"ERR_OUT_OF_RANGE".as_ptr(), message.as_ptr().cast());
         }
     }
-    array
+    ptr::null_mut()
+}
+
+/// `take(): undefined | string | [string, ...values]`
+unsafe extern "C" fn take(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    call::<0>(env, info, |args| {
+        let Some(batch) = args.boundary().hub.take() else {
+            return ptr::null_mut();
+        };
+        let (text, values) = batch.finish();
+        let text = make_string(env, &text);
+        if values.is_empty() {
+            return text;
+        }
+        let mut array = ptr::null_mut();
+        // SAFETY: `env` is valid on its own thread, and so are the values just made.
+        unsafe {
+            sys::napi_create_array_with_length(env, values.len() + 1, &mut array);
+            sys::napi_set_element(env, array, 0, text);
+            for (index, value) in (1..).zip(&values) {
+                let value = match value {
+                    Value::Text(text) => make_string(env, text.as_bytes()),
+                    Value::Bytes(bytes) => make_buffer(env, bytes),
+                };
+                sys::napi_set_element(env, array, index, value);
+            }
+        }
+        array
+    })
 }
 
 /// `waiting(): number` of batches.
 unsafe extern "C" fn waiting(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
-    // SAFETY: as Node passed them.
-    let args = unsafe { Args::<0>::new(env, info) };
-    let count = args.boundary().hub.waiting();
-    let mut value = ptr::null_mut();
-    // SAFETY: `env` is valid on its own thread.
-    unsafe { sys::napi_create_double(env, count as f64, &mut value) };
-    value
+    call::<0>(env, info, |args| {
+        let count = args.boundary().hub.waiting();
+        let mut value = ptr::null_mut();
+        // SAFETY: `env` is valid on its own thread.
+        unsafe { sys::napi_create_double(env, count as f64, &mut value) };
+        value
+    })
 }
 
 /// `rest(): boolean`, true if there is more to take; if not, the next record wakes JavaScript.
 unsafe extern "C" fn rest(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
-    // SAFETY: as Node passed them.
-    let args = unsafe { Args::<0>::new(env, info) };
-    let more = args.boundary().hub.rest();
-    let mut value = ptr::null_mut();
-    // SAFETY: `env` is valid on its own thread.
-    unsafe { sys::napi_get_boolean(env, more, &mut value) };
-    value
+    call::<0>(env, info, |args| {
+        let more = args.boundary().hub.rest();
+        let mut value = ptr::null_mut();
+        // SAFETY: `env` is valid on its own thread.
+        unsafe { sys::napi_get_boolean(env, more, &mut value) };
+        value
+    })
 }
 
 /// `place(handle)`: appends a place in the order, and wakes JavaScript if that is due.
 unsafe extern "C" fn place(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
-    // SAFETY: as Node passed them.
-    let args = unsafe { Args::<1>::new(env, info) };
-    let hub = &args.boundary().hub;
-    hub.place(args.number(0));
-    if hub.needs_wake() {
-        hub.wake();
-    }
-    ptr::null_mut()
+    call::<1>(env, info, |args| {
+        let hub = &args.boundary().hub;
+        hub.place(args.number(0));
+        if hub.needs_wake() {
+            hub.wake();
+        }
+        ptr::null_mut()
+    })
 }
 
 /// `openedAhead(): undefined | string`: the records of sessions that listeners have opened and of
@@ -300,12 +356,10 @@ unsafe extern "C" fn opened_ahead(
     env: sys::napi_env,
     info: sys::napi_callback_info,
 ) -> sys::napi_value {
-    // SAFETY: as Node passed them.
-    let args = unsafe { Args::<0>::new(env, info) };
-    match args.boundary().hub.opened_ahead() {
+    call::<0>(env, info, |args| match args.boundary().hub.opened_ahead() {
         Some(records) => make_string(env, &records),
         None => ptr::null_mut(),
-    }
+    })
 }
 
 /// A JavaScript string. Latin-1 where all is ASCII, else UTF-16: both beat V8's UTF-8 decoder.
@@ -349,13 +403,13 @@ unsafe extern "C" fn send_text(
     env: sys::napi_env,
     info: sys::napi_callback_info,
 ) -> sys::napi_value {
-    // SAFETY: as Node passed them.
-    let args = unsafe { Args::<4>::new(env, info) };
-    let (handle, flags, room) = (args.number(0), args.flags(1), args.room(2));
-    args.boundary().write(handle, |run| {
-        run.text_with(handle, flags, room, |place| args.string(2, place));
-    });
-    ptr::null_mut()
+    call::<4>(env, info, |args| {
+        let (handle, flags, room) = (args.number(0), args.flags(1), args.room(2));
+        let written = args.boundary().write(handle, |run| {
+            run.text_with(handle, flags, room, |place| args.string(2, place))
+        });
+        sent(env, written)
+    })
 }
 
 /// `sendBinary(handle, flags, bytes)`: a binary Engine.IO message.
@@ -363,12 +417,13 @@ unsafe extern "C" fn send_binary(
     env: sys::napi_env,
     info: sys::napi_callback_info,
 ) -> sys::napi_value {
-    // SAFETY: as Node passed them.
-    let args = unsafe { Args::<3>::new(env, info) };
-    let (handle, flags) = (args.number(0), args.flags(1));
-    args.boundary()
-        .write(handle, |run| run.binary(handle, flags, args.bytes(2)));
-    ptr::null_mut()
+    call::<3>(env, info, |args| {
+        let (handle, flags) = (args.number(0), args.flags(1));
+        let written = args
+            .boundary()
+            .write(handle, |run| run.binary(handle, flags, args.bytes(2)));
+        sent(env, written)
+    })
 }
 
 /// `broadcastText(handles: Uint32Array, flags, text, length)`
@@ -376,13 +431,13 @@ unsafe extern "C" fn broadcast_text(
     env: sys::napi_env,
     info: sys::napi_callback_info,
 ) -> sys::napi_value {
-    // SAFETY: as Node passed them.
-    let args = unsafe { Args::<4>::new(env, info) };
-    let (flags, room) = (args.flags(1), args.room(2));
-    args.boundary().write_all(args.bytes(0), |run, handles| {
-        run.broadcast_text_with(handles, flags, room, |place| args.string(2, place));
-    });
-    ptr::null_mut()
+    call::<4>(env, info, |args| {
+        let (flags, room) = (args.flags(1), args.room(2));
+        let written = args.boundary().write_all(args.bytes(0), |run, handles| {
+            run.broadcast_text_with(handles, flags, room, |place| args.string(2, place))
+        });
+        sent(env, written)
+    })
 }
 
 /// `broadcastBinary(handles: Uint32Array, flags, bytes)`
@@ -390,13 +445,13 @@ unsafe extern "C" fn broadcast_binary(
     env: sys::napi_env,
     info: sys::napi_callback_info,
 ) -> sys::napi_value {
-    // SAFETY: as Node passed them.
-    let args = unsafe { Args::<3>::new(env, info) };
-    let flags = args.flags(1);
-    args.boundary().write_all(args.bytes(0), |run, handles| {
-        run.broadcast_binary(handles, flags, args.bytes(2));
-    });
-    ptr::null_mut()
+    call::<3>(env, info, |args| {
+        let flags = args.flags(1);
+        let written = args.boundary().write_all(args.bytes(0), |run, handles| {
+            run.broadcast_binary(handles, flags, args.bytes(2))
+        });
+        sent(env, written)
+    })
 }
 
 /// `closeSession(handle, flags)`, after what was sent before.
@@ -404,26 +459,44 @@ unsafe extern "C" fn close_session(
     env: sys::napi_env,
     info: sys::napi_callback_info,
 ) -> sys::napi_value {
-    // SAFETY: as Node passed them.
-    let args = unsafe { Args::<2>::new(env, info) };
-    let (handle, flags) = (args.number(0), args.flags(1));
-    args.boundary()
-        .write(handle, |run| run.close(handle, flags));
-    ptr::null_mut()
+    call::<2>(env, info, |args| {
+        let (handle, flags) = (args.number(0), args.flags(1));
+        let written = args.boundary().write(handle, |run| {
+            run.close(handle, flags);
+            Ok(())
+        });
+        sent(env, written)
+    })
+}
+
+/// `releaseHandle(handle)`: the end of the session has been worked off, and nothing is sent to its handle
+/// any more.
+unsafe extern "C" fn release_handle(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> sys::napi_value {
+    call::<1>(env, info, |args| {
+        let handle = args.number(0);
+        let written = args.boundary().write(handle, |run| {
+            run.release(handle);
+            Ok(())
+        });
+        sent(env, written)
+    })
 }
 
 /// `setRaw(handle, on)`: has the session's packets decoded in JavaScript, or natively; at once.
 unsafe extern "C" fn set_raw(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
-    // SAFETY: as Node passed them.
-    let args = unsafe { Args::<2>::new(env, info) };
-    runtime().set_decode_in_js(Handle::from_raw(args.number(0)), args.number(1) != 0);
-    ptr::null_mut()
+    call::<2>(env, info, |args| {
+        runtime().set_decode_in_js(Handle::from_raw(args.number(0)), args.number(1) != 0);
+        ptr::null_mut()
+    })
 }
 
 /// `flush()`: hands over all sends; the tick ends.
 unsafe extern "C" fn flush(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
-    // SAFETY: as Node passed them.
-    let args = unsafe { Args::<0>::new(env, info) };
-    args.boundary().end_tick();
-    ptr::null_mut()
+    call::<0>(env, info, |args| {
+        args.boundary().end_tick();
+        ptr::null_mut()
+    })
 }

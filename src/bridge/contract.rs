@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 
 use crate::bridge::backlog::DrainState;
+use crate::bridge::faults::FaultPlace;
 use crate::bridge::record::RecordCode;
 use crate::bridge::sockets::EndMode;
 use crate::bridge::states::{CloseState, PollState, PostState};
@@ -136,7 +137,8 @@ fn contract() -> String {
         PostState,
         CloseState,
         DrainState,
-        EndMode
+        EndMode,
+        FaultPlace
     );
     sends(&mut source);
     packets(&mut source);
@@ -187,6 +189,8 @@ fn sends(source: &mut Source) {
         ),
     ];
     source.enumeration("SendFlag", &["Flags of a send, and of a close."], flags);
+    let comment = "The largest length of a message, in bytes.";
+    source.constant("MAX_MESSAGE_BYTES", comment, send_batch::MAX_MESSAGE_BYTES);
 }
 
 fn packets(source: &mut Source) {

@@ -1,6 +1,7 @@
 //! The calls made per session or connection, through napi-rs: handshakes, polls, posts, and
 //! WebSockets handed over.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
@@ -12,6 +13,7 @@ use napi_derive::napi;
 use crate::bridge::calls::{self, Boundary};
 use crate::bridge::connection::{Connection, UpgradeCheck};
 use crate::bridge::event_queue::EventQueue;
+use crate::bridge::faults::{self, FaultPlace};
 use crate::bridge::opening::{OpenRequest, Opened, OpenedExternal, PacketForm, on_the_wire};
 use crate::bridge::options::EngineOptions;
 use crate::bridge::runtime::{runtime, start};
@@ -19,12 +21,14 @@ use crate::bridge::states::{CloseState, PollState, PostState};
 use crate::bridge::values::{Body, body, message};
 use crate::eio::encoding::PacketEncoding;
 use crate::eio::id;
+use crate::eio::payload::Payload;
 use crate::eio::session::{Outgoing, Poll, SocketRole};
 use crate::error::{CloseReason, PollingFault, Reason};
 use crate::net::events::EventSink as _;
 use crate::net::handle::Handle;
 use crate::net::runtime::{Opening, PostBegin};
 use crate::net::session::shared::{Post, SharedSession};
+use crate::net::thread::state::IoThread;
 use crate::net::thread::{Command, FIRST_STREAM};
 use crate::ws;
 use crate::ws::deflate::negotiate;
@@ -56,12 +60,26 @@ fn offer(handle: u32, external: bool) -> Option<Arc<SharedSession>> {
     runtime().upgrade(&peer, external).then_some(peer)
 }
 
+/// Calls `work` for a session. If it panics, the session ends, and `failed` gets the answer to its
+/// pending poll.
+fn of_session<T>(
+    handle: Handle,
+    failed: impl FnOnce(Option<Payload>) -> T,
+    work: impl FnOnce() -> T,
+) -> T {
+    let done = faults::guard(|| {
+        faults::strike(FaultPlace::Session);
+        work()
+    });
+    done.unwrap_or_else(|| failed(faults::guard(|| runtime().end_faulty(handle)).flatten()))
+}
+
 /// Counters of the process.
 #[napi(object)]
 pub struct Stats {
     /// Sessions alive.
     pub sessions: u32,
-    /// Connections closed because of a fault of the engine.
+    /// Faults of the engine that were caught. Each cost a connection, a session or a call.
     pub panics: f64,
     /// I/O threads.
     pub threads: u32,
@@ -79,8 +97,9 @@ pub struct Engine {
 #[napi]
 impl Engine {
     /// Makes the engine of an environment; it calls `wake` when there is a batch to take.
-    #[napi(constructor)]
+    #[napi(constructor, catch_unwind)]
     pub fn new(env: Env, wake: Function<'_, (), ()>) -> Result<Self> {
+        faults::watch();
         start().map_err(failure)?;
         let hub = Arc::new(EventQueue::default());
         let boundary = Box::into_raw(Box::new(Boundary::new(hub.clone())));
@@ -113,8 +132,14 @@ impl Engine {
         unsafe { hub.waker().hold(env.raw(), false) };
         let leaving = hub.clone();
         env.add_env_cleanup_hook((), move |()| {
-            leaving.leave();
-            runtime().send_all(|| Command::Leave(leaving.clone()));
+            let left = faults::guard(|| {
+                faults::strike(FaultPlace::Cleanup);
+                leaving.leave();
+            });
+            if left.is_none() {
+                faults::guard(|| leaving.leave());
+            }
+            faults::guard(|| runtime().send_all(|| Command::Leave(leaving.clone())));
         })?;
         Ok(Self {
             hub,
@@ -124,7 +149,7 @@ impl Engine {
     }
 
     /// Adds the calls of [`calls`] to `target`.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn define_calls(&self, env: Env, target: Object<'_>) {
         // SAFETY: an object of this environment; the boundary is never freed, because the
         // functions have no owner that could tell when the last of them is gone.
@@ -132,27 +157,27 @@ impl Engine {
     }
 
     /// Lets open connections keep the process alive, or not.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn hold(&self, env: Env, held: bool) {
         // SAFETY: the environment of this call.
         unsafe { self.hub.waker().hold(env.raw(), held) };
     }
 
     /// Returns a number for one connection; no other connection of the process has it.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn next_stream(&self) -> u32 {
         static NEXT: AtomicU32 = AtomicU32::new(FIRST_STREAM);
         NEXT.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Returns a new session id.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn generate_id(&self) -> Result<String> {
         id::generate().map_err(failure)
     }
 
     /// Opens a session over polling.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn open_polling(&self, options: &EngineOptions, request: OpenRequest) -> Result<Opened> {
         let peer = self.open(options, &request, false)?;
         let packets = request.packets();
@@ -164,7 +189,7 @@ impl Engine {
     }
 
     /// Opens a session over a WebSocket; returns its handle.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn open_web_socket(
         &mut self,
         options: &EngineOptions,
@@ -204,7 +229,7 @@ impl Engine {
     }
 
     /// Opens a session over a WebSocket that JavaScript serves.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn open_external(
         &self,
         options: &EngineOptions,
@@ -223,13 +248,13 @@ impl Engine {
 
     /// Offers a session a WebSocket that JavaScript serves. If the session does not take it, it
     /// has to be closed.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn upgrade_external(&self, handle: u32) -> bool {
         offer(handle, true).is_some()
     }
 
     /// Returns a binary message in the form that its client takes.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn binary_message(&self, form: PacketForm, data: Buffer) -> Either<String, Buffer> {
         let (prefix, data, is_text) = PacketEncoding::from(form).binary_message(&data);
         let message = [prefix, &*data].concat();
@@ -243,7 +268,7 @@ impl Engine {
 
     /// Takes a message of a WebSocket that JavaScript serves; without `form`, it is of protocol 4.
     /// Returns the answer to the pending poll.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn receive(
         &self,
         handle: u32,
@@ -256,12 +281,17 @@ impl Engine {
             Either::A(text) => form.decode(text).ok(),
             Either::B(bytes) => Some(form.decode_binary(bytes)),
         };
-        let answer = runtime().receive(Handle::from_raw(handle), socket(probe), packet);
-        answer.map(body)
+        let handle = Handle::from_raw(handle);
+        of_session(
+            handle,
+            |answer| answer,
+            || runtime().receive(handle, socket(probe), packet),
+        )
+        .map(body)
     }
 
     /// Notes that a WebSocket that JavaScript serves has ended; a message makes it an error.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn lost(&self, handle: u32, probe: bool, message: Option<String>) {
         let mut closure = CloseReason::without_detail(Reason::TransportClose);
         if let Some(message) = message {
@@ -272,7 +302,7 @@ impl Engine {
     }
 
     /// Offers a WebSocket to a session that polls. One that the session does not take is closed.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn upgrade(&mut self, handle: u32, connection: Connection) -> Result<bool> {
         self.flush();
         let source = connection.source()?;
@@ -284,7 +314,7 @@ impl Engine {
     }
 
     /// Accepts a WebSocket only to close it.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn turn_away(&self, connection: Connection) -> Result<()> {
         let source = connection.source()?;
         connection.attach(
@@ -298,7 +328,7 @@ impl Engine {
     }
 
     /// Checks the headers of an upgrade request (RFC 6455, 4.2.1).
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn check_upgrade(
         &self,
         options: &EngineOptions,
@@ -338,30 +368,33 @@ impl Engine {
     }
 
     /// Takes input of a pumped stream; no bytes end it.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn feed(&self, stream: u32, bytes: Buffer) {
         runtime().send_all(|| Command::Feed(stream, bytes.to_vec()));
     }
 
     /// Has a record appended when all input of a pumped stream so far has been taken.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn await_taken(&self, stream: u32) {
         runtime().send_all(|| Command::AwaitTaken(stream));
     }
 
     /// Notes that JavaScript has written bytes of a pumped stream.
-    #[napi]
-    pub fn written(&self, stream: u32, bytes: u32) {
+    #[napi(catch_unwind)]
+    pub fn written(&self, stream: u32, bytes: f64) {
+        // A float out of range saturates, NaN is 0.
         runtime().send_all(|| Command::Written(stream, bytes as usize));
     }
 
     /// Takes a poll.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn poll(&mut self, handle: u32) -> PollAnswer {
-        let (poll, answer) = runtime().poll(Handle::from_raw(handle));
+        let handle = Handle::from_raw(handle);
+        let failed = |answer: Option<Payload>| (answer.map_or(Poll::Moved, Poll::Payload), None);
+        let (poll, answer) = of_session(handle, failed, || runtime().poll(handle));
         let (state, payload) = match poll {
             Poll::Payload(payload) => {
-                let part = runtime().has_buffered(Handle::from_raw(handle));
+                let part = runtime().has_buffered(handle);
                 let state = if part {
                     PollState::Part
                 } else {
@@ -380,13 +413,13 @@ impl Engine {
     }
 
     /// Notes that the connection of the pending poll was lost.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn poll_lost(&self, handle: u32) {
         runtime().poll_lost(Handle::from_raw(handle));
     }
 
     /// Begins a POST; returns a [`PostState`].
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn begin_post(&self, handle: u32) -> u32 {
         let state = match runtime().begin_post(Handle::from_raw(handle), Post::InJavaScript) {
             PostBegin::Alone => PostState::Begun,
@@ -397,23 +430,28 @@ impl Engine {
     }
 
     /// Notes that a POST has been received, or that its connection was lost.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn end_post(&self, handle: u32) {
         runtime().end_post(Handle::from_raw(handle));
     }
 
     /// Takes the body of a POST; returns the answer to the pending poll.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn push(&self, handle: u32, bytes: Buffer) -> Option<Body> {
-        runtime().push(Handle::from_raw(handle), &bytes).map(body)
+        let handle = Handle::from_raw(handle);
+        of_session(handle, |answer| answer, || runtime().push(handle, &bytes)).map(body)
     }
 
     /// Takes a body whose content is binary (protocol 3); returns the answer to the pending poll.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn push_binary(&self, handle: u32, bytes: Buffer) -> Option<Body> {
-        runtime()
-            .push_binary(Handle::from_raw(handle), &bytes)
-            .map(body)
+        let handle = Handle::from_raw(handle);
+        of_session(
+            handle,
+            |answer| answer,
+            || runtime().push_binary(handle, &bytes),
+        )
+        .map(body)
     }
 
     /// Returns true if packets of a POST have yet to be taken from the engine: `PostTaken` is noted once
@@ -424,7 +462,7 @@ impl Engine {
     }
 
     /// Ends a session that polls for a [`PollingFault`]; returns the answer to the pending poll.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn fail(&self, handle: u32, fault: u32) -> Option<Body> {
         let closure = PollingFault::close_reason(fault);
         runtime().fail(Handle::from_raw(handle), closure).map(body)
@@ -432,7 +470,7 @@ impl Engine {
 
     /// Sends a message on a session that polls: null if it does not any more, the body for its
     /// pending poll, or an empty string if the message waits for the next.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn send_polling(
         &self,
         handle: u32,
@@ -440,7 +478,9 @@ impl Engine {
         compress: bool,
     ) -> Option<Body> {
         let handle = Handle::from_raw(handle);
-        let sent = runtime().send_polling(handle, message(&data), compress);
+        let sent = of_session(handle, Some, || {
+            runtime().send_polling(handle, message(&data), compress)
+        });
         if self.hub.needs_wake() {
             // Too much was waiting, and the session has ended.
             self.hub.wake();
@@ -449,26 +489,26 @@ impl Engine {
     }
 
     /// True if a poll of the session waits for packets.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn is_poll_pending(&self, handle: u32) -> bool {
         runtime().is_poll_pending(Handle::from_raw(handle))
     }
 
     /// Notes that JavaScript has taken over a connection whose next request is the session's.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn taken_over(&self, handle: u32) {
         runtime().taken_over(Handle::from_raw(handle));
     }
 
     /// Has the polls of the session come to JavaScript, from the next one on.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn watch_polls(&self, handle: u32) {
         runtime().watch_polls(Handle::from_raw(handle));
     }
 
     /// Closes a session that polls; returns a [`CloseState`], and the payload that answers the
     /// pending poll.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn close_polling(&mut self, handle: u32, discard: bool) -> PollAnswer {
         self.flush();
         let (closed, payload) = runtime().close(Handle::from_raw(handle), discard);
@@ -487,13 +527,33 @@ impl Engine {
     }
 
     /// Returns counters of the process.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn stats(&self) -> Stats {
         Stats {
             sessions: u32::try_from(runtime().table().len()).unwrap_or(u32::MAX),
-            panics: runtime().panics() as f64,
+            panics: (runtime().panics() + faults::count()) as f64,
             threads: u32::try_from(runtime().threads()).unwrap_or(u32::MAX),
         }
+    }
+
+    /// For tests only: has a panic happen at a [`FaultPlace`]; a session, where it concerns one.
+    #[napi(catch_unwind)]
+    pub fn inject_fault(&self, place: u32, handle: u32) {
+        let handle = Handle::from_raw(handle);
+        let thread = runtime().thread_of(handle);
+        match u8::try_from(place) {
+            Ok(n) if n == FaultPlace::Connection as u8 => {
+                let fail = move |local: &Rc<IoThread>| local.fail_conn(handle);
+                runtime().send(thread, Command::Call(Box::new(fail)));
+            }
+            Ok(n) if n == FaultPlace::Command as u8 => {
+                let fail = |_: &Rc<IoThread>| panic!("a panic that a test has asked for");
+                runtime().send(thread, Command::Call(Box::new(fail)));
+            }
+            Ok(n) => faults::arm(n),
+            Err(_) => {}
+        }
+        faults::strike(FaultPlace::Here);
     }
 
     pub(super) fn flush(&mut self) {
@@ -510,5 +570,5 @@ unsafe extern "C" fn waker_finalized(
 ) {
     // SAFETY: the counted reference that `Engine::new` gave away.
     let hub = unsafe { Arc::from_raw(data.cast::<EventQueue>()) };
-    hub.waker().remove();
+    faults::guard(move || hub.waker().remove());
 }

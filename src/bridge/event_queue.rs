@@ -148,7 +148,7 @@ impl EventQueue {
     pub fn leave(&self) {
         self.waker.remove();
         let mut batches = lock(&self.batches);
-        self.left.store(true, Ordering::Relaxed);
+        self.left.store(true, Ordering::Release);
         batches.clear();
     }
 
@@ -240,6 +240,10 @@ impl EventSink for EventQueue {
 
     fn is_stopped(&self) -> bool {
         self.stopped.load(Ordering::Relaxed)
+    }
+
+    fn is_gone(&self) -> bool {
+        self.left.load(Ordering::Acquire)
     }
 
     fn turns(&self) -> u64 {

@@ -10,6 +10,7 @@ use napi::{Env, Error, Result, Status};
 use napi_derive::napi;
 
 use crate::bridge::engine::Engine;
+use crate::bridge::faults;
 use crate::bridge::options::EngineOptions;
 use crate::bridge::runtime::runtime;
 use crate::bridge::values::message;
@@ -114,7 +115,7 @@ impl ListenerSettings {
 }
 
 /// Has a bound socket listen. Returns 0, or the negative number of the system's error.
-#[napi]
+#[napi(catch_unwind)]
 pub fn listen_on(fd: i32, backlog: i32) -> i32 {
     // SAFETY: JavaScript read the descriptor from a handle that is open during this call.
     let socket = unsafe { crate::net::websocket::stream::adopt(fd) };
@@ -134,7 +135,7 @@ pub struct NativeListener {
 #[napi]
 impl NativeListener {
     /// Makes a listener for an engine with these options. No other one of the process has its number.
-    #[napi(constructor)]
+    #[napi(constructor, catch_unwind)]
     pub fn new(env: Env, engine: &Engine, options: &EngineOptions) -> Result<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -144,27 +145,27 @@ impl NativeListener {
         let leaving = Arc::downgrade(&listener);
         env.add_env_cleanup_hook(leaving, |leaving| {
             if let Some(listener) = leaving.upgrade() {
-                listener.leave();
+                faults::guard(|| listener.leave());
             }
         })?;
         Ok(Self { id, listener })
     }
 
     /// The number that its records carry.
-    #[napi(getter)]
+    #[napi(getter, catch_unwind)]
     pub fn id(&self) -> u32 {
         self.id
     }
 
     /// Sets the requests that are answered without JavaScript from now on.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn configure(&self, settings: ListenerSettings) -> Result<()> {
         self.listener.configure(settings.resolve()?);
         Ok(())
     }
 
     /// Accepts the connections of a listening socket, of which it keeps a duplicate.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn accept(&self, fd: i32) -> Result<()> {
         // SAFETY: JavaScript read the descriptor from a handle that is open during this call.
         let socket = unsafe { crate::net::websocket::stream::adopt(fd) }.map_err(invalid)?;
@@ -173,19 +174,19 @@ impl NativeListener {
     }
 
     /// Stops listening. Returns true if connections go on; a record follows when the last one ends.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn stop(&self) -> bool {
         self.listener.stop()
     }
 
     /// Ends the connections that are no WebSockets: those that are idle, or all.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn end_connections(&self, all: bool) {
         self.listener.end_connections(all);
     }
 
     /// Number of connections, WebSockets among them.
-    #[napi(getter)]
+    #[napi(getter, catch_unwind)]
     pub fn connections(&self) -> u32 {
         u32::try_from(self.listener.open()).unwrap_or(u32::MAX)
     }
@@ -194,7 +195,9 @@ impl NativeListener {
 /// Runs when the environment is gone, or nobody knows the listener any more.
 impl Drop for NativeListener {
     fn drop(&mut self) {
-        self.listener.stop();
-        self.listener.end_connections(true);
+        faults::guard(|| {
+            self.listener.stop();
+            self.listener.end_connections(true);
+        });
     }
 }

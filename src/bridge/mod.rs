@@ -10,6 +10,7 @@ pub mod connection;
 mod contract;
 pub mod engine;
 pub mod event_queue;
+pub mod faults;
 #[cfg(unix)]
 pub mod listener;
 pub mod opening;

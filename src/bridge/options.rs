@@ -15,14 +15,14 @@ pub struct EngineOptions(pub(super) Arc<SharedEngine>);
 #[napi]
 impl EngineOptions {
     /// Makes options with the defaults.
-    #[napi(constructor)]
+    #[napi(constructor, catch_unwind)]
     #[allow(clippy::new_without_default, reason = "made from JavaScript only")]
     pub fn new() -> Self {
         Self(Arc::default())
     }
 
     /// Sets durations in ms, and the largest message in bytes; 0 for no limit.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn set(
         &self,
         ping_interval: f64,
@@ -41,7 +41,7 @@ impl EngineOptions {
 
     /// Sets the bytes that may wait for a client, and the time in ms that a client for which more
     /// waits may take nothing. Counts for living sessions too.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn set_buffering(&self, max_buffered: f64, keep_readers: f64) {
         self.0
             .config
@@ -56,7 +56,7 @@ impl EngineOptions {
     }
 
     /// Has WebSocket messages compressed with clients that offer it. For new connections, and once.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn set_deflate(&self, options: DeflateOptions) {
         self.0.set_deflate(options.into());
     }

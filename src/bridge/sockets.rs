@@ -61,7 +61,7 @@ shared_enum! {
 impl Engine {
     /// Has the end of the connection of a session's WebSocket told by the number `stream` too. If
     /// it is gone already, that is told at once.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn watch_connection(&self, handle: u32, stream: u32) {
         let handle = Handle::from_raw(handle);
         let command = Command::Watch(handle, stream, self.hub.clone());
@@ -69,7 +69,7 @@ impl Engine {
     }
 
     /// Ends a connection that has a number. `how`: an [`EndMode`]; other numbers reset it.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn end_connection(&mut self, stream: u32, how: u32) {
         self.flush();
         let end = match how {
@@ -82,14 +82,14 @@ impl Engine {
 
     /// Has the kernel probe the idle peer of a connection that has a number, after so many seconds;
     /// 0: after the system's default.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn keep_connection_alive(&self, stream: u32, on: bool, seconds: u32) {
         let delay = on.then(|| Duration::from_secs(seconds.into()));
         runtime().send_all(|| Command::KeepAlive(stream, delay));
     }
 
     /// Writes bytes on a connection that has a number, behind what was sent before.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn write_raw(&mut self, stream: u32, bytes: Buffer) {
         self.flush();
         runtime().send_all(|| Command::WriteRaw(stream, bytes.to_vec()));
@@ -97,7 +97,7 @@ impl Engine {
 
     /// Bytes read from and written to the connection of a session's WebSocket; none: the session
     /// has ended.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn connection_traffic(&self, handle: u32) -> Option<Vec<f64>> {
         let peer = runtime().table().get(Handle::from_raw(handle))?;
         let (read, written) = peer.traffic.load();
@@ -106,7 +106,7 @@ impl Engine {
 
     /// Has the I/O threads write all messages that were sent: for streams that JavaScript pumps, the
     /// bytes are among the records then. This thread waits for that.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn settle(&mut self) {
         self.flush();
         let threads = runtime().threads();
@@ -123,7 +123,7 @@ impl Engine {
 
     /// The addresses of the connection of a session's WebSocket; none: it is gone, or is no TCP
     /// connection that an I/O thread serves. This thread waits for the answer.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn connection_ends(&self, handle: u32) -> Option<ConnectionEnds> {
         let handle = Handle::from_raw(handle);
         let (asker, answer) = sync_channel(1);

@@ -107,6 +107,10 @@ pub trait EventSink: Send + Sync {
     fn room(&self) -> usize;
     /// True if connections that stopped reading because of [`EventSink::is_full`] have yet to resume.
     fn is_stopped(&self) -> bool;
+    /// True if the environment is gone: nobody takes its events.
+    fn is_gone(&self) -> bool {
+        false
+    }
     /// Number of times that the JavaScript thread was woken and has taken all batches.
     fn turns(&self) -> u64;
     /// Wakes the JavaScript thread though there is nothing to tell, so that it counts a turn.

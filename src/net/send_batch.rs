@@ -18,6 +18,17 @@ const BINARY: u8 = 2;
 const CLOSE: u8 = 3;
 const BROADCAST_TEXT: u8 = 4;
 const BROADCAST_BINARY: u8 = 5;
+const RELEASE: u8 = 6;
+
+/// The largest length of a message, in bytes: lengths in a batch are u32.
+pub const MAX_MESSAGE_BYTES: usize = u32::MAX as usize;
+
+/// A message is longer than [`MAX_MESSAGE_BYTES`]. Nothing of it is in the batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooLong(
+    /// Its length in bytes.
+    pub usize,
+);
 
 /// One request. Text is UTF-8, but was written by JavaScript's own encoder and is not checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +48,8 @@ pub enum Op<'a> {
     },
     /// Close the session.
     Close { handle: u32, flags: u8 },
+    /// JavaScript knows of the end of the session, and sends nothing more to its handle.
+    Release { handle: u32 },
     /// One message to many sessions; `handles` holds a u32 each.
     Broadcast {
         handles: &'a [u8],
@@ -47,67 +60,131 @@ pub enum Op<'a> {
 }
 
 /// Writes a send batch.
-#[derive(Default)]
-pub struct Writer(Vec<u8>);
+pub struct Writer {
+    batch: Vec<u8>,
+    /// The largest length of a message; tests set a small one.
+    max_message: usize,
+}
+
+impl Default for Writer {
+    fn default() -> Self {
+        Self {
+            batch: Vec::new(),
+            max_message: MAX_MESSAGE_BYTES,
+        }
+    }
+}
 
 impl Writer {
     fn head(&mut self, code: u8, flags: u8, handle: u32) {
-        self.0.extend_from_slice(&[code, flags]);
-        self.0.extend_from_slice(&handle.to_le_bytes());
+        self.batch.extend_from_slice(&[code, flags]);
+        self.batch.extend_from_slice(&handle.to_le_bytes());
     }
 
-    fn bytes(&mut self, data: &[u8]) {
-        self.0.extend_from_slice(&length(data.len()));
-        self.0.extend_from_slice(data);
+    fn bytes(&mut self, data: &[u8]) -> Result<(), TooLong> {
+        let length = self.length(data.len())?;
+        self.batch.extend_from_slice(&length);
+        self.batch.extend_from_slice(data);
+        Ok(())
+    }
+
+    /// A length as it stands in a batch.
+    fn length(&self, len: usize) -> Result<[u8; 4], TooLong> {
+        match u32::try_from(len) {
+            Ok(short) if len <= self.max_message => Ok(short.to_le_bytes()),
+            _ => Err(TooLong(len)),
+        }
+    }
+
+    /// Writes one operation; nothing is left of it if `write` fails or panics.
+    fn whole(
+        &mut self,
+        write: impl FnOnce(&mut Self) -> Result<(), TooLong>,
+    ) -> Result<(), TooLong> {
+        let mut draft = Draft {
+            start: self.batch.len(),
+            writer: self,
+            is_whole: false,
+        };
+        write(draft.writer)?;
+        draft.is_whole = true;
+        Ok(())
     }
 
     /// A text message of at most `most` bytes: `fill` gets the place and returns how many bytes it
     /// wrote.
+    ///
+    /// # Errors
+    /// If it is too long.
     pub fn text_with(
         &mut self,
         handle: u32,
         flags: u8,
         most: usize,
         fill: impl FnOnce(&mut [u8]) -> usize,
-    ) {
-        self.head(TEXT, flags, handle);
-        self.fill(most, fill);
+    ) -> Result<(), TooLong> {
+        self.whole(|writer| {
+            writer.head(TEXT, flags, handle);
+            writer.fill(most, fill)
+        })
     }
 
     /// One text message to many sessions, its bytes written by `fill` as in [`Writer::text_with`].
+    ///
+    /// # Errors
+    /// If it is too long.
     pub fn broadcast_text_with(
         &mut self,
         handles: &[u8],
         flags: u8,
         most: usize,
         fill: impl FnOnce(&mut [u8]) -> usize,
-    ) {
-        self.0.extend_from_slice(&[BROADCAST_TEXT, flags]);
-        self.bytes(handles);
-        self.fill(most, fill);
+    ) -> Result<(), TooLong> {
+        self.whole(|writer| {
+            writer.batch.extend_from_slice(&[BROADCAST_TEXT, flags]);
+            writer.bytes(handles)?;
+            writer.fill(most, fill)
+        })
     }
 
-    fn fill(&mut self, most: usize, fill: impl FnOnce(&mut [u8]) -> usize) {
-        let at = self.0.len();
-        self.0.extend_from_slice(&[0; 4]);
-        let start = self.0.len();
-        self.0.resize(start + most, 0);
-        let written = fill(&mut self.0[start..]).min(most);
-        self.0.truncate(start + written);
-        self.0[at..at + 4].copy_from_slice(&length(written));
+    fn fill(&mut self, most: usize, fill: impl FnOnce(&mut [u8]) -> usize) -> Result<(), TooLong> {
+        let at = self.batch.len();
+        self.batch.extend_from_slice(&[0; 4]);
+        let start = self.batch.len();
+        self.batch.resize(start + most, 0);
+        let written = fill(&mut self.batch[start..]).min(most);
+        self.batch.truncate(start + written);
+        let length = self.length(written)?;
+        self.batch[at..at + 4].copy_from_slice(&length);
+        Ok(())
     }
 
     /// A binary message.
-    pub fn binary(&mut self, handle: u32, flags: u8, data: &[u8]) {
-        self.head(BINARY, flags, handle);
-        self.bytes(data);
+    ///
+    /// # Errors
+    /// If it is too long.
+    pub fn binary(&mut self, handle: u32, flags: u8, data: &[u8]) -> Result<(), TooLong> {
+        self.whole(|writer| {
+            writer.head(BINARY, flags, handle);
+            writer.bytes(data)
+        })
     }
 
     /// One binary message to many sessions.
-    pub fn broadcast_binary(&mut self, handles: &[u8], flags: u8, data: &[u8]) {
-        self.0.extend_from_slice(&[BROADCAST_BINARY, flags]);
-        self.bytes(handles);
-        self.bytes(data);
+    ///
+    /// # Errors
+    /// If it is too long.
+    pub fn broadcast_binary(
+        &mut self,
+        handles: &[u8],
+        flags: u8,
+        data: &[u8],
+    ) -> Result<(), TooLong> {
+        self.whole(|writer| {
+            writer.batch.extend_from_slice(&[BROADCAST_BINARY, flags]);
+            writer.bytes(handles)?;
+            writer.bytes(data)
+        })
     }
 
     /// Close a session.
@@ -115,25 +192,41 @@ impl Writer {
         self.head(CLOSE, flags, handle);
     }
 
+    /// Free the handle of a session that has ended.
+    pub fn release(&mut self, handle: u32) {
+        self.head(RELEASE, 0, handle);
+    }
+
     /// Bytes written so far.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.batch.len()
     }
 
     /// True if nothing was written.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.batch.is_empty()
     }
 
     /// Takes the batch out of the writer, which is empty again.
     pub fn take(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.0)
+        std::mem::take(&mut self.batch)
     }
 }
 
-/// A length as it stands in a batch. V8's strings and buffers are far shorter than 4 GiB.
-fn length(len: usize) -> [u8; 4] {
-    u32::try_from(len).unwrap_or(u32::MAX).to_le_bytes()
+/// An operation that is being written.
+struct Draft<'a> {
+    writer: &'a mut Writer,
+    /// The length of the batch before it.
+    start: usize,
+    is_whole: bool,
+}
+
+impl Drop for Draft<'_> {
+    fn drop(&mut self) {
+        if !self.is_whole {
+            self.writer.batch.truncate(self.start);
+        }
+    }
 }
 
 /// Reads a send batch. This module alone writes and reads batches; should one ever be cut short,
@@ -193,6 +286,7 @@ impl<'a> Iterator for Reader<'a> {
                 data: self.bytes()?,
             },
             CLOSE => Op::Close { handle, flags },
+            RELEASE => Op::Release { handle },
             _ => return None,
         })
     }
@@ -208,14 +302,17 @@ mod tests {
         w.text_with(7, VOLATILE, 9, |place| {
             place[..4].copy_from_slice(b"2[1]");
             4
-        });
-        w.binary(8, 0, &[1, 2]);
+        })
+        .expect("short");
+        w.binary(8, 0, &[1, 2]).expect("short");
         w.close(9, DISCARD);
+        w.release(10);
         w.broadcast_text_with(&1u32.to_le_bytes(), 0, 4, |place| {
             place[0] = b'x';
             1
-        });
-        w.broadcast_binary(&[], 0, b"y");
+        })
+        .expect("short");
+        w.broadcast_binary(&[], 0, b"y").expect("short");
         let run = w.take();
         let ops: Vec<_> = Reader::new(&run).collect();
         assert_eq!(
@@ -235,6 +332,7 @@ mod tests {
                     handle: 9,
                     flags: DISCARD
                 },
+                Op::Release { handle: 10 },
                 Op::Broadcast {
                     handles: &[1, 0, 0, 0],
                     flags: 0,
@@ -251,7 +349,55 @@ mod tests {
         );
         for cut in 0..run.len() {
             // A run cut anywhere ends early and does nothing else.
-            assert!(Reader::new(&run[..cut]).count() < 5);
+            assert!(Reader::new(&run[..cut]).count() < 6);
         }
+    }
+
+    #[test]
+    fn a_message_that_is_too_long_leaves_nothing_in_the_batch() {
+        let mut w = Writer {
+            max_message: 8,
+            ..Writer::default()
+        };
+        w.binary(1, 0, &[0; 8]).expect("as long as may be");
+        let fill = |place: &mut [u8]| place.len();
+        assert_eq!(w.binary(2, 0, &[0; 9]), Err(TooLong(9)));
+        assert_eq!(w.text_with(3, 0, 9, fill), Err(TooLong(9)));
+        assert_eq!(w.broadcast_text_with(&[1; 4], 0, 9, fill), Err(TooLong(9)));
+        assert_eq!(w.broadcast_binary(&[1; 4], 0, &[0; 9]), Err(TooLong(9)));
+        assert_eq!(w.broadcast_binary(&[1; 12], 0, &[0; 1]), Err(TooLong(12)));
+        w.text_with(4, 0, 100, |_| 8)
+            .expect("the bytes count, not the room");
+        w.close(5, 0);
+        let run = w.take();
+        let handles: Vec<_> = Reader::new(&run)
+            .map(|op| match op {
+                Op::Text { handle, .. } | Op::Binary { handle, .. } | Op::Close { handle, .. } => {
+                    handle
+                }
+                _ => 0,
+            })
+            .collect();
+        assert_eq!(handles, [1, 4, 5]);
+    }
+
+    #[test]
+    fn a_length_of_4_gib_is_refused() {
+        let w = Writer::default();
+        assert_eq!(w.length(MAX_MESSAGE_BYTES), Ok([0xff; 4]));
+        assert_eq!(w.length(1 << 32), Err(TooLong(1 << 32)));
+        assert_eq!(w.length(usize::MAX), Err(TooLong(usize::MAX)));
+    }
+
+    #[test]
+    fn a_panic_leaves_nothing_in_the_batch() {
+        let mut w = Writer::default();
+        w.close(1, 0);
+        let before = w.len();
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            w.text_with(2, 0, 1 << 10, |_| panic!("a panic of a test"))
+        }));
+        assert!(panicked.is_err());
+        assert_eq!(w.len(), before);
     }
 }

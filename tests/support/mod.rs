@@ -42,12 +42,14 @@ pub fn run(write: impl FnOnce(&mut Writer)) {
 
 /// Writes a text message.
 pub fn text(writer: &mut Writer, handle: Handle, flags: u8, data: &str) {
-    writer.text_with(handle.raw(), flags, data.len(), copy(data));
+    let written = writer.text_with(handle.raw(), flags, data.len(), copy(data));
+    assert_eq!(written, Ok(()));
 }
 
 /// Writes a text message to many.
 pub fn broadcast(writer: &mut Writer, handles: &[Handle], data: &str) {
-    writer.broadcast_text_with(&raw(handles), 0, data.len(), copy(data));
+    let written = writer.broadcast_text_with(&raw(handles), 0, data.len(), copy(data));
+    assert_eq!(written, Ok(()));
 }
 
 /// Handles as a broadcast names them.

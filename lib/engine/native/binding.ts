@@ -29,6 +29,8 @@ export interface Calls {
   broadcastBinary(handles: Uint32Array, flags: number, data: Uint8Array): void;
   /** Closes a session, after what was sent before. */
   closeSession(handle: number, flags: number): void;
+  /** Frees the handle of a session that has ended, after what was sent before. */
+  releaseHandle(handle: number): void;
   /** Has the session's packets decoded in JavaScript (1) or natively (0). */
   setRaw(handle: number, on: number): void;
   /** Hands over the sends of the tick, which ends. */
@@ -86,8 +88,12 @@ export function scheduleFlush(): void {
 export function flush(): void {
   scheduled = false;
   tick++;
-  beforeFlush?.();
-  calls.flush();
+  try {
+    beforeFlush?.();
+  } finally {
+    // A message that is refused costs the others of its tick nothing.
+    calls.flush();
+  }
 }
 
 /**

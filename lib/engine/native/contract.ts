@@ -176,6 +176,26 @@ export const enum EndMode {
   Reset = 2,
 }
 
+/** A place where tests have a panic happen. */
+export const enum FaultPlace {
+  /** Nowhere. */
+  Nowhere = 0,
+  /** The call that asks for it. */
+  Here = 1,
+  /** The next call per event. */
+  Call = 2,
+  /** The next message to one session, while it is written to the batch of sends. */
+  Send = 3,
+  /** The next poll, post or packet of a session that JavaScript receives. */
+  Session = 4,
+  /** The end of an environment. */
+  Cleanup = 5,
+  /** The task that serves the WebSocket of a session, on its I/O thread. */
+  Connection = 6,
+  /** A command of an I/O thread. */
+  Command = 7,
+}
+
 /** Flags of a send, and of a close. */
 export const enum SendFlag {
   /** The message may be dropped while earlier data of the connection waits. */
@@ -187,6 +207,9 @@ export const enum SendFlag {
   /** The text is a whole packet, and not the data of a message. */
   Whole = 8,
 }
+
+/** The largest length of a message, in bytes. */
+export const MAX_MESSAGE_BYTES = 4294967295;
 
 /** Types of Socket.IO packets. */
 export const enum PacketKind {

@@ -2,7 +2,9 @@
  * The sends of this thread, in order. Consecutive sends of the same encoded packet to several
  * sessions become one native broadcast: adapters send a broadcast socket by socket.
  */
+
 import { calls, scheduleFlush, setBeforeFlush } from "./binding";
+import { normalizeAll, stableBytes } from "./bytes";
 import { SendFlag } from "./contract";
 
 /**
@@ -13,30 +15,27 @@ export const cacheEpoch = { value: 0 };
 
 type Encoded = readonly unknown[];
 
-/** Turns data into what the engine sends: bytes stay bytes, anything else becomes text. */
-export function normalize(data: any): string | Uint8Array {
-  if (typeof data === "string") return data;
-  if (data instanceof Uint8Array) return data;
-  if (data instanceof ArrayBuffer) return new Uint8Array(data);
-  if (ArrayBuffer.isView(data)) {
-    return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  }
-  return data === undefined || data === null ? "" : String(data);
-}
-
 /** The packet being gathered, and the sessions that it is for. */
 let encoded: Encoded | null = null;
+/** Its parts as they are sent. */
+let ready: ReturnType<typeof normalizeAll> = [];
 let flags = 0;
 let handles: number[] = [];
 
-/** Sends a packet to a session; its parts stay together. */
+/**
+ * Sends a packet to a session; its parts stay together.
+ *
+ * @throws as {@link normalizeAll} does; nothing is sent then
+ */
 export function gather(handle: number, parts: Encoded, withFlags: number): void {
   if (encoded === parts && flags === withFlags) {
     handles.push(handle);
     return;
   }
+  const normalized = normalizeAll(parts);
   endGathering();
   encoded = parts;
+  ready = normalized;
   flags = withFlags;
   handles.push(handle);
   scheduleFlush();
@@ -44,13 +43,14 @@ export function gather(handle: number, parts: Encoded, withFlags: number): void 
 
 function endGathering(): void {
   if (encoded === null) return;
-  const parts = encoded;
+  const parts = ready;
   const to = handles;
   encoded = null;
+  ready = [];
   handles = [];
   if (to.length > 1) return sendToMany(Uint32Array.from(to), parts, flags);
   for (let i = 0; i < parts.length; i++) {
-    const part = normalize(parts[i]);
+    const part = parts[i];
     const with_ = i === 0 ? flags : flags | SendFlag.Continued;
     if (typeof part === "string") calls.sendText(to[0], with_, part, part.length);
     else calls.sendBinary(to[0], with_, part);
@@ -59,16 +59,17 @@ function endGathering(): void {
 
 setBeforeFlush(endGathering);
 
-/** Sends a packet to many sessions. */
+/** Sends a packet to many sessions. Throws as {@link gather} does. */
 export function broadcast(to: Uint32Array, parts: Encoded, withFlags: number): void {
+  const normalized = normalizeAll(parts);
   endGathering();
-  sendToMany(to, parts, withFlags);
+  sendToMany(to, normalized, withFlags);
   scheduleFlush();
 }
 
-function sendToMany(to: Uint32Array, parts: Encoded, withFlags: number): void {
+function sendToMany(to: Uint32Array, parts: typeof ready, withFlags: number): void {
   for (let i = 0; i < parts.length; i++) {
-    const part = normalize(parts[i]);
+    const part = parts[i];
     const with_ = i === 0 ? withFlags : withFlags | SendFlag.Continued;
     if (typeof part === "string") calls.broadcastText(to, with_, part, part.length);
     else calls.broadcastBinary(to, with_, part);
@@ -84,8 +85,9 @@ export function sendText(handle: number, withFlags: number, text: string): void 
 
 /** Sends one binary message. */
 export function sendBinary(handle: number, withFlags: number, data: Uint8Array): void {
+  const bytes = stableBytes(data);
   endGathering();
-  calls.sendBinary(handle, withFlags, data);
+  calls.sendBinary(handle, withFlags, bytes);
   scheduleFlush();
 }
 
@@ -93,6 +95,16 @@ export function sendBinary(handle: number, withFlags: number, data: Uint8Array):
 export function closeSession(handle: number, withFlags: number): void {
   endGathering();
   calls.closeSession(handle, withFlags);
+  scheduleFlush();
+}
+
+/**
+ * Lets the engine use the handle of a session again, whose end is worked off: after everything that was
+ * sent to it.
+ */
+export function releaseHandle(handle: number): void {
+  endGathering();
+  calls.releaseHandle(handle);
   scheduleFlush();
 }
 

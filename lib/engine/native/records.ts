@@ -12,7 +12,8 @@ import {
   runInPlace,
   runPlaced,
 } from "./order";
-import { type SessionEvents, sessionOf } from "./session-table";
+import { releaseHandle } from "./outbound";
+import { forgetSession, type SessionEvents, sessionOf } from "./session-table";
 import { endAdopted, forgetStream, listenerOf, streamOf } from "./stream-table";
 
 // A local constant: an import is looked up each time.
@@ -85,7 +86,7 @@ function dispatchRecord(): boolean {
       const isTold = items[at + 4] === 1;
       if (to !== undefined && !isTold && isAnybodyHeard()) return false;
       batch.at = at + 5;
-      to?._onclosed(first, items[at + 3]);
+      dispatchEnd(to, name, first, items[at + 3]);
       return true;
     }
     case RecordCode.Answer:
@@ -120,6 +121,21 @@ function dispatchRecord(): boolean {
     default:
       batch.at = items.length;
       throw new Error(`unknown record ${code}`);
+  }
+}
+
+/** The end of a session. Its handle may name another one after this, and what was sent until now. */
+function dispatchEnd(
+  to: SessionEvents | undefined,
+  handle: number,
+  reason: number,
+  message: string | null,
+): void {
+  try {
+    to?._onclosed(reason, message);
+  } finally {
+    forgetSession(handle);
+    releaseHandle(handle);
   }
 }
 

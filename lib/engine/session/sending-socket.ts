@@ -1,9 +1,10 @@
 /** The sending half of a session: packets, and their way to the transport. */
 import type { WriteOptions } from "../../native-conn";
 import { currentTick, engine, scheduleFlush } from "../native/binding";
+import { normalize, normalizeAll } from "../native/bytes";
 import { PACKET_OVERHEAD, SendFlag } from "../native/contract";
 import { onBeforeExit } from "../native/exit";
-import { gather, normalize, sendBinary, sendText } from "../native/outbound";
+import { gather, sendBinary, sendText } from "../native/outbound";
 import type { SocketInit } from "../requests/open-session";
 import { packetDigit, type SendCallback, type SentPacket } from "./observers";
 import { answerPoll } from "./polling-http";
@@ -231,6 +232,8 @@ export abstract class SendingSocket extends WatchedSession {
     if (this.readyState !== "open") return;
     if (!this._isBypassable) {
       if (options.volatile && !this._isWritable()) return;
+      // Throws before anything of the packet is sent.
+      normalizeAll(encoded);
       for (const part of encoded) this.write(part, { compress: options.compress });
       return;
     }

@@ -27,7 +27,7 @@ export abstract class WatchedSession extends RequestedSession {
   /** State of the session: `"open"`, `"closing"` or `"closed"`. */
   readyState: "opening" | "open" | "closing" | "closed" = "open";
   /** @internal */
-  readonly _handle: number;
+  _handle: number;
   /** Its WebSockets, if they are served by the engine that the application has chosen. @internal */
   _external: ExternalConnections | null = null;
   /** See {@link SocketInit.pollsNatively}. @internal */

@@ -2,7 +2,7 @@
 import type { Duplex } from "node:stream";
 import { LeanEmitter } from "../emitter";
 import { bufferedBytes } from "../native/binding";
-import { normalize } from "../native/outbound";
+import { normalize } from "../native/bytes";
 import type { Socket } from "./socket";
 import { webSocketStream } from "./tcp-sockets";
 import type { Transport } from "./transports";

@@ -26,6 +26,9 @@ use crate::net::thread::{self, Command, IoThreadHandle};
 /// A deadline that is nearer than this, in ms, wakes the thread at once.
 const NEAR_MS: u64 = 1000;
 
+/// The name of each I/O thread.
+pub const THREAD_NAME: &str = "socket.io";
+
 /// The I/O threads, and the sessions that they share.
 pub struct Runtime {
     sessions: Arc<Sessions>,
@@ -64,7 +67,7 @@ impl Runtime {
             let (handle, sessions) = (handle.clone(), self.sessions.clone());
             let count = self.threads.len();
             std::thread::Builder::new()
-                .name("socket.io".into())
+                .name(THREAD_NAME.into())
                 .spawn(move || {
                     let run = thread::run(handle, sessions, count);
                     tokio::task::LocalSet::new().block_on(&tokio, run);

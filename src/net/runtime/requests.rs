@@ -3,7 +3,7 @@
 use crate::eio::packet::Packet;
 use crate::eio::payload::{self, Payload};
 use crate::eio::session::Poll;
-use crate::error::CloseReason;
+use crate::error::{CloseReason, INTERNAL};
 use crate::net::handle::Handle;
 use crate::net::lock;
 use crate::net::runtime::Runtime;
@@ -71,6 +71,12 @@ impl Runtime {
             session.request_failed(closure, out)
         })?
         .1
+    }
+
+    /// Ends the session, because a call for it has panicked. Returns the answer to the pending poll.
+    pub fn end_faulty(&self, handle: Handle) -> Option<Payload> {
+        self.with_session(handle, |session, _, _, out| session.end(INTERNAL, out))?
+            .1
     }
 
     /// Decodes the body of a POST that JavaScript has received. Returns the answer to the pending

@@ -1,8 +1,12 @@
 //! The sessions of the process by their handle.
+//!
+//! A slot is taken until JavaScript knows that its session has ended and sends nothing more to the
+//! handle: messages on their way can reach no other session, however often the slot is used again.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use crate::net::events::EventSink;
 use crate::net::handle::{GENERATION_MASK, Handle, SLOT_MASK};
 use crate::net::session::shared::SharedSession;
 
@@ -13,6 +17,19 @@ const QUARANTINE: usize = 256;
 struct Slots {
     slots: Vec<Slot>,
     free: VecDeque<u32>,
+    /// Handles of sessions that have ended, of which JavaScript does not know yet, with the address
+    /// of their environment.
+    ended: HashMap<Handle, usize>,
+}
+
+impl Slots {
+    fn free(&mut self, handle: Handle) {
+        self.free.push_back(handle.raw() & SLOT_MASK);
+    }
+}
+
+fn address(inbox: &Arc<dyn EventSink>) -> usize {
+    Arc::as_ptr(inbox).cast::<()>() as usize
 }
 
 #[derive(Default)]
@@ -66,27 +83,51 @@ impl Table {
         }
     }
 
-    /// Removes a session. Its handle names no session from then on.
+    /// Removes a session. Its handle names no session from then on; its slot is free once it is
+    /// [released](Self::release), or at once if the environment is gone.
     pub fn remove(&self, handle: Handle) {
         let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let Some(slot) = all.slots.get_mut(handle.slot()) else {
             return;
         };
-        if slot
-            .shared
-            .as_ref()
-            .is_some_and(|shared| shared.handle == handle)
-        {
-            slot.shared = None;
-            slot.generation = (slot.generation + 1) & GENERATION_MASK;
-            all.free.push_back(handle.raw() & SLOT_MASK);
+        let Some(shared) = slot.shared.take_if(|shared| shared.handle == handle) else {
+            return;
+        };
+        slot.generation = (slot.generation + 1) & GENERATION_MASK;
+        // Looked at under the lock: `release_all` comes after the environment is gone.
+        if shared.inbox.is_gone() {
+            all.free(handle);
+        } else {
+            all.ended.insert(handle, address(&shared.inbox));
         }
+    }
+
+    /// Frees the slot of a session that was removed: JavaScript knows of its end, and all that it has
+    /// sent to the handle has been carried out.
+    pub fn release(&self, handle: Handle) {
+        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if all.ended.remove(&handle).is_some() {
+            all.free(handle);
+        }
+    }
+
+    /// Frees the slots of all sessions of an environment that were removed; it is gone.
+    pub fn release_all(&self, inbox: &Arc<dyn EventSink>) {
+        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let all = &mut *all;
+        all.ended.retain(|handle, of| {
+            let stays = *of != address(inbox);
+            if !stays {
+                all.free.push_back(handle.raw() & SLOT_MASK);
+            }
+            stays
+        });
     }
 
     /// The number of sessions that live.
     pub fn len(&self) -> usize {
         let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        all.slots.len() - all.free.len()
+        all.slots.len() - all.free.len() - all.ended.len()
     }
 
     /// True if no session lives.
@@ -134,6 +175,12 @@ mod tests {
         table.insert(new_session).expect("a free slot").handle
     }
 
+    /// Removes a session of which JavaScript knows that it has ended.
+    fn remove(table: &Table, handle: Handle) {
+        table.remove(handle);
+        table.release(handle);
+    }
+
     fn lives(table: &Table, handle: Handle) -> bool {
         table
             .get(handle)
@@ -166,31 +213,93 @@ mod tests {
         let table = Table::default();
         let mut slots = std::collections::HashSet::new();
         let old = insert(&table);
-        table.remove(old);
+        remove(&table, old);
         slots.insert(old.slot());
         for _ in 0..QUARANTINE {
             let handle = insert(&table);
             assert!(slots.insert(handle.slot()), "used again too early");
-            table.remove(handle);
+            remove(&table, handle);
         }
         let new = insert(&table);
         assert_eq!(new.slot(), old.slot());
         assert_ne!(new, old);
         assert!(table.get(old).is_none());
         table.remove(old);
+        table.release(old);
         assert!(lives(&table, new));
+    }
+
+    #[test]
+    fn a_slot_is_taken_until_its_session_is_released() {
+        let table = Table::default();
+        let held = insert(&table);
+        table.remove(held);
+        assert_eq!(table.len(), 0);
+        // More reuses of all other slots than there are generations.
+        for _ in 0..(QUARANTINE + 2) * (GENERATION_MASK as usize + 2) {
+            let handle = insert(&table);
+            assert_ne!(handle.slot(), held.slot());
+            remove(&table, handle);
+        }
+        table.release(held);
+        table.release(held);
+        let mut uses = 0;
+        for _ in 0..QUARANTINE + 2 {
+            let handle = insert(&table);
+            uses += usize::from(handle.slot() == held.slot());
+            remove(&table, handle);
+        }
+        assert_eq!(uses, 1);
+    }
+
+    #[test]
+    fn the_slots_of_an_environment_that_is_gone_are_free() {
+        let table = Table::default();
+        let [a, b] = [(); 2].map(|()| insert(&table));
+        let inbox = table.get(a).expect("it lives").inbox.clone();
+        for handle in [a, b] {
+            table.remove(handle);
+        }
+        table.release_all(&inbox);
+        let all = table.0.read().expect("no panic");
+        assert_eq!(all.free, [a.raw() & SLOT_MASK]);
+        assert!(all.ended.contains_key(&b));
+    }
+
+    #[test]
+    fn a_late_handle_never_reaches_a_stranger() {
+        const REUSES: usize = 2_000_000;
+        let table = Table::default();
+        // Sends to these handles are on their way until the session is released.
+        let mut late = VecDeque::new();
+        for n in 0..REUSES {
+            let handle = insert(&table);
+            table.remove(handle);
+            late.push_back(handle);
+            if n % 3 > 0 {
+                // One of three sessions is told to JavaScript late, in bursts.
+                table.release(late.pop_front().expect("not empty"));
+            } else if late.len() > 1000 {
+                late.drain(..).for_each(|handle| table.release(handle));
+            }
+            if n % 64 == 0 {
+                let stranger = insert(&table);
+                assert!(late.iter().all(|old| table.get(*old).is_none()));
+                remove(&table, stranger);
+            }
+        }
     }
 
     #[test]
     fn handles_stay_small_integers_when_generations_wrap() {
         let table = Table::default();
         let first = insert(&table);
-        table.remove(first);
+        remove(&table, first);
         let mut generations = 1;
         loop {
             let handle = insert(&table);
             assert!(handle.raw() < 1 << 31);
-            table.remove(handle);
+            remove(&table, handle);
             if handle == first {
                 break;
             }
@@ -210,6 +319,8 @@ mod tests {
         assert!(table.insert(|_| shared.clone()).is_none());
         assert_eq!(table.len(), SLOT_MASK as usize + 1);
         table.remove(last);
+        assert!(table.insert(|_| shared.clone()).is_none());
+        table.release(last);
         let next = insert(&table);
         assert_eq!(next.slot(), last.slot());
         assert!(lives(&table, next) && table.get(last).is_none());
@@ -218,13 +329,15 @@ mod tests {
     proptest! {
         #[test]
         fn of_all_handles_ever_the_living_ones_are_found(
-            steps in prop::collection::vec((any::<bool>(), any::<prop::sample::Index>()), 1..600),
+            steps in prop::collection::vec((0..3u8, any::<prop::sample::Index>()), 1..600),
         ) {
             let table = Table::default();
             let mut ever = HashMap::new();
             let mut order = Vec::new();
-            for (removes, which) in steps {
-                if removes && !order.is_empty() {
+            for (step, which) in steps {
+                if step == 2 && !order.is_empty() {
+                    table.release(order[which.index(order.len())]);
+                } else if step == 1 && !order.is_empty() {
                     let handle = order[which.index(order.len())];
                     table.remove(handle);
                     ever.insert(handle, false);

@@ -152,6 +152,7 @@ impl IoThread {
             self.settle();
             conns.iter().flatten().for_each(|conn| conn.kill());
         }
+        self.sessions.table().release_all(inbox);
         self.resume();
     }
 
@@ -172,6 +173,9 @@ impl IoThread {
                 Op::Close { handle, flags } => self.session(handle, |session, _, now, out| {
                     session.close(flags & send_batch::DISCARD != 0, now, out);
                 }),
+                Op::Release { handle } => {
+                    self.sessions.table().release(Handle::from_raw(handle));
+                }
                 Op::Broadcast {
                     handles,
                     flags,

@@ -37,6 +37,8 @@ enum State {
     Ended,
     /// The connection is dropped at once.
     Dead,
+    /// The serving task panics: a test has asked for it.
+    Faulty,
 }
 
 /// The way in which an application ends the connection of a WebSocket.
@@ -323,6 +325,11 @@ impl WebSocketConn {
     /// Drops the connection without a close frame.
     pub fn kill(&self) {
         self.leave(State::Dead);
+    }
+
+    /// Has the serving task panic, for a test.
+    pub fn fail(&self) {
+        self.leave(State::Faulty);
     }
 
     /// Ends the session because its client does not read, and drops the connection.

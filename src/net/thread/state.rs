@@ -295,6 +295,13 @@ impl IoThread {
         self.entry(handle)?.main.borrow().clone()
     }
 
+    /// Has the task panic that serves the WebSocket of a session, for a test.
+    pub fn fail_conn(&self, handle: Handle) {
+        if let Some(conn) = self.main_conn(handle) {
+            conn.fail();
+        }
+    }
+
     /// A connection by its number, unless JavaScript pumps it.
     pub(in crate::net) fn conn(&self, stream: u32) -> Option<Rc<WebSocketConn>> {
         self.conns.borrow().get(&stream).cloned()

@@ -16,10 +16,11 @@ fn run(kit: &Kit, write: impl FnOnce(&mut Writer, u32)) {
 }
 
 fn text(writer: &mut Writer, handle: u32, flags: u8, data: &str) {
-    writer.text_with(handle, flags, data.len(), |place| {
+    let written = writer.text_with(handle, flags, data.len(), |place| {
         place.copy_from_slice(data.as_bytes());
         data.len()
     });
+    assert_eq!(written, Ok(()));
 }
 
 /// Has a poll wait, whose answer JavaScript gives.
@@ -34,7 +35,7 @@ fn a_run_is_carried_out_in_order() {
     let (_, tap) = kit.connect();
     run(&kit, |writer, handle| {
         text(writer, handle, 0, "a");
-        writer.binary(handle, 0, &[1]);
+        writer.binary(handle, 0, &[1]).expect("short");
         text(writer, handle, WHOLE, "6");
         writer.close(handle, 0);
         text(writer, handle, 0, "late");
@@ -56,7 +57,7 @@ fn a_run_passes_over_sessions_that_are_not_there() {
         text(writer, handle ^ 0x8000_0000, 0, "of another generation");
         text(writer, handle + 1, 0, "of another slot");
         let handles = [handle + 1, handle].map(u32::to_le_bytes).concat();
-        writer.broadcast_binary(&handles, 0, b"x");
+        writer.broadcast_binary(&handles, 0, b"x").expect("short");
         writer.close(handle + 1, DISCARD);
     });
     assert_eq!(tap.take(), server_frame(2, b"x"));

@@ -69,6 +69,7 @@ impl WebSocketConn {
         loop {
             match self.state.get() {
                 State::Dead => return Poll::Ready(()),
+                State::Faulty => panic!("a panic that a test has asked for"),
                 State::Ending if self.queue.borrow().is_empty() => {
                     if self.closing.get() || !self.byte_stream.shutdown() {
                         return Poll::Ready(());
@@ -250,7 +251,7 @@ impl Drop for End<'_> {
         } else {
             CloseReason::without_detail(Reason::TransportClose)
         };
-        self.conn.lost(self.local, closure);
+        self.local.guard(|| self.conn.lost(self.local, closure));
         let (read, written) = self.conn.traffic();
         let end = StreamEnd {
             abort: matches!(was, State::Dead | State::Closing),
@@ -264,6 +265,6 @@ impl Drop for End<'_> {
             }
         }
         self.local.wake_later(&self.conn.inbox);
-        self.local.settle();
+        self.local.guard(|| self.local.settle());
     }
 }
