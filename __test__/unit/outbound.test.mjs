@@ -97,9 +97,9 @@ for (const [name, given, expected] of [
 }
 
 beyond("a packet with a part that cannot be sent throws, and nothing of it is sent", async () => {
-  const { buffer } = new Uint8Array(3);
-  structuredClone(buffer, { transfer: [buffer] });
-  const parts = ['51-["a",{"_placeholder":true,"num":0}]', new Uint8Array(buffer)];
+  const detached = new Uint8Array(3);
+  structuredClone(detached.buffer, { transfer: [detached.buffer] });
+  const parts = ['51-["a",{"_placeholder":true,"num":0}]', detached];
   assert.throws(() => outbound.gather(1, parts, 0), TypeError);
   assert.throws(() => outbound.broadcast(Uint32Array.of(1, 2), parts, 0), TypeError);
   const long = Object.defineProperty(new Uint8Array(1), "byteLength", { value: 2 ** 40 });
