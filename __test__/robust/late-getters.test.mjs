@@ -1,7 +1,6 @@
 // Reading a property of the engine or of a session calls no listener, however much waits for that.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-
 import { FORMS, startServer } from "../support/forms.mjs";
 import { scene } from "../support/late.mjs";
 import { Polling, Ws } from "../support/raw.mjs";
