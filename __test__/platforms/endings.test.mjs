@@ -32,6 +32,7 @@ async function noisyClients(port) {
   const left = Promise.all(
     clients.map((client) => new Promise((resolve) => client.once("disconnect", resolve))),
   );
+  await until(() => clients.every(({ connected }) => connected), "all are connected");
   await until(() => heard > 1000, "there is traffic");
   return { left, end: () => clients.map((client) => client.disconnect()) };
 }

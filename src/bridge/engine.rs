@@ -456,7 +456,7 @@ impl Engine {
 
     /// Returns true if packets of a POST have yet to be taken from the engine: `PostTaken` is noted once
     /// they have been.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn is_taking_post(&self, handle: u32) -> bool {
         runtime().is_taking_post(Handle::from_raw(handle))
     }
