@@ -50,7 +50,7 @@ impl EngineOptions {
 
     /// Sets the cost of the packets of one client that may wait for JavaScript: bytes, and an overhead
     /// for each packet and attachment. Counts for living sessions too.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn set_max_pending(&self, max_pending: f64) {
         self.0.config.set_max_pending(max_pending as usize);
     }
