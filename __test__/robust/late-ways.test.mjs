@@ -199,7 +199,8 @@ for (const form of FORMS) {
       const one = await first(t, s.port);
       const other = await second(t, s.port);
       one.write(post(session.path, '42["say"]').slice(0, -3));
-      await begun(s, session);
+      if (first === nodes) await s.underway();
+      else await begun(s, session);
       other.write(post(session.path, '42["say"]'));
       assert.equal((await answer(other)).status, 400);
       assert.equal(await one.rest(), "");
@@ -216,7 +217,8 @@ for (const form of FORMS) {
       const other = await second(t, s.port);
       const poll = `GET ${session.path} HTTP/1.1\r\n${HOST}\r\n`;
       one.write(poll);
-      await begun(s, session);
+      if (first === nodes) await s.underway();
+      else await begun(s, session);
       other.write(poll);
       assert.equal((await answer(other)).status, 400);
       assert.deepEqual(await answer(one), { status: 200, body: "1" });

@@ -37,6 +37,8 @@ export async function scene(t, form, options = {}) {
       server.release();
       await Promise.all([acted, server.message("unblocked")]);
     },
+    /** Resolves once Node holds a poll or a POST of a session. */
+    underway: () => until(async () => (await report()).underway > 0, "a request is under way"),
     /** The chronicle, once there is such a line in it. */
     async chronicle(last) {
       const { chronicle } = await until(async () => {

@@ -47,6 +47,12 @@ function remains() {
   };
 }
 
+/** The number of sessions of which Node holds a poll, or a POST that is being received. */
+function underway() {
+  const transports = Object.values(io.engine.clients).map(({ transport }) => transport);
+  return transports.filter(({ req, dataReq, post }) => req || dataReq || post).length;
+}
+
 let opened = 0;
 io.engine.on("connection", () => opened++);
 
@@ -77,7 +83,7 @@ obey({
     });
   },
   report() {
-    tell("report", { chronicle, remains: remains() });
+    tell("report", { chronicle, remains: remains(), underway: underway() });
   },
   async end() {
     await io.close();
