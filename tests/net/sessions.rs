@@ -127,7 +127,11 @@ async fn binary_takes_the_form_of_each_client() {
 #[tokio::test]
 async fn a_stale_handle_never_reaches_the_next_session() {
     let (env, _events) = environment();
-    let end = |handle: Handle| assert!(runtime().close(handle, true).0);
+    let end = |handle: Handle| {
+        assert!(runtime().close(handle, true).0);
+        // As JavaScript does when it has worked off the end.
+        run(|w| w.release(handle.raw()));
+    };
     let stale: Vec<Handle> = (0..64)
         .map(|_| open(&env, EngineConfig::default(), true).handle)
         .collect();
