@@ -378,7 +378,10 @@ async fn one_that_reads_is_kept_however_much_waits() {
 #[tokio::test]
 async fn what_waits_is_told_as_it_was_handed_over() {
     let (env, mut events) = environment();
-    let mut client = Client::connect(&env).await;
+    let config = EngineConfig::default();
+    // The client takes nothing of it for a while.
+    config.set_buffering(200 * MEGABYTE, 60_000);
+    let mut client = Client::with(&env, config).await;
     let handle = client.handle;
     let long = "x".repeat(32 * MEGABYTE);
     run(|w| (0..3).for_each(|_| text(w, handle, 0, &long)));
