@@ -1,4 +1,4 @@
-// How long others wait while clients send small events as fast as they can.
+// The time that others wait while clients send small events as fast as they can.
 //
 //   node bench/fairness.mjs [--flooders 1,10,100] [--work 0,5,20] [--rounds 1] [--seconds 5] [--port]
 //                           [--servers upstream,ours]

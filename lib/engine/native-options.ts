@@ -18,9 +18,9 @@ export interface NativeServerOptions {
    */
   keepReadersMs?: number;
   /**
-   * What may wait of one client until the event loop takes it: the bytes of its packets, and 256 bytes
-   * more for each packet and each attachment. Above that the server reads no more from it until half
-   * is taken. @default 262144
+   * The cost of the packets of one client that may wait until the event loop takes them: their bytes,
+   * and 256 bytes more for each packet and each attachment. Above that the server reads no more from
+   * the client until half is taken. @default 262144
    */
   maxPendingBytes?: number;
 }

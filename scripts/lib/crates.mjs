@@ -49,7 +49,7 @@ export function isAllowed(expression, licences) {
   return either();
 }
 
-/** What is wrong with packages of `cargo metadata`, a sentence each. */
+/** The faults of packages of `cargo metadata`, a sentence each. */
 export function faultsOf(packages, { licences, skipped }) {
   const faults = [];
   const versions = new Map();
@@ -66,7 +66,7 @@ export function faultsOf(packages, { licences, skipped }) {
   return faults;
 }
 
-/** What is wrong with the crates of a checkout. Needs cargo. */
+/** The faults of the crates of a checkout. Needs cargo. */
 export function checkCrates(root) {
   const args = ["metadata", "--format-version", "1", "--locked", "--all-features"];
   const options = { cwd: root, maxBuffer: 64 << 20, stdio: ["ignore", "pipe", "ignore"] };

@@ -55,7 +55,7 @@ impl Batch {
             || self.cost() >= BATCH_COST
     }
 
-    /// What it costs to hold: its bytes, and an overhead for each record and each value.
+    /// The cost of holding it: its bytes, and an overhead for each record and each value.
     pub fn cost(&self) -> usize {
         let objects = self.records + self.values.len();
         self.text.len() + self.value_bytes + objects * RECORD_OVERHEAD

@@ -13,7 +13,7 @@ import { checkHeaders } from "./headers";
 import { bodyOf, type PostBody } from "./post-body";
 import type { EngineRequest } from "./request-snapshot";
 import type { Socket } from "./socket";
-import { type PendingPoll, Polling, type Transport } from "./transports";
+import type { PendingPoll, Polling, Transport } from "./transports";
 
 // Not those that an application's tests replace by a clock of their own.
 const { setInterval, clearInterval } = globalThis;
@@ -105,7 +105,8 @@ const NOOP: Record<number, string> = { 3: "1:6", 4: "6" };
  * engine has given before may be on its way here.
  */
 export function afterLastPoll(conn: Socket, transport: Transport | null, ended: () => void): void {
-  if (!(transport instanceof Polling) || transport.poll === null) return ended();
+  const waits = transport?.name === "polling" && (transport as Polling).poll !== null;
+  if (!waits) return ended();
   afterNews(conn._handle, () => {
     answerPoll(conn, NOOP[conn.protocol]);
     ended();

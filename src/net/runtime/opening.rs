@@ -119,7 +119,7 @@ impl Runtime {
         packet: Option<Packet<'_>>,
     ) -> Option<Payload> {
         self.with_session(handle, |session, config, now, out| {
-            // What came by a POST comes first.
+            // The packets of a POST come first.
             out.is_bounded = false;
             out.push_rest(session, config, now);
             if let Some(socket) = out.role_of(socket, session) {
