@@ -11,6 +11,7 @@ import { ErrorCode, errorMessages, type Refusal } from "./errors";
 import { LiveOptions } from "./live-options";
 import { engine, type NativeOptions } from "./native/binding";
 import { watchExit } from "./native/exit";
+import { lookAhead } from "./native/inbound";
 import { cacheEpoch } from "./native/outbound";
 import type { NativeServerOptions } from "./native-options";
 import { NativePermissions } from "./native-permissions";
@@ -162,13 +163,13 @@ export class Server extends EventEmitter {
    * now are among them, before `connection` tells of them.
    */
   get clients(): Record<string, Socket> {
-    if (this._onchange !== null) this.registry.lookAhead();
+    if (this._onchange !== null) lookAhead();
     return this._sessions;
   }
 
   /** The number of sessions in {@link clients}. */
   get clientsCount(): number {
-    if (this._onchange !== null) this.registry.lookAhead();
+    if (this._onchange !== null) lookAhead();
     return this.registry.count;
   }
 

@@ -2,7 +2,6 @@
 import createDebug = require("debug");
 
 import { hold } from "./native/binding";
-import { lookAhead } from "./native/inbound";
 import { register } from "./native/session-table";
 import type { SocketInit } from "./requests/open-session";
 import type { Server } from "./server";
@@ -50,14 +49,6 @@ export class SessionRegistry {
     if (this.byId[conn.id] !== conn) return;
     delete this.byId[conn.id];
     this.count--;
-  }
-
-  /**
-   * Has the sessions known that native listeners have opened just now: a client may tell of its
-   * session before the record of it is dispatched. No listener of the application is called.
-   */
-  lookAhead(): void {
-    lookAhead();
   }
 
   /** Makes a session whose record is yet to be dispatched. */

@@ -10,7 +10,6 @@ use crate::bridge::sockets::EndMode;
 use crate::bridge::states::{CloseState, PollState, PostState};
 use crate::config;
 use crate::eio::packet::Type;
-use crate::eio::payload::SEPARATOR;
 use crate::eio::session::PACKET_OVERHEAD;
 use crate::error::{PollingFault, Reason};
 use crate::net::events::Note;
@@ -205,8 +204,6 @@ fn packets(source: &mut Source) {
         .collect();
     let comment = "Names of the types of Engine.IO packets, by their digits.";
     source.list("PACKET_TYPES", comment, "string", &types);
-    let comment = "Between two packets of a polling payload.";
-    source.constant("PAYLOAD_SEPARATOR", comment, text(&SEPARATOR.to_string()));
     let comment = "The memory of a packet that waits, beside its data, in bytes.";
     source.constant("PACKET_OVERHEAD", comment, PACKET_OVERHEAD);
 }

@@ -233,9 +233,6 @@ export const PACKET_TYPES: readonly string[] = [
   "noop",
 ];
 
-/** Between two packets of a polling payload. */
-export const PAYLOAD_SEPARATOR = "\u001e";
-
 /** The memory of a packet that waits, beside its data, in bytes. */
 export const PACKET_OVERHEAD = 64;
 

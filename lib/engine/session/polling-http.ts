@@ -196,7 +196,7 @@ export function abandonPoll(conn: Socket): void {
 }
 
 /** An answer without body or type. */
-export function answerEmpty(res: ServerResponse, status: number): void {
+function answerEmpty(res: ServerResponse, status: number): void {
   res.writeHead(status);
   res.end();
 }

@@ -40,16 +40,6 @@ impl Runtime {
         polled.unwrap_or(Polled::Refused)
     }
 
-    /// Notes that the client of a session has taken more of the answer to its poll.
-    pub fn took_here(&self, handle: Handle) {
-        if let Some(shared) = self.table().get(handle) {
-            let turn = shared.inbox.turns();
-            if let Some(reader) = &mut lock(&shared.inner).reader {
-                reader.took(self.now(), turn);
-            }
-        }
-    }
-
     /// Handles the loss of the connection of a poll that waits on an I/O thread.
     pub fn poll_lost_here(&self, handle: Handle) {
         self.here(handle, |session, _, _, out| session.poll_lost(out));

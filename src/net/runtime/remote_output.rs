@@ -118,13 +118,7 @@ impl Output for RemoteOutput<'_> {
     }
 
     fn received(&mut self, packet: Packet<'_>) {
-        let shared = self.shared;
-        let cost =
-            self.messages
-                .receive(packet, shared.handle, &shared.engine.config, &*shared.inbox);
-        if cost > 0 {
-            shared.pending.add(cost);
-        }
+        self.shared.receive(self.messages, packet);
     }
 
     fn frame(&mut self, socket: SocketRole, packet: Packet<'_>) {

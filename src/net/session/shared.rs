@@ -62,6 +62,14 @@ impl SharedSession {
         self.external.probe.store(external, Ordering::Release);
     }
 
+    /// Gives a packet of the client to JavaScript, and counts its cost until that has worked it off.
+    pub(in crate::net) fn receive(&self, messages: &mut Messages, packet: Packet<'_>) {
+        let cost = messages.receive(packet, self.handle, &self.engine.config, &*self.inbox);
+        if cost > 0 {
+            self.pending.add(cost);
+        }
+    }
+
     /// The WebSocket that was offered carries the session from now on.
     pub(in crate::net) fn promote(&self) {
         let external = self.is_external(SocketRole::Probe);

@@ -115,13 +115,7 @@ pub struct LocalOutput<'a> {
 
 impl Output for LocalOutput<'_> {
     fn received(&mut self, packet: Packet<'_>) {
-        let shared = &self.entry.shared;
-        let cost =
-            self.messages
-                .receive(packet, shared.handle, &shared.engine.config, &*shared.inbox);
-        if cost > 0 {
-            shared.pending.add(cost);
-        }
+        self.entry.shared.receive(self.messages, packet);
     }
 
     fn frame(&mut self, socket: SocketRole, packet: Packet<'_>) {
