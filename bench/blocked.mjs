@@ -4,16 +4,15 @@
 //
 // --form: port, attached, tls, wsEngine; --transport: websocket, polling. The heartbeat has its
 // defaults. ORACLE=upstream measures upstream. Ends with 1 if a client was lost.
-import { fork } from "node:child_process";
 import { once } from "node:events";
 import http from "node:http";
 import https from "node:https";
 import { setTimeout as pause } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { io as connect } from "socket.io-client";
 import { WebSocketServer } from "ws";
 import { Server } from "../__test__/support/subject.mjs";
+import { answer, ask, startChild } from "./children.mjs";
 
 /** Makes a server that listens. */
 const FORMS = {
@@ -57,8 +56,8 @@ async function measure() {
     },
   });
   const [count, seconds] = [Number(values.clients), Number(values.seconds)];
-  const server = fork(fileURLToPath(import.meta.url), [values.form]);
-  const [{ port }] = await once(server, "message");
+  const server = startChild("blocked.mjs", [values.form]);
+  const { port } = await answer(server);
   const scheme = values.form === "tls" ? "https" : "http";
   const clients = [];
   const reasons = {};
@@ -79,8 +78,7 @@ async function measure() {
       reasons[reason] = (reasons[reason] ?? 0) + 1;
     });
   }
-  server.send({ seconds });
-  await once(server, "message");
+  await ask(server, { seconds });
   await pause(NOTICE_MS);
   const echoes = await Promise.allSettled(
     clients

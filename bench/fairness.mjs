@@ -7,11 +7,10 @@
 // per event, a load process with the flooders, and this process, which is another client and
 // newcomers, one after the other. Printed are the median and the worst time in ms in which the other
 // client's events are acknowledged, and the same for a newcomer to connect.
-import { fork } from "node:child_process";
 import { once } from "node:events";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { io as connect } from "socket.io-client";
+import { answer, ask, startChild } from "./children.mjs";
 import { servers } from "./servers.mjs";
 
 const { values } = parseArgs({
@@ -26,17 +25,6 @@ const { values } = parseArgs({
 });
 
 const list = (text) => text.split(",").map(Number);
-
-/** A child and its first message. */
-async function start(file, ...args) {
-  const child = fork(fileURLToPath(new URL(`fairness/${file}`, import.meta.url)), args.map(String));
-  const ended = once(child, "exit").then(([code]) => {
-    throw new Error(`${file} has ended with ${code}`);
-  });
-  const [message] = await Promise.race([once(child, "message"), ended]);
-  ended.catch(() => {});
-  return [child, message];
-}
 
 const client = (port) =>
   connect(`http://127.0.0.1:${port}`, {
@@ -69,10 +57,12 @@ async function timesOf(act, ms) {
 
 async function round(name, flooders, work) {
   const form = values.port ? "port" : "attached";
-  const [server, { port }] = await start("server.js", servers[name].env.PKG, form, work);
+  const server = startChild("fairness/server.js", [servers[name].env.PKG, form, work]);
+  const { port } = await answer(server);
   const other = client(port);
   await once(other, "connect");
-  const [load] = await start("load.mjs", port, flooders);
+  const load = startChild("fairness/load.mjs", [port, flooders]);
+  await answer(load);
   const ms = Number(values.seconds) * 1000;
   try {
     const answers = await timesOf(() => other.timeout(120_000).emitWithAck("ask"), ms);
@@ -85,8 +75,7 @@ async function round(name, flooders, work) {
         newcomer.disconnect();
       }
     }, ms);
-    server.send("count");
-    const [{ events }] = await once(server, "message");
+    const { events } = await ask(server, "count");
     return { answers, newcomers, events };
   } finally {
     other.disconnect();

@@ -106,7 +106,8 @@ export async function alternate({ servers, scenarios, profile, env, note, save }
   return results;
 }
 
-function median(values) {
+/** The median of the numbers among the values; null if there are none. */
+export function median(values) {
   const v = values.filter((x) => typeof x === "number").sort((a, b) => a - b);
   if (v.length === 0) return null;
   const m = v.length >> 1;

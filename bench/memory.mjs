@@ -2,13 +2,13 @@
 //
 //   node bench/memory.mjs [--loads attachments,churn] [--rounds 3] [--servers ours,upstream] [--port]
 //
-// For each load the packages run in alternation, each in a fresh process that has seen the same load
-// once already at a small scale. Printed are MiB above the resident set before the load.
-import { fork } from "node:child_process";
-import { once } from "node:events";
+// For each load the packages run in alternation, each in a fresh process. Printed are MiB above the
+// resident set before the load.
 import { setTimeout as delay } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { answer, ask, startChild } from "./children.mjs";
+import { median } from "./measure.mjs";
+import { servers } from "./servers.mjs";
 
 const { values } = parseArgs({
   options: {
@@ -22,21 +22,11 @@ const MEBIBYTE = 2 ** 20;
 /** The time in ms after which memory has to be back. */
 const AFTER = 10_000;
 
-const start = (file, args, execArgv = []) =>
-  fork(fileURLToPath(new URL(`memory/${file}`, import.meta.url)), args.map(String), { execArgv });
-
-/** The answer of a child to a message, or its next message. */
-async function ask(child, message) {
-  const answer = once(child, "message");
-  if (message !== undefined) child.send(message);
-  return (await answer)[0];
-}
-
 async function round(name, load) {
   const form = values.port ? "port" : "attached";
-  const server = start("server.js", [name, form], ["--expose-gc"]);
-  const { port } = await ask(server);
-  const clients = start("load.js", [port]);
+  const server = startChild("memory/server.js", [servers[name].env.PKG, form], ["--expose-gc"]);
+  const { port } = await answer(server);
+  const clients = startChild("memory/load.js", [port]);
   try {
     await delay(500);
     const before = await ask(server, "rss");
@@ -55,8 +45,6 @@ async function round(name, load) {
     server.kill();
   }
 }
-
-const median = (numbers) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1];
 
 for (const load of values.loads.split(",")) {
   const rounds = new Map(values.servers.split(",").map((name) => [name, []]));

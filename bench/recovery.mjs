@@ -5,10 +5,9 @@
 // For each package in alternation: a server process, and a load process whose clients connect, are
 // cut off, miss broadcasts, and all come back at once. Printed is the longest time for which the
 // server's event loop did not turn while they did. Exit code 1 if anybody lost a packet.
-import { fork } from "node:child_process";
-import { once } from "node:events";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { answer, ask, startChild } from "./children.mjs";
+import { servers } from "./servers.mjs";
 
 const { values } = parseArgs({
   options: {
@@ -22,27 +21,11 @@ const { values } = parseArgs({
 const clients = Number(values.clients);
 const missed = Number(values.missed);
 
-const start = (file, ...args) =>
-  fork(fileURLToPath(new URL(`recovery/${file}`, import.meta.url)), args.map(String));
-
-/** The next message of a child; rejects when the child ends instead. */
-async function answer(child) {
-  const ended = once(child, "exit").then(([code]) => {
-    throw new Error(`${child.spawnargs[1]} has ended with ${code}`);
-  });
-  const [message] = await Promise.race([once(child, "message"), ended]);
-  ended.catch(() => {});
-  return message;
-}
-
 async function round(name) {
-  const server = start("server.js", name, values.port ? "port" : "attached");
+  const form = values.port ? "port" : "attached";
+  const server = startChild("recovery/server.js", [servers[name].env.PKG, form]);
   const { port } = await answer(server);
-  const load = start("load.mjs", port, clients, missed);
-  const ask = (child, what) => {
-    child.send(what);
-    return answer(child);
-  };
+  const load = startChild("recovery/load.mjs", [port, clients, missed]);
   try {
     await answer(load); // all are connected and have received something
     await ask(load, "leave");

@@ -2,7 +2,7 @@
 const { WebSocket } = require("ws");
 
 const [port] = process.argv.slice(2);
-const url = `ws://localhost:${port}/socket.io/?EIO=4&transport=websocket`;
+const url = `ws://127.0.0.1:${port}/socket.io/?EIO=4&transport=websocket`;
 
 /** A client that has joined the main namespace. */
 function connect() {

@@ -1,14 +1,8 @@
 // A server whose resident set is asked for. Arguments: the package, "port" or "attached".
-const http = require("node:http");
-const path = require("node:path");
+const { makeServer, tellPort } = require("../child-server.js");
 
-const [name, form] = process.argv.slice(2);
-const { Server } = require(name === "upstream" ? "socket.io" : path.join(__dirname, "..", ".."));
-
-const options = { pingInterval: 300_000, maxHttpBufferSize: 1e6 };
-const httpServer = form === "attached" ? http.createServer() : undefined;
-const io = httpServer ? new Server(httpServer, options) : new Server(0, options);
-httpServer?.listen(0);
+const [pkg, form] = process.argv.slice(2);
+const io = makeServer(pkg, form, { pingInterval: 300_000 });
 io.on("connection", () => {});
 
 const payload = "x".repeat(1024);
@@ -23,6 +17,4 @@ process.on("message", (message) => {
   }
 });
 
-(io.httpServer ?? httpServer).on("listening", () => {
-  process.send({ port: (io.httpServer ?? httpServer).address().port });
-});
+tellPort(io);

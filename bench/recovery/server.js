@@ -1,13 +1,10 @@
-// The server of bench/recovery.mjs: `server.js ours|upstream attached|port`.
-const { createServer } = require("node:http");
+// The server of bench/recovery.mjs: `server.js PACKAGE attached|port`.
 const { monitorEventLoopDelay } = require("node:perf_hooks");
+const { makeServer, tellPort } = require("../child-server.js");
 
-const [name, form] = process.argv.slice(2);
-const { Server } = require(name === "upstream" ? "socket.io" : "../../index.js");
+const [pkg, form] = process.argv.slice(2);
 const options = { connectionStateRecovery: {}, pingInterval: 60_000, pingTimeout: 60_000 };
-const httpServer = form === "port" ? undefined : createServer();
-const io = httpServer ? new Server(httpServer, options) : new Server(0, options);
-httpServer?.listen(0, "127.0.0.1", undefined);
+const io = makeServer(pkg, form, options);
 
 io.on("connection", (socket) => {
   if (socket.recovered) return;
@@ -50,9 +47,4 @@ const answers = {
 process.on("message", async (message) => {
   for (const [what, value] of Object.entries(message)) process.send(await answers[what](value));
 });
-process.on("disconnect", () => process.exit());
-
-const { httpServer: listener } = io;
-const told = () => process.send({ port: listener.address().port });
-if (listener.listening) told();
-else listener.once("listening", told);
+tellPort(io);
