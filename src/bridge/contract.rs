@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 
 use crate::bridge::backlog::DrainState;
 use crate::bridge::faults::FaultPlace;
+use crate::bridge::polling::{CloseState, PollState, PostState};
 use crate::bridge::record::RecordCode;
 use crate::bridge::sockets::EndMode;
-use crate::bridge::states::{CloseState, PollState, PostState};
 use crate::config;
 use crate::eio::packet::Type;
 use crate::eio::session::PACKET_OVERHEAD;

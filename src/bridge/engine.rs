@@ -1,5 +1,5 @@
-//! The calls made per session or connection, through napi-rs: handshakes, polls, posts, and
-//! WebSockets handed over.
+//! The calls made per session or connection, through napi-rs: handshakes, and WebSockets handed
+//! over. Those of polling stand in [`super::polling`].
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -17,17 +17,15 @@ use crate::bridge::faults::{self, FaultPlace};
 use crate::bridge::opening::{OpenRequest, Opened, OpenedExternal, PacketForm, on_the_wire};
 use crate::bridge::options::EngineOptions;
 use crate::bridge::runtime::{runtime, start};
-use crate::bridge::states::{CloseState, PollState, PostState};
-use crate::bridge::values::{Body, body, message};
+use crate::bridge::values::{Body, body};
 use crate::eio::encoding::PacketEncoding;
 use crate::eio::id;
 use crate::eio::payload::Payload;
-use crate::eio::session::{Outgoing, Poll, SocketRole};
-use crate::error::{CloseReason, PollingFault, Reason};
-use crate::net::events::EventSink as _;
+use crate::eio::session::{Outgoing, SocketRole};
+use crate::error::{CloseReason, Reason};
 use crate::net::handle::Handle;
-use crate::net::runtime::{Opening, PostBegin};
-use crate::net::session::shared::{Post, SharedSession};
+use crate::net::runtime::Opening;
+use crate::net::session::shared::SharedSession;
 use crate::net::thread::state::IoThread;
 use crate::net::thread::{Command, FIRST_STREAM};
 use crate::ws;
@@ -45,15 +43,6 @@ fn socket(probe: bool) -> SocketRole {
     }
 }
 
-/// The answer to a poll.
-#[napi(object)]
-pub struct PollAnswer {
-    /// The body to answer with now.
-    pub payload: Option<Body>,
-    /// A [`PollState`]; of a session that is closed, a [`CloseState`].
-    pub state: u32,
-}
-
 /// The session, if it takes a WebSocket now; with `external`, one that JavaScript serves.
 fn offer(handle: u32, external: bool) -> Option<Arc<SharedSession>> {
     let peer = runtime().table().get(Handle::from_raw(handle))?;
@@ -62,7 +51,7 @@ fn offer(handle: u32, external: bool) -> Option<Arc<SharedSession>> {
 
 /// Calls `work` for a session. If it panics, the session ends, and `failed` gets the answer to its
 /// pending poll.
-fn of_session<T>(
+pub(super) fn of_session<T>(
     handle: Handle,
     failed: impl FnOnce(Option<Payload>) -> T,
     work: impl FnOnce() -> T,
@@ -384,146 +373,6 @@ impl Engine {
     pub fn written(&self, stream: u32, bytes: f64) {
         // A float out of range saturates, NaN is 0.
         runtime().send_all(|| Command::Written(stream, bytes as usize));
-    }
-
-    /// Takes a poll.
-    #[napi(catch_unwind)]
-    pub fn poll(&mut self, handle: u32) -> PollAnswer {
-        let handle = Handle::from_raw(handle);
-        let failed = |answer: Option<Payload>| (answer.map_or(Poll::Moved, Poll::Payload), None);
-        let (poll, answer) = of_session(handle, failed, || runtime().poll(handle));
-        let (state, payload) = match poll {
-            Poll::Payload(payload) => {
-                let part = runtime().has_buffered(handle);
-                let state = if part {
-                    PollState::Part
-                } else {
-                    PollState::Taken
-                };
-                (state, Some(payload))
-            }
-            Poll::Pending => (PollState::Taken, None),
-            Poll::Overlap => (PollState::Overlaps, answer),
-            Poll::Moved => (PollState::Moved, None),
-        };
-        PollAnswer {
-            payload: payload.map(body),
-            state: state as u32,
-        }
-    }
-
-    /// Notes that the connection of the pending poll was lost.
-    #[napi(catch_unwind)]
-    pub fn poll_lost(&self, handle: u32) {
-        runtime().poll_lost(Handle::from_raw(handle));
-    }
-
-    /// Begins a POST; returns a [`PostState`].
-    #[napi(catch_unwind)]
-    pub fn begin_post(&self, handle: u32) -> u32 {
-        let state = match runtime().begin_post(Handle::from_raw(handle), Post::InJavaScript) {
-            PostBegin::Alone => PostState::Begun,
-            PostBegin::Overlap => PostState::Overlaps,
-            PostBegin::Moved => PostState::Moved,
-        };
-        state as u32
-    }
-
-    /// Notes that a POST has been received, or that its connection was lost.
-    #[napi(catch_unwind)]
-    pub fn end_post(&self, handle: u32) {
-        runtime().end_post(Handle::from_raw(handle));
-    }
-
-    /// Takes the body of a POST; returns the answer to the pending poll.
-    #[napi(catch_unwind)]
-    pub fn push(&self, handle: u32, bytes: Buffer) -> Option<Body> {
-        let handle = Handle::from_raw(handle);
-        of_session(handle, |answer| answer, || runtime().push(handle, &bytes)).map(body)
-    }
-
-    /// Takes a body whose content is binary (protocol 3); returns the answer to the pending poll.
-    #[napi(catch_unwind)]
-    pub fn push_binary(&self, handle: u32, bytes: Buffer) -> Option<Body> {
-        let handle = Handle::from_raw(handle);
-        of_session(
-            handle,
-            |answer| answer,
-            || runtime().push_binary(handle, &bytes),
-        )
-        .map(body)
-    }
-
-    /// Returns true if packets of a POST have yet to be taken from the engine: `PostTaken` is noted once
-    /// they have been.
-    #[napi(catch_unwind)]
-    pub fn is_taking_post(&self, handle: u32) -> bool {
-        runtime().is_taking_post(Handle::from_raw(handle))
-    }
-
-    /// Ends a session that polls for a [`PollingFault`]; returns the answer to the pending poll.
-    #[napi(catch_unwind)]
-    pub fn fail(&self, handle: u32, fault: u32) -> Option<Body> {
-        let closure = PollingFault::close_reason(fault);
-        runtime().fail(Handle::from_raw(handle), closure).map(body)
-    }
-
-    /// Sends a message on a session that polls: null if it does not any more, the body for its
-    /// pending poll, or an empty string if the message waits for the next.
-    #[napi(catch_unwind)]
-    pub fn send_polling(
-        &self,
-        handle: u32,
-        data: Either<String, Buffer>,
-        compress: bool,
-    ) -> Option<Body> {
-        let handle = Handle::from_raw(handle);
-        let sent = of_session(handle, Some, || {
-            runtime().send_polling(handle, message(&data), compress)
-        });
-        if self.hub.needs_wake() {
-            // Too much was waiting, and the session has ended.
-            self.hub.wake();
-        }
-        sent.map(|answer| answer.map_or_else(|| Either::A(String::new()), body))
-    }
-
-    /// True if a poll of the session waits for packets.
-    #[napi(catch_unwind)]
-    pub fn is_poll_pending(&self, handle: u32) -> bool {
-        runtime().is_poll_pending(Handle::from_raw(handle))
-    }
-
-    /// Notes that JavaScript has taken over a connection whose next request is the session's.
-    #[napi(catch_unwind)]
-    pub fn taken_over(&self, handle: u32) {
-        runtime().taken_over(Handle::from_raw(handle));
-    }
-
-    /// Has the polls of the session come to JavaScript, from the next one on.
-    #[napi(catch_unwind)]
-    pub fn watch_polls(&self, handle: u32) {
-        runtime().watch_polls(Handle::from_raw(handle));
-    }
-
-    /// Closes a session that polls; returns a [`CloseState`], and the payload that answers the
-    /// pending poll.
-    #[napi(catch_unwind)]
-    pub fn close_polling(&mut self, handle: u32, discard: bool) -> PollAnswer {
-        self.flush();
-        let (closed, payload) = runtime().close(Handle::from_raw(handle), discard);
-        if self.hub.needs_wake() {
-            // A post may have to be given up.
-            self.hub.wake();
-        }
-        PollAnswer {
-            payload: payload.map(body),
-            state: if closed {
-                CloseState::Ended
-            } else {
-                CloseState::AwaitsPoll
-            } as u32,
-        }
     }
 
     /// Returns counters of the process.

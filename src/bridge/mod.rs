@@ -1,6 +1,6 @@
 //! The boundary to JavaScript: batches in ([`batch`], [`event_queue`]), batches of sends out ([`calls`]),
 //! and the rarer calls that open sessions and hand over connections ([`engine`], with its objects in
-//! [`options`], [`opening`], [`connection`] and [`sockets`]). It translates and nothing else.
+//! [`options`], [`opening`], [`connection`] and [`sockets`]) or poll ([`polling`]). It translates and nothing else.
 
 pub mod backlog;
 pub mod batch;
@@ -15,8 +15,8 @@ pub mod faults;
 pub mod listener;
 pub mod opening;
 pub mod options;
+pub mod polling;
 pub mod record;
 pub mod runtime;
 pub mod sockets;
-pub mod states;
 pub mod values;

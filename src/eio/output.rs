@@ -83,8 +83,10 @@ pub trait Output {
 /// The answer to a poll.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Poll {
-    /// Packets were waiting: this is the body.
+    /// Packets were waiting: this is the body with all of them.
     Payload(Payload),
+    /// More packets were waiting than one answer holds: this is the body with the first ones.
+    Part(Payload),
     /// Nothing to send yet; [`Output::answer`] follows.
     Pending,
     /// A poll was pending already; the session is closed.

@@ -224,7 +224,12 @@ impl Session {
             }
             self.answered_polls = self.answered_polls.wrapping_add(1);
             let packets: Vec<_> = buffer.iter().map(Outgoing::as_packet).collect();
-            return Poll::Payload(self.form.payload(&packets));
+            let payload = self.form.payload(&packets);
+            return if self.buffer.is_empty() {
+                Poll::Payload(payload)
+            } else {
+                Poll::Part(payload)
+            };
         }
         if self.state == State::Closing {
             self.finish(CloseReason::without_detail(Reason::ForcedClose), out);

@@ -172,7 +172,7 @@ impl Case {
     /// The body, or the other outcome's name; what it caused stays in the log.
     fn poll(&mut self) -> String {
         match self.session.poll(&mut self.out) {
-            Poll::Payload(payload) => shown(payload),
+            Poll::Payload(payload) | Poll::Part(payload) => shown(payload),
             Poll::Pending => "pending".into(),
             Poll::Overlap => "overlap".into(),
             Poll::Moved => "moved".into(),

@@ -34,15 +34,21 @@ pub const STREAM: u32 = FIRST_STREAM;
 #[derive(Default)]
 pub struct Heard {
     lines: Mutex<Vec<String>>,
+    written: Mutex<Vec<u8>>,
     /// So much waits for JavaScript that nothing more should be read.
     pub full: AtomicBool,
-    /// How often JavaScript has gone around its loop.
+    /// The number of times that JavaScript has gone around its event loop.
     pub turns: AtomicU64,
 }
 
 impl Heard {
     fn push(&self, line: String) {
         lock(&self.lines).push(line);
+    }
+
+    /// The bytes that were to be written to the stream since the last call.
+    pub fn take_written(&self) -> Vec<u8> {
+        std::mem::take(&mut *lock(&self.written))
     }
 
     /// The lines since the last call.
@@ -77,7 +83,10 @@ impl EventSink for Heard {
         let detail = closure.detail.as_deref().unwrap_or_default();
         self.push(format!("closed {:?} {detail}", closure.reason));
     }
-    fn stream_write(&self, _: u32, _: &[u8]) {}
+    fn stream_write(&self, stream: u32, bytes: &[u8]) {
+        assert_eq!(stream, STREAM);
+        lock(&self.written).extend_from_slice(bytes);
+    }
     fn stream_end(&self, stream: u32, end: StreamEnd) {
         assert_eq!(stream, STREAM);
         self.push(format!("end of stream, abort: {}", end.abort));

@@ -228,7 +228,7 @@ impl Run {
     fn poll(&mut self) {
         let polled = self.out.poll;
         match self.session.poll(&mut self.out) {
-            Poll::Payload(payload) => self.out.delivered_payload(&payload),
+            Poll::Payload(payload) | Poll::Part(payload) => self.out.delivered_payload(&payload),
             Poll::Pending => {
                 assert!(!polled && !self.session.is_closed());
                 self.out.poll = true;

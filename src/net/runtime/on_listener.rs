@@ -29,7 +29,7 @@ impl Runtime {
     /// Handles a poll that arrived on an I/O thread.
     pub fn poll_here(&self, handle: Handle) -> Polled {
         let polled = self.here(handle, |session, _, _, out| match session.poll(out) {
-            Poll::Payload(payload) => Polled::Payload(payload),
+            Poll::Payload(payload) | Poll::Part(payload) => Polled::Payload(payload),
             Poll::Pending => {
                 let (waiter, answer) = oneshot::channel();
                 *out.waiter = Some(waiter);

@@ -28,12 +28,6 @@ impl Runtime {
             .unwrap_or((Poll::Moved, None))
     }
 
-    /// True if packets of a session wait for a poll.
-    pub fn has_buffered(&self, handle: Handle) -> bool {
-        let shared = self.table().get(handle);
-        shared.is_some_and(|shared| lock(&shared.inner).session.buffered() > 0)
-    }
-
     /// Handles the loss of the connection of a pending poll.
     pub fn poll_lost(&self, handle: Handle) {
         self.with_session(handle, |session, _, _, out| session.poll_lost(out));

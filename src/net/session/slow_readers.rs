@@ -165,7 +165,7 @@ mod tests {
     use std::sync::atomic::Ordering;
 
     use super::*;
-    use crate::net::websocket::stream::tests::Recorder;
+    use crate::net::test_kit::Heard;
 
     const LIMIT: usize = MAX_BUFFERED_BYTES;
     const PATIENCE: u64 = 10_000;
@@ -173,7 +173,7 @@ mod tests {
     struct Case {
         progress: ReadProgress,
         config: EngineConfig,
-        inbox: Recorder,
+        inbox: Heard,
     }
 
     impl Case {
@@ -181,7 +181,7 @@ mod tests {
             Self {
                 progress: ReadProgress::new(0, 0),
                 config: EngineConfig::default(),
-                inbox: Recorder::default(),
+                inbox: Heard::default(),
             }
         }
 
@@ -191,7 +191,7 @@ mod tests {
         }
 
         fn turn(&self) {
-            self.inbox.1.fetch_add(1, Ordering::Relaxed);
+            self.inbox.turns.fetch_add(1, Ordering::Relaxed);
         }
     }
 

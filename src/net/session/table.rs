@@ -148,7 +148,7 @@ mod tests {
     use crate::eio::session::Session;
     use crate::net::session::engine::SharedEngine;
     use crate::net::session::shared::Inner;
-    use crate::net::websocket::stream::tests::Recorder;
+    use crate::net::test_kit::Heard;
 
     fn new_session(handle: Handle) -> Arc<SharedSession> {
         let engine = Arc::new(SharedEngine::default());
@@ -160,7 +160,7 @@ mod tests {
         );
         Arc::new(SharedSession {
             handle,
-            inbox: Arc::new(Recorder::default()),
+            inbox: Arc::new(Heard::default()),
             engine,
             sid: None,
             traffic: Default::default(),

@@ -5,7 +5,7 @@
 mod adopted;
 mod pumped;
 #[cfg(test)]
-pub(in crate::net) mod tests;
+mod tests;
 
 use std::io;
 use std::net::SocketAddr;

@@ -1,64 +1,15 @@
-//! Streams: a pumped one over an environment that only records, an adopted one over real sockets.
+//! Streams: a pumped one over an environment that keeps what it is told, an adopted one over real
+//! sockets.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Wake, Waker};
 
 use super::pumped::PUMP_WINDOW;
 use super::*;
-use crate::eio;
-use crate::error::CloseReason;
-use crate::net::events::{EventSink, Note, Opened, StreamEnd};
-use crate::net::handle::Handle;
-use crate::net::lock;
-use crate::sio;
+use crate::net::test_kit::{Heard, STREAM};
 
-/// An environment that only keeps what is to be written, and its turns.
-#[derive(Default)]
-pub struct Recorder(Mutex<Vec<u8>>, pub AtomicU64);
-
-impl EventSink for Recorder {
-    fn packet(&self, _: Handle, _: &sio::Packet<'_>, _: Vec<Vec<u8>>) -> usize {
-        0
-    }
-    fn engine_packet(&self, _: Handle, _: eio::packet::Packet<'_>) -> usize {
-        0
-    }
-    fn refused(&self, _: Handle, _: &str) {}
-    fn answer(&self, _: Handle, _: eio::payload::Payload) {}
-    fn frame(&self, _: Handle, _: eio::session::SocketRole, _: eio::packet::Packet<'_>) {}
-    fn note(&self, _: Handle, _: Note) {}
-    fn closed(&self, _: Handle, _: &CloseReason, _: bool) {}
-    fn stream_write(&self, stream: u32, bytes: &[u8]) {
-        assert_eq!(stream, 7);
-        lock(&self.0).extend_from_slice(bytes);
-    }
-    fn stream_end(&self, _: u32, _: StreamEnd) {}
-    fn stream_taken(&self, _: u32) {}
-    fn opened(&self, _: u32, _: Handle, _: &Opened<'_>, _: &mut dyn FnMut()) {}
-    #[cfg(unix)]
-    fn handover(&self, _: u32, _: std::os::fd::OwnedFd, _: Vec<u8>, _: Option<Handle>) {}
-    fn listener_drained(&self, _: u32) {}
-    fn is_full(&self) -> bool {
-        false
-    }
-    fn room(&self) -> usize {
-        usize::MAX
-    }
-    fn is_stopped(&self) -> bool {
-        self.is_full()
-    }
-    fn turns(&self) -> u64 {
-        self.1.load(Ordering::Relaxed)
-    }
-    fn nudge(&self) {}
-    fn needs_wake(&self) -> bool {
-        false
-    }
-    fn wake(&self) {}
-}
-
-/// Counts how often it is woken.
+/// Counts its wake-ups.
 #[derive(Default)]
 struct Count(AtomicUsize);
 
@@ -74,9 +25,9 @@ impl Count {
     }
 }
 
-fn pumped() -> (Pumped, Arc<Recorder>) {
-    let recorder = Arc::new(Recorder::default());
-    (Pumped::new(7, recorder.clone()), recorder)
+fn pumped() -> (Pumped, Arc<Heard>) {
+    let heard = Arc::new(Heard::default());
+    (Pumped::new(STREAM, heard.clone()), heard)
 }
 
 /// The bytes of one read; `None`: it has to wait.
@@ -111,7 +62,7 @@ fn a_pumped_stream_gives_its_chunks_in_order() {
 
 #[test]
 fn a_pumped_stream_takes_no_more_than_its_window() {
-    let (carrier, recorder) = pumped();
+    let (carrier, heard) = pumped();
     let count = Arc::new(Count::default());
     let waker = Waker::from(count.clone());
     let mut cx = Context::from_waker(&waker);
@@ -131,7 +82,7 @@ fn a_pumped_stream_takes_no_more_than_its_window() {
     // More than is on its way cannot have been written.
     carrier.written(usize::MAX);
     assert_eq!(carrier.write(&rest[40..]).ok(), Some(60));
-    assert_eq!(*lock(&recorder.0), bytes);
+    assert_eq!(heard.take_written(), bytes);
     assert!(carrier.shutdown());
 }
 
