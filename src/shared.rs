@@ -16,6 +16,12 @@ macro_rules! shared_enum {
             $($(#[doc = $doc])+ $variant = $value,)+
         }
 
+        #[allow(dead_code, reason = "few of the enums are listed outside tests")]
+        impl $name {
+            /// All variants, by their number.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+        }
+
         #[cfg(all(test, feature = "node"))]
         impl $name {
             /// The comment of the enum, a line each.

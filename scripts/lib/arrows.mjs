@@ -14,7 +14,7 @@ export const CRATE_ORDER = [
   ["net/handle"],
   ["net"],
   ["eio", "sio", "ws"],
-  ["config", "error", "number", "shared"],
+  ["config", "counters", "error", "number", "shared"],
 ];
 
 /** The rooms of lib, the one that knows all others first. */

@@ -9,6 +9,7 @@ use crate::bridge::polling::{CloseState, PollState, PostState};
 use crate::bridge::record::RecordCode;
 use crate::bridge::sockets::EndMode;
 use crate::config;
+use crate::counters::Bound;
 use crate::eio::packet::Type;
 use crate::eio::session::PACKET_OVERHEAD;
 use crate::error::{PollingFault, Reason};
@@ -137,7 +138,8 @@ fn contract() -> String {
         CloseState,
         DrainState,
         EndMode,
-        FaultPlace
+        FaultPlace,
+        Bound
     );
     sends(&mut source);
     packets(&mut source);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use napi::bindgen_prelude::Either;
 use napi_derive::napi;
 
+use crate::counters::Bound;
 use crate::net::session::engine::SharedEngine;
 use crate::ws::deflate::{self, Bits, Compression};
 
@@ -53,6 +54,14 @@ impl EngineOptions {
     #[napi(catch_unwind)]
     pub fn set_max_pending(&self, max_pending: f64) {
         self.0.config.set_max_pending(max_pending as usize);
+    }
+
+    /// Counts that JavaScript has found a [`Bound`] reached, by its number.
+    #[napi(catch_unwind)]
+    pub fn reached(&self, bound: u32) {
+        if let Some(bound) = Bound::ALL.get(bound as usize) {
+            self.0.counters.reached(*bound);
+        }
     }
 
     /// Has WebSocket messages compressed with clients that offer it. For new connections, and once.

@@ -196,6 +196,42 @@ export const enum FaultPlace {
   Command = 7,
 }
 
+/** A bound on what clients may cost, as `io.engine.metrics()` counts those that were reached. */
+export const enum Bound {
+  /** `native.maxPendingBytes`: reading from a client stopped. */
+  PendingOfClient = 0,
+  /** What all clients have sent and JavaScript has not taken: reading from all stopped. */
+  PendingOfAll = 1,
+  /** `native.maxBufferedBytes`: a client that takes nothing was closed. */
+  BufferedOfClient = 2,
+  /** The sum of what waits for all clients: a client was closed. */
+  BufferedOfAll = 3,
+  /** `maxHttpBufferSize`: a message or a body was too large. */
+  MessageBytes = 4,
+  /** Too many fragments of one WebSocket message. */
+  Fragments = 5,
+  /** Too many attachments of one packet. */
+  Attachments = 6,
+  /** The sum of attachments that wait for the rest of their packets. */
+  AttachmentBytes = 7,
+  /** Too many namespaces of one client. */
+  Namespaces = 8,
+  /** Too many connections in all. */
+  Connections = 9,
+  /** Too many connections of one address. */
+  ConnectionsOfAddress = 10,
+  /** Too many handshakes in one second. */
+  Handshakes = 11,
+  /** Too many events of one client in one second. */
+  Events = 12,
+  /** Too many bytes of one client in one second. */
+  Bytes = 13,
+  /** Too many contexts of compression: a connection got none. */
+  CompressionContexts = 14,
+  /** Too much kept for sessions to be restored: the oldest were given up. */
+  SessionsAway = 15,
+}
+
 /** Flags of a send, and of a close. */
 export const enum SendFlag {
   /** The message may be dropped while earlier data of the connection waits. */

@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use crate::config::EngineConfig;
+use crate::counters::Counters;
 use crate::net::session::sid_index::Sids;
 use crate::ws::deflate;
 
@@ -11,6 +12,8 @@ use crate::ws::deflate;
 pub struct SharedEngine {
     /// The options that sessions read while they live.
     pub config: EngineConfig,
+    /// The bounds that its clients have reached.
+    pub counters: Counters,
     sids: Sids,
     deflate: OnceLock<deflate::Options>,
 }
