@@ -1,6 +1,5 @@
 /** Polling over Node's requests and responses (Engine.IO protocols 3 and 4, "HTTP long-polling"). */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { createDeflate, createGzip } from "node:zlib";
 
 import accepts = require("accepts");
 
@@ -9,6 +8,7 @@ import { PollingFault, PollState, PostState, SNIFFING_AGENT } from "../native/co
 import { afterNews, drain, inOrder } from "../native/inbound";
 import { deliveredOf } from "../node-internals";
 import { compressionThreshold } from "../options";
+import { compressBody } from "./compressed-body";
 import { checkHeaders } from "./headers";
 import { bodyOf, type PostBody } from "./post-body";
 import type { EngineRequest } from "./request-snapshot";
@@ -295,6 +295,8 @@ function encodingFor(
   return (accepts(req).encodings(["gzip", "deflate"]) || null) as "gzip" | "deflate" | null;
 }
 
+const DEFAULTS = {};
+
 function finishCompressed(
   conn: Socket,
   req: IncomingMessage,
@@ -307,8 +309,7 @@ function finishCompressed(
   const { "Content-Type": type, "Content-Length": _, ...rest } = headers;
   const compressed = { "Content-Type": type, "Content-Encoding": encoding, ...rest };
   const options = conn.server.opts.httpCompression;
-  const given = typeof options === "object" ? options : {};
-  const stream = encoding === "gzip" ? createGzip(given) : createDeflate(given);
+  const given = typeof options === "object" ? options : DEFAULTS;
   announceHeaders(conn, compressed, req);
   checkHeaders(compressed);
   res.writeHead(200, compressed);
@@ -318,7 +319,8 @@ function finishCompressed(
     told = true;
   };
   for (const event of ["finish", "close"]) res.once(event, tell);
-  stream.on("error", () => res.destroy());
-  stream.pipe(res);
-  stream.end(body);
+  compressBody(body, encoding, given, (error, bytes) => {
+    if (error !== null) res.destroy();
+    else res.end(bytes);
+  });
 }

@@ -19,7 +19,7 @@ use crate::eio::session::Outgoing;
 use crate::error::{POST_ABORTED, POST_OVERLAP};
 use crate::net::handle::Handle;
 use crate::net::listener::Listener;
-use crate::net::listener::compress::compressed;
+use crate::net::listener::compress::Compressor;
 use crate::net::listener::encoding::Accepted;
 use crate::net::listener::overtime::Overtime;
 use crate::net::listener::request_io::Answering;
@@ -112,6 +112,7 @@ impl Http {
         let reply = Reply {
             answers,
             settings: &settings,
+            compressor: &self.listener.compressor,
             accepts: admitted.accepts,
             answering,
         };
@@ -309,6 +310,7 @@ impl Drop for Post<'_> {
 struct Reply<'a> {
     answers: Answers<'a>,
     settings: &'a Settings,
+    compressor: &'a Compressor,
     accepts: Accepted,
     answering: Answering,
 }
@@ -349,7 +351,7 @@ impl Reply<'_> {
         let (size, bytes) = match encoding {
             Some(encoding) => {
                 let name = HeaderValue::from_static(encoding.name());
-                let bytes = compressed(payload, encoding).await?;
+                let bytes = self.compressor.compressed(payload, encoding).await?;
                 ((header::CONTENT_ENCODING, name), bytes)
             }
             None => {

@@ -33,6 +33,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use self::compress::Compressor;
 pub use self::settings::{Cookie, Cors, Settings};
 use crate::net::events::EventSink;
 use crate::net::lock;
@@ -52,6 +53,7 @@ pub struct Listener {
     inbox: Arc<dyn EventSink>,
     engine: Arc<SharedEngine>,
     settings: Mutex<Arc<Settings>>,
+    compressor: Compressor,
     socket: Mutex<Socket>,
     stopped: Notify,
     /// Connections are numbered from 1.
@@ -85,6 +87,7 @@ impl Listener {
             inbox,
             engine,
             settings: Mutex::default(),
+            compressor: Compressor::default(),
             socket: Mutex::new(Socket::None),
             stopped: Notify::new(),
             born: AtomicU64::new(0),

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 pub use self::opening::Opening;
 pub use self::requests::PostBegin;
+use crate::config::BLOCKING_THREADS;
 use crate::net::events::EventSink;
 use crate::net::handle::Handle;
 use crate::net::lock;
@@ -60,6 +61,7 @@ impl Runtime {
             .map(|_| {
                 tokio::runtime::Builder::new_current_thread()
                     .enable_all()
+                    .max_blocking_threads(BLOCKING_THREADS)
                     .build()
             })
             .collect::<io::Result<Vec<_>>>()?;
