@@ -14,6 +14,7 @@ use crate::bridge::calls::{self, Boundary};
 use crate::bridge::connection::{Connection, UpgradeCheck};
 use crate::bridge::event_queue::EventQueue;
 use crate::bridge::faults::{self, FaultPlace};
+use crate::bridge::listener::Listeners;
 use crate::bridge::opening::{OpenRequest, Opened, OpenedExternal, PacketForm, on_the_wire};
 use crate::bridge::options::EngineOptions;
 use crate::bridge::runtime::{runtime, start};
@@ -79,6 +80,7 @@ pub struct Stats {
 pub struct Engine {
     pub(super) hub: Arc<EventQueue>,
     boundary: *mut Boundary,
+    pub(super) listeners: Rc<Listeners>,
     /// Time at which the flush at exit gives up.
     pub(super) exit_flush_by: Instant,
 }
@@ -120,7 +122,10 @@ impl Engine {
         // SAFETY: the environment of this call.
         unsafe { hub.waker().hold(env.raw(), false) };
         let leaving = hub.clone();
+        let listeners = Rc::<Listeners>::default();
+        let closing = listeners.clone();
         env.add_env_cleanup_hook((), move |()| {
+            closing.leave();
             let left = faults::guard(|| {
                 faults::strike(FaultPlace::Cleanup);
                 leaving.leave();
@@ -133,6 +138,7 @@ impl Engine {
         Ok(Self {
             hub,
             boundary,
+            listeners,
             exit_flush_by: Instant::now(),
         })
     }

@@ -1,12 +1,13 @@
 //! The native listener as JavaScript drives it.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Weak};
 
 use hyper::header::{HeaderName, HeaderValue};
 use napi::bindgen_prelude::{Buffer, Either};
-use napi::{Env, Error, Result, Status};
+use napi::{Error, Result, Status};
 use napi_derive::napi;
 
 use crate::bridge::engine::Engine;
@@ -125,6 +126,25 @@ pub fn listen_on(fd: i32, backlog: i32) -> i32 {
     }
 }
 
+/// The listeners of one environment. A worker thread may be terminated: its ports must not outlive it.
+#[derive(Default)]
+pub(super) struct Listeners(RefCell<Vec<Weak<Listener>>>);
+
+impl Listeners {
+    fn add(&self, listener: &Arc<Listener>) {
+        let mut all = self.0.borrow_mut();
+        all.retain(|known| known.strong_count() > 0);
+        all.push(Arc::downgrade(listener));
+    }
+
+    /// Closes all of them, because their environment is gone.
+    pub(super) fn leave(&self) {
+        for listener in self.0.take().iter().filter_map(Weak::upgrade) {
+            faults::guard(|| listener.leave());
+        }
+    }
+}
+
 /// Serves a port without the JavaScript thread.
 #[napi]
 pub struct NativeListener {
@@ -136,19 +156,13 @@ pub struct NativeListener {
 impl NativeListener {
     /// Makes a listener for an engine with these options. No other one of the process has its number.
     #[napi(constructor, catch_unwind)]
-    pub fn new(env: Env, engine: &Engine, options: &EngineOptions) -> Result<Self> {
+    pub fn new(engine: &Engine, options: &EngineOptions) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
         options.0.sids().keep();
         let listener = Listener::new(runtime(), id, engine.hub.clone(), options.0.clone());
-        // A worker thread may be terminated: its port must not outlive it.
-        let leaving = Arc::downgrade(&listener);
-        env.add_env_cleanup_hook(leaving, |leaving| {
-            if let Some(listener) = leaving.upgrade() {
-                faults::guard(|| listener.leave());
-            }
-        })?;
-        Ok(Self { id, listener })
+        engine.listeners.add(&listener);
+        Self { id, listener }
     }
 
     /// The number that its records carry.
@@ -173,10 +187,10 @@ impl NativeListener {
         Ok(())
     }
 
-    /// Stops listening. Returns true if connections go on; a record follows when the last one ends.
+    /// Stops listening. Returns true if connections go on. A record follows when there is none.
     #[napi(catch_unwind)]
     pub fn stop(&self) -> bool {
-        self.listener.stop()
+        self.listener.close()
     }
 
     /// Ends the connections that are no WebSockets: those that are idle, or all.

@@ -1,4 +1,5 @@
 // A server that sends each client a long text, and tells the threads of its process. Argument: its form.
+import { randomBytes } from "node:crypto";
 import { readdirSync } from "node:fs";
 import { startServer } from "../../support/forms.mjs";
 import { letGo, obey, tell } from "../../support/parent.mjs";
@@ -12,9 +13,8 @@ const count = () => {
 
 obey({
   send: () => {
-    let letter = 0;
     for (const socket of io.sockets.sockets.values()) {
-      socket.emit("long", `${letter++} ${Math.random()} `.repeat(LONG / 24));
+      socket.emit("long", randomBytes(LONG / 2).toString("hex"));
     }
     setInterval(count, 1).unref();
   },

@@ -15,7 +15,7 @@ export interface ListenerEvents {
   openedAhead: ListenerEvents["opened"];
   /** A connection is not for the listener; `bytes` were read of it. */
   handover(fd: number, bytes: Buffer): void;
-  /** The last connection has ended after the listener was stopped. */
+  /** The listener was stopped, and no connection is left. No records follow unless it starts again. */
   drained(): void;
 }
 
@@ -62,6 +62,11 @@ const listeners = new Map<number, ListenerEvents>();
 /** Has the records of a native listener handed to `events`. */
 export function registerListener(listener: number, events: ListenerEvents): void {
   listeners.set(listener, events);
+}
+
+/** Drops the records of a native listener. */
+export function forgetListener(listener: number): void {
+  listeners.delete(listener);
 }
 
 /** Receives the records of a native listener. */

@@ -14,7 +14,7 @@ import createDebug = require("debug");
 
 import type { ListenerSettings } from "../../../binding";
 import { hold, listener as native, engine as nativeEngine, release } from "../native/binding";
-import { registerListener } from "../native/stream-table";
+import { forgetListener, type ListenerEvents, registerListener } from "../native/stream-table";
 import {
   type Bind,
   connectionsOf,
@@ -60,6 +60,7 @@ export function preparePort(server: HttpServer): PortListener | null {
 export class PortListener {
   private engine: Server | null = null;
   private accepting: InstanceType<NonNullable<typeof native>["NativeListener"]> | null = null;
+  private events: ListenerEvents | null = null;
   /** The listening socket. */
   private handle: ListenHandle | null = null;
   /** The settings that are in force, as JSON. */
@@ -114,7 +115,8 @@ export class PortListener {
     this.handle = handle;
     this.reference(true);
     if (this.waiting) this.drained();
-    if (this.accepting === null) return;
+    if (this.accepting === null || this.events === null) return;
+    registerListener(this.accepting.id, this.events);
     this.configure();
     // As with Node, no client is served before the code that runs now has ended: it may add a
     // middleware for all requests.
@@ -157,14 +159,18 @@ export class PortListener {
     const { NativeListener } = native as NonNullable<typeof native>;
     const accepting = new NativeListener(nativeEngine, engine._options);
     this.accepting = accepting;
-    registerListener(accepting.id, {
+    this.events = {
       opened: (handle, websocket, id, address, shared, own) =>
         engine._onOpened({ handle, websocket, id, address, request: { shared, own } }),
       openedAhead: (handle, websocket, id, address, shared, own) =>
         engine._onOpenedAhead({ handle, websocket, id, address, request: { shared, own } }),
       handover: (fd, bytes) => this.takeOver(fd, bytes),
-      drained: () => this.drained(),
-    });
+      drained: () => {
+        this.drained();
+        // It may listen again already. Else a server that is closed is not kept.
+        if (this.handle === null) forgetListener(accepting.id);
+      },
+    };
     this.extendServer(accepting);
     const configure = () => this.configure();
     for (const name of [...SETTINGS, "emit"]) noteAssignment(this.server, name, configure);

@@ -120,7 +120,18 @@ impl Listener {
     }
 
     /// Stops listening; the port is free when this returns. Idle connections end. Returns whether
-    /// others go on: [`EventSink::listener_drained`] tells of the last one's end.
+    /// others go on. [`EventSink::listener_drained`] tells of the last one's end, or that there is
+    /// none, behind all that the listener has told before.
+    pub fn close(&self) -> bool {
+        let waits = self.stop();
+        if !waits {
+            self.inbox.listener_drained(self.id);
+            self.tell();
+        }
+        waits
+    }
+
+    /// Stops listening, and tells nothing unless connections go on, which it returns.
     pub fn stop(&self) -> bool {
         *lock(&self.socket) = Socket::None;
         self.stopped.notify_waiters();
