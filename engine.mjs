@@ -1,4 +1,14 @@
 import engine from "./engine.js";
 
-export const { Server, Socket, Transport, attach, listen, parser, protocol, transports, uServer } =
-  engine;
+export const {
+  METRICS_CONTENT_TYPE,
+  Server,
+  Socket,
+  Transport,
+  attach,
+  listen,
+  parser,
+  protocol,
+  transports,
+  uServer,
+} = engine;

@@ -6,6 +6,8 @@ import { loadEngine } from "./uws";
 
 export * as parser from "engine.io-parser";
 export { attach, protocol, Server, Socket, Transport } from "./engine/index";
+export type { EngineMetrics } from "./engine/metrics";
+export { METRICS_CONTENT_TYPE } from "./engine/metrics-text";
 export type { Server as BaseServer } from "./engine/server";
 export type { AttachOptions, ServerOptions };
 

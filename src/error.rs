@@ -1,6 +1,7 @@
 //! Why a session ends: the reasons applications see, made in one place.
 
 use std::borrow::Cow;
+use std::fmt;
 
 shared_enum! {
     /// Why a session ends, as `disconnect` listeners are told.
@@ -54,6 +55,16 @@ impl CloseReason {
         Self {
             reason: Reason::TransportError,
             detail: Some(Cow::Borrowed(message)),
+        }
+    }
+}
+
+/// The reason for a line of debugging, without texts that are not ours.
+impl fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.detail {
+            Some(Cow::Borrowed(detail)) => write!(f, "{} ({detail})", self.reason.text()),
+            _ => f.write_str(self.reason.text()),
         }
     }
 }

@@ -9,6 +9,8 @@ import createDebug = require("debug");
 import { attachTo, pathOf } from "./attach";
 import { ErrorCode, errorMessages, type Refusal } from "./errors";
 import { LiveOptions } from "./live-options";
+import { type EngineMetrics, readMetrics } from "./metrics";
+import { metricsText } from "./metrics-text";
 import { engine, type NativeOptions } from "./native/binding";
 import { watchExit } from "./native/exit";
 import { lookAhead } from "./native/inbound";
@@ -30,6 +32,7 @@ import { announceSession, type SocketInit, takeWebSocket } from "./requests/open
 import { refuseRequest, verifyRequest } from "./requests/verify";
 import { takeWebTransport } from "./requests/webtransport";
 import { WorkBudget } from "./requests/work-budget";
+import { EngineCounts } from "./session/engine-counts";
 import {
   adoptExternal,
   type ExternalServer,
@@ -94,6 +97,8 @@ export class Server extends EventEmitter {
   /** The sessions by id, as far as this thread has heard of them. @internal */
   readonly _sessions = this.registry.byId;
   private readonly permissions: NativePermissions;
+  /** What this thread counts for {@link metrics}. @internal */
+  readonly _counts = new EngineCounts();
   /** True while WebSockets are refused. @internal */
   _closed = false;
   private readonly turns = new WorkBudget();
@@ -220,6 +225,44 @@ export class Server extends EventEmitter {
   upgrades(transport: string): string[] {
     if (!this.opts.allowUpgrades || transport !== "polling") return [];
     return ["websocket", "webtransport"];
+  }
+
+  /**
+   * Returns a snapshot of what the engine does and has: sessions, connections, traffic, queues, bounds
+   * that were reached, refusals, and the dispatch lag. Reading it is cheap: it looks at no object of a
+   * session.
+   *
+   * @example
+   * ```ts
+   * const { sessions, dispatchLag } = io.engine.metrics();
+   * console.log(sessions.websocket.native, dispatchLag.lastSeconds);
+   * ```
+   */
+  metrics(): EngineMetrics {
+    return readMetrics(this._options, this._counts);
+  }
+
+  /**
+   * Returns the same as OpenMetrics text, for Prometheus and others. Its `Content-Type` is the constant
+   * `METRICS_CONTENT_TYPE` of `socket.io-native/engine`.
+   *
+   * @param labels - added to each sample, which tell the engines of a process apart; default: none
+   * @throws TypeError for a label whose name is not valid, or is one that the metrics have
+   *
+   * @example
+   * ```ts
+   * import { METRICS_CONTENT_TYPE } from "socket.io-native/engine";
+   *
+   * httpServer.on("request", (req, res) => {
+   *   if (req.url !== "/metrics") return;
+   *   res.setHeader("Content-Type", METRICS_CONTENT_TYPE);
+   *   res.end(io.engine.metricsText({ shop: "north" }));
+   * });
+   * ```
+   */
+  metricsText(labels: Record<string, string> = {}): string {
+    checkOptionsObject("metricsText()", labels);
+    return metricsText(this.metrics(), labels);
   }
 
   /** True if the option `transports` names the transport. @internal */

@@ -9,6 +9,7 @@ use std::io::Write as _;
 use std::ops::Range;
 #[cfg(unix)]
 use std::os::fd::{AsRawFd as _, IntoRawFd as _, OwnedFd};
+use std::time::{Duration, Instant};
 
 use crate::bridge::record::RecordCode;
 use crate::config::{
@@ -42,12 +43,32 @@ pub struct Batch {
     costs: Vec<(Handle, usize)>,
     /// The places of the records of opened sessions in the text.
     opened: Vec<Range<usize>>,
+    /// The time of its first record; none in tests.
+    begun: Option<Instant>,
     /// Connections that are handed over; they are closed if nobody takes the batch.
     #[cfg(unix)]
     sockets: Vec<OwnedFd>,
 }
 
 impl Batch {
+    /// A batch that begins now.
+    pub fn begin() -> Self {
+        Self {
+            begun: Some(Instant::now()),
+            ..Self::default()
+        }
+    }
+
+    /// The time since it began.
+    pub fn age(&self) -> Duration {
+        self.begun.map_or(Duration::ZERO, |begun| begun.elapsed())
+    }
+
+    /// The bytes of its records and their values.
+    pub fn bytes(&self) -> usize {
+        self.text.len() + self.value_bytes
+    }
+
     /// True if the next record belongs to another batch.
     pub fn is_full(&self) -> bool {
         self.text.len() >= BATCH_BYTES
@@ -58,7 +79,7 @@ impl Batch {
     /// The cost of holding it: its bytes, and an overhead for each record and each value.
     pub fn cost(&self) -> usize {
         let objects = self.records + self.values.len();
-        self.text.len() + self.value_bytes + objects * RECORD_OVERHEAD
+        self.bytes() + objects * RECORD_OVERHEAD
     }
 
     /// Counts the cost of a packet for its session.

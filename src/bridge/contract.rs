@@ -9,11 +9,11 @@ use crate::bridge::polling::{CloseState, PollState, PostState};
 use crate::bridge::record::RecordCode;
 use crate::bridge::sockets::EndMode;
 use crate::config;
-use crate::counters::Bound;
+use crate::counters::{Bound, Carrier, Transport};
 use crate::eio::packet::Type;
 use crate::eio::session::PACKET_OVERHEAD;
 use crate::error::{PollingFault, Reason};
-use crate::net::events::Note;
+use crate::net::events::{Note, Topic};
 use crate::net::handle::SLOT_MASK;
 use crate::net::send_batch;
 use crate::net::thread::FIRST_STREAM;
@@ -98,6 +98,13 @@ fn quoted(text: &str) -> String {
     serde_json::to_string(text).expect("a text is JSON")
 }
 
+/// A name as properties of JavaScript have it.
+fn camel_case(name: &str) -> String {
+    let mut letters = name.chars();
+    let first = letters.next().map(|first| first.to_ascii_lowercase());
+    first.into_iter().chain(letters).collect()
+}
+
 /// Appends enums that `shared_enum!` defines.
 macro_rules! enumerations {
     ($source:ident, $($name:ident),+) => {
@@ -139,8 +146,17 @@ fn contract() -> String {
         DrainState,
         EndMode,
         FaultPlace,
-        Bound
+        Bound,
+        Carrier,
+        Transport,
+        Topic
     );
+    let bounds: Vec<_> = Bound::VARIANTS
+        .iter()
+        .map(|&(_, name, _)| quoted(&camel_case(name)))
+        .collect();
+    let comment = "The names of bounds in `io.engine.metrics()`, by their numbers.";
+    source.list("BOUND_NAMES", comment, "string", &bounds);
     sends(&mut source);
     packets(&mut source);
     requests(&mut source);

@@ -19,6 +19,7 @@ use crate::bridge::opening::{OpenRequest, Opened, OpenedExternal, PacketForm, on
 use crate::bridge::options::EngineOptions;
 use crate::bridge::runtime::{runtime, start};
 use crate::bridge::values::{Body, body};
+use crate::counters::{Carrier, Transport};
 use crate::eio::encoding::PacketEncoding;
 use crate::eio::id;
 use crate::eio::payload::Payload;
@@ -174,12 +175,15 @@ impl Engine {
     /// Opens a session over polling.
     #[napi(catch_unwind)]
     pub fn open_polling(&self, options: &EngineOptions, request: OpenRequest) -> Result<Opened> {
-        let peer = self.open(options, &request, false)?;
+        let peer = self.open(options, &request, Carrier::PollingInJs)?;
         let packets = request.packets();
         let packets: Vec<_> = packets.iter().map(Outgoing::as_packet).collect();
+        let payload = PacketEncoding::from(request.form).payload(&packets);
+        let bytes = payload.len() as u64;
+        peer.counters().carried(Transport::Polling, 0, bytes);
         Ok(Opened {
             handle: peer.handle.raw(),
-            body: body(PacketEncoding::from(request.form).payload(&packets)),
+            body: body(payload),
         })
     }
 
@@ -192,7 +196,7 @@ impl Engine {
         connection: Connection,
     ) -> Result<u32> {
         let source = connection.source()?;
-        let peer = self.open(options, &request, true)?;
+        let peer = self.open(options, &request, Carrier::WebSocketNative)?;
         let handle = peer.handle.raw();
         let inbox = self.hub.clone();
         connection.attach(
@@ -209,18 +213,20 @@ impl Engine {
         &self,
         options: &EngineOptions,
         request: &OpenRequest,
-        websocket: bool,
+        carrier: Carrier,
     ) -> Result<Arc<SharedSession>> {
         let opening = Opening {
             form: request.form.into(),
-            websocket,
+            websocket: carrier.transport() != Transport::Polling,
             external: request.external,
             decode_in_js: request.raw,
             sid: &request.sid,
         };
-        runtime()
+        let session = runtime()
             .open(self.hub.clone(), options.0.clone(), opening)
-            .ok_or_else(|| failure("too many sessions"))
+            .ok_or_else(|| failure("too many sessions"))?;
+        session.begin(carrier, &request.sid);
+        Ok(session)
     }
 
     /// Opens a session over a WebSocket that JavaScript serves.
@@ -230,7 +236,11 @@ impl Engine {
         options: &EngineOptions,
         request: OpenRequest,
     ) -> Result<OpenedExternal> {
-        let peer = self.open(options, &request, true)?;
+        let carrier = match request.webtransport {
+            Some(true) => Carrier::WebTransport,
+            _ => Carrier::WebSocketInJs,
+        };
+        let peer = self.open(options, &request, carrier)?;
         let packets = request.packets();
         Ok(OpenedExternal {
             handle: peer.handle.raw(),
@@ -241,11 +251,15 @@ impl Engine {
         })
     }
 
-    /// Offers a session a WebSocket that JavaScript serves. If the session does not take it, it
+    /// Offers a session a WebSocket that JavaScript serves, or a stream of WebTransport. If the session does not take it, it
     /// has to be closed.
     #[napi(catch_unwind)]
-    pub fn upgrade_external(&self, handle: u32) -> bool {
-        offer(handle, true).is_some()
+    pub fn upgrade_external(&self, handle: u32, webtransport: bool) -> bool {
+        let session = offer(handle, true);
+        if let Some(session) = &session {
+            session.carried.offer_webtransport(webtransport);
+        }
+        session.is_some()
     }
 
     /// Returns a binary message in the form that its client takes.

@@ -9,13 +9,15 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use napi::sys;
 
 use crate::bridge::batch::Batch;
+use crate::bridge::debug_lines::DebugLines;
+use crate::bridge::lag::Lag;
 use crate::bridge::runtime::runtime;
 use crate::config::{MAX_INBOX_COST, PENDING_SHARE};
 use crate::eio::packet::Packet as EnginePacket;
 use crate::eio::payload::Payload;
 use crate::eio::session::SocketRole;
 use crate::error::CloseReason;
-use crate::net::events::{EventSink, Note, Opened, StreamEnd};
+use crate::net::events::{EventSink, Note, Opened, StreamEnd, Topic};
 use crate::net::handle::Handle;
 use crate::net::lock;
 use crate::net::thread::Command;
@@ -44,6 +46,10 @@ pub struct EventQueue {
     /// The environment is gone; changes under the lock of the batches.
     left: AtomicBool,
     waker: JsWaker,
+    /// Number of times that reading from all stopped.
+    times_full: AtomicU64,
+    lag: Lag,
+    debug_lines: DebugLines,
 }
 
 /// The cost of batches that JavaScript has taken and not worked off: in all, and by session.
@@ -67,7 +73,7 @@ impl EventQueue {
             return cost;
         }
         if batches.back().is_none_or(Batch::is_full) {
-            batches.push_back(Batch::default());
+            batches.push_back(Batch::begin());
         }
         if let Some(batch) = batches.back_mut() {
             let before = batch.cost();
@@ -125,6 +131,7 @@ impl EventQueue {
     pub fn take(&self) -> Option<Batch> {
         self.worked_off();
         let mut batch = lock(&self.batches).pop_front()?;
+        self.lag.count(batch.age());
         let mut in_work = lock(&self.in_work);
         in_work.cost += batch.cost();
         in_work.sessions.append(&mut batch.take_costs());
@@ -150,6 +157,27 @@ impl EventQueue {
         let mut batches = lock(&self.batches);
         self.left.store(true, Ordering::Release);
         batches.clear();
+    }
+
+    /// The number of times that reading from all connections stopped, as too much was waiting.
+    pub fn times_full(&self) -> u64 {
+        self.times_full.load(Ordering::Relaxed)
+    }
+
+    /// The bytes of the batches that wait, and the cost of these and of those in work.
+    pub fn waiting_bytes(&self) -> (usize, usize) {
+        let bytes = lock(&self.batches).iter().map(Batch::bytes).sum();
+        (bytes, self.cost.load(Ordering::Relaxed))
+    }
+
+    /// The times for which batches have waited.
+    pub fn lag(&self) -> &Lag {
+        &self.lag
+    }
+
+    /// The lines of debugging that wait.
+    pub fn debug_lines(&self) -> &DebugLines {
+        &self.debug_lines
     }
 
     /// The waker.
@@ -224,13 +252,24 @@ impl EventSink for EventQueue {
         self.append(|batch| batch.listener_drained(listener));
     }
 
+    fn is_debugged(&self, topic: Topic) -> bool {
+        self.debug_lines.is_enabled(topic)
+    }
+
+    fn debug(&self, topic: Topic, line: String) {
+        self.debug_lines.push(topic, line);
+        self.nudge();
+    }
+
     fn is_full(&self) -> bool {
         if self.cost.load(Ordering::Relaxed) <= MAX_INBOX_COST || self.waker.is_gone() {
             return false;
         }
         // Sequentially consistent with `take`: either this sees what was taken, or `take` sees that
         // somebody stopped. Else nobody would resume.
-        self.stopped.store(true, Ordering::SeqCst);
+        if !self.stopped.swap(true, Ordering::SeqCst) {
+            self.times_full.fetch_add(1, Ordering::Relaxed);
+        }
         self.cost.load(Ordering::SeqCst) > MAX_INBOX_COST
     }
 

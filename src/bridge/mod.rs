@@ -8,11 +8,14 @@ pub mod calls;
 pub mod connection;
 #[cfg(test)]
 mod contract;
+pub mod debug_lines;
 pub mod engine;
 pub mod event_queue;
 pub mod faults;
+pub mod lag;
 #[cfg(unix)]
 pub mod listener;
+pub mod metrics;
 pub mod opening;
 pub mod options;
 pub mod polling;

@@ -44,6 +44,8 @@ pub struct OpenRequest {
     pub initial_packet: Option<Either<String, Buffer>>,
     /// WebSockets of this session are served in JavaScript.
     pub external: bool,
+    /// It is carried by WebTransport; not read unless JavaScript serves it.
+    pub webtransport: Option<bool>,
     /// Its packets are not decoded: no Socket.IO server takes them.
     pub raw: bool,
 }

@@ -19,6 +19,21 @@ pub enum Payload {
     Binary(Vec<u8>),
 }
 
+impl Payload {
+    /// Its length in bytes.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Binary(bytes) => bytes.len(),
+        }
+    }
+
+    /// True if it has no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
 /// Turns a request body into text: invalid UTF-8 becomes U+FFFD, never an error.
 pub fn decode_body(body: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(body)

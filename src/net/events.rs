@@ -35,6 +35,18 @@ shared_enum! {
     }
 }
 
+shared_enum! {
+    /// A subject of lines of debugging: `socket.io-native:session` and so on.
+    pub enum Topic {
+        /// Sessions: opened, upgraded, ended.
+        Session = 0,
+        /// Ports: connections accepted, turned away, handed to Node.
+        Listener = 1,
+        /// WebSockets: begun, broken, ended.
+        Connection = 2,
+    }
+}
+
 /// The end of a connection that JavaScript knows by a number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StreamEnd {
@@ -100,6 +112,13 @@ pub trait EventSink: Send + Sync {
     );
     /// The last connection of a listener that was stopped has ended.
     fn listener_drained(&self, listener: u32);
+
+    /// True if somebody reads the lines of debugging of a topic.
+    fn is_debugged(&self, _: Topic) -> bool {
+        false
+    }
+    /// Shows a line of debugging: no payload, and no id of a session.
+    fn debug(&self, _: Topic, _: String) {}
 
     /// True if so much waits for JavaScript that nothing more should be read.
     fn is_full(&self) -> bool;

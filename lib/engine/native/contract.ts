@@ -232,6 +232,60 @@ export const enum Bound {
   SessionsAway = 15,
 }
 
+/** The transport that carries a session, and the thread that serves it. */
+export const enum Carrier {
+  /** Polls that a port answers natively. */
+  PollingNative = 0,
+  /** Polls that JavaScript answers. */
+  PollingInJs = 1,
+  /** A WebSocket of the native engine. */
+  WebSocketNative = 2,
+  /** A WebSocket of the option `wsEngine`, or of `onWebSocket()`. */
+  WebSocketInJs = 3,
+  /** A stream of WebTransport, which JavaScript serves. */
+  WebTransport = 4,
+}
+
+/** A transport, whoever serves it. */
+export const enum Transport {
+  /** HTTP long-polling. */
+  Polling = 0,
+  /** WebSocket. */
+  WebSocket = 1,
+  /** WebTransport. */
+  WebTransport = 2,
+}
+
+/** A subject of lines of debugging: `socket.io-native:session` and so on. */
+export const enum Topic {
+  /** Sessions: opened, upgraded, ended. */
+  Session = 0,
+  /** Ports: connections accepted, turned away, handed to Node. */
+  Listener = 1,
+  /** WebSockets: begun, broken, ended. */
+  Connection = 2,
+}
+
+/** The names of bounds in `io.engine.metrics()`, by their numbers. */
+export const BOUND_NAMES: readonly string[] = [
+  "pendingOfClient",
+  "pendingOfAll",
+  "bufferedOfClient",
+  "bufferedOfAll",
+  "messageBytes",
+  "fragments",
+  "attachments",
+  "attachmentBytes",
+  "namespaces",
+  "connections",
+  "connectionsOfAddress",
+  "handshakes",
+  "events",
+  "bytes",
+  "compressionContexts",
+  "sessionsAway",
+];
+
 /** Flags of a send, and of a close. */
 export const enum SendFlag {
   /** The message may be dropped while earlier data of the connection waits. */

@@ -3,6 +3,7 @@
  * at once. No listener of the application is called for that.
  */
 import { engine, flush, setHandOver } from "./binding";
+import { showDebugLines } from "./debug-lines";
 import { takeStreamWrites } from "./inbound";
 import { writeStream } from "./stream-table";
 
@@ -69,6 +70,7 @@ function gather(
 function attempt(begins: boolean): void {
   try {
     flushForExit(begins);
+    showDebugLines();
   } catch {
     // Nobody is left to be told.
   }

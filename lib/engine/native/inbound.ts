@@ -14,6 +14,7 @@ import {
   waitingBatches,
 } from "./batches";
 import { calls, setWake } from "./binding";
+import { showDebugLines } from "./debug-lines";
 import { addPlaced, isAnybodyHeard, isAnyPlaced, isInPlace, settle } from "./order";
 import { dispatchBatch } from "./records";
 import { listenerOf } from "./stream-table";
@@ -130,6 +131,7 @@ function wakeSafely(): void {
 }
 
 function beginTurn(): void {
+  showDebugLines();
   settle();
   wakeSafely();
 }

@@ -12,6 +12,7 @@ import { lookAhead } from "../native/inbound";
 import { isAdoptable, serverOf } from "../node-internals";
 import { isListenedTo } from "../own-listeners";
 import type { Server } from "../server";
+import type { RefusalName } from "../session/engine-counts";
 import {
   type ExternalServer,
   type ExternalWebSocket,
@@ -239,12 +240,13 @@ function accept(
   server: Server,
   granted: Granted,
   initial: boolean,
-  acceptor: Omit<Acceptor, "isHeld">,
+  acceptor: Omit<Acceptor, "isHeld" | "refused">,
 ): void {
   const { req, socket } = granted.upgrade;
   const seen = isRequestSeen(server, req, "upgrade") || isHeld(socket as NetSocket);
   const lines = () => upgradeHeaders(server, granted, initial);
-  const held = { ...acceptor, isHeld: seen };
+  const refused = (reason: RefusalName) => void server._counts.refused[reason]++;
+  const held = { ...acceptor, isHeld: seen, refused };
   acceptUpgrade(granted.upgrade, server._options, server._closed, lines, held);
 }
 
@@ -257,6 +259,7 @@ function handOver(
 ): void {
   const { upgrade } = granted;
   const { req } = upgrade;
+  if (server._closed) server._counts.refused.closed++;
   const headers = () => upgradeHeaders(server, granted, typeof to === "string");
   handOverExternal(taker, upgrade, server._closed, headers, (ws) => {
     if (typeof to === "string") openExternal(server, req, to, ws);
@@ -282,7 +285,7 @@ export function offerExternal(
   form: PacketForm,
   name?: LinkName,
 ): void {
-  if (!engine.upgradeExternal(conn._handle)) return turnAwayExternal(ws);
+  if (!engine.upgradeExternal(conn._handle, name === "webtransport")) return turnAwayExternal(ws);
   conn.upgrading = true;
   conn._takeExternal(ws, true, form, name);
 }

@@ -15,6 +15,7 @@ import {
   uncountConnection,
 } from "../node-internals";
 import { finish, UNAVAILABLE } from "../refuse-upgrade";
+import type { RefusalName } from "../session/engine-counts";
 import { type EngineRequest, packetForm } from "../session/request-snapshot";
 import { type HeldConnection, holdSocket, keepSocket } from "../session/tcp-sockets";
 
@@ -30,6 +31,8 @@ export interface UpgradeRequest {
 export interface Acceptor {
   /** True if the application may hold the socket: it stays open then. */
   readonly isHeld: boolean;
+  /** The request is refused, or its client has gone. */
+  refused(reason: RefusalName): void;
   /** Hands the connection to the native engine; may throw. */
   attach(connection: Connection): void;
   /**
@@ -61,9 +64,11 @@ export function acceptUpgrade(
   );
   const refusal = checked.refusal ?? (closed ? UNAVAILABLE : null);
   if (refusal !== null) {
+    acceptor.refused(checked.refusal == null ? "closed" : "badWebSocketRequest");
     return finish(socket, refusal);
   }
   if (!socket.readable || !socket.writable) {
+    acceptor.refused("aborted");
     socket.destroy();
     return;
   }
@@ -135,6 +140,7 @@ function attach(acceptor: Acceptor, connection: Connection): boolean {
   try {
     acceptor.attach(connection);
   } catch {
+    acceptor.refused("aborted");
     return false;
   }
   hold();

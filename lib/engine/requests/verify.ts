@@ -84,6 +84,7 @@ export function middlewareFailure(): Refusal {
 
 /** Tells `connection_error` listeners. */
 export function report(server: Server, req: EngineRequest, { code, context }: Refusal): void {
+  server._counts.refuse(code);
   server.emit("connection_error", { req, code, message: errorMessages[code], context });
 }
 

@@ -12,6 +12,7 @@ import createDebug = require("debug");
 
 import type { PacketForm } from "../../../binding";
 import { engine } from "../native/binding";
+import { Bound } from "../native/contract";
 import { delay } from "../options";
 import type { Server } from "../server";
 import type { ExternalWebSocket } from "../session/external-connections";
@@ -93,7 +94,8 @@ async function firstOf(streams: ReadableStreamDefaultReader<Stream>): Promise<St
 
 function socketOn(session: Session, stream: Stream, server: Server): StreamSocket | null {
   try {
-    return new StreamSocket(session, stream, Number(server.opts.maxHttpBufferSize));
+    const tooLong = () => server._options.reached(Bound.MessageBytes);
+    return new StreamSocket(session, stream, Number(server.opts.maxHttpBufferSize), tooLong);
   } catch (error) {
     debug("a stream that cannot be used: %s", error);
     return null;
@@ -142,6 +144,7 @@ function openSession(server: Server, socket: StreamSocket): void {
     upgrades: server._offer("webtransport"),
     ...server._settings(),
     external: true,
+    webtransport: true,
     raw: !server._decodesNatively,
   });
   const conn = server._keep({
@@ -175,6 +178,7 @@ class StreamSocket extends EventEmitter implements ExternalWebSocket {
     private readonly session: Session,
     stream: Stream,
     maxLength: number,
+    private readonly tooLong: () => void,
   ) {
     super();
     this.reader = stream.readable.getReader();
@@ -195,6 +199,7 @@ class StreamSocket extends EventEmitter implements ExternalWebSocket {
         const readable = this.frames.push(value, (content, binary) => {
           this.tell(binary ? content : content.toString(), binary);
         });
+        if (this.frames.isTooLong) this.tooLong();
         if (!readable) return this.tell(UNREADABLE, false);
       }
     } catch (error) {

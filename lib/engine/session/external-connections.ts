@@ -9,11 +9,12 @@ import createDebug = require("debug");
 
 import type { PacketForm } from "../../../binding";
 import { engine, flush } from "../native/binding";
-import { CLOSE_WAIT_MS, Note } from "../native/contract";
+import { Bound, CLOSE_WAIT_MS, Note } from "../native/contract";
 import { drain, inOrder, isUpToDate } from "../native/inbound";
 import type { ResolvedOptions } from "../options";
 import { refuseUnavailable, refuseUpgrade } from "../refuse-upgrade";
 import type { UpgradeRequest } from "../requests/upgrade";
+import type { LinkCounts } from "./engine-counts";
 import { answerPoll } from "./polling-http";
 import type { EngineRequest } from "./request-snapshot";
 import { SlowReaderWatch } from "./slow-reader-watch";
@@ -49,6 +50,13 @@ export interface ExternalServer {
   /** Adds a listener for the header lines of the answer to an upgrade request. */
   on?(event: "headers", listener: (lines: string[], req: EngineRequest) => void): unknown;
 }
+
+/** The bounds that a WebSocket of the package `ws` has found reached, by the codes of its errors. */
+const BOUNDS_BY_CODE = new Map<unknown, Bound>([
+  ["WS_ERR_UNSUPPORTED_MESSAGE_LENGTH", Bound.MessageBytes],
+  ["WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH", Bound.MessageBytes],
+  ["WS_ERR_TOO_MANY_BUFFERED_PARTS", Bound.Fragments],
+]);
 
 /** Bytes on their way above which a session counts as blocked: volatile packets are dropped. */
 const BLOCKED_BYTES = 64 << 10;
@@ -195,9 +203,11 @@ export class ExternalConnections {
    */
   send(data: string | Uint8Array, polls: boolean): boolean {
     const message = typeof data === "string" ? `4${data}` : data;
-    if (this.main !== null) this.main.write(message);
-    else if (polls && this.probe !== null) this.probe.held.push(message);
-    else return false;
+    const link = this.main ?? (polls ? this.probe : null);
+    if (link === null) return false;
+    link.counts.messagesOut++;
+    if (link === this.main) link.write(message);
+    else link.held.push(message);
     return true;
   }
 
@@ -235,6 +245,8 @@ class ExternalConnection {
   private written = 0;
   private blocked = false;
   private slowReader: SlowReaderWatch | null = null;
+  /** Of all connections of its transport. */
+  readonly counts: LinkCounts;
   /** None: that of most clients, to which binary messages are sent as they are. */
   private readonly form: PacketForm | undefined;
 
@@ -246,6 +258,8 @@ class ExternalConnection {
     readonly name: LinkName,
   ) {
     if (form.protocol !== 4 || form.base64) this.form = form;
+    this.counts = conn.server._counts.links[name];
+    this.counts.open++;
   }
 
   listen(): void {
@@ -263,7 +277,11 @@ class ExternalConnection {
       inOrder(handle, () => this.receive(message));
     });
     ws.on("close", () => inOrder(handle, () => this.lost(null, true)));
-    ws.on("error", (error) => inOrder(handle, () => this.lost(String(error))));
+    ws.on("error", (error) => {
+      const bound = BOUNDS_BY_CODE.get(error?.code);
+      if (bound !== undefined) this.conn.server._options.reached(bound);
+      inOrder(handle, () => this.lost(String(error)));
+    });
   }
 
   promote(): void {
@@ -273,6 +291,7 @@ class ExternalConnection {
 
   private receive(message: string | Buffer): void {
     if (!this.open) return;
+    this.counts.bytesIn += sizeOf(message);
     // Packets that were sent before an upgrade go to the old transport.
     if (this.probe) flush();
     const answer = engine.receive(this.conn._handle, this.probe, message, this.form);
@@ -286,9 +305,11 @@ class ExternalConnection {
     if (typeof packet !== "string" && this.form !== undefined) {
       message = engine.binaryMessage(this.form, bytesOf(packet));
     }
-    const size = typeof message === "string" ? Buffer.byteLength(message) : message.length;
+    const size = sizeOf(message);
     this.waiting++;
     this.bytes += size;
+    this.counts.bytesOut += size;
+    this.counts.waiting += size;
     let called = false;
     const written = (error?: Error | null) => {
       if (called) return;
@@ -296,6 +317,7 @@ class ExternalConnection {
       this.waiting--;
       this.written++;
       this.bytes -= size;
+      if (this.open) this.counts.waiting -= size;
       if (error) return this.lost("write error");
       if (this.waiting > 0) return;
       if (this.blocked) this.setBlocked(false);
@@ -342,6 +364,8 @@ class ExternalConnection {
 
   private leave(): void {
     this.open = false;
+    this.counts.open--;
+    this.counts.waiting -= this.bytes;
     this.slowReader?.end();
   }
 
@@ -353,6 +377,10 @@ class ExternalConnection {
     if (lost && this.name === "webtransport") attempt(() => this.ws.terminate?.());
     else end(this.ws);
   }
+}
+
+function sizeOf(message: string | Uint8Array): number {
+  return typeof message === "string" ? Buffer.byteLength(message) : message.length;
 }
 
 /** A binary message as one piece of memory. */

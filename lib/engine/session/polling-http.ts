@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import accepts = require("accepts");
 
 import { engine } from "../native/binding";
-import { PollingFault, PollState, PostState, SNIFFING_AGENT } from "../native/contract";
+import { Bound, PollingFault, PollState, PostState, SNIFFING_AGENT } from "../native/contract";
 import { afterNews, drain, inOrder } from "../native/inbound";
 import { deliveredOf } from "../node-internals";
 import { compressionThreshold } from "../options";
@@ -159,6 +159,7 @@ function servePost(conn: Socket, req: IncomingMessage, res: ServerResponse): voi
     if (end === "lost") return fail(conn, PollingFault.PostAborted);
     if (end === "complete") return inOrder(handle, () => takeBody(conn, post, body, isBinary));
     engine.endPost(handle);
+    conn.server._options.reached(Bound.MessageBytes);
     answerEmpty(res, 413);
   });
 }

@@ -5,7 +5,7 @@ import type { PacketForm } from "../../../binding";
 import type { PacketSink } from "../../native-conn";
 import { transportError } from "../errors";
 import { engine, release } from "../native/binding";
-import { CLOSE_REASONS, CloseState, Note, Reason, SendFlag } from "../native/contract";
+import { Bound, CLOSE_REASONS, CloseState, Note, Reason, SendFlag } from "../native/contract";
 import { cacheEpoch, closeSession } from "../native/outbound";
 import { type SessionEvents, unregister } from "../native/session-table";
 import { noteReplacement } from "../replaced";
@@ -165,7 +165,9 @@ export class Socket extends SendingSocket implements SessionEvents {
     try {
       this.observers().decode(data, () => this._sink);
     } catch (error) {
-      this._onrefused((error as Error).message);
+      const { message } = error as Error;
+      if (message === "too many attachments") this.server._options.reached(Bound.Attachments);
+      this._onrefused(message);
     }
   }
 

@@ -49,6 +49,8 @@ export class FrameReader {
   private held = NOTHING;
   private size = 0;
   private failed = false;
+  /** A packet was longer than allowed. */
+  isTooLong = false;
 
   /** @param maxLength - of a packet, in bytes */
   constructor(private readonly maxLength: number) {}
@@ -69,6 +71,7 @@ export class FrameReader {
       const { binary, length } = header;
       if (length === 0 || length > this.maxLength || length > Number.MAX_SAFE_INTEGER) {
         this.failed = true;
+        this.isTooLong = length > 0;
         this.held = NOTHING;
         return false;
       }

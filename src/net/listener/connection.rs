@@ -188,6 +188,7 @@ fn leave_for_node(io: Rc<RequestIo>, listener: &Listener, local: &IoThread) {
         let of = session_named(&bytes, &listener.settings().path)
             .and_then(|sid| listener.engine.sids().get(sid))
             .and_then(|handle| listener.runtime.hand_over(handle));
+        listener.say(|| "hands a connection over to Node's HTTP server".into());
         listener
             .inbox
             .handover(listener.id, stream.into(), bytes, of);

@@ -13,6 +13,7 @@ use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Request, Response, StatusCode};
 
+use crate::counters::Transport;
 use crate::eio::encoding::PacketEncoding;
 use crate::eio::payload::Payload;
 use crate::eio::session::Outgoing;
@@ -148,9 +149,10 @@ impl Http {
             HeaderValue::try_from(value).ok()
         });
         let more = cookie.map(|value| (header::SET_COOKIE, value));
-        reply
-            .payload(PacketEncoding::V4.payload(&packets), true, more)
-            .await
+        let payload = PacketEncoding::V4.payload(&packets);
+        let counters = &self.listener.engine.counters;
+        counters.carried(Transport::Polling, 0, payload.len() as u64);
+        reply.payload(payload, true, more).await
     }
 
     async fn poll(&self, handle: Handle, reply: Reply<'_>) -> io::Result<Response<FullBody>> {

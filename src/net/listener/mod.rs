@@ -35,7 +35,7 @@ use tokio::sync::Notify;
 
 use self::compress::Compressor;
 pub use self::settings::{Cookie, Cors, Settings};
-use crate::net::events::EventSink;
+use crate::net::events::{EventSink, Topic};
 use crate::net::lock;
 use crate::net::runtime::Runtime;
 use crate::net::session::engine::SharedEngine;
@@ -117,6 +117,7 @@ impl Listener {
             tokio::task::spawn_local(listener.accept(local.clone()));
         }));
         self.runtime.send(0, accept);
+        self.say(|| "accepts connections".into());
     }
 
     /// Stops listening; the port is free when this returns. Idle connections end. Returns whether
@@ -139,6 +140,7 @@ impl Listener {
         self.draining.store(true, Ordering::SeqCst);
         // Either this or the last one's end takes the flag.
         let waits = self.open.load(Ordering::SeqCst) > 0;
+        self.say(|| "accepts no more connections".into());
         if !waits {
             self.draining.store(false, Ordering::SeqCst);
         }
@@ -199,7 +201,8 @@ impl Listener {
                 None => return,
                 Some(Ok((stream, open))) => distribute(stream, open, &local),
                 Some(Err(error)) if is_passing(&error) => {}
-                Some(Err(_)) => {
+                Some(Err(error)) => {
+                    self.say(|| format!("turns connections away: {error}"));
                     drop(spare.take());
                     self.turn_away();
                     spare = spare_descriptor();
@@ -217,6 +220,14 @@ impl Listener {
             if !matches!(socket.poll_accept(&mut cx), Poll::Ready(Ok(_))) {
                 return;
             }
+        }
+    }
+
+    /// Tells those who debug listeners something about this one.
+    fn say(&self, line: impl FnOnce() -> String) {
+        if self.inbox.is_debugged(Topic::Listener) {
+            let line = format!("port #{} {}", self.id, line());
+            self.inbox.debug(Topic::Listener, line);
         }
     }
 
@@ -277,6 +288,7 @@ pub struct ConnectionGuard {
 impl ConnectionGuard {
     fn new(listener: &Arc<Listener>) -> Self {
         listener.open.fetch_add(1, Ordering::SeqCst);
+        listener.engine.counters.add_http(1);
         Self {
             open: OpenConnection::new(listener.clone()),
             listener: listener.clone(),
@@ -296,6 +308,7 @@ impl ConnectionGuard {
 
 impl ConnectionCounter for Listener {
     fn connection_ended(&self) {
+        self.engine.counters.add_http(-1);
         if self.open.fetch_sub(1, Ordering::SeqCst) == 1
             && self.draining.swap(false, Ordering::SeqCst)
         {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::counters::Carrier;
 use crate::eio::encoding::PacketEncoding;
 use crate::eio::handshake::Handshake;
 use crate::eio::id;
@@ -42,6 +43,11 @@ impl Listener {
             sid: &sid,
         };
         let peer = self.runtime.create(inbox.clone(), engine, opening)?;
+        let carrier = match websocket {
+            true => Carrier::WebSocketNative,
+            false => Carrier::PollingNative,
+        };
+        peer.begin(carrier, &sid);
         let opened = Opened {
             sid: &sid,
             websocket,

@@ -104,6 +104,11 @@ impl Runtime {
         self.threads.iter().map(|thread| thread.panics()).sum()
     }
 
+    /// The bytes of the buffers that I/O threads keep for writing.
+    pub fn spare_bytes(&self) -> usize {
+        self.threads.iter().map(|thread| thread.spare_bytes()).sum()
+    }
+
     /// The number of the thread that serves a session.
     pub fn thread_of(&self, handle: Handle) -> usize {
         handle.slot() % self.threads.len()

@@ -28,7 +28,7 @@ pub enum Polled {
 impl Runtime {
     /// Handles a poll that arrived on an I/O thread.
     pub fn poll_here(&self, handle: Handle) -> Polled {
-        let polled = self.here(handle, |session, _, _, out| match session.poll(out) {
+        let polled = self.here(handle, |session, _, _, out| match out.poll(session) {
             Poll::Payload(payload) | Poll::Part(payload) => Polled::Payload(payload),
             Poll::Pending => {
                 let (waiter, answer) = oneshot::channel();
@@ -71,6 +71,7 @@ impl Runtime {
     pub fn push_here(&self, handle: Handle, body: &[u8]) {
         let body = payload::decode_body(body);
         self.here(handle, |session, config, now, out| {
+            out.count_post(body.len());
             out.messages.begin_request(true);
             let left = session.push(&body, config, now, out);
             let rest = left.map(|left| Body::Text(tail(&body, left).to_owned()));

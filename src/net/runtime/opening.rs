@@ -71,6 +71,7 @@ impl Runtime {
                 inbox,
                 engine,
                 external: external.into(),
+                carried: Default::default(),
                 traffic: Traffic::default(),
                 backlog: Backlog::default(),
                 pending: Default::default(),
@@ -105,6 +106,7 @@ impl Runtime {
         }
         drop(inner);
         if granted {
+            shared.say(|| "is offered a connection to move to".into());
             self.send_to(shared.handle, Command::Rearm(shared.handle));
         }
         granted
@@ -173,6 +175,7 @@ impl Runtime {
     pub fn watch_polls(&self, handle: Handle) {
         if let Some(shared) = self.table().get(handle) {
             lock(&shared.inner).watched = true;
+            shared.polls_in_js();
         }
     }
 

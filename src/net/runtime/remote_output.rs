@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use crate::config::EngineConfig;
+use crate::counters::Transport;
 use crate::eio::packet::Packet;
 use crate::eio::payload::Payload;
-use crate::eio::session::{Output, Session, SocketRole};
+use crate::eio::session::{Output, Poll, Session, SocketRole};
 use crate::error::{CloseReason, QUEUE_FULL};
 use crate::net::events::Note;
 use crate::net::handle::Handle;
@@ -74,6 +75,27 @@ pub(super) struct RemoteOutput<'a> {
 }
 
 impl RemoteOutput<'_> {
+    /// Handles a poll, and counts the bytes that answer it at once.
+    pub(super) fn poll(&mut self, session: &mut Session) -> Poll {
+        let poll = session.poll(self);
+        if let Poll::Payload(payload) | Poll::Part(payload) = &poll {
+            let counters = self.shared.counters();
+            counters.carried(Transport::Polling, 0, payload.len() as u64);
+        }
+        poll
+    }
+
+    /// Counts the bytes of the body of a POST.
+    pub(super) fn count_post(&self, bytes: usize) {
+        let counters = self.shared.counters();
+        counters.carried(Transport::Polling, bytes as u64, 0);
+    }
+
+    /// Counts a message that is sent to the session, which polls.
+    pub(super) fn count_sent(&self) {
+        self.shared.counters().sent(Transport::Polling);
+    }
+
     /// Keeps the rest of a POST whose first packets were decoded, or ends the POST if nothing is left
     /// and JavaScript keeps up. `in_js`: JavaScript has received the POST.
     pub(super) fn keep_rest(&mut self, session: &Session, rest: Option<Body>, in_js: bool) {
@@ -137,6 +159,8 @@ impl Output for RemoteOutput<'_> {
     }
 
     fn answer(&mut self, payload: Payload) {
+        let counters = self.shared.counters();
+        counters.carried(Transport::Polling, 0, payload.len() as u64);
         match self.waiter.take() {
             // A poll whose connection is lost reports that to the session.
             Some(waiter) => drop(waiter.send((payload, self.compress, PendingAnswer::begin()))),
@@ -161,6 +185,7 @@ impl Output for RemoteOutput<'_> {
         self.shared
             .inbox
             .note(self.shared.handle, Note::UpgradeLost);
+        self.shared.say(|| "gave up an upgrade".into());
     }
 
     fn upgraded(&mut self) {
@@ -170,6 +195,7 @@ impl Output for RemoteOutput<'_> {
 
     fn closed(&mut self, closure: CloseReason) {
         let handle = self.shared.handle;
+        self.shared.ended(&closure);
         self.shared.forget(self.runtime.table());
         Inner::drop_rest(self.rest, handle, &*self.shared.inbox);
         let announced = self.messages.has_announced();

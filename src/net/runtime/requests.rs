@@ -24,7 +24,7 @@ pub enum PostBegin {
 impl Runtime {
     /// Handles a poll. Returns its result, and the answer if it has to be given at once.
     pub fn poll(&self, handle: Handle) -> (Poll, Option<Payload>) {
-        self.with_session(handle, |session, _, _, out| session.poll(out))
+        self.with_session(handle, |session, _, _, out| out.poll(session))
             .unwrap_or((Poll::Moved, None))
     }
 
@@ -80,6 +80,7 @@ impl Runtime {
         let body = payload::decode_body(body);
         self.with_session(handle, |session, config, now, out| {
             *out.post = None;
+            out.count_post(body.len());
             out.messages.begin_request(false);
             let left = session.push(&body, config, now, out);
             let rest = left.map(|left| Body::Text(tail(&body, left).to_owned()));
@@ -92,6 +93,7 @@ impl Runtime {
     pub fn push_binary(&self, handle: Handle, body: &[u8]) -> Option<Payload> {
         self.with_session(handle, |session, config, now, out| {
             *out.post = None;
+            out.count_post(body.len());
             out.messages.begin_request(false);
             let left = session.push_binary(body, config, now, out);
             let rest = left.map(|left| Body::Binary(body[body.len() - left..].to_vec()));
@@ -127,6 +129,7 @@ impl Runtime {
             out.compress = compress;
             let polls = !session.is_websocket() && !session.is_closed();
             if polls {
+                out.count_sent();
                 session.send(packet, out);
             }
             polls

@@ -2,6 +2,7 @@
 //! its handle ([`table`]) and by its id ([`sid_index`]), and the progress of clients that read
 //! slowly.
 
+pub mod carried;
 pub mod engine;
 pub mod pending;
 pub mod pending_answer;

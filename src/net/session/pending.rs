@@ -55,6 +55,11 @@ impl Pending {
         !(caught_up && self.resume_at.swap(GOES_ON, SeqCst) != GOES_ON)
     }
 
+    /// The cost of what JavaScript has not worked off.
+    pub fn cost(&self) -> usize {
+        self.cost.load(SeqCst).max(0).unsigned_abs()
+    }
+
     /// True if reading has stopped.
     pub fn is_stopped(&self) -> bool {
         self.resume_at.load(SeqCst) != GOES_ON

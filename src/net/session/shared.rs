@@ -6,12 +6,14 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::oneshot;
 
-use crate::config::{EngineConfig, MAX_ATTACHMENTS};
+use crate::config::MAX_ATTACHMENTS;
+use crate::counters::Bound;
 use crate::eio::packet::{Packet, Type};
 use crate::eio::payload::Payload;
 use crate::eio::session::{Session, SocketRole};
 use crate::net::events::{EventSink, Note};
 use crate::net::handle::Handle;
+use crate::net::session::carried::Carried;
 use crate::net::session::engine::SharedEngine;
 use crate::net::session::pending::Pending;
 use crate::net::session::pending_answer::PendingAnswer;
@@ -33,6 +35,8 @@ pub struct SharedSession {
     pub sid: Option<Sid>,
     /// The WebSockets that JavaScript serves.
     pub external: External,
+    /// The transport that it is counted for.
+    pub carried: Carried,
     /// Bytes on the connection of its WebSocket.
     pub traffic: Traffic,
     /// The bytes and messages that wait on that connection.
@@ -53,8 +57,15 @@ impl SharedSession {
     /// True if so much of the session waits for JavaScript that no more is to be read of it.
     /// [`Runtime::worked_off`](crate::net::runtime::Runtime::worked_off) has reading go on.
     pub fn is_over(&self) -> bool {
+        if self.pending.is_stopped() {
+            return true;
+        }
         let bound = || self.engine.config.max_pending().min(self.inbox.room());
-        self.pending.stops(bound)
+        let stops = self.pending.stops(bound);
+        if stops {
+            self.counters().reached(Bound::PendingOfClient);
+        }
+        stops
     }
 
     /// A WebSocket is offered to the session; `external`: JavaScript serves it.
@@ -64,7 +75,12 @@ impl SharedSession {
 
     /// Gives a packet of the client to JavaScript, and counts its cost until that has worked it off.
     pub(in crate::net) fn receive(&self, messages: &mut Messages, packet: Packet<'_>) {
-        let cost = messages.receive(packet, self.handle, &self.engine.config, &*self.inbox);
+        if let (Packet::Text(Type::Message, _) | Packet::Binary(_), Some(via)) =
+            (&packet, self.transport())
+        {
+            self.counters().received(via);
+        }
+        let cost = messages.receive(packet, self.handle, &self.engine, &*self.inbox);
         if cost > 0 {
             self.pending.add(cost);
         }
@@ -74,6 +90,7 @@ impl SharedSession {
     pub(in crate::net) fn promote(&self) {
         let external = self.is_external(SocketRole::Probe);
         self.external.main.store(external, Ordering::Release);
+        self.moved(external);
     }
 
     /// Removes the session, which has ended, from the table and its id from the engine.
@@ -118,6 +135,8 @@ impl Traffic {
 pub struct Backlog {
     bytes: AtomicUsize,
     messages: AtomicU32,
+    /// All bytes that wait for the client, those of polls too.
+    waiting: AtomicUsize,
     /// JavaScript hands over one batch at a time: no message waits behind another.
     in_batches: AtomicBool,
 }
@@ -132,6 +151,16 @@ impl Backlog {
     /// Bytes that were handed over and that the kernel has not taken.
     pub fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Stores the bytes that wait for the client, whoever holds them.
+    pub fn store_waiting(&self, bytes: usize) {
+        self.waiting.store(bytes, Ordering::Relaxed);
+    }
+
+    /// All bytes that wait for the client: on its WebSocket, or for its next poll.
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
     }
 
     /// Notes that JavaScript hands over one batch at a time from now on.
@@ -293,7 +322,7 @@ impl Messages {
         &mut self,
         packet: Packet<'_>,
         handle: Handle,
-        config: &EngineConfig,
+        engine: &SharedEngine,
         inbox: &dyn EventSink,
     ) -> usize {
         if self.decode_in_js {
@@ -305,7 +334,7 @@ impl Messages {
         }
         let limits = sio::Limits {
             max_attachments: MAX_ATTACHMENTS,
-            max_attachment_bytes: attachment_limit(config.max_message()),
+            max_attachment_bytes: attachment_limit(engine.config.max_message()),
         };
         let result = match packet {
             Packet::Text(Type::Message, text) => self.decoder.text(text, &limits).map(|packet| {
@@ -328,6 +357,11 @@ impl Messages {
         };
         result.unwrap_or_else(|error| {
             self.refused = true;
+            match error {
+                sio::Error::TooManyAttachments => engine.counters.reached(Bound::Attachments),
+                sio::Error::AttachmentsTooLarge => engine.counters.reached(Bound::AttachmentBytes),
+                _ => {}
+            }
             self.request.announce(handle, inbox);
             inbox.refused(handle, &error.to_string());
             0

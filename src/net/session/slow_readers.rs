@@ -101,6 +101,7 @@ impl PollReader {
     ) -> Verdict {
         if reader.is_some() && session.is_websocket() {
             *reader = None;
+            shared.backlog.store_waiting(0);
         }
         match reader {
             Some(reader) => reader.judge(session, shared, now),
@@ -114,6 +115,7 @@ impl PollReader {
             self.progress.took(now, shared.inbox.turns());
         }
         let waiting = session.buffered();
+        shared.backlog.store_waiting(waiting);
         if waiting <= shared.engine.config.max_buffered() {
             self.is_watched = false;
             return Verdict::Fine;

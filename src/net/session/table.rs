@@ -83,6 +83,14 @@ impl Table {
         }
     }
 
+    /// Calls `f` for all sessions that live. No session may be locked or removed by it.
+    pub fn for_each(&self, mut f: impl FnMut(&SharedSession)) {
+        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        for shared in all.slots.iter().filter_map(|slot| slot.shared.as_ref()) {
+            f(shared);
+        }
+    }
+
     /// Removes a session. Its handle names no session from then on; its slot is free once it is
     /// [released](Self::release), or at once if the environment is gone.
     pub fn remove(&self, handle: Handle) {
@@ -165,6 +173,7 @@ mod tests {
             sid: None,
             traffic: Default::default(),
             external: false.into(),
+            carried: Default::default(),
             backlog: Default::default(),
             pending: Default::default(),
             inner: Mutex::new(inner),

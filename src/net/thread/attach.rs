@@ -152,12 +152,14 @@ impl IoThread {
         open: Option<OpenConnection>,
     ) {
         let trim = inflater.is_some().then(|| self.trim.clone());
+        let counted = conn.counted(open.is_some());
         let serving = conn.serve(self.clone(), head, inflater);
         tokio::task::spawn_local(async move {
             serving.await;
             if let Some(trim) = trim {
                 trim.compressed_ended();
             }
+            drop(counted);
             drop(open);
         });
     }

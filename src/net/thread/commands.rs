@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
 use crate::config::EngineConfig;
+use crate::counters::Transport;
 use crate::eio::packet::{Packet, Type};
 use crate::eio::session::Session;
 use crate::net::events::EventSink;
@@ -243,6 +244,7 @@ impl IoThread {
         }
         if let Some(conn) = &*entry.main.borrow() {
             if conn.admits(flags, self.batch.get()) {
+                entry.shared.counters().sent(Transport::WebSocket);
                 queue(conn);
             }
             return;
@@ -252,6 +254,9 @@ impl IoThread {
         if flags & send_batch::VOLATILE != 0 && !lock(&entry.shared.inner).session.is_poll_pending()
         {
             return;
+        }
+        if let Some(via) = entry.shared.transport() {
+            entry.shared.counters().sent(via);
         }
         entry.with_session(self, |session, _, _, out| {
             if binary {

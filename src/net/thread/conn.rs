@@ -1,6 +1,7 @@
 //! One WebSocket of a session: its framing, the bytes that wait to be written, and its end.
 
 mod backlog;
+mod counted;
 mod serving;
 
 use std::cell::{Cell, RefCell};
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use crate::counters::Transport;
 use crate::eio::encoding::PacketEncoding;
 use crate::eio::packet::Packet;
 use crate::eio::session::SocketRole;
@@ -161,7 +163,10 @@ impl WebSocketConn {
 
     fn count(&self, read: usize, written: usize) {
         if let Some(entry) = &self.entry {
-            entry.shared.traffic.add(read as u64, written as u64);
+            let (read, written) = (read as u64, written as u64);
+            entry.shared.traffic.add(read, written);
+            let counters = entry.shared.counters();
+            counters.carried(Transport::WebSocket, read, written);
         }
     }
 

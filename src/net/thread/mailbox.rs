@@ -22,6 +22,8 @@ pub struct IoThreadHandle {
     /// The thread looks into the queue by itself soon. Changes under the lock of the queue.
     looks_soon: AtomicBool,
     panics: AtomicU64,
+    /// Bytes of the buffers that the thread keeps for writing.
+    spare: AtomicUsize,
     /// Counts the commands that were sent and carried out.
     pub(in crate::net) commands_done: CommandCounter,
     /// Number of connections and answers that could not be written at once.
@@ -63,6 +65,18 @@ impl IoThreadHandle {
         let mut queue = lock(&self.queue);
         self.looks_soon.store(!queue.is_empty(), Ordering::Relaxed);
         std::mem::take(&mut *queue)
+    }
+
+    /// Counts more (or less) bytes of buffers that are kept. Called by the thread alone.
+    pub(super) fn count_spare(&self, more: isize) {
+        let spare = self.spare.load(Ordering::Relaxed);
+        let spare = spare.saturating_add_signed(more);
+        self.spare.store(spare, Ordering::Relaxed);
+    }
+
+    /// Bytes of the buffers that the thread keeps for writing.
+    pub fn spare_bytes(&self) -> usize {
+        self.spare.load(Ordering::Relaxed)
     }
 
     /// Counts a panic that was caught.

@@ -31,11 +31,13 @@ pub use self::command::{
 };
 pub use self::mailbox::IoThreadHandle;
 use self::mailbox::PATIENCE;
+use crate::counters::claim_lane;
 use crate::net::session::sessions::Sessions;
 use crate::net::thread::state::IoThread;
 
 /// Runs an I/O thread, one of `threads`. Does not return.
 pub async fn run(mailbox: Arc<IoThreadHandle>, sessions: Arc<Sessions>, threads: usize) {
+    claim_lane();
     let local = IoThread::new(mailbox, sessions, threads);
     tokio::task::spawn_local(timers::run(local.clone()));
     tokio::task::spawn_local(wake_sinks(local.clone()));

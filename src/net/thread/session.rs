@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::config::EngineConfig;
+use crate::counters::Transport;
 use crate::eio::packet::Packet;
 use crate::eio::payload::Payload;
 use crate::eio::session::{Output, Session, SocketRole};
@@ -135,6 +136,8 @@ impl Output for LocalOutput<'_> {
     }
 
     fn answer(&mut self, payload: Payload) {
+        let counters = self.entry.shared.counters();
+        counters.carried(Transport::Polling, 0, payload.len() as u64);
         match self.waiter.take() {
             // A poll whose connection is lost reports that to the session.
             Some(waiter) => drop(waiter.send((payload, true, PendingAnswer::begin()))),
@@ -165,6 +168,7 @@ impl Output for LocalOutput<'_> {
     fn upgrade_lost(&mut self) {
         let shared = &self.entry.shared;
         shared.inbox.note(shared.handle, Note::UpgradeLost);
+        shared.say(|| "gave up an upgrade".into());
     }
 
     fn upgraded(&mut self) {
@@ -181,6 +185,7 @@ impl Output for LocalOutput<'_> {
 
     fn closed(&mut self, closure: CloseReason) {
         let shared = &self.entry.shared;
+        shared.ended(&closure);
         shared.forget(self.local.sessions.table());
         self.local.forget(shared.handle);
         Inner::drop_rest(self.rest, shared.handle, &*shared.inbox);

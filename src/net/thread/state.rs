@@ -121,7 +121,9 @@ impl IoThread {
 
     /// A buffer to write into, perhaps one used before.
     pub fn spare_buffer(&self) -> Vec<u8> {
-        self.spare.borrow_mut().pop().unwrap_or_default()
+        let spare = self.spare.borrow_mut().pop().unwrap_or_default();
+        self.mailbox.count_spare(spare.capacity() as isize * -1);
+        spare
     }
 
     /// Takes a buffer back, so that idle connections own none.
@@ -129,6 +131,7 @@ impl IoThread {
         let mut spare = self.spare.borrow_mut();
         if spare.len() < SPARE_BUFFERS && (1..=SPARE_BUFFER_BYTES).contains(&buffer.capacity()) {
             buffer.clear();
+            self.mailbox.count_spare(buffer.capacity() as isize);
             spare.push(buffer);
         }
     }

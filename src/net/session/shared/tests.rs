@@ -8,7 +8,7 @@ fn text(data: &str) -> Packet<'_> {
 /// Messages, and what they are told to.
 struct Case {
     messages: Messages,
-    config: EngineConfig,
+    engine: SharedEngine,
     heard: Heard,
 }
 
@@ -16,7 +16,7 @@ impl Case {
     fn new() -> Self {
         Self {
             messages: Messages::default(),
-            config: EngineConfig::default(),
+            engine: SharedEngine::default(),
             heard: Heard::default(),
         }
     }
@@ -25,7 +25,7 @@ impl Case {
     fn receive(&mut self, packet: Packet<'_>) -> Vec<String> {
         let handle = Handle::from_raw(1);
         self.messages
-            .receive(packet, handle, &self.config, &self.heard);
+            .receive(packet, handle, &self.engine, &self.heard);
         self.heard.take()
     }
 }

@@ -145,6 +145,7 @@ impl WebSocketConn {
             && let Some(entry) = &self.entry
         {
             let backlog = &entry.shared.backlog;
+            backlog.store_waiting(waiting + self.byte_stream.in_flight());
             let (handed, behind) = if backlog.is_in_batches() {
                 (waiting, 0)
             } else {

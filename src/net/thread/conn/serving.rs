@@ -148,6 +148,7 @@ impl WebSocketConn {
         {
             *unread = bytes[bytes.len() - left..].to_vec();
         } else if let Err(error) = result {
+            self.count_violation(error);
             let closure = CloseReason {
                 reason: Reason::TransportError,
                 detail: Some(error.description().into()),
@@ -253,6 +254,8 @@ impl Drop for End<'_> {
         };
         self.local.guard(|| self.conn.lost(self.local, closure));
         let (read, written) = self.conn.traffic();
+        let how = if fault { "fails" } else { "ends" };
+        (self.conn).say(|| format!("{how}: {read} bytes read, {written} written"));
         let end = StreamEnd {
             abort: matches!(was, State::Dead | State::Closing),
             read,
