@@ -2,12 +2,15 @@
 import http from "node:http";
 import { Server } from "../../index.mjs";
 import { openChat } from "./chat.mjs";
+import { serveMetrics } from "./metrics.mjs";
 import { startPanel } from "./panel.mjs";
 import { servePublic } from "./static.mjs";
 
 const port = Number(process.env.PORT ?? 3000);
 
-const httpServer = http.createServer(servePublic);
+const httpServer = http.createServer((req, res) => {
+  if (!serveMetrics(io, req, res)) servePublic(req, res);
+});
 const io = new Server(httpServer);
 
 openChat(io);

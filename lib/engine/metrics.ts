@@ -6,14 +6,19 @@ import type { EngineCounts, LinkCounts, RefusalName } from "./session/engine-cou
 
 /** A number for those that the native engine serves, and for those that JavaScript serves. */
 export interface ByServer {
+  /** Served by the I/O threads. */
   native: number;
+  /** Served by this thread. */
   javascript: number;
 }
 
 /** Numbers by transport. */
 export interface ByTransport<T> {
+  /** HTTP long-polling. */
   polling: T;
+  /** WebSocket. */
   websocket: T;
+  /** WebTransport. */
   webtransport: T;
 }
 
@@ -23,8 +28,9 @@ export interface TrafficMetrics {
   bytesIn: number;
   /** The same, as far as the kernel has taken them. */
   bytesOut: number;
-  /** Engine.IO messages: a packet with attachments is several. */
+  /** Engine.IO messages received: a packet with attachments is several. */
   messagesIn: number;
+  /** Engine.IO messages sent; volatile ones that were dropped do not count. */
   messagesOut: number;
 }
 

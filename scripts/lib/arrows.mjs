@@ -14,7 +14,8 @@ export const CRATE_ORDER = [
   ["net/handle"],
   ["net"],
   ["eio", "sio", "ws"],
-  ["config", "counters", "error", "number", "shared"],
+  ["counters"],
+  ["config", "error", "number", "shared"],
 ];
 
 /** The rooms of lib, the one that knows all others first. */
