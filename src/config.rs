@@ -30,6 +30,16 @@ pub const MAX_BUFFERED_BYTES: usize = 64 << 20;
 pub const KEEP_READERS_MS: u64 = 10_000;
 /// The same for a client to which more and more is sent, once a quarter more waits than may.
 pub const FLOOD_PATIENCE_MS: u64 = 250;
+/// Bytes that may wait for all clients of an engine, unless the application says otherwise.
+pub const MAX_BUFFERED_BYTES_OF_ALL: usize = 1 << 30;
+/// Bytes of attachments, of all clients of an engine, that may wait for the rest of their packets.
+pub const MAX_ATTACHMENT_BYTES_OF_ALL: usize = 256 << 20;
+/// Contexts of compression that the connections of an engine may keep between messages.
+pub const MAX_COMPRESSION_CONTEXTS: usize = 8192;
+/// Sessions of clients that are away which a server keeps for their recovery.
+pub const MAX_SESSIONS_AWAY: usize = 100_000;
+/// Bytes of packets that a server keeps for such clients, over all namespaces.
+pub const MAX_RECOVERY_BYTES: usize = 512 << 20;
 /// Cost of the records of all connections of one environment that JavaScript has not worked off,
 /// above which no more is read from the network until it has caught up.
 pub const MAX_INBOX_COST: usize = 32 << 20;
@@ -91,6 +101,8 @@ pub const SNAPSHOT_OWN: &str = "\u{1}";
 
 /// Bounds of the time between two looks at a slow reader, in ms.
 pub const SLOW_READER_LOOK_MS: (u64, u64) = (5, 100);
+/// Time between two looks at a sum that is near its bound, in ms.
+pub const SUM_LOOK_MS: u64 = 20;
 
 /// The options of one engine that sessions read while they live. JavaScript may change them at
 /// any time; each is read when it is needed.
@@ -103,6 +115,9 @@ pub struct EngineConfig {
     max_buffered: AtomicUsize,
     keep_readers_ms: AtomicU64,
     max_pending: AtomicUsize,
+    max_buffered_of_all: AtomicUsize,
+    max_attachments_of_all: AtomicUsize,
+    max_contexts: AtomicUsize,
 }
 
 impl Default for EngineConfig {
@@ -115,6 +130,9 @@ impl Default for EngineConfig {
             max_buffered: AtomicUsize::new(MAX_BUFFERED_BYTES),
             keep_readers_ms: AtomicU64::new(KEEP_READERS_MS),
             max_pending: AtomicUsize::new(MAX_PENDING_BYTES),
+            max_buffered_of_all: AtomicUsize::new(MAX_BUFFERED_BYTES_OF_ALL),
+            max_attachments_of_all: AtomicUsize::new(MAX_ATTACHMENT_BYTES_OF_ALL),
+            max_contexts: AtomicUsize::new(MAX_COMPRESSION_CONTEXTS),
         }
     }
 }
@@ -133,6 +151,29 @@ impl EngineConfig {
     pub fn set_buffering(&self, max_buffered: usize, keep_readers: u64) {
         self.max_buffered.store(max_buffered, Relaxed);
         self.keep_readers_ms.store(keep_readers, Relaxed);
+    }
+
+    /// Stores the bounds of the sums over all clients: bytes that wait for them, bytes of their
+    /// attachments, and contexts of compression.
+    pub fn set_sums(&self, buffered: usize, attachments: usize, contexts: usize) {
+        self.max_buffered_of_all.store(buffered, Relaxed);
+        self.max_attachments_of_all.store(attachments, Relaxed);
+        self.max_contexts.store(contexts, Relaxed);
+    }
+
+    /// Bytes that may wait for all clients.
+    pub fn max_buffered_of_all(&self) -> usize {
+        self.max_buffered_of_all.load(Relaxed)
+    }
+
+    /// Bytes of attachments of all clients that may wait for the rest of their packets.
+    pub fn max_attachments_of_all(&self) -> usize {
+        self.max_attachments_of_all.load(Relaxed)
+    }
+
+    /// Contexts of compression that connections may keep between messages.
+    pub fn max_contexts(&self) -> usize {
+        self.max_contexts.load(Relaxed)
     }
 
     /// Stores the cost of the records of one connection that may wait for JavaScript.

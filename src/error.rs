@@ -85,6 +85,9 @@ pub const HEARTBEAT_DIRECTION: CloseReason = CloseReason::transport("invalid hea
 /// More bytes waiting than may, for a client that takes nothing.
 pub const QUEUE_FULL: CloseReason =
     CloseReason::transport("too many bytes are waiting for the client");
+/// More bytes waiting for all clients than may; the most of those that take nothing for this one.
+pub const SUM_FULL: CloseReason =
+    CloseReason::transport("too many bytes are waiting for all clients");
 /// A fault of ours while this connection was served.
 pub const INTERNAL: CloseReason = CloseReason::transport("internal error");
 

@@ -2,7 +2,7 @@
 //! arrive in [`net`], become WebSocket messages in [`ws`], Engine.IO packets in [`eio`] and
 //! Socket.IO packets in [`sio`], and cross to JavaScript in `bridge`. A module uses those below it
 //! only: `bridge` uses all others, [`net`] the protocols, and these [`config`], [`counters`],
-//! [`error`] and [`number`].
+//! [`error`], [`number`] and [`sums`].
 
 #[macro_use]
 mod shared;
@@ -11,6 +11,7 @@ pub mod config;
 pub mod counters;
 pub mod error;
 pub mod number;
+pub mod sums;
 
 pub mod ws;
 

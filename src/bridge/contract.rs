@@ -279,6 +279,31 @@ fn limits(source: &mut Source) {
             config::MAX_PENDING_BYTES as u64,
         ),
         (
+            "MAX_BUFFERED_BYTES_OF_ALL",
+            "Default number of bytes that may wait for all clients.",
+            config::MAX_BUFFERED_BYTES_OF_ALL as u64,
+        ),
+        (
+            "MAX_ATTACHMENT_BYTES_OF_ALL",
+            "Default number of bytes of attachments that may wait for the rest of their packets.",
+            config::MAX_ATTACHMENT_BYTES_OF_ALL as u64,
+        ),
+        (
+            "MAX_COMPRESSION_CONTEXTS",
+            "Default number of contexts of compression that connections may keep.",
+            config::MAX_COMPRESSION_CONTEXTS as u64,
+        ),
+        (
+            "MAX_SESSIONS_AWAY",
+            "Default number of sessions of clients that are away.",
+            config::MAX_SESSIONS_AWAY as u64,
+        ),
+        (
+            "MAX_RECOVERY_BYTES",
+            "Default number of bytes of packets that are kept for clients that are away.",
+            config::MAX_RECOVERY_BYTES as u64,
+        ),
+        (
             "FLOOD_PATIENCE_MS",
             "The same for a client to which more and more is sent, once a quarter more waits.",
             config::FLOOD_PATIENCE_MS,

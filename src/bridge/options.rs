@@ -49,6 +49,25 @@ impl EngineOptions {
             .set_buffering(max_buffered as usize, keep_readers as u64);
     }
 
+    /// Sets the bounds of sums over all clients: bytes that wait for them, bytes of attachments whose
+    /// packets are not complete, and contexts of compression. Counts for living sessions too.
+    #[napi(catch_unwind)]
+    pub fn set_sums(&self, buffered: f64, attachments: f64, contexts: f64) {
+        // A float out of range saturates, NaN is 0.
+        self.0
+            .config
+            .set_sums(buffered as usize, attachments as usize, contexts as usize);
+    }
+
+    /// Sets the bytes that wait in JavaScript for clients whose WebSockets it serves, from `before` to
+    /// `now`. Returns true if the sum over all clients is too large, and the client of these for which
+    /// `largest` bytes wait is the one to be closed.
+    #[napi(catch_unwind)]
+    pub fn count_buffered(&self, before: f64, now: f64, largest: f64) -> bool {
+        self.0
+            .count_buffered(before as usize, now as usize, largest as usize)
+    }
+
     /// Sets the cost of the packets of one client that may wait for JavaScript: bytes, and an overhead
     /// for each packet and attachment. Counts for living sessions too.
     #[napi(catch_unwind)]

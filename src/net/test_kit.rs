@@ -195,7 +195,7 @@ pub fn server_frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
 pub struct Kit {
     pub heard: Arc<Heard>,
     pub engine: Arc<SharedEngine>,
-    pub runtime: Runtime,
+    pub runtime: Rc<Runtime>,
     pub local: Rc<IoThread>,
     pub peer: Arc<SharedSession>,
     pub entry: Rc<ThreadSession>,
@@ -211,7 +211,7 @@ impl Kit {
     pub fn with_config(websocket: bool, config: EngineConfig) -> Self {
         let heard = Arc::new(Heard::default());
         let engine = Arc::new(SharedEngine::new(config));
-        let runtime = Runtime::new(1);
+        let runtime = Rc::new(Runtime::new(1));
         let opening = Opening {
             form: PacketEncoding::V4,
             websocket,
@@ -231,6 +231,29 @@ impl Kit {
             local,
             peer,
             entry,
+        }
+    }
+
+    /// Another session of the same engine and I/O thread.
+    pub fn another(&self, websocket: bool) -> Self {
+        let opening = Opening {
+            form: PacketEncoding::V4,
+            websocket,
+            external: false,
+            decode_in_js: false,
+            sid: "",
+        };
+        let peer = self
+            .runtime
+            .create(self.heard.clone(), self.engine.clone(), opening)
+            .expect("a free handle");
+        Self {
+            heard: self.heard.clone(),
+            engine: self.engine.clone(),
+            runtime: self.runtime.clone(),
+            local: self.local.clone(),
+            entry: self.local.open(peer.clone()),
+            peer,
         }
     }
 

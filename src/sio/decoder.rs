@@ -49,11 +49,18 @@ impl Assembled {
     }
 }
 
+/// The memory of a packet that waits for its attachments, in bytes, beside its text.
+const PACKET_BYTES: usize = 256;
+/// The memory of an attachment beside its bytes: its place in the list, and what the allocator adds.
+const ATTACHMENT_BYTES: usize = 64;
+
 #[derive(Debug)]
 struct Pending {
     assembled: Assembled,
     /// Bytes of the attachments so far.
     bytes: usize,
+    /// Bytes of memory that all of it takes.
+    held: usize,
 }
 
 /// Decodes the messages of one connection. One pointer wide; owns nothing while no
@@ -100,6 +107,7 @@ impl Decoder {
                 attachments: Vec::new(),
             },
             bytes: 0,
+            held: PACKET_BYTES + text.len(),
         }));
         Ok(None)
     }
@@ -115,6 +123,7 @@ impl Decoder {
             return Err(Error::AttachmentsTooLarge);
         }
         pending.bytes = total;
+        pending.held += ATTACHMENT_BYTES + bytes.capacity();
         let Assembled {
             attachments,
             announced,
@@ -125,6 +134,11 @@ impl Decoder {
             return Ok(None);
         }
         Ok(self.pending.take().map(|pending| pending.assembled))
+    }
+
+    /// Bytes of memory held for a packet that waits for attachments; 0 if there is none.
+    pub fn held(&self) -> usize {
+        self.pending.as_ref().map_or(0, |pending| pending.held)
     }
 
     /// Bytes held for an unfinished packet: its text and the attachments so far.
@@ -224,6 +238,8 @@ mod tests {
         assert_eq!(decoder.text("52-/a,7[\"x\"]", &LIMITS), Ok(None));
         assert!(decoder.binary(vec![1], &LIMITS).unwrap().is_none());
         assert_eq!(decoder.held_bytes(), 1 + "/a".len() + "[\"x\"]".len());
+        let held = PACKET_BYTES + "52-/a,7[\"x\"]".len() + ATTACHMENT_BYTES + 1;
+        assert_eq!(decoder.held(), held);
         let assembled = decoder.binary(vec![], &LIMITS).unwrap().unwrap();
         assert_eq!(assembled.attachments, [vec![1], vec![]]);
         let packet = assembled.packet();
@@ -235,7 +251,7 @@ mod tests {
             (packet.id, packet.json),
             (Some(Id::from(7)), Some("[\"x\"]"))
         );
-        assert_eq!(decoder.held_bytes(), 0);
+        assert_eq!((decoder.held_bytes(), decoder.held()), (0, 0));
         assert!(decoder.text("2[\"next\"]", &LIMITS).unwrap().is_some());
     }
 

@@ -372,6 +372,21 @@ export const KEEP_READERS_MS = 10000;
 /** Default cost of the packets of one client that may wait for this thread. */
 export const MAX_PENDING_BYTES = 262144;
 
+/** Default number of bytes that may wait for all clients. */
+export const MAX_BUFFERED_BYTES_OF_ALL = 1073741824;
+
+/** Default number of bytes of attachments that may wait for the rest of their packets. */
+export const MAX_ATTACHMENT_BYTES_OF_ALL = 268435456;
+
+/** Default number of contexts of compression that connections may keep. */
+export const MAX_COMPRESSION_CONTEXTS = 8192;
+
+/** Default number of sessions of clients that are away. */
+export const MAX_SESSIONS_AWAY = 100000;
+
+/** Default number of bytes of packets that are kept for clients that are away. */
+export const MAX_RECOVERY_BYTES = 536870912;
+
 /** The same for a client to which more and more is sent, once a quarter more waits. */
 export const FLOOD_PATIENCE_MS = 250;
 

@@ -45,13 +45,29 @@ impl Runtime {
         match PollReader::verdict(&mut inner.reader, &inner.session, &shared, now) {
             Verdict::Fine | Verdict::Full => {}
             Verdict::BecameFull => self.send_to(handle, Command::Full(handle)),
-            Verdict::Over => inner.session.end(QUEUE_FULL, &mut caller),
+            Verdict::Over => {
+                inner.session.end(QUEUE_FULL, &mut caller);
+                PollReader::release(&mut inner.reader, &shared.engine);
+            }
+        }
+        if PollReader::has_share(&inner.reader) {
+            self.watch_sums(&shared);
         }
         let deadline = inner.session.deadline();
         if deadline.is_some_and(|at| Some(at) < before) {
             self.send_due(handle, deadline, Command::Rearm(handle));
         }
         Some((result, caller.answer))
+    }
+}
+
+impl Runtime {
+    /// Has the thread of a session watch the sums of its engine, if they come near their bounds.
+    fn watch_sums(&self, shared: &SharedSession) {
+        let handle = shared.handle;
+        if shared.engine.is_crowded() && !shared.engine.is_watched_by(self.thread_of(handle)) {
+            self.send_to(handle, Command::Full(handle));
+        }
     }
 }
 
@@ -140,7 +156,9 @@ impl Output for RemoteOutput<'_> {
     }
 
     fn received(&mut self, packet: Packet<'_>) {
-        self.shared.receive(self.messages, packet);
+        if self.shared.receive(self.messages, packet) {
+            self.runtime.watch_sums(self.shared);
+        }
     }
 
     fn frame(&mut self, socket: SocketRole, packet: Packet<'_>) {
@@ -198,6 +216,7 @@ impl Output for RemoteOutput<'_> {
         self.shared.ended(&closure);
         self.shared.forget(self.runtime.table());
         Inner::drop_rest(self.rest, handle, &*self.shared.inbox);
+        self.messages.drop_held(&self.shared.engine);
         let announced = self.messages.has_announced();
         self.shared.inbox.closed(handle, &closure, announced);
         self.runtime.send_due(handle, None, Command::Forget(handle));

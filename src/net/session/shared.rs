@@ -2,7 +2,7 @@
 //! because polls reach it from the JavaScript thread and WebSockets from an I/O thread.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::oneshot;
 
@@ -74,16 +74,23 @@ impl SharedSession {
     }
 
     /// Gives a packet of the client to JavaScript, and counts its cost until that has worked it off.
-    pub(in crate::net) fn receive(&self, messages: &mut Messages, packet: Packet<'_>) {
+    /// Returns true if it waits for attachments, so that the sum of those may be too large.
+    pub(in crate::net) fn receive(&self, messages: &mut Messages, packet: Packet<'_>) -> bool {
         if let (Packet::Text(Type::Message, _) | Packet::Binary(_), Some(via)) =
             (&packet, self.transport())
         {
             self.counters().received(via);
         }
+        let before = messages.held();
         let cost = messages.receive(packet, self.handle, &self.engine, &*self.inbox);
         if cost > 0 {
             self.pending.add(cost);
         }
+        let held = messages.held();
+        if held != before {
+            self.engine.attachments.replace(before, held);
+        }
+        held > 0
     }
 
     /// The WebSocket that was offered carries the session from now on.
@@ -99,6 +106,14 @@ impl SharedSession {
         if let Some(sid) = &self.sid {
             self.engine.sids().remove(sid, self.handle);
         }
+    }
+}
+
+impl Drop for SharedSession {
+    fn drop(&mut self) {
+        let inner = self.inner.get_mut().unwrap_or_else(PoisonError::into_inner);
+        inner.messages.drop_held(&self.engine);
+        PollReader::release(&mut inner.reader, &self.engine);
     }
 }
 
@@ -274,6 +289,10 @@ impl Inner {
     }
 }
 
+/// The error of a session of which most bytes wait for the rest of their packets, when too much waits
+/// of all.
+const HELD_TOO_MUCH: &str = "too many bytes of attachments are waiting";
+
 /// Decodes received packets and passes them to JavaScript.
 #[derive(Default)]
 pub struct Messages {
@@ -315,6 +334,32 @@ impl Messages {
     /// True if packets are decoded in JavaScript.
     pub fn decodes_in_js(&self) -> bool {
         self.decode_in_js
+    }
+
+    /// Bytes of memory held for a packet that waits for its attachments.
+    pub fn held(&self) -> usize {
+        self.decoder.held()
+    }
+
+    /// Drops the packet that waits for its attachments.
+    pub fn drop_held(&mut self, engine: &SharedEngine) {
+        let held = std::mem::take(&mut self.decoder).held();
+        if held > 0 {
+            engine.attachments.replace(held, 0);
+        }
+    }
+
+    /// Refuses the packet that waits for its attachments, because too much waits in all: JavaScript is
+    /// told, and later packets are ignored. Returns false if no packet waits.
+    pub fn refuse_held(&mut self, session: &SharedSession) -> bool {
+        if self.held() == 0 {
+            return false;
+        }
+        self.drop_held(&session.engine);
+        self.refused = true;
+        self.request.announce(session.handle, &*session.inbox);
+        session.inbox.refused(session.handle, HELD_TOO_MUCH);
+        true
     }
 
     /// Decodes a packet of a session, and passes it to `inbox`. Returns the cost of its record.

@@ -4,6 +4,7 @@
 use crate::config::{EngineConfig, FLOOD_PATIENCE_MS, MAX_BUFFERED_BYTES};
 use crate::eio::session::Session;
 use crate::net::events::EventSink;
+use crate::net::session::engine::SharedEngine;
 use crate::net::session::shared::SharedSession;
 
 /// The progress that a client makes with the bytes that wait for it.
@@ -54,15 +55,21 @@ impl ReadProgress {
         if waiting <= limit {
             return false;
         }
+        if has_grown && waiting > flood(limit) {
+            patience = patience.min(flood_patience(waiting, flood(limit)));
+        }
+        self.takes_nothing(inbox, now, patience)
+    }
+
+    /// True if the client has taken nothing for `patience` ms, in which JavaScript was there to serve
+    /// it.
+    pub fn takes_nothing(&mut self, inbox: &dyn EventSink, now: u64, patience: u64) -> bool {
         if inbox.turns() == self.turn {
             // Until JavaScript has gone round its event loop, clients of the same thread cannot
             // read, and polls that have arrived are not handled.
             inbox.nudge();
             self.since = now;
             return false;
-        }
-        if has_grown && waiting > flood(limit) {
-            patience = patience.min(flood_patience(waiting, flood(limit)));
         }
         now.saturating_sub(self.since) >= patience
     }
@@ -73,6 +80,8 @@ pub struct PollReader {
     /// Number of polls that have taken packets.
     answered_polls: u32,
     progress: ReadProgress,
+    /// The share that the session has in the sum of its engine, in bytes.
+    share: usize,
     /// True if the I/O thread looks at the session from time to time.
     is_watched: bool,
 }
@@ -83,6 +92,7 @@ impl PollReader {
         Self {
             answered_polls: 0,
             progress: ReadProgress::new(now, turn),
+            share: 0,
             is_watched: false,
         }
     }
@@ -99,14 +109,42 @@ impl PollReader {
         shared: &SharedSession,
         now: u64,
     ) -> Verdict {
-        if reader.is_some() && session.is_websocket() {
-            *reader = None;
-            shared.backlog.store_waiting(0);
+        if let Some(polls) = reader {
+            polls.count(&shared.engine, session.buffered());
+            if session.is_websocket() {
+                *reader = None;
+                shared.backlog.store_waiting(0);
+            }
         }
         match reader {
             Some(reader) => reader.judge(session, shared, now),
             None => Verdict::Fine,
         }
+    }
+
+    /// Counts the bytes that wait, in the sum of the engine.
+    fn count(&mut self, engine: &SharedEngine, waiting: usize) {
+        if self.share != waiting {
+            engine.buffered.replace(self.share, waiting);
+            self.share = waiting;
+        }
+    }
+
+    /// Counts nothing any more: the session has ended.
+    pub fn release(reader: &mut Option<Box<Self>>, engine: &SharedEngine) {
+        if let Some(reader) = reader {
+            reader.count(engine, 0);
+        }
+    }
+
+    /// True if something waits for the polls of the session, so that the sum may be too large.
+    pub fn has_share(reader: &Option<Box<Self>>) -> bool {
+        reader.as_ref().is_some_and(|reader| reader.share > 0)
+    }
+
+    /// The bytes that wait for a client that has taken nothing for `patience` ms; none if it has.
+    pub fn stalled(&mut self, inbox: &dyn EventSink, now: u64, patience: u64) -> Option<usize> {
+        (self.share > 0 && self.progress.takes_nothing(inbox, now, patience)).then_some(self.share)
     }
 
     fn judge(&mut self, session: &Session, shared: &SharedSession, now: u64) -> Verdict {
@@ -151,6 +189,11 @@ pub enum Verdict {
 fn flood(limit: usize) -> usize {
     let limit = limit.max(MAX_BUFFERED_BYTES);
     limit.saturating_add(limit / 4)
+}
+
+/// The time in ms that a client may take nothing while more than `max` bytes, `sum`, wait for all.
+pub fn crowd_patience(sum: usize, max: usize) -> u64 {
+    flood_patience(sum, max)
 }
 
 /// The time in ms that a client may take nothing while more and more is sent to it:

@@ -8,6 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::net::events::EventSink;
 use crate::net::handle::{GENERATION_MASK, Handle, SLOT_MASK};
+use crate::net::session::engine::SharedEngine;
 use crate::net::session::shared::SharedSession;
 
 /// Free slots kept back before one is used again, which spaces the generations of a slot out.
@@ -91,6 +92,14 @@ impl Table {
         }
     }
 
+    /// The sessions of an engine.
+    pub fn of_engine(&self, engine: &Arc<SharedEngine>) -> Vec<Arc<SharedSession>> {
+        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let sessions = all.slots.iter().filter_map(|slot| slot.shared.as_ref());
+        let its = sessions.filter(|shared| Arc::ptr_eq(&shared.engine, engine));
+        its.cloned().collect()
+    }
+
     /// Removes a session. Its handle names no session from then on; its slot is free once it is
     /// [released](Self::release), or at once if the environment is gone.
     pub fn remove(&self, handle: Handle) {
@@ -154,7 +163,6 @@ mod tests {
     use super::*;
     use crate::eio::encoding::PacketEncoding;
     use crate::eio::session::Session;
-    use crate::net::session::engine::SharedEngine;
     use crate::net::session::shared::Inner;
     use crate::net::test_kit::Heard;
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::net::thread::conn::{Framing, WebSocketConn};
 use crate::net::thread::state::IoThread;
+use crate::net::websocket::write_queue::SharedFrame;
 use crate::ws::deflate::Kind;
 use crate::ws::frame::{Opcode, write_header};
 
@@ -14,15 +15,16 @@ const SHARED_BYTES: usize = 16 << 10;
 /// A complete frame.
 enum Frame {
     Copied(Vec<u8>),
-    Shared(Arc<[u8]>),
+    Shared(Arc<SharedFrame>),
 }
 
 impl Frame {
-    fn new(local: &IoThread, bytes: Vec<u8>) -> Self {
+    /// A frame that `conn` gets, and others of its engine.
+    fn new(local: &IoThread, bytes: Vec<u8>, conn: &WebSocketConn) -> Self {
         if bytes.len() < SHARED_BYTES {
             return Self::Copied(bytes);
         }
-        let shared = bytes.as_slice().into();
+        let shared = SharedFrame::new(&bytes, conn.buffered_sum());
         local.recycle(bytes);
         Self::Shared(shared)
     }
@@ -80,7 +82,7 @@ impl<'a> Broadcast<'a> {
                     write_header(&mut frame, opcode, prefix.len() + data.len());
                     frame.extend_from_slice(prefix);
                     frame.extend_from_slice(data);
-                    Frame::new(local, frame)
+                    Frame::new(local, frame, conn)
                 });
                 uncompressed.queue(local, conn);
             }
@@ -93,7 +95,7 @@ impl<'a> Broadcast<'a> {
                 conn.compress(opcode, prefix, data, |parts| {
                     let mut frame = local.spare_buffer();
                     parts.iter().for_each(|part| frame.extend_from_slice(part));
-                    let frame = Frame::new(local, frame);
+                    let frame = Frame::new(local, frame, conn);
                     frame.queue(local, conn);
                     self.compressed.push((kind, frame));
                 });

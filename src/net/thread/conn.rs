@@ -23,7 +23,7 @@ use crate::net::thread::NO_STREAM;
 use crate::net::thread::session::ThreadSession;
 use crate::net::thread::state::IoThread;
 use crate::net::websocket::stream::ByteStream;
-use crate::net::websocket::write_queue::Queue;
+use crate::net::websocket::write_queue::{Queue, SharedFrame};
 use crate::ws::deflate::{Deflater, Kind};
 use crate::ws::{self, frame::Opcode};
 
@@ -82,6 +82,9 @@ pub struct WebSocketConn {
     /// The application has closed the connection, which ends with the queue.
     closing: Cell<bool>,
     queue: RefCell<Queue>,
+    /// The share that the queue has in the sum of its engine, in bytes; only while the connection is
+    /// blocked.
+    share: Cell<usize>,
     /// Bytes of the queue that count as handed over. As with upstream, the first message of a tick
     /// is handed over by itself, the others of the tick once it is written, and messages that are
     /// sent while others wait once those are written.
@@ -133,6 +136,7 @@ impl WebSocketConn {
             state: Cell::new(State::Open),
             closing: Cell::new(false),
             queue: RefCell::default(),
+            share: Cell::new(0),
             handed_bytes: Cell::new(0),
             messages_behind: Cell::new(0),
             last_tick: Cell::new(0),
@@ -291,7 +295,7 @@ impl WebSocketConn {
     }
 
     /// Queues a complete frame that other connections have too.
-    pub fn share(self: &Rc<Self>, local: &IoThread, frame: &Arc<[u8]>) {
+    pub fn share(self: &Rc<Self>, local: &IoThread, frame: &Arc<SharedFrame>) {
         if self.state.get() != State::Open {
             return;
         }
@@ -341,6 +345,7 @@ impl WebSocketConn {
     pub fn overflow(self: &Rc<Self>, local: &Rc<IoThread>, closure: CloseReason) {
         self.lost(local, closure);
         *self.queue.borrow_mut() = Default::default();
+        self.count_share(local, 0);
         self.kill();
     }
 

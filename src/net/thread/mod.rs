@@ -14,6 +14,7 @@ pub mod pending_writes;
 pub mod session;
 mod slow_readers;
 pub mod state;
+mod sum_watch;
 mod timers;
 pub mod trim;
 

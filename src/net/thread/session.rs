@@ -9,7 +9,7 @@ use crate::counters::Transport;
 use crate::eio::packet::Packet;
 use crate::eio::payload::Payload;
 use crate::eio::session::{Output, Session, SocketRole};
-use crate::error::{CloseReason, QUEUE_FULL};
+use crate::error::{CloseReason, QUEUE_FULL, SUM_FULL};
 use crate::net::events::Note;
 use crate::net::lock;
 use crate::net::session::pending_answer::PendingAnswer;
@@ -82,11 +82,29 @@ impl ThreadSession {
         match PollReader::verdict(&mut inner.reader, &inner.session, &self.shared, now) {
             Verdict::Fine | Verdict::Full => {}
             Verdict::BecameFull => local.full(self.shared.handle),
-            Verdict::Over => inner.session.end(QUEUE_FULL, &mut effects),
+            Verdict::Over => {
+                inner.session.end(QUEUE_FULL, &mut effects);
+                PollReader::release(&mut inner.reader, &self.shared.engine);
+            }
+        }
+        if PollReader::has_share(&inner.reader) {
+            local.watch_sums(&self.shared);
         }
         self.arm(local, inner.session.deadline());
         local.wake_later(&self.shared.inbox);
         result
+    }
+
+    /// The bytes that wait for the next poll of a client that has taken nothing for `patience` ms; none
+    /// if it has.
+    pub(in crate::net) fn stalled(&self, now: u64, patience: u64) -> Option<usize> {
+        let reader = &mut lock(&self.shared.inner).reader;
+        reader.as_mut()?.stalled(&*self.shared.inbox, now, patience)
+    }
+
+    /// Ends a session that polls: too much waits for all clients, and the most for this one.
+    pub(in crate::net) fn give_up(self: &Rc<Self>, local: &Rc<IoThread>) {
+        self.with_session(local, |session, _, _, out| session.end(SUM_FULL, out));
     }
 
     /// Has the timers look at the session when its deadline comes.
@@ -116,7 +134,9 @@ pub struct LocalOutput<'a> {
 
 impl Output for LocalOutput<'_> {
     fn received(&mut self, packet: Packet<'_>) {
-        self.entry.shared.receive(self.messages, packet);
+        if self.entry.shared.receive(self.messages, packet) {
+            self.local.watch_sums(&self.entry.shared);
+        }
     }
 
     fn frame(&mut self, socket: SocketRole, packet: Packet<'_>) {
@@ -189,6 +209,7 @@ impl Output for LocalOutput<'_> {
         shared.forget(self.local.sessions.table());
         self.local.forget(shared.handle);
         Inner::drop_rest(self.rest, shared.handle, &*shared.inbox);
+        self.messages.drop_held(&shared.engine);
         shared.inbox.closed(shared.handle, &closure, false);
     }
 }

@@ -8,9 +8,12 @@ use crate::net::handle::Handle;
 use crate::net::thread::state::IoThread;
 
 impl IoThread {
-    /// Watches a session that polls, because more bytes wait than may.
+    /// Watches a session that polls, because more bytes wait than may, for it or for all.
     pub(in crate::net) fn full(&self, handle: Handle) {
         self.full.borrow_mut().insert(handle.raw());
+        if let Some(entry) = self.entry(handle) {
+            self.watch_sums(&entry.shared);
+        }
         self.watch_slow_readers();
     }
 
@@ -47,6 +50,7 @@ impl IoThread {
                 self.full.borrow_mut().remove(&raw);
             }
         }
+        next = next.min(self.look_at_sums().unwrap_or(u64::MAX));
         (next < u64::MAX).then_some(next)
     }
 }

@@ -14,6 +14,7 @@ use crate::eio::wheel::Wheel;
 use crate::net::events::{EventSink, StreamEnd};
 use crate::net::handle::Handle;
 use crate::net::lock;
+use crate::net::session::engine::SharedEngine;
 use crate::net::session::sessions::Sessions;
 use crate::net::session::shared::SharedSession;
 use crate::net::thread::conn::WebSocketConn;
@@ -54,6 +55,8 @@ pub struct IoThread {
     pub(in crate::net) full: RefCell<HashSet<u32>>,
     /// Wakes the task that looks at slow readers.
     pub(in crate::net) slow_readers: Notify,
+    /// The engines whose sums are near their bounds, with the number of this thread.
+    pub(super) crowded: RefCell<Vec<(Arc<SharedEngine>, usize)>>,
     parked: RefCell<Vec<Waker>>,
     /// Counts how often JavaScript has caught up, from 1.
     resumed: Cell<u64>,
@@ -95,6 +98,7 @@ impl IoThread {
             pending_writes,
             full: RefCell::default(),
             slow_readers: Notify::new(),
+            crowded: RefCell::default(),
             parked: RefCell::default(),
             resumed: Cell::new(1),
             to_wake: RefCell::default(),
@@ -112,6 +116,11 @@ impl IoThread {
     /// The time in ms of the clock that all threads share.
     pub fn now(&self) -> u64 {
         self.sessions.now()
+    }
+
+    /// The number of I/O threads.
+    pub(super) fn threads(&self) -> usize {
+        self.threads
     }
 
     /// The buffer that all connections of the thread read into.

@@ -4,16 +4,51 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::sums::Sum;
+
+/// A frame that many connections have in their queues. Its bytes are a share of a sum, once.
+pub struct SharedFrame {
+    bytes: Box<[u8]>,
+    sum: Option<Arc<Sum>>,
+}
+
+impl SharedFrame {
+    /// A frame whose bytes count in `sum` while a connection has it.
+    pub fn new(bytes: &[u8], sum: Option<Arc<Sum>>) -> Arc<Self> {
+        if let Some(sum) = &sum {
+            sum.replace(0, bytes.len());
+        }
+        let bytes = bytes.into();
+        Arc::new(Self { bytes, sum })
+    }
+}
+
+impl Drop for SharedFrame {
+    fn drop(&mut self) {
+        if let Some(sum) = &self.sum {
+            sum.replace(self.bytes.len(), 0);
+        }
+    }
+}
+
 enum Chunk {
     Own(Vec<u8>),
-    Shared(Arc<[u8]>),
+    Shared(Arc<SharedFrame>),
 }
 
 impl Chunk {
     fn bytes(&self) -> &[u8] {
         match self {
             Self::Own(bytes) => bytes,
-            Self::Shared(bytes) => bytes,
+            Self::Shared(frame) => &frame.bytes,
+        }
+    }
+
+    /// Bytes of memory that no other connection has.
+    fn held(&self) -> usize {
+        match self {
+            Self::Own(bytes) => bytes.capacity(),
+            Self::Shared(_) => 0,
         }
     }
 }
@@ -26,6 +61,9 @@ impl Default for Chunk {
 
 /// The number of written bytes that a chunk may keep.
 const WRITTEN_BYTES: usize = 64 << 10;
+/// Copied bytes after which another chunk begins: what is written is freed, and nothing is copied to
+/// a larger place again and again.
+const CHUNK_BYTES: usize = 256 << 10;
 
 /// The queue of one connection. It owns no memory while it is empty.
 #[derive(Default)]
@@ -33,8 +71,29 @@ pub struct Queue {
     first: Chunk,
     /// Bytes of `first` that are written.
     at: usize,
-    rest: VecDeque<Chunk>,
+    rest: Option<Box<Rest>>,
     len: usize,
+}
+
+/// The chunks behind the first one.
+#[derive(Default)]
+struct Rest {
+    chunks: VecDeque<Chunk>,
+    /// Bytes of memory that no other connection has.
+    held: usize,
+}
+
+impl Rest {
+    fn push(&mut self, chunk: Chunk) {
+        self.held += chunk.held();
+        self.chunks.push_back(chunk);
+    }
+
+    fn pop(&mut self) -> Option<Chunk> {
+        let chunk = self.chunks.pop_front()?;
+        self.held -= chunk.held();
+        Some(chunk)
+    }
 }
 
 impl Queue {
@@ -48,32 +107,63 @@ impl Queue {
         self.len == 0
     }
 
+    /// Bytes of memory that the queue holds and no other connection has.
+    pub fn held(&self) -> usize {
+        self.first.held() + self.rest.as_ref().map_or(0, |rest| rest.held)
+    }
+
+    fn rest(&mut self) -> &mut Rest {
+        self.rest.get_or_insert_default()
+    }
+
     /// Copies bytes to the end; `buffer` gives a place for them if there is none yet.
     pub fn push(&mut self, pieces: &[&[u8]], buffer: impl FnOnce() -> Vec<u8>) {
-        if let Chunk::Shared(_) = self.rest.back().unwrap_or(&self.first) {
-            self.rest.push_back(Chunk::default());
-        }
-        if let Chunk::Own(bytes) = self.rest.back_mut().unwrap_or(&mut self.first) {
+        let len: usize = pieces.iter().map(|piece| piece.len()).sum();
+        self.len += len;
+        let mut unused = 0;
+        let rest = self.rest.as_deref_mut();
+        let rest = rest.and_then(|rest| Some((rest.chunks.back_mut()?, &mut rest.held)));
+        let (last, held) = rest.unwrap_or((&mut self.first, &mut unused));
+        let before = last.held();
+        if let Chunk::Own(bytes) = last
+            && (bytes.len() + len <= bytes.capacity().max(CHUNK_BYTES) || bytes.is_empty())
+        {
             if bytes.capacity() == 0 {
                 *bytes = buffer();
             }
-            for piece in pieces {
-                bytes.extend_from_slice(piece);
-                self.len += piece.len();
+            let needed = bytes.len() + len;
+            if needed > bytes.capacity() {
+                // Doubled, but not beyond the end of the chunk.
+                let capacity = (bytes.capacity() * 2).min(CHUNK_BYTES).max(needed);
+                bytes.reserve_exact(capacity - bytes.len());
             }
+            pieces
+                .iter()
+                .for_each(|piece| bytes.extend_from_slice(piece));
+            *held += last.held() - before;
+            return;
         }
+        let mut bytes = if len < CHUNK_BYTES {
+            buffer()
+        } else {
+            Vec::with_capacity(len)
+        };
+        pieces
+            .iter()
+            .for_each(|piece| bytes.extend_from_slice(piece));
+        self.rest().push(Chunk::Own(bytes));
     }
 
     /// Puts a frame at the end without copying it.
-    pub fn share(&mut self, frame: Arc<[u8]>) {
-        let len = frame.len();
+    pub fn share(&mut self, frame: Arc<SharedFrame>) {
+        let len = frame.bytes.len();
         if len == 0 {
             return;
         }
         if self.is_empty() {
             (self.first, self.at) = (Chunk::Shared(frame), 0);
         } else {
-            self.rest.push_back(Chunk::Shared(frame));
+            self.rest().push(Chunk::Shared(frame));
         }
         self.len += len;
     }
@@ -89,14 +179,14 @@ impl Queue {
         self.len = self.len.saturating_sub(n);
         while self.at >= self.first.bytes().len() {
             self.at -= self.first.bytes().len();
-            let next = self.rest.pop_front();
+            let next = self.rest.as_mut().and_then(|rest| rest.pop());
             let last = next.is_none();
             if let Chunk::Own(bytes) = std::mem::replace(&mut self.first, next.unwrap_or_default())
             {
                 recycle(bytes);
             }
             if last {
-                self.rest = VecDeque::new();
+                self.rest = None;
                 return;
             }
         }
@@ -117,7 +207,8 @@ mod tests {
 
     #[test]
     fn a_shared_frame_is_not_copied() {
-        let frame: Arc<[u8]> = vec![7; 1000].into();
+        let sum = Arc::new(Sum::default());
+        let frame = SharedFrame::new(&[7; 1000], Some(sum.clone()));
         let mut queues: Vec<Queue> = (0..5).map(|_| Queue::default()).collect();
         for queue in &mut queues {
             queue.push(&[b"ab"], Vec::new);
@@ -126,10 +217,42 @@ mod tests {
         assert_eq!(Arc::strong_count(&frame), 6);
         for queue in &mut queues {
             assert_eq!(queue.len(), 1002);
+            assert!(queue.held() < 1000 && sum.get() == 1000);
             queue.written(1002, drop);
             assert!(queue.is_empty() && queue.front().is_empty());
         }
         assert_eq!(Arc::strong_count(&frame), 1);
+        drop(frame);
+        assert_eq!(sum.get(), 0);
+    }
+
+    #[test]
+    fn a_queue_holds_little_more_memory_than_bytes_that_wait() {
+        let mut queue = Queue::default();
+        for _ in 0..10_000 {
+            queue.push(&[&[1], &[2; 999]], Vec::new);
+            assert!(
+                queue.held() <= queue.len() * 2 + (2 << 10)
+                    || queue.held() <= queue.len() + CHUNK_BYTES
+            );
+        }
+        while queue.len() > 20_000 {
+            queue.written(queue.front().len().min(10_000), drop);
+            assert!(
+                queue.held() <= queue.len() + 2 * CHUNK_BYTES,
+                "{} {}",
+                queue.held(),
+                queue.len()
+            );
+        }
+        queue.written(queue.front().len(), drop);
+        while !queue.is_empty() {
+            queue.written(queue.front().len(), drop);
+        }
+        assert_eq!(queue.held(), 0);
+        // One message is as large as it is.
+        queue.push(&[&[0; 5_000_000]], Vec::new);
+        assert_eq!(queue.held(), 5_000_000);
     }
 
     proptest! {
@@ -152,10 +275,13 @@ mod tests {
                     if kind == 0 {
                         queue.push(&[&bytes], Vec::new);
                     } else {
-                        queue.share(bytes.into());
+                        queue.share(SharedFrame::new(&bytes, None));
                     }
                 }
                 prop_assert_eq!(queue.len(), model.len());
+                let rest = queue.rest.iter().flat_map(|rest| &rest.chunks);
+                let held: usize = rest.map(Chunk::held).sum();
+                prop_assert_eq!(queue.held(), held + queue.first.held());
                 prop_assert_eq!(queue.front().is_empty(), model.is_empty());
             }
         }

@@ -36,9 +36,10 @@ fn a_binary_message_is_base64_for_who_takes_no_bytes() {
 #[test]
 fn a_long_frame_is_shared_and_a_short_one_gives_its_buffer_back() {
     let kit = Kit::new(true);
+    let (conn, _) = kit.connect();
     let local = &kit.local;
     for (len, is_shared) in [(SHARED_BYTES - 1, false), (SHARED_BYTES, true)] {
-        let frame = Frame::new(local, vec![0; len]);
+        let frame = Frame::new(local, vec![0; len], &conn);
         assert_eq!(matches!(frame, Frame::Shared(_)), is_shared, "{len}");
         frame.end(local);
         assert!(local.spare_buffer().capacity() > 0, "{len}");

@@ -10,8 +10,10 @@ use crate::config::EngineConfig;
 use crate::eio::session::SocketRole;
 use crate::error::QUEUE_FULL;
 use crate::net::events::{EventSink, Note};
+use crate::net::session::engine::SharedEngine;
 use crate::net::thread::state::IoThread;
 use crate::net::websocket::write_queue::Queue;
+use crate::sums::Sum;
 
 impl WebSocketConn {
     /// The environment that it belongs to.
@@ -36,6 +38,35 @@ impl WebSocketConn {
         (self.waiting() > config.max_buffered()).then_some(config)
     }
 
+    /// The engine of its session; none if the WebSocket was taken only to be closed.
+    pub fn engine(&self) -> Option<&Arc<SharedEngine>> {
+        Some(&self.entry.as_ref()?.shared.engine)
+    }
+
+    /// The sum of what waits for all clients of its engine.
+    pub fn buffered_sum(&self) -> Option<Arc<Sum>> {
+        Some(self.engine()?.buffered.clone())
+    }
+
+    /// Counts the memory that waits, `held` bytes, in the sum of the engine.
+    pub(super) fn count_share(&self, local: &IoThread, held: usize) {
+        let Some(entry) = &self.entry else {
+            return;
+        };
+        let before = self.share.replace(held);
+        if before != held {
+            entry.shared.engine.buffered.replace(before, held);
+        }
+        if held > 0 {
+            local.watch_sums(&entry.shared);
+        }
+    }
+
+    /// Counts the memory that waits for the client: what is queued, and what JavaScript has to write.
+    fn count_held(&self, local: &IoThread, queue: &Queue) {
+        self.count_share(local, queue.held() + self.byte_stream.in_flight());
+    }
+
     /// Counts a message that was queued behind `before` bytes.
     pub(super) fn queued(self: &Rc<Self>, local: &IoThread, before: usize) {
         self.last_batch.set(local.batch());
@@ -57,6 +88,7 @@ impl WebSocketConn {
         // The kernel is asked first: only what it did not take counts as waiting.
         if self.blocked.get() {
             self.publish_backlog(self.waiting());
+            self.count_held(local, &self.queue.borrow());
             if self.is_full().is_some() {
                 local.overflowed(self);
             }
@@ -89,6 +121,7 @@ impl WebSocketConn {
                 .pending_writes
                 .progress(self, |progress| progress.took(now, turn));
             self.publish_backlog(queue.len());
+            self.count_held(local, queue);
         } else if self.is_pumped() {
             self.publish_backlog(queue.len());
         }
@@ -99,6 +132,7 @@ impl WebSocketConn {
     pub(super) fn block(self: &Rc<Self>, local: &IoThread) {
         self.blocked.set(true);
         self.publish_backlog(self.waiting());
+        self.count_held(local, &self.queue.borrow());
         local.pending_writes.block(self, local.now());
         self.note(local, Note::Blocked);
         if self.is_full().is_some() {
@@ -111,6 +145,7 @@ impl WebSocketConn {
     pub(super) fn unblock(self: &Rc<Self>, local: &IoThread) {
         self.blocked.set(false);
         local.pending_writes.unblock(self);
+        self.count_share(local, 0);
         self.publish_backlog(self.waiting());
         self.notes_drained.set(false);
         self.note(local, Note::Drained);
@@ -131,6 +166,9 @@ impl WebSocketConn {
     /// called when JavaScript has written something of a stream that it pumps.
     pub fn written_through(self: &Rc<Self>, local: &IoThread) {
         self.publish_backlog(self.waiting());
+        if self.blocked.get() {
+            self.count_held(local, &self.queue.borrow());
+        }
         if self.notes_drained.get() && self.is_drained() {
             self.notes_drained.set(false);
             self.note(local, Note::Drained);
@@ -190,6 +228,18 @@ impl WebSocketConn {
         } else {
             local.watch_slow_readers();
         }
+    }
+
+    /// The bytes that wait for a client that has taken nothing for so long that it may be closed when
+    /// `patience` ms are the bound; none if it has.
+    pub fn stalled(&self, local: &IoThread, patience: u64) -> Option<usize> {
+        // The kernel says that it takes more only once there is much room.
+        self.retry(local);
+        let now = local.now();
+        let is_stalled = local.pending_writes.progress(self, |progress| {
+            progress.takes_nothing(&*self.inbox, now, patience)
+        });
+        (is_stalled == Some(true) && self.waiting() > 0).then(|| self.waiting())
     }
 
     /// True if something waits of which the client has taken a part in the last `ms`.

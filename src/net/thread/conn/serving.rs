@@ -247,6 +247,7 @@ impl Drop for End<'_> {
         }
         let was = self.conn.state.replace(State::Dead);
         self.local.pending_writes.unblock(self.conn);
+        self.conn.count_share(self.local, 0);
         let closure = if fault {
             INTERNAL
         } else {

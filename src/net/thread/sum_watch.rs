@@ -1,0 +1,128 @@
+//! The watch over the sums of all clients of an engine, as long as one is near its bound: the client
+//! that takes most of it goes first.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::config::SUM_LOOK_MS;
+use crate::counters::Bound;
+use crate::error::SUM_FULL;
+use crate::net::lock;
+use crate::net::session::engine::SharedEngine;
+use crate::net::session::shared::{Inner, SharedSession};
+use crate::net::session::slow_readers::crowd_patience;
+use crate::net::thread::conn::WebSocketConn;
+use crate::net::thread::session::ThreadSession;
+use crate::net::thread::state::IoThread;
+
+/// A client that takes nothing of what waits for it.
+enum Stalled {
+    WebSocket(Rc<WebSocketConn>),
+    Polling(Rc<ThreadSession>),
+}
+
+impl IoThread {
+    /// Watches the sums of the engine of a session of this thread, if they come near their bounds.
+    pub fn watch_sums(&self, session: &SharedSession) {
+        let (engine, thread) = (&session.engine, session.handle.slot() % self.threads());
+        if engine.is_crowded() && engine.watch(thread) {
+            self.crowded.borrow_mut().push((engine.clone(), thread));
+            self.watch_slow_readers();
+        }
+    }
+
+    /// Has clients go while sums are too large. Returns the time to the next look in ms; `None` if no
+    /// sum is near its bound.
+    pub(super) fn look_at_sums(self: &Rc<Self>) -> Option<u64> {
+        for (engine, thread) in self.crowded.take() {
+            self.relieve_attachments(&engine);
+            if engine.buffered.get() > engine.config.max_buffered_of_all() {
+                self.relieve_buffered(&engine, thread);
+            }
+            if !engine.is_crowded() {
+                engine.unwatch(thread);
+                // It may be crowded again by one that has seen it watched.
+                if !engine.is_crowded() || !engine.watch(thread) {
+                    continue;
+                }
+            }
+            self.crowded.borrow_mut().push((engine, thread));
+        }
+        (!self.crowded.borrow().is_empty()).then_some(SUM_LOOK_MS)
+    }
+
+    /// Closes clients that take nothing, those first for which most waits, until no more waits for all
+    /// than may.
+    fn relieve_buffered(self: &Rc<Self>, engine: &Arc<SharedEngine>, thread: usize) {
+        let max = engine.config.max_buffered_of_all();
+        let mut stalled = self.stalled(engine, crowd_patience(engine.buffered.get(), max));
+        stalled.sort_unstable_by_key(|(bytes, _)| *bytes);
+        loop {
+            let largest = stalled.last().map_or(0, |(bytes, _)| *bytes);
+            if !engine.largest.is_mine(thread, largest) || engine.buffered.get() <= max {
+                return;
+            }
+            match stalled.pop() {
+                Some((_, Stalled::WebSocket(conn))) => conn.overflow(self, SUM_FULL),
+                Some((_, Stalled::Polling(session))) => session.give_up(self),
+                None => return,
+            }
+            engine.counters.reached(Bound::BufferedOfAll);
+        }
+    }
+
+    /// The clients of an engine for which something waits and who have taken nothing for `patience` ms.
+    fn stalled(
+        self: &Rc<Self>,
+        engine: &Arc<SharedEngine>,
+        patience: u64,
+    ) -> Vec<(usize, Stalled)> {
+        let mut stalled = Vec::new();
+        for conn in self.pending_writes.conns() {
+            if conn.engine().is_some_and(|its| Arc::ptr_eq(its, engine))
+                && let Some(bytes) = conn.stalled(self, patience)
+            {
+                stalled.push((bytes, Stalled::WebSocket(conn)));
+            }
+        }
+        let now = self.now();
+        for entry in self.entries.borrow().iter().flatten() {
+            if Arc::ptr_eq(&entry.shared.engine, engine)
+                && let Some(bytes) = entry.stalled(now, patience)
+            {
+                stalled.push((bytes, Stalled::Polling(entry.clone())));
+            }
+        }
+        stalled
+    }
+
+    /// Refuses the packets of which most bytes wait for their attachments, until no more wait for all
+    /// clients than may.
+    fn relieve_attachments(&self, engine: &Arc<SharedEngine>) {
+        let max = engine.config.max_attachments_of_all();
+        if engine.attachments.get() <= max {
+            return;
+        }
+        let mut holders: Vec<_> = (self.sessions.table().of_engine(engine).into_iter())
+            .map(|shared| {
+                let held = lock(&shared.inner).messages.held();
+                (held, shared)
+            })
+            .filter(|(held, _)| *held > 0)
+            .collect();
+        holders.sort_unstable_by_key(|(held, _)| *held);
+        while engine.attachments.get() > max
+            && let Some((_, shared)) = holders.pop()
+        {
+            let Inner { messages, .. } = &mut *lock(&shared.inner);
+            // Its packet may be complete by now.
+            if messages.refuse_held(&shared) {
+                engine.counters.reached(Bound::AttachmentBytes);
+                self.wake_later(&shared.inbox);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
