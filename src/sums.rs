@@ -2,7 +2,7 @@
 //! large.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A sum to which each client adds its share. Any thread changes it.
 #[derive(Debug, Default)]
@@ -25,6 +25,34 @@ impl Sum {
     /// The sum.
     pub fn get(&self) -> usize {
         self.0.load(Relaxed)
+    }
+}
+
+/// A share of a sum, which is taken back when it is dropped.
+#[derive(Debug)]
+pub struct Share {
+    sum: Arc<Sum>,
+    share: usize,
+}
+
+impl Share {
+    /// A share of a sum, whatever that becomes.
+    pub fn new(sum: &Arc<Sum>, share: usize) -> Self {
+        sum.replace(0, share);
+        let sum = sum.clone();
+        Self { sum, share }
+    }
+
+    /// A share of a sum that stays within `max`.
+    pub fn within(sum: &Arc<Sum>, share: usize, max: usize) -> Option<Self> {
+        let sum = sum.try_add(share, max).then(|| sum.clone())?;
+        Some(Self { sum, share })
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.sum.replace(self.share, 0);
     }
 }
 
@@ -70,6 +98,17 @@ mod tests {
         assert_eq!(sum.replace(2, 0), 2);
         assert!(sum.try_add(1, 4));
         assert!(!sum.try_add(usize::MAX, usize::MAX));
+    }
+
+    #[test]
+    fn a_share_is_taken_back_when_it_is_dropped() {
+        let sum = Arc::new(Sum::default());
+        let shares = [Share::within(&sum, 2, 3), Share::within(&sum, 2, 3)];
+        assert!(shares[0].is_some() && shares[1].is_none());
+        let more = Share::new(&sum, 2);
+        assert_eq!(sum.get(), 4);
+        drop((shares, more));
+        assert_eq!(sum.get(), 0);
     }
 
     #[test]

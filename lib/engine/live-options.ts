@@ -11,6 +11,13 @@ const LIMITS = new Set<string | symbol>([
   "maxHttpBufferSize",
 ]);
 
+/** The bounds over all clients that the native engine keeps. */
+const sumsOf = (limits: Required<NativeServerOptions>): [number, number, number] => [
+  limits.maxBufferedBytesOfAll,
+  limits.maxAttachmentBytesOfAll,
+  limits.maxCompressionContexts,
+];
+
 /** Tells the native engine of the options, and of each change. */
 export class LiveOptions {
   /** The options as the native engine has them. */
@@ -72,12 +79,14 @@ export class LiveOptions {
   }
 
   private applyNative(given: unknown): void {
-    const { maxPendingBytes: before } = this.limits;
+    const before = this.limits;
     this.limits = readNativeOptions(given);
     this.native.setBuffering(this.limits.maxBufferedBytes, this.limits.keepReadersMs);
     const { maxPendingBytes } = this.limits;
     // The native engine begins with the default, too.
-    if (maxPendingBytes !== before) this.native.setMaxPending(maxPendingBytes);
+    if (maxPendingBytes !== before.maxPendingBytes) this.native.setMaxPending(maxPendingBytes);
+    const sums = sumsOf(this.limits);
+    if (sums.some((sum, i) => sum !== sumsOf(before)[i])) this.native.setSums(...sums);
   }
 
   private applyLimits(): void {

@@ -1,5 +1,14 @@
 /** The options that this package has beyond those of upstream: the object `native`. */
-import { KEEP_READERS_MS, MAX_BUFFERED_BYTES, MAX_PENDING_BYTES } from "./native/contract";
+import {
+  KEEP_READERS_MS,
+  MAX_ATTACHMENT_BYTES_OF_ALL,
+  MAX_BUFFERED_BYTES,
+  MAX_BUFFERED_BYTES_OF_ALL,
+  MAX_COMPRESSION_CONTEXTS,
+  MAX_PENDING_BYTES,
+  MAX_RECOVERY_BYTES,
+  MAX_SESSIONS_AWAY,
+} from "./native/contract";
 import { INT32_MAX, invalidOption, unknownOption } from "./validate";
 
 /**
@@ -23,6 +32,34 @@ export interface NativeServerOptions {
    * the client until half is taken. @default 262144
    */
   maxPendingBytes?: number;
+  /**
+   * Bytes of memory that may wait for all clients of an engine. While more wait, the clients that take
+   * nothing are closed with the reason `"transport error"`, those first for which most waits. A
+   * broadcast that is shared by many clients counts once. @default 1073741824
+   */
+  maxBufferedBytesOfAll?: number;
+  /**
+   * Bytes of memory that packets of all clients may take while they wait for their attachments. While
+   * more wait, the session whose packet takes most is closed, after the event `error` of its sockets.
+   * @default 268435456
+   */
+  maxAttachmentBytesOfAll?: number;
+  /**
+   * Contexts of `perMessageDeflate` that connections may keep between messages: up to two for each. A
+   * connection for which no two are left is compressed without. @default 8192
+   */
+  maxCompressionContexts?: number;
+  /**
+   * Sessions of clients that are away which `connectionStateRecovery` keeps, over all namespaces. The
+   * oldest are given up first: their clients come back as new ones. @default 100000
+   */
+  maxSessionsAway?: number;
+  /**
+   * Bytes of packets that `connectionStateRecovery` keeps for clients that are away, over all
+   * namespaces. The oldest are dropped first: clients that have missed one come back as new ones.
+   * @default 536870912
+   */
+  maxRecoveryBytes?: number;
 }
 
 /** The values that an option takes: their description, their check, and the default. */
@@ -33,6 +70,20 @@ interface Rule {
 }
 
 const isPositive = (value: unknown) => Number.isSafeInteger(value) && (value as number) > 0;
+
+const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
+
+/** The rule of a number of bytes, and of a number of things. */
+const bytes = (fallback: number): Rule => ({
+  takes: "a positive integer of bytes",
+  isMet: isPositive,
+  fallback,
+});
+const count = (fallback: number): Rule => ({
+  takes: "an integer from 0",
+  isMet: isCount,
+  fallback,
+});
 
 const RULES: Record<keyof NativeServerOptions, Rule> = {
   maxBufferedBytes: {
@@ -50,6 +101,11 @@ const RULES: Record<keyof NativeServerOptions, Rule> = {
     isMet: isPositive,
     fallback: MAX_PENDING_BYTES,
   },
+  maxBufferedBytesOfAll: bytes(MAX_BUFFERED_BYTES_OF_ALL),
+  maxAttachmentBytesOfAll: bytes(MAX_ATTACHMENT_BYTES_OF_ALL),
+  maxCompressionContexts: count(MAX_COMPRESSION_CONTEXTS),
+  maxSessionsAway: count(MAX_SESSIONS_AWAY),
+  maxRecoveryBytes: bytes(MAX_RECOVERY_BYTES),
 };
 
 /**
@@ -81,5 +137,10 @@ export function readNativeOptions(given: unknown): Required<NativeServerOptions>
     maxBufferedBytes: read("maxBufferedBytes"),
     keepReadersMs: read("keepReadersMs"),
     maxPendingBytes: read("maxPendingBytes"),
+    maxBufferedBytesOfAll: read("maxBufferedBytesOfAll"),
+    maxAttachmentBytesOfAll: read("maxAttachmentBytesOfAll"),
+    maxCompressionContexts: read("maxCompressionContexts"),
+    maxSessionsAway: read("maxSessionsAway"),
+    maxRecoveryBytes: read("maxRecoveryBytes"),
   };
 }

@@ -13,7 +13,7 @@ use crate::eio::session::{Outgoing, SocketRole};
 use crate::net::events::EventSink;
 use crate::net::session::shared::SharedSession;
 use crate::net::thread::{Attach, Source};
-use crate::ws::deflate::{Compression, Parameters, negotiate};
+use crate::ws::deflate::{self, Compression, Parameters, negotiate};
 
 /// A WebSocket to be served.
 #[napi(object)]
@@ -34,6 +34,8 @@ pub struct Connection {
     pub form: PacketForm,
     /// `Sec-WebSocket-Extensions` of the request.
     pub extensions: Option<String>,
+    /// [`UpgradeCheck::keeps_contexts`].
+    pub keeps_contexts: Option<bool>,
 }
 
 impl Connection {
@@ -56,8 +58,11 @@ impl Connection {
 
     /// The compression that the response agrees to.
     fn deflate(&self, peer: Option<&Arc<SharedSession>>) -> Option<(Parameters, Compression)> {
-        let options = peer?.engine.deflate()?;
-        let agreement = negotiate(self.extensions.as_deref(), options).ok()??;
+        let options = deflate::Options {
+            keeps_no_contexts: self.keeps_contexts == Some(false),
+            ..*peer?.engine.deflate()?
+        };
+        let agreement = negotiate(self.extensions.as_deref(), &options).ok()??;
         Some((agreement.parameters, options.compression))
     }
 
@@ -100,4 +105,6 @@ pub struct UpgradeCheck {
     pub protocol: Option<String>,
     /// `Sec-WebSocket-Extensions`.
     pub extensions: Option<String>,
+    /// False if the connection keeps no contexts of compression, because too many are kept.
+    pub keeps_contexts: bool,
 }

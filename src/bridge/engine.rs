@@ -31,7 +31,6 @@ use crate::net::session::shared::SharedSession;
 use crate::net::thread::state::IoThread;
 use crate::net::thread::{Command, FIRST_STREAM};
 use crate::ws;
-use crate::ws::deflate::negotiate;
 
 pub(super) fn failure(what: impl std::fmt::Display) -> Error {
     Error::new(Status::GenericFailure, what.to_string())
@@ -353,25 +352,22 @@ impl Engine {
             version: version.as_deref(),
             protocol: protocol.as_deref(),
         };
-        let checked = ws::handshake::check(&request).and_then(|accepted| {
-            let agreement = match options.0.deflate() {
-                Some(options) => negotiate(extensions.as_deref(), options)?,
-                None => None,
-            };
-            Ok((accepted, agreement))
-        });
+        let checked = ws::handshake::check(&request)
+            .and_then(|accepted| Ok((accepted, options.0.negotiate(extensions.as_deref())?)));
         match checked {
-            Ok((accepted, agreement)) => UpgradeCheck {
+            Ok((accepted, negotiated)) => UpgradeCheck {
                 refusal: None,
                 accept: Some(accepted.accept),
                 protocol: accepted.protocol.map(Into::into),
-                extensions: agreement.map(|agreement| agreement.response),
+                keeps_contexts: negotiated.as_ref().is_none_or(|its| its.keeps_contexts),
+                extensions: negotiated.map(|its| its.agreement.response),
             },
             Err(refusal) => UpgradeCheck {
                 refusal: Some(refusal.response()),
                 accept: None,
                 protocol: None,
                 extensions: None,
+                keeps_contexts: true,
             },
         }
     }

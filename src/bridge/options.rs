@@ -127,6 +127,7 @@ impl From<DeflateOptions> for deflate::Options {
                 window_bits: options.window_bits.unwrap_or(usual.window_bits),
                 threshold: options.threshold,
             },
+            keeps_no_contexts: false,
         }
     }
 }

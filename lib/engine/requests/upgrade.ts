@@ -25,6 +25,8 @@ export interface UpgradeRequest {
   socket: Duplex;
   /** Bytes that followed the request. */
   head: Buffer;
+  /** False if the connection keeps no contexts of compression, as its answer says. */
+  keepsContexts?: boolean;
 }
 
 /** Takes an accepted WebSocket. */
@@ -84,6 +86,7 @@ export function acceptUpgrade(
   }
   const more = headerLines();
   if (more === null) return;
+  upgrade.keepsContexts = checked.keepsContexts;
   const response = `${[...lines, ...more].join("\r\n")}\r\n\r\n`;
   // The server's timeout is for requests; frames are not to wait for one another.
   (socket as Partial<NetSocket>).setTimeout?.(0);
@@ -148,9 +151,9 @@ function attach(acceptor: Acceptor, connection: Connection): boolean {
 }
 
 /** The description of a connection for the native engine. */
-function connectionFields({ req }: UpgradeRequest, head: Buffer, response: string) {
+function connectionFields({ req, keepsContexts }: UpgradeRequest, head: Buffer, response: string) {
   const extensions = req.headers["sec-websocket-extensions"];
-  return { head, response, extensions, form: packetForm(req) };
+  return { head, response, extensions, keepsContexts, form: packetForm(req) };
 }
 
 /** The bytes that have been received and not been read: they came with the request, or after it. */

@@ -13,7 +13,7 @@ use crate::net::listener::snapshot::{RequestSnapshot, pack};
 use crate::net::lock;
 use crate::net::session::engine::SharedEngine;
 use crate::net::session::shared::SharedSession;
-use crate::ws::deflate::{self, Compression, Parameters};
+use crate::ws::deflate::{Compression, Parameters};
 use crate::ws::handshake;
 
 /// A request that is answered natively.
@@ -125,12 +125,11 @@ fn greeting(request: &Request<'_>, engine: &SharedEngine) -> Option<UpgradeAccep
         extensions: None,
         deflate: None,
     };
-    if let Some(options) = engine.deflate() {
-        let offers = header(request, "sec-websocket-extensions");
-        if let Some(agreement) = deflate::negotiate(offers.as_deref(), options).ok()? {
-            greeting.deflate = Some((agreement.parameters, options.compression));
-            greeting.extensions = Some(agreement.response);
-        }
+    let offers = header(request, "sec-websocket-extensions");
+    if let Some(negotiated) = engine.negotiate(offers.as_deref()).ok()? {
+        let agreement = negotiated.agreement;
+        greeting.deflate = Some((agreement.parameters, negotiated.compression));
+        greeting.extensions = Some(agreement.response);
     }
     Some(greeting)
 }

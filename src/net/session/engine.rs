@@ -4,13 +4,24 @@ use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, OnceLock};
 
 use crate::config::EngineConfig;
-use crate::counters::Counters;
+use crate::counters::{Bound, Counters};
 use crate::net::session::sid_index::Sids;
-use crate::sums::{Largest, Sum};
-use crate::ws::deflate;
+use crate::sums::{Largest, Share, Sum};
+use crate::ws::deflate::{self, Agreement, Compression, Parameters};
+use crate::ws::handshake::Refusal;
 
 /// The number of JavaScript among the threads that close clients for which too much waits.
 const JAVASCRIPT: usize = 63;
+
+/// The compression that a handshake has agreed on.
+pub struct Negotiated {
+    /// The answer, and its parameters.
+    pub agreement: Agreement,
+    /// The server's compression.
+    pub compression: Compression,
+    /// False if neither side takes a context over, because too many are kept.
+    pub keeps_contexts: bool,
+}
 
 /// One engine: its options, and its sessions by their id.
 #[derive(Debug, Default)]
@@ -41,6 +52,45 @@ impl SharedEngine {
             config,
             ..Self::default()
         }
+    }
+
+    /// Negotiates the compression of one more connection from its `Sec-WebSocket-Extensions`. While
+    /// others keep as many contexts as may be kept, it gets none of its own. `Ok(None)`: no compression.
+    ///
+    /// # Errors
+    /// As [`deflate::negotiate`].
+    pub fn negotiate(&self, header: Option<&str>) -> Result<Option<Negotiated>, Refusal> {
+        let Some(options) = self.deflate() else {
+            return Ok(None);
+        };
+        let keeps_contexts = self.contexts.get().saturating_add(2) <= self.config.max_contexts();
+        let options = deflate::Options {
+            keeps_no_contexts: !keeps_contexts,
+            ..*options
+        };
+        let agreement = deflate::negotiate(header, &options)?;
+        Ok(agreement.map(|agreement| {
+            if !keeps_contexts {
+                self.counters.reached(Bound::CompressionContexts);
+            }
+            let compression = options.compression;
+            Negotiated {
+                agreement,
+                compression,
+                keeps_contexts,
+            }
+        }))
+    }
+
+    /// The contexts that a connection keeps by these parameters. Without room for them, the server
+    /// compresses without a context of its own, whatever was agreed on.
+    pub fn contexts(&self, parameters: &mut Parameters) -> Share {
+        let of_client = usize::from(parameters.client_takeover);
+        let all = usize::from(parameters.server_takeover) + of_client;
+        Share::within(&self.contexts, all, self.config.max_contexts()).unwrap_or_else(|| {
+            parameters.server_takeover = false;
+            Share::new(&self.contexts, of_client)
+        })
     }
 
     /// True if one of the sums that are watched is above its bound, or near it.

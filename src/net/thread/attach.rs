@@ -39,11 +39,17 @@ impl IoThread {
         if let Some(entry) = &entry {
             entry.shared.traffic.store(before);
         }
+        let mut deflate = deflate;
+        let contexts = match (&entry, &mut deflate) {
+            (Some(entry), Some((parameters, _))) => Some(entry.shared.engine.contexts(parameters)),
+            _ => None,
+        };
         let deflater = deflate.map(|(parameters, compression)| {
             Deflater::new(parameters, compression, self.deflate.clone())
         });
-        let inflater = deflate
-            .map(|(parameters, _)| Box::new(Inflater::new(parameters, self.deflate.clone())));
+        let inflater = deflate.map(|(parameters, _)| {
+            Box::new(Inflater::new(parameters, self.deflate.clone()).counting(contexts))
+        });
         let conn = WebSocketConn::new(
             stream,
             inbox,

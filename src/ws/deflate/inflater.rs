@@ -6,6 +6,7 @@ use flate2::{Decompress, FlushDecompress, Status};
 
 use super::pool::{Pool, new_decompressor};
 use super::{Parameters, TAIL};
+use crate::sums::Share;
 use crate::ws::Error;
 
 /// The decompressor of one connection, for [`Reader::feed_with`](crate::ws::Reader::feed_with).
@@ -17,6 +18,8 @@ pub struct Inflater {
     context: Option<Decompress>,
     /// The compressed data has said that it ends: the bytes that follow in the message are ignored.
     ended: bool,
+    /// Counts the contexts of the connection.
+    _contexts: Option<Share>,
 }
 
 impl Inflater {
@@ -28,7 +31,14 @@ impl Inflater {
             window_bits: parameters.client_window_bits,
             context: None,
             ended: false,
+            _contexts: None,
         }
+    }
+
+    /// The same, and the contexts of the connection count as long as the inflater lives.
+    pub fn counting(self, contexts: Option<Share>) -> Self {
+        let _contexts = contexts;
+        Self { _contexts, ..self }
     }
 
     /// Inflates bytes of a message, the last ones of it or not. `take` gets the inflated bytes in

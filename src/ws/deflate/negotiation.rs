@@ -48,6 +48,9 @@ pub struct Options {
     pub client_max_window_bits: Bits,
     /// The level and the threshold of the server's compression.
     pub compression: Compression,
+    /// Neither side takes a context over with any offer that is granted, which a server may always say
+    /// (RFC 7692 §7.1.1).
+    pub keeps_no_contexts: bool,
 }
 
 /// A granted offer.
@@ -159,12 +162,13 @@ fn agree(offer: &[Parameter], options: &Options) -> Option<Agreement> {
     if client_bits.exact().is_some() && !offered(|p| matches!(p, Parameter::ClientBits(_))) {
         return None;
     }
-    if options.server_no_context_takeover == Some(true)
+    if (options.server_no_context_takeover == Some(true) || options.keeps_no_contexts)
         && !offered(|p| matches!(p, Parameter::ServerNoTakeover))
     {
         answer.server_no_takeover();
     }
-    if options.client_no_context_takeover && !offered(|p| matches!(p, Parameter::ClientNoTakeover))
+    if (options.client_no_context_takeover || options.keeps_no_contexts)
+        && !offered(|p| matches!(p, Parameter::ClientNoTakeover))
     {
         answer.client_no_takeover();
     }

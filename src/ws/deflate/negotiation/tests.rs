@@ -251,3 +251,45 @@ fn parameters_are_what_the_answer_says() {
         }
     );
 }
+
+#[test]
+fn no_context_is_taken_over_where_none_may_be_kept() {
+    let none = Options {
+        keeps_no_contexts: true,
+        ..Options::default()
+    };
+    let refuses = Options {
+        server_no_context_takeover: Some(false),
+        ..none
+    };
+    for (options, offer, expected) in [
+        (
+            none,
+            "PD; client_max_window_bits",
+            Some("PD; server_no_context_takeover; client_no_context_takeover"),
+        ),
+        (
+            none,
+            "PD; client_no_context_takeover; server_no_context_takeover",
+            Some("PD; client_no_context_takeover; server_no_context_takeover"),
+        ),
+        (
+            refuses,
+            "PD",
+            Some("PD; server_no_context_takeover; client_no_context_takeover"),
+        ),
+        // As it is for all others.
+        (refuses, "PD; server_no_context_takeover", None),
+    ] {
+        let agreement = negotiate(Some(&offer.replace("PD", NAME)), &options).ok();
+        let agreement = agreement.flatten();
+        let response = agreement
+            .as_ref()
+            .map(|its| its.response.replace(NAME, "PD"));
+        assert_eq!(response.as_deref(), expected);
+        for parameters in agreement.iter().map(|its| its.parameters) {
+            assert!(!parameters.server_takeover && !parameters.client_takeover);
+        }
+    }
+    assert_eq!(negotiate(Some("foo"), &none), Ok(None));
+}
