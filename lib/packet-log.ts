@@ -72,7 +72,8 @@ class Queue {
 export class PacketLog {
   /** Position of the newest packet. */
   last = 0;
-  private bytes = 0;
+  /** The memory of its packets, approximately. */
+  bytes = 0;
   private readonly entries = new Queue();
   private readonly toAll = new Queue();
   private readonly byRoom = new Map<Room, Queue>();
@@ -86,6 +87,11 @@ export class PacketLog {
   /** True if the log holds nothing that can expire. */
   get empty(): boolean {
     return this.entries.size === 0 && this.losses.size === 0;
+  }
+
+  /** When its oldest packet was sent, in ms; infinite if it has none. */
+  get oldest(): number {
+    return this.entries.first?.time ?? Number.POSITIVE_INFINITY;
   }
 
   /** Adds a packet, and drops old ones if there is no room for it. */

@@ -19,6 +19,7 @@ import { checkRecovery } from "./engine/option-rules";
 import { WorkBudget } from "./engine/requests/work-budget";
 import { invalidOption } from "./engine/validate";
 import { randomId } from "./ids";
+import { KeptForRecovery } from "./kept-for-recovery";
 import { PacketLog } from "./packet-log";
 import { encodePacket, type Parts, RecipientCache } from "./recipient-cache";
 
@@ -59,6 +60,8 @@ export class RecoveringAdapter extends Base {
   /** Position of the log at which each socket was connected. */
   private readonly since = new Map<SocketId, number>();
   private readonly log: PacketLog;
+  /** What all namespaces of the server keep. */
+  private readonly all: KeptForRecovery;
   private readonly logName = randomId().slice(0, 6);
   private readonly maxAge: number;
   /** After an outage all clients come back at once. */
@@ -77,11 +80,14 @@ export class RecoveringAdapter extends Base {
     }
     this.maxAge = Number(maxDisconnectionDuration);
     this.log = new PacketLog(maxLogBytes);
+    this.all = KeptForRecovery.of(nsp.server);
   }
 
   override close(): void {
     clearTimeout(this.sweeper);
     this.sweeper = undefined;
+    for (const session of this.away.values()) this.all.delete(session);
+    this.all.forget(this.log);
   }
 
   // --- rooms ----------------------------------------------------------------------------------
@@ -142,6 +148,7 @@ export class RecoveringAdapter extends Base {
       rooms: [...rooms],
       except: [...(except ?? [])],
     });
+    this.all.count(this.log);
     this.scheduleSweep();
   }
 
@@ -169,8 +176,17 @@ export class RecoveringAdapter extends Base {
 
   /** Keeps a session until it expires or its client is back. */
   private putBack(session: Away): void {
+    this.forgetAway(session.pid);
     this.away.set(session.pid, session);
+    this.all.add(session, () => this.away.delete(session.pid));
     this.scheduleSweep();
+  }
+
+  private forgetAway(pid: PrivateSessionId): void {
+    const session = this.away.get(pid);
+    if (session === undefined) return;
+    this.away.delete(pid);
+    this.all.delete(session);
   }
 
   /**
@@ -183,7 +199,7 @@ export class RecoveringAdapter extends Base {
   override async restoreSession(pid: PrivateSessionId, offset?: string): Promise<any> {
     const session = this.away.get(pid);
     if (session === undefined) return null;
-    this.away.delete(pid);
+    this.forgetAway(pid);
     if (session.disconnectedAt + this.maxAge < Date.now()) return null;
     const position = this.position(offset, session.since);
     if (position === null) return null;
@@ -237,9 +253,10 @@ export class RecoveringAdapter extends Base {
     const oldest = Date.now() - this.maxAge;
     for (const [pid, session] of this.away) {
       if (!(session.disconnectedAt < oldest)) break;
-      this.away.delete(pid);
+      this.forgetAway(pid);
     }
     const more = this.log.expire(oldest, SWEEP_PACKETS);
+    this.all.count(this.log);
     this.log.forget(oldest - this.lostConnectionMs);
     if (more) this.scheduleSweep(0);
     else if (this.away.size > 0 || !this.log.empty) this.scheduleSweep();

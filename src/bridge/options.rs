@@ -60,12 +60,15 @@ impl EngineOptions {
     }
 
     /// Sets the bytes that wait in JavaScript for clients whose WebSockets it serves, from `before` to
-    /// `now`. Returns true if the sum over all clients is too large, and the client of these for which
-    /// `largest` bytes wait is the one to be closed.
+    /// `now`. Returns -1 unless the sum over all clients is too large and the client for which
+    /// `largest` bytes wait in JavaScript is the one to be closed: then the time in ms that it has to
+    /// have taken nothing for.
     #[napi(catch_unwind)]
-    pub fn count_buffered(&self, before: f64, now: f64, largest: f64) -> bool {
+    pub fn count_buffered(&self, before: f64, now: f64, largest: f64) -> f64 {
+        // A float out of range saturates, NaN is 0.
         self.0
             .count_buffered(before as usize, now as usize, largest as usize)
+            .map_or(-1.0, |patience| patience as f64)
     }
 
     /// Sets the cost of the packets of one client that may wait for JavaScript: bytes, and an overhead

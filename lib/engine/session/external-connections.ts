@@ -17,7 +17,7 @@ import type { UpgradeRequest } from "../requests/upgrade";
 import type { LinkCounts } from "./engine-counts";
 import { answerPoll } from "./polling-http";
 import type { EngineRequest } from "./request-snapshot";
-import { SlowReaderWatch } from "./slow-reader-watch";
+import { Crowd, SlowReaderWatch, type Waiting } from "./slow-reader-watch";
 import type { Socket } from "./socket";
 
 const debug = createDebug("engine:ws");
@@ -247,6 +247,9 @@ class ExternalConnection {
   private slowReader: SlowReaderWatch | null = null;
   /** Of all connections of its transport. */
   readonly counts: LinkCounts;
+  /** The clients of the engine, and this one among them while much waits. */
+  private readonly crowd: Crowd;
+  private waitingInCrowd: Waiting | null = null;
   /** None: that of most clients, to which binary messages are sent as they are. */
   private readonly form: PacketForm | undefined;
 
@@ -260,6 +263,7 @@ class ExternalConnection {
     if (form.protocol !== 4 || form.base64) this.form = form;
     this.counts = conn.server._counts.links[name];
     this.counts.open++;
+    this.crowd = Crowd.of(conn.server._options);
   }
 
   listen(): void {
@@ -307,17 +311,17 @@ class ExternalConnection {
     }
     const size = sizeOf(message);
     this.waiting++;
-    this.bytes += size;
     this.counts.bytesOut += size;
     this.counts.waiting += size;
+    this.count(size);
     let called = false;
     const written = (error?: Error | null) => {
       if (called) return;
       called = true;
       this.waiting--;
       this.written++;
-      this.bytes -= size;
       if (this.open) this.counts.waiting -= size;
+      this.count(-size);
       if (error) return this.lost("write error");
       if (this.waiting > 0) return;
       if (this.blocked) this.setBlocked(false);
@@ -336,20 +340,37 @@ class ExternalConnection {
 
   /** Much waits: the peer has to go on taking it. */
   private watchReader(): void {
-    this.slowReader ??= new SlowReaderWatch(this.conn.server._limits, {
+    this.slowReader ??= new SlowReaderWatch(this.conn.server._limits, this.asWaiting("the client"));
+    this.slowReader.look();
+  }
+
+  private asWaiting(whom: string): Waiting {
+    return {
       bytes: () => this.bytes,
       taken: () => this.written,
       close: () => {
-        this.lost("too many bytes are waiting for the client");
+        this.lost(`too many bytes are waiting for ${whom}`);
         attempt(() => this.ws.terminate?.());
       },
-    });
-    this.slowReader.look();
+    };
+  }
+
+  /** So many more bytes wait, or less. */
+  private count(change: number): void {
+    this.bytes += change;
+    if (this.open) this.crowd.count(change, this.conn.server._limits);
   }
 
   private setBlocked(blocked: boolean): void {
     this.blocked = blocked;
-    if (this.open && !this.probe) this.conn._onnote(blocked ? Note.Blocked : Note.Drained);
+    if (!this.open) return;
+    if (blocked) {
+      this.waitingInCrowd ??= this.asWaiting("all clients");
+      this.crowd.add(this.waitingInCrowd);
+    } else if (this.waitingInCrowd !== null) {
+      this.crowd.delete(this.waitingInCrowd);
+    }
+    if (!this.probe) this.conn._onnote(blocked ? Note.Blocked : Note.Drained);
   }
 
   /** The WebSocket has ended (`gone`), or broken. */
@@ -363,9 +384,11 @@ class ExternalConnection {
   }
 
   private leave(): void {
+    this.crowd.count(-this.bytes, this.conn.server._limits);
     this.open = false;
     this.counts.open--;
     this.counts.waiting -= this.bytes;
+    if (this.waitingInCrowd !== null) this.crowd.delete(this.waitingInCrowd);
     this.slowReader?.end();
   }
 

@@ -3,7 +3,9 @@
  * another engine. What waits natively is watched by `src/net/session/slow_readers.rs`, by the same
  * rules.
  */
+import type { NativeOptions } from "../native/binding";
 import {
+  Bound,
   FLOOD_PATIENCE_MS,
   LEAST_READER_LOOK_MS,
   MAX_BUFFERED_BYTES,
@@ -76,6 +78,95 @@ export class SlowReaderWatch {
 
   /** Looks no more. */
   end(): void {
+    clearInterval(this.timer);
+    this.timer = undefined;
+  }
+}
+
+/** The time between two looks at clients while too much waits for all, in ms. */
+const CROWD_LOOK_MS = 20;
+/** The sum is told to the native engine when it has changed by this part of its bound. */
+const STEPS = 256;
+
+const crowds = new WeakMap<NativeOptions, Crowd>();
+
+/**
+ * The clients of an engine whose WebSockets this thread serves: the sum of what waits for them is a
+ * part of that of all clients. While that is too large, those that take nothing are closed, and those
+ * first for which most waits.
+ */
+export class Crowd {
+  private bytes = 0;
+  /** The sum as the native engine has it. */
+  private counted = 0;
+  /** Clients for which something waits, with the state of the last look. */
+  private readonly clients = new Map<Waiting, { taken: unknown; quiet: number }>();
+  private timer: NodeJS.Timeout | undefined;
+
+  private constructor(private readonly native: NativeOptions) {}
+
+  /** The clients of an engine. */
+  static of(native: NativeOptions): Crowd {
+    let crowd = crowds.get(native);
+    if (crowd === undefined) {
+      crowd = new Crowd(native);
+      crowds.set(native, crowd);
+    }
+    return crowd;
+  }
+
+  /** So many more bytes wait, or less; `limits`: those of the engine. */
+  count(change: number, limits: Required<NativeServerOptions>): void {
+    this.bytes += change;
+    const step = limits.maxBufferedBytesOfAll / STEPS;
+    const moved = Math.abs(this.bytes - this.counted);
+    if (moved <= step && (this.bytes > 0 || moved === 0)) return;
+    if (this.tell() >= 0) {
+      this.timer ??= setInterval(() => this.relieve(), CROWD_LOOK_MS).unref();
+    }
+  }
+
+  /** Much waits for a client. */
+  add(client: Waiting): void {
+    this.clients.set(client, { taken: client.taken(), quiet: 0 });
+  }
+
+  /** Little waits for a client, or it is gone. */
+  delete(client: Waiting): void {
+    this.clients.delete(client);
+  }
+
+  /** Tells the native engine of the sum; returns the patience with clients in ms, or -1. */
+  private tell(): number {
+    const before = this.counted;
+    this.counted = this.bytes;
+    let largest = 0;
+    for (const client of this.clients.keys()) largest = Math.max(largest, client.bytes());
+    return this.native.countBuffered(before, this.counted, largest);
+  }
+
+  private relieve(): void {
+    for (const [client, state] of this.clients) {
+      const taken = client.taken();
+      state.quiet = taken === state.taken ? state.quiet + CROWD_LOOK_MS : 0;
+      state.taken = taken;
+    }
+    for (;;) {
+      const patience = this.tell();
+      if (patience < 0) return this.end();
+      let first: Waiting | undefined;
+      for (const [client, { quiet }] of this.clients) {
+        if (quiet < patience) continue;
+        if (first === undefined || client.bytes() > first.bytes()) first = client;
+      }
+      if (first === undefined) return;
+      this.delete(first);
+      this.native.reached(Bound.BufferedOfAll);
+      first.close();
+    }
+  }
+
+  private end(): void {
     clearInterval(this.timer);
     this.timer = undefined;
   }

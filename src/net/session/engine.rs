@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use crate::config::EngineConfig;
 use crate::counters::{Bound, Counters};
 use crate::net::session::sid_index::Sids;
+use crate::net::session::slow_readers::crowd_patience;
 use crate::sums::{Largest, Share, Sum};
 use crate::ws::deflate::{self, Agreement, Compression, Parameters};
 use crate::ws::handshake::Refusal;
@@ -117,14 +118,15 @@ impl SharedEngine {
             .fetch_and(!(1 << (thread % JAVASCRIPT)), SeqCst);
     }
 
-    /// Counts the bytes that wait in JavaScript, `now` instead of `before`. Returns true if too much
-    /// waits in all, and the client of JavaScript for which `largest` bytes wait has to go first.
-    pub fn count_buffered(&self, before: usize, now: usize, largest: usize) -> bool {
+    /// Counts the bytes that wait in JavaScript, `now` instead of `before`. If too much waits in all,
+    /// and the client of JavaScript for which `largest` bytes wait has to go first, returns the time in
+    /// ms that it has to have taken nothing for.
+    pub fn count_buffered(&self, before: usize, now: usize, largest: usize) -> Option<u64> {
         let sum = self.buffered.replace(before, now);
         let max = self.config.max_buffered_of_all();
-        self.largest
-            .is_mine(JAVASCRIPT, if sum > max / 2 { largest } else { 0 })
-            && sum > max
+        let share = if sum > max / 2 { largest } else { 0 };
+        let is_mine = self.largest.is_mine(JAVASCRIPT, share);
+        (is_mine && sum > max).then(|| crowd_patience(sum, max))
     }
 
     /// Has compression of WebSocket messages offered from now on. Only the first call counts.
