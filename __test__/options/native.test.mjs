@@ -11,7 +11,18 @@ import { once, until } from "../support/wait.mjs";
 
 const MEGABYTE = "x".repeat(1_000_000);
 
-const NAMES = "maxBufferedBytes, keepReadersMs, maxPendingBytes";
+const NAMES = [
+  "maxBufferedBytes",
+  "keepReadersMs",
+  "maxPendingBytes",
+  "maxBufferedBytesOfAll",
+  "maxAttachmentBytesOfAll",
+  "maxCompressionContexts",
+  "maxSessionsAway",
+  "maxRecoveryBytes",
+].join(", ");
+const SUMS = ["maxBufferedBytesOfAll", "maxAttachmentBytesOfAll", "maxRecoveryBytes"];
+const COUNTS = ["maxCompressionContexts", "maxSessionsAway"];
 const BYTES = "options.native.maxBufferedBytes must be a positive integer of bytes, got";
 const PENDING = "options.native.maxPendingBytes must be a positive integer of bytes, got";
 const MS =
@@ -45,6 +56,18 @@ const WRONG = [
   [{ keepReadersMs: true }, `${MS} true`],
   [{ maxPendingBytes: 0 }, `${PENDING} 0`],
   [{ maxPendingBytes: "1000" }, `${PENDING} "1000"`],
+  ...SUMS.map((name) => [
+    { [name]: 0 },
+    `options.native.${name} must be a positive integer of bytes, got 0`,
+  ]),
+  ...COUNTS.map((name) => [
+    { [name]: -1 },
+    `options.native.${name} must be an integer from 0, got -1`,
+  ]),
+  ...COUNTS.map((name) => [
+    { [name]: "many" },
+    `options.native.${name} must be an integer from 0, got "many"`,
+  ]),
 ];
 for (const [native, message] of WRONG) {
   beyond(`refuses: ${message}`, () => {
@@ -61,6 +84,8 @@ const RIGHT = {
   "options that are undefined": { maxBufferedBytes: undefined, keepReadersMs: undefined },
   "the least": { maxBufferedBytes: 1, keepReadersMs: 1, maxPendingBytes: 1 },
   "the most": { maxBufferedBytes: Number.MAX_SAFE_INTEGER, keepReadersMs: 2 ** 31 - 1 },
+  "sums of all clients": Object.fromEntries([...SUMS, ...COUNTS].map((name) => [name, 1])),
+  "no context of compression": { maxCompressionContexts: 0, maxSessionsAway: 0 },
   "an object without prototype": Object.assign(Object.create(null), { keepReadersMs: 1000 }),
 };
 for (const [name, native] of Object.entries(RIGHT)) {

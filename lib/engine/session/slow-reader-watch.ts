@@ -102,6 +102,7 @@ export class Crowd {
   /** Clients for which something waits, with the state of the last look. */
   private readonly clients = new Map<Waiting, { taken: unknown; quiet: number }>();
   private timer: NodeJS.Timeout | undefined;
+  private max = 0;
 
   private constructor(private readonly native: NativeOptions) {}
 
@@ -118,7 +119,8 @@ export class Crowd {
   /** So many more bytes wait, or less; `limits`: those of the engine. */
   count(change: number, limits: Required<NativeServerOptions>): void {
     this.bytes += change;
-    const step = limits.maxBufferedBytesOfAll / STEPS;
+    this.max = limits.maxBufferedBytesOfAll;
+    const step = this.max / STEPS;
     const moved = Math.abs(this.bytes - this.counted);
     if (moved <= step && (this.bytes > 0 || moved === 0)) return;
     if (this.tell() >= 0) {
@@ -156,7 +158,8 @@ export class Crowd {
       if (patience < 0) return this.end();
       let first: Waiting | undefined;
       for (const [client, { quiet }] of this.clients) {
-        if (quiet < patience) continue;
+        // Among those that take too much, one has more than an even share.
+        if (quiet < patience || client.bytes() <= this.max / this.clients.size) continue;
         if (first === undefined || client.bytes() > first.bytes()) first = client;
       }
       if (first === undefined) return;

@@ -96,9 +96,15 @@ impl ThreadSession {
     }
 
     /// The bytes that wait for the next poll of a client that has taken nothing for `patience` ms; none
-    /// if it has.
-    pub(in crate::net) fn stalled(&self, now: u64, patience: u64) -> Option<usize> {
+    /// if it has. Adds one to `waiting` if anything waits.
+    pub(in crate::net) fn stalled(
+        &self,
+        now: u64,
+        patience: u64,
+        waiting: &mut usize,
+    ) -> Option<usize> {
         let reader = &mut lock(&self.shared.inner).reader;
+        *waiting += usize::from(PollReader::has_share(reader));
         reader.as_mut()?.stalled(&*self.shared.inbox, now, patience)
     }
 

@@ -52,7 +52,7 @@ impl IoThread {
     }
 
     /// Closes clients that take nothing, those first for which most waits, until no more waits for all
-    /// than may.
+    /// than may. A client for which no more waits than its even share of the bound is kept.
     fn relieve_buffered(self: &Rc<Self>, engine: &Arc<SharedEngine>, thread: usize) {
         let max = engine.config.max_buffered_of_all();
         let mut stalled = self.stalled(engine, crowd_patience(engine.buffered.get(), max));
@@ -71,28 +71,33 @@ impl IoThread {
         }
     }
 
-    /// The clients of an engine for which something waits and who have taken nothing for `patience` ms.
+    /// The clients of an engine that have taken nothing for `patience` ms, and for which more waits than
+    /// an even share of the bound.
     fn stalled(
         self: &Rc<Self>,
         engine: &Arc<SharedEngine>,
         patience: u64,
     ) -> Vec<(usize, Stalled)> {
+        let mut waiting = 0;
         let mut stalled = Vec::new();
         for conn in self.pending_writes.conns() {
-            if conn.engine().is_some_and(|its| Arc::ptr_eq(its, engine))
-                && let Some(bytes) = conn.stalled(self, patience)
-            {
-                stalled.push((bytes, Stalled::WebSocket(conn)));
+            if conn.engine().is_some_and(|its| Arc::ptr_eq(its, engine)) {
+                waiting += 1;
+                if let Some(bytes) = conn.stalled(self, patience) {
+                    stalled.push((bytes, Stalled::WebSocket(conn)));
+                }
             }
         }
         let now = self.now();
         for entry in self.entries.borrow().iter().flatten() {
             if Arc::ptr_eq(&entry.shared.engine, engine)
-                && let Some(bytes) = entry.stalled(now, patience)
+                && let Some(bytes) = entry.stalled(now, patience, &mut waiting)
             {
                 stalled.push((bytes, Stalled::Polling(entry.clone())));
             }
         }
+        let share = engine.config.max_buffered_of_all() / waiting.max(1);
+        stalled.retain(|(bytes, _)| *bytes > share);
         stalled
     }
 

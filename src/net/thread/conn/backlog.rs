@@ -230,8 +230,8 @@ impl WebSocketConn {
         }
     }
 
-    /// The bytes that wait for a client that has taken nothing for so long that it may be closed when
-    /// `patience` ms are the bound; none if it has.
+    /// The bytes that wait for a client that has taken nothing for `patience` ms, or the memory that
+    /// they take, which may be more; none if it has.
     pub fn stalled(&self, local: &IoThread, patience: u64) -> Option<usize> {
         // The kernel says that it takes more only once there is much room.
         self.retry(local);
@@ -239,7 +239,7 @@ impl WebSocketConn {
         let is_stalled = local.pending_writes.progress(self, |progress| {
             progress.takes_nothing(&*self.inbox, now, patience)
         });
-        (is_stalled == Some(true) && self.waiting() > 0).then(|| self.waiting())
+        (is_stalled == Some(true)).then(|| self.waiting().max(self.share.get()))
     }
 
     /// True if something waits of which the client has taken a part in the last `ms`.

@@ -118,3 +118,17 @@ fn the_packet_of_which_most_attachments_wait_is_refused() {
         });
     assert_eq!(kit.engine.attachments.get(), 0);
 }
+
+#[test]
+fn a_client_for_which_no_more_waits_than_an_even_share_is_kept() {
+    let kit = bounded(true, 50_000, 0);
+    let (small, _) = send(&kit, 20_000);
+    let other = kit.another(true);
+    let (large, tap) = send(&other, 60_000);
+    turn(&kit);
+    // It takes something just now: the other one does not go in its place.
+    tap.room.set(10);
+    large.retry(&kit.local);
+    assert_eq!(kit.local.look_at_sums(), Some(SUM_LOOK_MS));
+    assert!(!large.is_dead() && !small.is_dead());
+}
