@@ -11,6 +11,7 @@ import * as defaultParser from "socket.io-parser";
 import { type Decoder, type Encoder, type Packet, PacketType } from "socket.io-parser";
 import { encodeText, isDefaultEncoder } from "./encode";
 import type { Socket as EngineSocket } from "./engine";
+import { Bound } from "./engine/native/contract";
 import { cacheEpoch } from "./engine/native/outbound";
 import { TickQueue } from "./engine/native/tick-queue";
 import { noteReplacement } from "./engine/replaced";
@@ -170,6 +171,12 @@ export class Client<
    * @param auth - payload of the CONNECT packet
    */
   private connect(name: string, auth?: Record<string, unknown>): void {
+    if (this.hasTooManyNamespaces(name)) {
+      const message = "too many namespaces";
+      const data = this.conn.protocol === 3 ? message : { message };
+      this._packet({ type: PacketType.CONNECT_ERROR, nsp: name, data });
+      return;
+    }
     const attempt: Attempt = {};
     this.joining ??= new Map();
     const before = this.joining.get(name)?.socket;
@@ -195,6 +202,17 @@ export class Client<
         data: { message: "Invalid namespace" },
       });
     });
+  }
+
+  /** True if the client may join no more namespaces than those that it has joined or is joining. */
+  private hasTooManyNamespaces(name: string): boolean {
+    const { server } = this.conn;
+    const most = server?._limits?.maxNamespaces;
+    if (!most || this.joining?.has(name)) return false;
+    const joined = this.maps?.nsps.size ?? (this.only === undefined ? 0 : 1);
+    if (joined + (this.joining?.size ?? 0) < most) return false;
+    server._options.reached(Bound.Namespaces);
+    return true;
   }
 
   private join(

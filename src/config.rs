@@ -1,6 +1,6 @@
 //! Every option, default and limit of the native side, in one place.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 /// Delay before each server ping, in ms, unless the application says otherwise.
 pub const PING_INTERVAL_MS: u64 = 25_000;
@@ -19,7 +19,7 @@ pub const CLOSE_WAIT_MS: u64 = 30_000;
 
 /// Fragments one WebSocket message may have.
 pub const MAX_FRAGMENTS: u32 = 16_384;
-/// Attachments one Socket.IO packet may announce.
+/// Attachments one Socket.IO packet may announce, unless the application says otherwise.
 pub const MAX_ATTACHMENTS: u32 = 10;
 
 /// Bytes that may wait for one client, unless the application says otherwise. A client for which
@@ -118,6 +118,11 @@ pub struct EngineConfig {
     max_buffered_of_all: AtomicUsize,
     max_attachments_of_all: AtomicUsize,
     max_contexts: AtomicUsize,
+    max_attachments: AtomicU32,
+    /// The limits on new sessions.
+    pub admission: AdmissionLimits,
+    /// The limits on what one connection sends in a second.
+    pub pace: PaceLimits,
 }
 
 impl Default for EngineConfig {
@@ -133,6 +138,9 @@ impl Default for EngineConfig {
             max_buffered_of_all: AtomicUsize::new(MAX_BUFFERED_BYTES_OF_ALL),
             max_attachments_of_all: AtomicUsize::new(MAX_ATTACHMENT_BYTES_OF_ALL),
             max_contexts: AtomicUsize::new(MAX_COMPRESSION_CONTEXTS),
+            max_attachments: AtomicU32::new(MAX_ATTACHMENTS),
+            admission: AdmissionLimits::default(),
+            pace: PaceLimits::default(),
         }
     }
 }
@@ -186,6 +194,16 @@ impl EngineConfig {
         self.max_pending.load(Relaxed)
     }
 
+    /// Stores the number of attachments that one packet may announce.
+    pub fn set_max_attachments(&self, max_attachments: u32) {
+        self.max_attachments.store(max_attachments, Relaxed);
+    }
+
+    /// Attachments that one packet may announce.
+    pub fn max_attachments(&self) -> u32 {
+        self.max_attachments.load(Relaxed)
+    }
+
     /// Delay before a ping, in ms.
     pub fn ping_interval(&self) -> u64 {
         self.ping_interval_ms.load(Relaxed)
@@ -214,5 +232,77 @@ impl EngineConfig {
     /// Largest WebSocket message, in bytes; 0 is unlimited.
     pub fn max_message(&self) -> u64 {
         self.max_message.load(Relaxed)
+    }
+}
+
+/// The limits on new sessions of an engine; 0 is no limit.
+#[derive(Debug, Default)]
+pub struct AdmissionLimits {
+    is_any: AtomicBool,
+    connections: AtomicUsize,
+    connections_of_address: AtomicUsize,
+    handshakes: AtomicU64,
+}
+
+impl AdmissionLimits {
+    /// Stores the sessions in all, those of one address, and the handshakes per second.
+    pub fn set(&self, connections: usize, connections_of_address: usize, handshakes: u64) {
+        self.connections.store(connections, Relaxed);
+        (self.connections_of_address).store(connections_of_address, Relaxed);
+        self.handshakes.store(handshakes, Relaxed);
+        let is_any = connections > 0 || connections_of_address > 0 || handshakes > 0;
+        self.is_any.store(is_any, Relaxed);
+    }
+
+    /// True if there is a limit.
+    pub fn is_any(&self) -> bool {
+        self.is_any.load(Relaxed)
+    }
+
+    /// Sessions in all.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Relaxed)
+    }
+
+    /// Sessions of one address.
+    pub fn connections_of_address(&self) -> usize {
+        self.connections_of_address.load(Relaxed)
+    }
+
+    /// Handshakes in one second.
+    pub fn handshakes(&self) -> u64 {
+        self.handshakes.load(Relaxed)
+    }
+}
+
+/// The limits on what one connection sends in a second; 0 is no limit.
+#[derive(Debug, Default)]
+pub struct PaceLimits {
+    is_any: AtomicBool,
+    events: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl PaceLimits {
+    /// Stores the events and the bytes per second.
+    pub fn set(&self, events: u64, bytes: u64) {
+        self.events.store(events, Relaxed);
+        self.bytes.store(bytes, Relaxed);
+        self.is_any.store(events > 0 || bytes > 0, Relaxed);
+    }
+
+    /// True if there is a limit.
+    pub fn is_any(&self) -> bool {
+        self.is_any.load(Relaxed)
+    }
+
+    /// Events in one second.
+    pub fn events(&self) -> u64 {
+        self.events.load(Relaxed)
+    }
+
+    /// Bytes in one second.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Relaxed)
     }
 }

@@ -26,6 +26,8 @@ export interface Refusal {
   code: number;
   /** The `context` that `connection_error` listeners get. */
   context: Record<string, any>;
+  /** The answer, if it is another than that of the code. */
+  answer?: { status: number; message: string };
 }
 
 /** A refusal with the given code. */

@@ -17,6 +17,21 @@ const sumsOf = (limits: Required<NativeServerOptions>): [number, number, number]
   limits.maxAttachmentBytesOfAll,
   limits.maxCompressionContexts,
 ];
+/** Options of `native` that the native engine is told together. */
+const LIMIT_NAMES = [
+  "maxConnections",
+  "maxConnectionsPerAddress",
+  "maxHandshakesPerSecond",
+  "maxEventsPerSecond",
+  "maxBytesPerSecond",
+  "maxAttachments",
+] as const;
+
+/** A session with its address: empty for a UNIX socket, null if there is none. */
+interface CountedSession {
+  readonly _handle: number;
+  readonly _countedAddress: string | null;
+}
 
 /** Tells the native engine of the options, and of each change. */
 export class LiveOptions {
@@ -28,11 +43,13 @@ export class LiveOptions {
 
   /**
    * @param onchange - called after each change of an option, and not for what is changed inside one
+   * @param sessions - gives the sessions that there are
    * @throws TypeError or RangeError for an option of `native` that cannot be used
    */
   constructor(
     options: ResolvedOptions,
     private readonly onchange: () => void,
+    private readonly sessions: () => Iterable<CountedSession>,
   ) {
     this.observed = this.observe(options);
     this.applyNative(options.native);
@@ -87,6 +104,26 @@ export class LiveOptions {
     if (maxPendingBytes !== before.maxPendingBytes) this.native.setMaxPending(maxPendingBytes);
     const sums = sumsOf(this.limits);
     if (sums.some((sum, i) => sum !== sumsOf(before)[i])) this.native.setSums(...sums);
+    if (LIMIT_NAMES.some((name) => this.limits[name] !== before[name])) {
+      this.applyNativeLimits(before);
+    }
+  }
+
+  private applyNativeLimits(before: Required<NativeServerOptions>): void {
+    const { limits, native } = this;
+    native.setLimits({
+      connections: limits.maxConnections,
+      connectionsOfAddress: limits.maxConnectionsPerAddress,
+      handshakes: limits.maxHandshakesPerSecond,
+      events: limits.maxEventsPerSecond,
+      bytes: limits.maxBytesPerSecond,
+      attachments: limits.maxAttachments,
+    });
+    if (limits.maxConnectionsPerAddress === 0 || before.maxConnectionsPerAddress > 0) return;
+    // Addresses are counted only while they are limited.
+    for (const { _handle: handle, _countedAddress: address } of this.sessions()) {
+      if (address !== null) native.countAddress(handle, address);
+    }
   }
 
   private applyLimits(): void {

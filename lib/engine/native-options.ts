@@ -2,6 +2,7 @@
 import {
   KEEP_READERS_MS,
   MAX_ATTACHMENT_BYTES_OF_ALL,
+  MAX_ATTACHMENTS,
   MAX_BUFFERED_BYTES,
   MAX_BUFFERED_BYTES_OF_ALL,
   MAX_COMPRESSION_CONTEXTS,
@@ -60,6 +61,32 @@ export interface NativeServerOptions {
    * @default 536870912
    */
   maxRecoveryBytes?: number;
+  /** Sessions of the engine in all. Handshakes beyond it are answered with 503. @default no limit */
+  maxConnections?: number;
+  /**
+   * Sessions of one remote address, or of one /64 of IPv6. Handshakes beyond it are answered with 429.
+   * @default no limit
+   */
+  maxConnectionsPerAddress?: number;
+  /** Handshakes of the engine in one second. Those beyond it are answered with 429. @default no limit */
+  maxHandshakesPerSecond?: number;
+  /**
+   * Socket.IO packets of one client in one second; without a Socket.IO server, messages. What exceeds
+   * is delayed: the server reads no more of the client until the rate allows it. @default no limit
+   */
+  maxEventsPerSecond?: number;
+  /** Bytes of the packets of one client in one second. What exceeds is delayed, too. @default no limit */
+  maxBytesPerSecond?: number;
+  /**
+   * Namespaces that one client has joined or is joining. CONNECT beyond it is answered with the error
+   * "too many namespaces". @default no limit
+   */
+  maxNamespaces?: number;
+  /**
+   * Attachments of one packet. The sockets of a client that announces more get the event `error`,
+   * and it is closed. Another `parser` has its own limit. @default 10
+   */
+  maxAttachments?: number;
 }
 
 /** The values that an option takes: their description, their check, and the default. */
@@ -68,6 +95,9 @@ interface Rule {
   isMet: (value: unknown) => boolean;
   fallback: number;
 }
+
+/** In place of a limit: there is none. */
+const NO_LIMIT = 0;
 
 const isPositive = (value: unknown) => Number.isSafeInteger(value) && (value as number) > 0;
 
@@ -84,6 +114,10 @@ const count = (fallback: number): Rule => ({
   isMet: isCount,
   fallback,
 });
+/** A limit that is off by default. */
+function limit(unit: string): Rule {
+  return { takes: `a positive integer of ${unit}`, isMet: isPositive, fallback: NO_LIMIT };
+}
 
 const RULES: Record<keyof NativeServerOptions, Rule> = {
   maxBufferedBytes: {
@@ -106,10 +140,21 @@ const RULES: Record<keyof NativeServerOptions, Rule> = {
   maxCompressionContexts: count(MAX_COMPRESSION_CONTEXTS),
   maxSessionsAway: count(MAX_SESSIONS_AWAY),
   maxRecoveryBytes: bytes(MAX_RECOVERY_BYTES),
+  maxConnections: limit("connections"),
+  maxConnectionsPerAddress: limit("connections"),
+  maxHandshakesPerSecond: limit("handshakes per second"),
+  maxEventsPerSecond: limit("events per second"),
+  maxBytesPerSecond: limit("bytes per second"),
+  maxNamespaces: limit("namespaces"),
+  maxAttachments: {
+    takes: "a positive integer of attachments",
+    isMet: isPositive,
+    fallback: MAX_ATTACHMENTS,
+  },
 };
 
 /**
- * The options of `native`, with the defaults of those that are absent or undefined.
+ * The options of `native`, with the defaults of those that are absent or undefined; 0 is no limit.
  *
  * @throws TypeError, or RangeError for a number, that names the option, what was given and what is taken
  */
@@ -133,14 +178,6 @@ export function readNativeOptions(given: unknown): Required<NativeServerOptions>
     const fault = typeof value === "number" ? "range" : "type";
     throw invalidOption(`native.${name}`, takes, value, fault);
   };
-  return {
-    maxBufferedBytes: read("maxBufferedBytes"),
-    keepReadersMs: read("keepReadersMs"),
-    maxPendingBytes: read("maxPendingBytes"),
-    maxBufferedBytesOfAll: read("maxBufferedBytesOfAll"),
-    maxAttachmentBytesOfAll: read("maxAttachmentBytesOfAll"),
-    maxCompressionContexts: read("maxCompressionContexts"),
-    maxSessionsAway: read("maxSessionsAway"),
-    maxRecoveryBytes: read("maxRecoveryBytes"),
-  };
+  const values = names.map((name) => [name, read(name)]);
+  return Object.fromEntries(values) as Required<NativeServerOptions>;
 }

@@ -1,4 +1,5 @@
 /** Upgrade requests that are refused, and how a stream is ended after its last bytes. */
+import { STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 
 import { CLOSE_WAIT_MS } from "./native/contract";
@@ -14,6 +15,25 @@ export function refuseUpgrade(socket: Duplex, message: string): void {
     socket,
     "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-type: text/html\r\n" +
       `Content-Length: ${length}\r\n\r\n${message}`,
+  );
+}
+
+/** Refuses an upgrade request that may be made again later, and ends its connection. */
+export function refuseForNow(
+  socket: Duplex,
+  code: number,
+  { status, message }: { status: number; message: string },
+): void {
+  if (!socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const body = JSON.stringify({ code, message });
+  finish(
+    socket,
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\n` +
+      `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n` +
+      `Retry-After: 1\r\n\r\n${body}`,
   );
 }
 

@@ -84,6 +84,8 @@ export class Server extends EventEmitter {
    * @internal
    */
   readonly _corsOptions: ServerOptions["cors"];
+  /** The middleware of the option `cors`. @internal */
+  readonly _corsMiddleware: Middleware | null;
   /**
    * Called with a session that is found in {@link clients} before `connection` tells of it: the
    * Socket.IO server has a client for each that is there.
@@ -122,7 +124,8 @@ export class Server extends EventEmitter {
     if (options === null) checkOptionsObject("new Server()", options);
     const resolved = resolveOptions(options);
     checkEngineOptions(resolved, options);
-    const live = new LiveOptions(resolved, () => this._onchange?.());
+    const changed = () => this._onchange?.();
+    const live = new LiveOptions(resolved, changed, () => Object.values(this.clients));
     this.liveOptions = live;
     Object.defineProperty(this, "opts", {
       get: () => live.current,
@@ -138,6 +141,7 @@ export class Server extends EventEmitter {
       this._corsOptions = this.opts.cors;
       this.use(corsMiddleware);
     }
+    this._corsMiddleware = corsMiddleware;
     this.permissions = new NativePermissions(this, ORIGINALS, corsMiddleware);
     this.init();
     watchExit();

@@ -16,6 +16,7 @@ use crate::error::{PollingFault, Reason};
 use crate::net::events::{Note, Topic};
 use crate::net::handle::SLOT_MASK;
 use crate::net::send_batch;
+use crate::net::session::admission::REFUSALS;
 use crate::net::thread::FIRST_STREAM;
 use crate::sio::Kind;
 
@@ -157,6 +158,20 @@ fn contract() -> String {
         .collect();
     let comment = "The names of bounds in `io.engine.metrics()`, by their numbers.";
     source.list("BOUND_NAMES", comment, "string", &bounds);
+    let refusals = REFUSALS.map(|refusal| {
+        let (limit, message) = (quoted(refusal.limit), quoted(refusal.message));
+        format!(
+            "[{}, {}, {limit}, {message}]",
+            refusal.bound as u8, refusal.status
+        )
+    });
+    let comment = "The answers to handshakes that a bound refuses: bound, status, option, message.";
+    source.list(
+        "REFUSALS",
+        comment,
+        "[number, number, string, string]",
+        &refusals,
+    );
     sends(&mut source);
     packets(&mut source);
     requests(&mut source);
@@ -302,6 +317,11 @@ fn limits(source: &mut Source) {
             "MAX_RECOVERY_BYTES",
             "Default number of bytes of packets that are kept for clients that are away.",
             config::MAX_RECOVERY_BYTES as u64,
+        ),
+        (
+            "MAX_ATTACHMENTS",
+            "Default number of attachments that one packet may announce.",
+            config::MAX_ATTACHMENTS.into(),
         ),
         (
             "FLOOD_PATIENCE_MS",

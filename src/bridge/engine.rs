@@ -27,6 +27,7 @@ use crate::eio::session::{Outgoing, SocketRole};
 use crate::error::{CloseReason, Reason};
 use crate::net::handle::Handle;
 use crate::net::runtime::Opening;
+use crate::net::session::admission::AddressKey;
 use crate::net::session::shared::SharedSession;
 use crate::net::thread::state::IoThread;
 use crate::net::thread::{Command, FIRST_STREAM};
@@ -220,10 +221,12 @@ impl Engine {
             external: request.external,
             decode_in_js: request.raw,
             sid: &request.sid,
+            address: request.address.as_deref().map(AddressKey::parse),
+            is_checked: false,
         };
         let session = runtime()
             .open(self.hub.clone(), options.0.clone(), opening)
-            .ok_or_else(|| failure("too many sessions"))?;
+            .map_err(|_| failure("too many sessions"))?;
         session.begin(carrier, &request.sid);
         Ok(session)
     }

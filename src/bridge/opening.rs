@@ -46,6 +46,8 @@ pub struct OpenRequest {
     pub external: bool,
     /// It is carried by WebTransport; not read unless JavaScript serves it.
     pub webtransport: Option<bool>,
+    /// The client's address, if sessions are counted by address; empty for a UNIX socket.
+    pub address: Option<String>,
     /// Its packets are not decoded: no Socket.IO server takes them.
     pub raw: bool,
 }

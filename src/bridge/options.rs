@@ -5,7 +5,10 @@ use std::sync::Arc;
 use napi::bindgen_prelude::Either;
 use napi_derive::napi;
 
+use crate::bridge::runtime::runtime;
 use crate::counters::Bound;
+use crate::net::handle::Handle;
+use crate::net::session::admission::AddressKey;
 use crate::net::session::engine::SharedEngine;
 use crate::ws::deflate::{self, Bits, Compression};
 
@@ -78,6 +81,54 @@ impl EngineOptions {
         self.0.config.set_max_pending(max_pending as usize);
     }
 
+    /// Sets limits that are off by default; 0 is none. They count for living sessions too.
+    #[napi(catch_unwind)]
+    pub fn set_limits(&self, limits: Limits) {
+        // A float out of range saturates, NaN is 0.
+        let config = &self.0.config;
+        config.admission.set(
+            limits.connections as usize,
+            limits.connections_of_address as usize,
+            limits.handshakes as u64,
+        );
+        config.set_max_attachments(limits.attachments as u32);
+        (config.pace).set(limits.events as u64, limits.bytes as u64);
+        runtime().look_at_paces();
+    }
+
+    /// Counts a handshake. Returns the number of the [`Bound`] that refuses it; null: it is admitted.
+    /// `address`: of the client; empty for a UNIX socket, absent if it is not counted.
+    #[napi(catch_unwind)]
+    pub fn handshake(&self, address: Option<String>) -> Option<u32> {
+        let address = address.as_deref().map(AddressKey::parse);
+        let SharedEngine {
+            admission, config, ..
+        } = &*self.0;
+        let admitted = admission.handshake(&config.admission, address, runtime().now());
+        admitted.err().map(|bound| bound as u32)
+    }
+
+    /// Returns the number of the [`Bound`] that leaves no place for one session more; null: there is
+    /// a place.
+    #[napi(catch_unwind)]
+    pub fn has_no_place(&self, address: Option<String>) -> Option<u32> {
+        let address = address.as_deref().map(AddressKey::parse);
+        let place = (self.0.admission).has_place(&self.0.config.admission, address);
+        place.err().map(|bound| bound as u32)
+    }
+
+    /// Counts the address of a session that began before addresses were limited.
+    #[napi(catch_unwind)]
+    pub fn count_address(&self, handle: u32, address: String) {
+        let session = runtime().table().get(Handle::from_raw(handle));
+        if let Some(session) = session
+            && Arc::ptr_eq(&session.engine, &self.0)
+        {
+            let address = AddressKey::parse(&address);
+            self.0.admission.count_address(&session.seat, address);
+        }
+    }
+
     /// Counts that JavaScript has found a [`Bound`] reached, by its number.
     #[napi(catch_unwind)]
     pub fn reached(&self, bound: u32) {
@@ -91,6 +142,23 @@ impl EngineOptions {
     pub fn set_deflate(&self, options: DeflateOptions) {
         self.0.set_deflate(options.into());
     }
+}
+
+/// Limits that are off by default; 0 is none.
+#[napi(object)]
+pub struct Limits {
+    /// Sessions in all.
+    pub connections: f64,
+    /// Sessions of one address.
+    pub connections_of_address: f64,
+    /// Handshakes in one second.
+    pub handshakes: f64,
+    /// Events of one connection in one second.
+    pub events: f64,
+    /// Bytes of one connection in one second.
+    pub bytes: f64,
+    /// Attachments of one packet.
+    pub attachments: f64,
 }
 
 /// The options of compression. Where one is absent, the client decides.

@@ -32,6 +32,10 @@ shared_enum! {
         PostAborted = 8,
         /// The packets of the POST that JavaScript has received have all been taken.
         PostTaken = 9,
+        /// No more is to be read of the client, whose WebSocket JavaScript serves.
+        Stopped = 10,
+        /// Reading goes on.
+        GoesOn = 11,
     }
 }
 

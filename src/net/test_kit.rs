@@ -218,6 +218,8 @@ impl Kit {
             external: false,
             decode_in_js: false,
             sid: "",
+            address: None,
+            is_checked: false,
         };
         let peer = runtime
             .create(heard.clone(), engine.clone(), opening)
@@ -242,6 +244,8 @@ impl Kit {
             external: false,
             decode_in_js: false,
             sid: "",
+            address: None,
+            is_checked: false,
         };
         let peer = self
             .runtime

@@ -58,6 +58,8 @@ pub fn opening(form: PacketEncoding, websocket: bool) -> Opening<'static> {
         external: false,
         decode_in_js: false,
         sid: "",
+        address: None,
+        is_checked: false,
     }
 }
 

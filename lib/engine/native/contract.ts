@@ -87,6 +87,10 @@ export const enum Note {
   PostAborted = 8,
   /** The packets of the POST that JavaScript has received have all been taken. */
   PostTaken = 9,
+  /** No more is to be read of the client, whose WebSocket JavaScript serves. */
+  Stopped = 10,
+  /** Reading goes on. */
+  GoesOn = 11,
 }
 
 /** Why a session ends, as `disconnect` listeners are told. */
@@ -286,6 +290,13 @@ export const BOUND_NAMES: readonly string[] = [
   "sessionsAway",
 ];
 
+/** The answers to handshakes that a bound refuses: bound, status, option, message. */
+export const REFUSALS: readonly [number, number, string, string][] = [
+  [9, 503, "maxConnections", "too many connections"],
+  [10, 429, "maxConnectionsPerAddress", "too many connections of this address"],
+  [11, 429, "maxHandshakesPerSecond", "too many handshakes"],
+];
+
 /** Flags of a send, and of a close. */
 export const enum SendFlag {
   /** The message may be dropped while earlier data of the connection waits. */
@@ -386,6 +397,9 @@ export const MAX_SESSIONS_AWAY = 100000;
 
 /** Default number of bytes of packets that are kept for clients that are away. */
 export const MAX_RECOVERY_BYTES = 536870912;
+
+/** Default number of attachments that one packet may announce. */
+export const MAX_ATTACHMENTS = 10;
 
 /** The same for a client to which more and more is sent, once a quarter more waits. */
 export const FLOOD_PATIENCE_MS = 250;

@@ -6,6 +6,7 @@ import type { Server } from "../server";
 import { serveSession } from "../session/polling-http";
 import { holdBody } from "../session/post-body";
 import type { EngineRequest } from "../session/request-snapshot";
+import { refuseHandshake, withCors } from "./admission";
 import { runMiddlewares, UpgradeResponse } from "./middleware";
 import { acceptWebSocket, openPolling } from "./open-session";
 import type { UpgradeRequest } from "./upgrade";
@@ -14,6 +15,10 @@ import { admit, middlewareFailure, refuseRequest, refuseUpgradeRequest } from ".
 /** Answers a request: a handshake, or a poll or POST of a session. */
 export function enterRequest(server: Server, req: EngineRequest, res: ServerResponse): void {
   req.res = res;
+  const full = refuseHandshake(server, req);
+  if (full !== null) {
+    return withCors(server, req, res, () => refuseRequest(server, req, res, full));
+  }
   const proceed = () => {
     admit(server, req, false, (refusal) => {
       if (refusal !== null) return refuseRequest(server, req, res, refusal);
@@ -43,6 +48,8 @@ export function enterRequest(server: Server, req: EngineRequest, res: ServerResp
 /** Answers an upgrade request: it opens a session, or offers its WebSocket to one. */
 export function enterUpgrade(server: Server, upgrade: UpgradeRequest): void {
   const { req, socket } = upgrade;
+  const full = refuseHandshake(server, req);
+  if (full !== null) return refuseUpgradeRequest(server, upgrade, full);
   const enter = (lines: () => string[]) => {
     admit(server, req, true, (refusal) => {
       if (refusal !== null) return refuseUpgradeRequest(server, upgrade, refusal);

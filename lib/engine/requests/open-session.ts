@@ -31,6 +31,7 @@ import {
 } from "../session/request-snapshot";
 import type { Socket } from "../session/socket";
 import { isHeld, setStream } from "../session/tcp-sockets";
+import { countedAddress, refuseHandshake, refusePlace } from "./admission";
 import { type Acceptor, acceptUpgrade, type UpgradeRequest } from "./upgrade";
 import { refuseRequest, refuseUpgradeRequest, report, verifyProtocol } from "./verify";
 
@@ -86,6 +87,7 @@ function openRequest(
     upgrades: server._offer(transport),
     ...server._settings(),
     external: server.ws !== undefined,
+    address: countedAddress(server, req),
     raw: !server._decodesNatively,
   };
 }
@@ -162,6 +164,8 @@ export async function openPolling(
 ): Promise<void> {
   const id = await newId(server, req);
   if (typeof id !== "string") return refuseRequest(server, req, res, id);
+  const full = refusePlace(server, req);
+  if (full !== null) return refuseRequest(server, req, res, full);
   const initial: Record<string, any> = server.opts.cookie
     ? { "Set-Cookie": [server._cookieFor(id)] }
     : {};
@@ -216,6 +220,8 @@ async function openWebSocket(server: Server, granted: Granted): Promise<void> {
   }
   const id = await newId(server, req);
   if (typeof id !== "string") return refuseUpgradeRequest(server, upgrade, id);
+  const full = refusePlace(server, req);
+  if (full !== null) return refuseUpgradeRequest(server, upgrade, full);
   if (server.ws !== undefined) return handOver(server, server.ws, granted, id);
   let handle = 0;
   accept(server, granted, true, {
@@ -270,6 +276,11 @@ function handOver(
 
 /** Opens a session on a WebSocket that is not ours. */
 function openExternal(server: Server, req: EngineRequest, id: string, ws: ExternalWebSocket): void {
+  const full = refusePlace(server, req);
+  if (full !== null) {
+    report(server, req, full);
+    return turnAwayExternal(ws);
+  }
   const request = { ...openRequest(server, req, id, "websocket"), external: true };
   const { handle, messages } = engine.openExternal(server._options, request);
   const conn = addSession(server, req, id, handle, true);
@@ -295,7 +306,10 @@ export function takeWebSocket(server: Server, req: EngineRequest, ws: ExternalWe
   const { sid, transport } = req._query;
   // The session may have been opened natively just now. The WebSocket cannot wait for it.
   if (sid) lookAhead();
-  const refusal = server.verify(req, true) ?? (sid ? null : verifyProtocol(server, req));
+  const refusal =
+    refuseHandshake(server, req) ??
+    server.verify(req, true) ??
+    (sid ? null : verifyProtocol(server, req));
   if (refusal !== null || transport !== "websocket") {
     if (refusal !== null) report(server, req, refusal);
     return turnAwayExternal(ws);

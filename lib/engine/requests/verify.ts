@@ -1,7 +1,7 @@
 /** The checks of requests, and the answers to those that are refused. */
 import type { ServerResponse } from "node:http";
 import { ErrorCode, errorMessages, type Refusal, refuse } from "../errors";
-import { refuseUpgrade } from "../refuse-upgrade";
+import { refuseForNow, refuseUpgrade } from "../refuse-upgrade";
 import type { Server } from "../server";
 import { type EngineRequest, packetForm } from "../session/request-snapshot";
 import type { Socket } from "../session/socket";
@@ -83,9 +83,14 @@ export function middlewareFailure(): Refusal {
 }
 
 /** Tells `connection_error` listeners. */
-export function report(server: Server, req: EngineRequest, { code, context }: Refusal): void {
+export function report(
+  server: Server,
+  req: EngineRequest | null,
+  { code, context, answer }: Refusal,
+): void {
   server._counts.refuse(code);
-  server.emit("connection_error", { req, code, message: errorMessages[code], context });
+  const message = answer?.message ?? errorMessages[code];
+  server.emit("connection_error", { req, code, message, context });
 }
 
 /** Reports and answers a request that is refused. */
@@ -97,7 +102,13 @@ export function refuseRequest(
 ): void {
   report(server, req, refusal);
   if (res.headersSent || res.destroyed) return;
-  const { code, context } = refusal;
+  const { code, context, answer } = refusal;
+  if (answer !== undefined) {
+    const headers = { "Content-Type": "application/json", "Retry-After": "1" };
+    res.writeHead(answer.status, headers);
+    res.end(JSON.stringify({ code, message: answer.message }));
+    return;
+  }
   const status = code === ErrorCode.FORBIDDEN ? 403 : 400;
   const message = (code === ErrorCode.FORBIDDEN && context.message) || errorMessages[code];
   res.writeHead(status, { "Content-Type": "application/json" });
@@ -111,7 +122,8 @@ export function refuseUpgradeRequest(
   refusal: Refusal,
 ): void {
   report(server, upgrade.req, refusal);
-  const { code, context } = refusal;
+  const { code, context, answer } = refusal;
+  if (answer !== undefined) return refuseForNow(upgrade.socket, code, answer);
   const custom = code === ErrorCode.FORBIDDEN ? context.message : undefined;
   refuseUpgrade(upgrade.socket, String(custom || errorMessages[code]));
 }

@@ -18,7 +18,9 @@ import type { Server } from "../server";
 import type { ExternalWebSocket } from "../session/external-connections";
 import type { Socket } from "../session/socket";
 import { FrameReader, frameHeader } from "../session/webtransport-frames";
+import { refuseHandshake } from "./admission";
 import { announceSession, offerExternal } from "./open-session";
+import { report } from "./verify";
 
 const debug = createDebug("engine:webtransport");
 
@@ -120,7 +122,12 @@ function begin(server: Server, socket: StreamSocket): Promise<boolean> {
 
 /** The open packet names the session to be moved, if there is one. */
 function open(server: Server, socket: StreamSocket, packet: string | Buffer): void {
-  if (packet === "0") return openSession(server, socket);
+  if (packet === "0") {
+    const full = refuseHandshake(server, null);
+    if (full === null) openSession(server, socket);
+    else report(server, null, full);
+    return;
+  }
   const conn = typeof packet === "string" && packet[0] === "0" && named(server, packet.slice(1));
   if (conn) offerExternal(conn, socket, FORM, "webtransport");
 }
@@ -173,6 +180,9 @@ class StreamSocket extends EventEmitter implements ExternalWebSocket {
   private writing = 0;
   private closing = false;
   private closed = false;
+  /** Settled when reading goes on; null while it does. */
+  private pausing: Promise<void> | null = null;
+  private goOn: () => void = () => {};
 
   constructor(
     private readonly session: Session,
@@ -196,6 +206,7 @@ class StreamSocket extends EventEmitter implements ExternalWebSocket {
       for (;;) {
         const { done, value } = await this.reader.read();
         if (done || this.closed) return;
+        if (this.pausing !== null) await this.pausing;
         const readable = this.frames.push(value, (content, binary) => {
           this.tell(binary ? content : content.toString(), binary);
         });
@@ -205,6 +216,18 @@ class StreamSocket extends EventEmitter implements ExternalWebSocket {
     } catch (error) {
       debug("the stream broke: %s", error);
     }
+  }
+
+  /** Gives no more messages until {@link resume}, but for those that have come already. */
+  pause(): void {
+    this.pausing ??= new Promise((resolve) => {
+      this.goOn = resolve;
+    });
+  }
+
+  resume(): void {
+    this.pausing = null;
+    this.goOn();
   }
 
   /** An exception of the application's listeners is thrown by itself. */
@@ -242,6 +265,7 @@ class StreamSocket extends EventEmitter implements ExternalWebSocket {
   terminate(): void {
     if (this.closed) return;
     this.closed = true;
+    this.resume();
     attempt(() => this.reader.cancel());
     closeSession(this.session);
   }

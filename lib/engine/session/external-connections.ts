@@ -34,6 +34,10 @@ export interface ExternalWebSocket {
   close(): void;
   /** Ends the connection without waiting for the peer. */
   terminate?(): void;
+  /** Reads no more from the connection. */
+  pause?(): void;
+  /** Reads on. */
+  resume?(): void;
 }
 
 /** The members of a WebSocket server that are used. */
@@ -219,6 +223,18 @@ export class ExternalConnections {
     this.main?.promote();
   }
 
+  /** The client is too fast: no more is read from it. */
+  stop(): void {
+    this.main?.stop();
+    this.probe?.stop();
+  }
+
+  /** Reading goes on. */
+  goOn(): void {
+    this.main?.goOn();
+    this.probe?.goOn();
+  }
+
   /** The upgrade was given up. */
   dropProbe(): void {
     this.probe?.end();
@@ -250,6 +266,10 @@ class ExternalConnection {
   /** The clients of the engine, and this one among them while much waits. */
   private readonly crowd: Crowd;
   private waitingInCrowd: Waiting | null = null;
+  /** No more is read from it. */
+  private stopped = false;
+  /** The messages that were read before it stopped and are yet to be received, and its end. */
+  private readonly behind: (() => void)[] = [];
   /** None: that of most clients, to which binary messages are sent as they are. */
   private readonly form: PacketForm | undefined;
 
@@ -268,23 +288,56 @@ class ExternalConnection {
 
   listen(): void {
     const { ws } = this;
-    const { _handle: handle } = this.conn;
     ws.on("message", (data, isBinary) => {
       let message: string | Buffer;
       try {
         message = isBinary === true ? bytesOf(data) : String(data);
       } catch (error) {
-        return inOrder(handle, () => this.lost(String(error)));
+        return this.arrive(() => this.lost(String(error)));
       }
       // Some engines lend the memory for the time of this call.
-      if (typeof message !== "string" && !isUpToDate()) message = Buffer.from(message);
-      inOrder(handle, () => this.receive(message));
+      const waits = !isUpToDate() || this.stopped || this.behind.length > 0;
+      if (typeof message !== "string" && waits) message = Buffer.from(message);
+      this.arrive(() => this.receive(message));
     });
-    ws.on("close", () => inOrder(handle, () => this.lost(null, true)));
+    ws.on("close", () => this.arrive(() => this.lost(null, true)));
     ws.on("error", (error) => {
       const bound = BOUNDS_BY_CODE.get(error?.code);
       if (bound !== undefined) this.conn.server._options.reached(bound);
-      inOrder(handle, () => this.lost(String(error)));
+      this.arrive(() => this.lost(String(error)));
+    });
+  }
+
+  /** Carries out `step`, for what has come from the client, once those before it are carried out. */
+  private arrive(step: () => void): void {
+    inOrder(this.conn._handle, () => {
+      if (this.stopped || this.behind.length > 0) this.behind.push(step);
+      else step();
+    });
+  }
+
+  /** Reads no more, if the WebSocket can be paused. */
+  stop(): void {
+    if (this.stopped || !this.open || typeof this.ws.pause !== "function") return;
+    this.stopped = true;
+    attempt(() => this.ws.pause?.());
+  }
+
+  /** Reads on, after the messages that were read before it stopped. */
+  goOn(): void {
+    if (!this.stopped) return;
+    this.stopped = false;
+    process.nextTick(() => this.catchUp());
+  }
+
+  private catchUp(): void {
+    inOrder(this.conn._handle, () => {
+      while (!this.stopped && this.behind.length > 0) {
+        this.behind.shift()?.();
+        // The note that stops it may be on its way here.
+        if (!isUpToDate()) return process.nextTick(() => this.catchUp());
+      }
+      if (!this.stopped) attempt(() => this.ws.resume?.());
     });
   }
 
@@ -390,6 +443,11 @@ class ExternalConnection {
     this.counts.waiting -= this.bytes;
     if (this.waitingInCrowd !== null) this.crowd.delete(this.waitingInCrowd);
     this.slowReader?.end();
+    this.behind.length = 0;
+    if (!this.stopped) return;
+    this.stopped = false;
+    // Its end has to be read.
+    attempt(() => this.ws.resume?.());
   }
 
   /** Nothing more is taken from it or sent. */

@@ -72,9 +72,9 @@ export class Observers {
    *
    * @throws Error for a message that is no packet
    */
-  decode(data: string | Buffer, sink: () => PacketSink | null): void {
+  decode(data: string | Buffer, maxAttachments: number, sink: () => PacketSink | null): void {
     if (this.decoder === null) {
-      this.decoder = new Decoder();
+      this.decoder = new Decoder({ maxAttachments });
       this.decoder.on("decoded", (packet: any) => {
         sink()?.onpacket(packet.type, packet.nsp, packet.id, packet.data);
       });

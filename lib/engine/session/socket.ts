@@ -113,6 +113,11 @@ export class Socket extends SendingSocket implements SessionEvents {
     return this._websocket && !this.upgraded;
   }
 
+  /** The address that the session is counted for: empty for a UNIX socket, null over WebTransport. @internal */
+  get _countedAddress(): string | null {
+    return this.remoteAddress ?? (this.request === null ? null : "");
+  }
+
   /** True if somebody takes decoded packets. @internal */
   get _hasSink(): boolean {
     return this._sink !== null;
@@ -163,7 +168,8 @@ export class Socket extends SendingSocket implements SessionEvents {
     if (this.readyState !== "open") return;
     if (data === "") return this._onrefused("empty message");
     try {
-      this.observers().decode(data, () => this._sink);
+      const { maxAttachments } = this.server._limits;
+      this.observers().decode(data, maxAttachments, () => this._sink);
     } catch (error) {
       const { message } = error as Error;
       if (message === "too many attachments") this.server._options.reached(Bound.Attachments);
@@ -235,6 +241,12 @@ export class Socket extends SendingSocket implements SessionEvents {
         break;
       case Note.PostAborted:
         this.abortPost();
+        break;
+      case Note.Stopped:
+        this._external?.stop();
+        break;
+      case Note.GoesOn:
+        this._external?.goOn();
         break;
       case Note.PostTaken:
         endTaking(this);

@@ -71,6 +71,10 @@ pub async fn serve(stream: TcpStream, guard: ConnectionGuard, local: Rc<IoThread
             Next::Ours(admitted, settings) => (*admitted, settings),
         };
         first = false;
+        if let Route::RefusedUpgrade(refusal) = admitted.route {
+            listener.engine.counters.reached(refusal.bound);
+            return io.say(refusal.upgrade_response().as_bytes());
+        }
         if let Route::WebSocket(accept, session) = admitted.route {
             drop(serving);
             let upgrade = Upgrade {

@@ -30,6 +30,7 @@ use crate::net::listener::settings::Settings;
 use crate::net::listener::snapshot::RequestSnapshot;
 use crate::net::runtime::PostBegin;
 use crate::net::runtime::on_listener::Polled;
+use crate::net::session::admission::Refusal;
 use crate::net::session::pending_answer::PendingAnswer;
 use crate::net::thread::pending_writes::AnswerInProgress;
 use crate::net::thread::state::IoThread;
@@ -39,6 +40,7 @@ const RESERVED: usize = 64 << 10;
 
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=UTF-8");
 const HTML: HeaderValue = HeaderValue::from_static("text/html");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// Answers the requests of one connection.
@@ -124,7 +126,8 @@ impl Http {
                 let body = request.into_body();
                 self.push(handle, body, admitted.body, reply).await
             }
-            Route::WebSocket(..) => Err(silence()),
+            Route::Refused(refusal) => Ok(self.refuse(refusal, reply)),
+            Route::WebSocket(..) | Route::RefusedUpgrade(_) => Err(silence()),
         }
     }
 
@@ -135,13 +138,17 @@ impl Http {
     ) -> io::Result<Response<FullBody>> {
         let settings = reply.settings;
         let mut packets = Vec::new();
-        let sid = self
+        let opened = self
             .listener
             .open_session(settings, packed, false, |peer, first| {
                 packets = first;
                 self.listener.runtime.start_session(&peer);
-            })
-            .ok_or_else(silence)?;
+            });
+        let sid = match opened {
+            Ok(sid) => sid,
+            Err(Some(refusal)) => return Ok(self.refuse(refusal, reply)),
+            Err(None) => return Err(silence()),
+        };
         self.tell();
         let packets: Vec<_> = packets.iter().map(Outgoing::as_packet).collect();
         let cookie = settings.cookie.as_ref().and_then(|cookie| {
@@ -153,6 +160,11 @@ impl Http {
         let counters = &self.listener.engine.counters;
         counters.carried(Transport::Polling, 0, payload.len() as u64);
         reply.payload(payload, true, more).await
+    }
+
+    fn refuse(&self, refusal: &Refusal, reply: Reply<'_>) -> Response<FullBody> {
+        self.listener.engine.counters.reached(refusal.bound);
+        reply.refused(refusal)
     }
 
     async fn poll(&self, handle: Handle, reply: Reply<'_>) -> io::Result<Response<FullBody>> {
@@ -331,6 +343,18 @@ impl Reply<'_> {
         let bytes = Bytes::from_static(b"ok");
         self.answers
             .full(StatusCode::OK, headers, bytes, true, self.answering)
+    }
+
+    fn refused(self, refusal: &Refusal) -> Response<FullBody> {
+        let headers = [
+            (header::CONTENT_TYPE, JSON),
+            (header::RETRY_AFTER, HeaderValue::from_static("1")),
+        ];
+        let status =
+            StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+        let body = Bytes::from(refusal.body());
+        self.answers
+            .full(status, headers, body, false, self.answering)
     }
 
     /// Answers with a payload. `compress`: the application lets it be compressed.

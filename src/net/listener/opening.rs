@@ -13,12 +13,16 @@ use crate::net::listener::Listener;
 use crate::net::listener::settings::Settings;
 use crate::net::listener::snapshot::RequestSnapshot;
 use crate::net::lock;
-use crate::net::runtime::Opening;
+use crate::net::runtime::{Opening, TooMany};
+use crate::net::session::admission::Refusal;
 use crate::net::session::shared::SharedSession;
 
 impl Listener {
     /// Opens a session, and tells JavaScript. `start` gets the session and its first packets, and
-    /// has its thread serve it. Returns its id; `None` if there are too many sessions, or if
+    /// has its thread serve it. Returns its id.
+    ///
+    /// # Errors
+    /// The refusal, if a bound leaves no place. `None` if the process has no handle left, or if
     /// JavaScript has changed the settings since the request was looked at: no session begins by
     /// what was permitted before.
     pub(in crate::net) fn open_session(
@@ -27,22 +31,29 @@ impl Listener {
         packed: RequestSnapshot,
         websocket: bool,
         start: impl FnOnce(Arc<SharedSession>, Vec<Outgoing>),
-    ) -> Option<String> {
-        let sid = id::generate().ok()?;
+    ) -> Result<String, Option<&'static Refusal>> {
+        let sid = id::generate().map_err(|_| None)?;
         let mut packets = first_packets(settings, &sid, websocket);
         let (inbox, engine) = (self.inbox.clone(), self.engine.clone());
         let current = lock(&self.settings);
         if !std::ptr::eq(&**current, settings) {
-            return None;
+            return Err(None);
         }
+        let limits = &engine.config.admission;
         let opening = Opening {
             form: PacketEncoding::V4,
             websocket,
             external: false,
             decode_in_js: settings.raw,
             sid: &sid,
+            address: (limits.is_any()).then(|| packed.remote.into()),
+            is_checked: true,
         };
-        let peer = self.runtime.create(inbox.clone(), engine, opening)?;
+        let created = self.runtime.create(inbox.clone(), engine.clone(), opening);
+        let peer = created.map_err(|full| match full {
+            TooMany::OfEngine(bound) => Some(Refusal::of(bound)),
+            TooMany::OfProcess => None,
+        })?;
         let carrier = match websocket {
             true => Carrier::WebSocketNative,
             false => Carrier::PollingNative,
@@ -65,11 +76,11 @@ impl Listener {
         inbox.opened(self.id, peer.handle, &opened, &mut start);
         drop(current);
         if is_started {
-            return Some(sid);
+            return Ok(sid);
         }
         // The environment is gone.
         self.runtime.close(peer.handle, true);
-        None
+        Err(None)
     }
 }
 

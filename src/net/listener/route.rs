@@ -11,6 +11,7 @@ use crate::net::listener::head::{Request, RequestKind};
 use crate::net::listener::settings::Settings;
 use crate::net::listener::snapshot::{RequestSnapshot, pack};
 use crate::net::lock;
+use crate::net::session::admission::{AddressKey, Refusal};
 use crate::net::session::engine::SharedEngine;
 use crate::net::session::shared::SharedSession;
 use crate::ws::deflate::{Compression, Parameters};
@@ -33,6 +34,10 @@ pub enum Route {
     Handshake(RequestSnapshot),
     Poll(Handle),
     Push(Handle),
+    /// A handshake over polling that a bound refuses.
+    Refused(&'static Refusal),
+    /// An upgrade request for a new session that a bound refuses.
+    RefusedUpgrade(&'static Refusal),
     /// The content of the 101, and the session that it is for, or the request that opens one.
     WebSocket(UpgradeAccept, Result<Arc<SharedSession>, RequestSnapshot>),
 }
@@ -62,14 +67,23 @@ pub fn admit(
 ) -> Option<Admitted> {
     let packed = || pack(request, ends.remote, ends.local);
     let route = match request.kind {
-        RequestKind::Handshake if settings.handshakes => Route::Handshake(packed()),
+        RequestKind::Handshake if settings.handshakes => match refusal(listener, ends) {
+            None => Route::Handshake(packed()),
+            Some(_) if settings.tells_refusals => return None,
+            Some(refusal) => Route::Refused(refusal),
+        },
         RequestKind::Poll(sid) if settings.polls => Route::Poll(polling(sid, listener)?.handle),
         RequestKind::Push(sid) if settings.polls => {
             let small = request.body as u64 <= settings.max_body;
             small.then_some(Route::Push(polling(sid, listener)?.handle))?
         }
         RequestKind::WebSocket(None) if settings.websockets => {
-            Route::WebSocket(greeting(request, &listener.engine)?, Err(packed()))
+            let greeting = greeting(request, &listener.engine)?;
+            match refusal(listener, ends) {
+                None => Route::WebSocket(greeting, Err(packed())),
+                Some(_) if settings.tells_refusals => return None,
+                Some(refusal) => Route::RefusedUpgrade(refusal),
+            }
         }
         RequestKind::WebSocket(Some(sid)) if settings.upgrades => Route::WebSocket(
             greeting(request, &listener.engine)?,
@@ -85,6 +99,18 @@ pub fn admit(
         accepts: request.accepts,
         origin: header(request, "origin"),
     })
+}
+
+/// Counts a handshake; the refusal, if a bound of the engine says so.
+fn refusal(listener: &Listener, ends: Ends) -> Option<&'static Refusal> {
+    let limits = &listener.engine.config.admission;
+    if !limits.is_any() {
+        return None;
+    }
+    let address = Some(AddressKey::from(ends.remote.ip()));
+    let admission = &listener.engine.admission;
+    let refused = admission.handshake(limits, address, listener.runtime.now());
+    Some(Refusal::of(refused.err()?))
 }
 
 /// The session of an id, unless an earlier request for it is on its way to JavaScript.

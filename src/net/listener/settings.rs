@@ -16,6 +16,8 @@ pub struct Settings {
     pub hands_over: bool,
     /// Packets are decoded in JavaScript, by the application's parser.
     pub raw: bool,
+    /// The application is told of handshakes that are refused: Node answers them.
+    pub tells_refusals: bool,
     /// New sessions over polling may be opened here.
     pub handshakes: bool,
     /// Polls and posts may be answered here.

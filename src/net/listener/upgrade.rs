@@ -1,5 +1,6 @@
 //! A connection that becomes a WebSocket.
 
+use std::io::Write as _;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -50,7 +51,13 @@ pub fn leave_as_websocket(
     let listener = guard.listener.clone();
     let inbox = listener.inbox.clone();
     let runtime = listener.runtime;
+    let (mut stream, counted) = (Some(stream), head.len() + upgrade.head);
+    let mut parts = Some((head, response, upgrade.accept.deflate, guard.open));
     let attach = |peer, role, first| {
+        let (Some(stream), Some((head, response, deflate, open))) = (stream.take(), parts.take())
+        else {
+            return;
+        };
         runtime.attach(Attach {
             shared: peer,
             role,
@@ -58,12 +65,12 @@ pub fn leave_as_websocket(
             source: Source::Socket(stream.into()),
             stream: NO_STREAM,
             inbox,
-            before: ((upgrade.head + head.len()) as u64, 0),
+            before: (counted as u64, 0),
             head,
             response,
-            deflate: upgrade.accept.deflate,
+            deflate,
             first,
-            open: Some(guard.open),
+            open: Some(open),
         });
     };
     match upgrade.session {
@@ -75,9 +82,14 @@ pub fn leave_as_websocket(
             attach(granted.then_some(peer), SocketRole::Probe, Vec::new());
         }
         Err(packed) => {
-            listener.open_session(settings, packed, true, |peer, first| {
+            let opened = listener.open_session(settings, packed, true, |peer, first| {
                 attach(Some(peer), SocketRole::Main, first);
             });
+            if let (Err(Some(refusal)), Some(mut stream)) = (opened, stream) {
+                listener.engine.counters.reached(refusal.bound);
+                // As much as the system takes at once.
+                let _ = stream.write(refusal.upgrade_response().as_bytes());
+            }
         }
     }
     local.wake_later(&listener.inbox);

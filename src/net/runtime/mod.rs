@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-pub use self::opening::Opening;
+pub use self::opening::{Opening, TooMany};
 pub use self::requests::PostBegin;
 use crate::config::BLOCKING_THREADS;
 use crate::net::events::EventSink;
@@ -136,17 +136,19 @@ impl Runtime {
 
     /// JavaScript has worked off packets of these sessions, of this cost. Those that had stopped go
     /// on.
-    pub fn worked_off(&'static self, sessions: &[(Handle, usize)]) {
+    pub fn worked_off(&self, sessions: &[(Handle, usize)]) {
         self.table().each(sessions, |session, cost| {
             if session.pending.take(cost) {
                 let handle = session.handle;
-                let go_on = Command::Call(Box::new(move |local| {
-                    self.push_more(handle);
-                    local.taken(handle);
-                }));
+                let go_on = Command::Call(Box::new(move |local| local.go_on(handle)));
                 self.send_to(handle, go_on);
             }
         });
+    }
+
+    /// The limits on what connections may send have changed: those that wait are looked at again.
+    pub fn look_at_paces(&self) {
+        self.send_all(|| Command::Call(Box::new(|local| local.look_at_paces())));
     }
 
     /// Sends a command to every thread.

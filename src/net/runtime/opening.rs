@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use crate::counters::Bound;
 use crate::eio::encoding::{PacketEncoding, Protocol};
 use crate::eio::packet::Packet;
 use crate::eio::payload::Payload;
@@ -11,9 +12,19 @@ use crate::net::events::EventSink;
 use crate::net::handle::Handle;
 use crate::net::lock;
 use crate::net::runtime::Runtime;
+use crate::net::session::admission::AddressKey;
 use crate::net::session::engine::SharedEngine;
 use crate::net::session::shared::{Backlog, Inner, SharedSession, Traffic};
 use crate::net::thread::{Attach, Command};
+
+/// The reason for which there is no session more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TooMany {
+    /// A bound of the engine.
+    OfEngine(Bound),
+    /// The process has no handle left.
+    OfProcess,
+}
 
 /// The beginning of a session.
 #[derive(Clone, Copy, Debug)]
@@ -28,41 +39,59 @@ pub struct Opening<'a> {
     pub decode_in_js: bool,
     /// Its id.
     pub sid: &'a str,
+    /// The address that it counts for, if addresses are limited.
+    pub address: Option<AddressKey>,
+    /// The limits on sessions are still to be looked at.
+    pub is_checked: bool,
 }
 
 impl Runtime {
-    /// Makes a session, whose transport is attached or polled next; `None` if there are too many.
+    /// Makes a session, whose transport is attached or polled next.
+    ///
+    /// # Errors
+    /// There are too many.
     pub fn open(
         &self,
         inbox: Arc<dyn EventSink>,
         engine: Arc<SharedEngine>,
         opening: Opening<'_>,
-    ) -> Option<Arc<SharedSession>> {
+    ) -> Result<Arc<SharedSession>, TooMany> {
         let shared = self.create(inbox, engine, opening)?;
         if !opening.websocket || opening.external {
             self.start_session(&shared);
         }
-        Some(shared)
+        Ok(shared)
     }
 
     /// Makes a session without its thread. [`Runtime::start_session`] or [`Runtime::attach`] is to
     /// be called before its thread gets other commands for it, which would be lost.
+    ///
+    /// # Errors
+    /// There are too many.
     pub fn create(
         &self,
         inbox: Arc<dyn EventSink>,
         engine: Arc<SharedEngine>,
         opening: Opening<'_>,
-    ) -> Option<Arc<SharedSession>> {
+    ) -> Result<Arc<SharedSession>, TooMany> {
         let Opening {
             form,
             websocket,
             external,
             decode_in_js,
             sid,
+            address,
+            is_checked,
         } = opening;
         let (now, turn) = (self.now(), inbox.turns());
         let session = Session::new(form, websocket, &engine.config, now);
-        self.table().insert(|handle| {
+        let admission_of = engine.clone();
+        let seat = (engine
+            .admission
+            .enter(&engine.config.admission, address, is_checked))
+        .map_err(TooMany::OfEngine)?;
+        let mut seat = Some(seat);
+        let made = self.table().insert(|handle| {
             // Listeners speak protocol 4 only.
             let known = form.protocol == Protocol::V4;
             let sid = known.then(|| engine.sids().insert(sid, handle)).flatten();
@@ -76,14 +105,19 @@ impl Runtime {
                 backlog: Backlog::default(),
                 pending: Default::default(),
                 sid,
+                seat: seat.take().unwrap_or_default(),
                 inner: Mutex::new(Inner::new(session, decode_in_js, now, turn)),
             })
-        })
+        });
+        if let Some(seat) = seat {
+            admission_of.admission.leave(&seat);
+        }
+        made.ok_or(TooMany::OfProcess)
     }
 
     /// Has the session's thread run its timers. For a session that has no WebSocket yet.
     pub fn start_session(&self, shared: &Arc<SharedSession>) {
-        let deadline = lock(&shared.inner).session.deadline();
+        let deadline = lock(&shared.inner).deadline();
         self.send_due(shared.handle, deadline, Command::Open(shared.clone()));
     }
 
@@ -126,6 +160,7 @@ impl Runtime {
             out.push_rest(session, config, now);
             if let Some(socket) = out.role_of(socket, session) {
                 session.receive_on(socket, packet, config, now, out);
+                out.tell_if_over();
             }
         })?
         .1

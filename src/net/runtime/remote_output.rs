@@ -27,6 +27,7 @@ impl Runtime {
         let shared = self.table().get(handle)?;
         let mut inner = lock(&shared.inner);
         let inner = &mut *inner;
+        let before = inner.deadline();
         let mut caller = RemoteOutput {
             runtime: self,
             shared: &shared,
@@ -39,7 +40,6 @@ impl Runtime {
             compress: true,
             answer: None,
         };
-        let before = inner.session.deadline();
         let now = self.now();
         let result = f(&mut inner.session, &shared.engine.config, now, &mut caller);
         match PollReader::verdict(&mut inner.reader, &inner.session, &shared, now) {
@@ -53,11 +53,12 @@ impl Runtime {
         if PollReader::has_share(&inner.reader) {
             self.watch_sums(&shared);
         }
-        let deadline = inner.session.deadline();
+        let answer = caller.answer;
+        let deadline = inner.deadline();
         if deadline.is_some_and(|at| Some(at) < before) {
             self.send_due(handle, deadline, Command::Rearm(handle));
         }
-        Some((result, caller.answer))
+        Some((result, answer))
     }
 }
 
@@ -138,6 +139,13 @@ impl RemoteOutput<'_> {
         }
     }
 
+    /// Tells JavaScript, which has received a message, that it is to read no more of the client.
+    pub(super) fn tell_if_over(&self) {
+        if self.shared.is_over() {
+            self.shared.inbox.note(self.shared.handle, Note::Stopped);
+        }
+    }
+
     /// The part that a WebSocket of JavaScript plays by now: the note of an upgrade may be on its
     /// way to JavaScript. `None`: the WebSocket is not the session's any more.
     pub(super) fn role_of(&self, socket: SocketRole, session: &Session) -> Option<SocketRole> {
@@ -156,7 +164,8 @@ impl Output for RemoteOutput<'_> {
     }
 
     fn received(&mut self, packet: Packet<'_>) {
-        if self.shared.receive(self.messages, packet) {
+        let now = || self.runtime.now();
+        if self.shared.receive(self.messages, packet, now) {
             self.runtime.watch_sums(self.shared);
         }
     }

@@ -109,14 +109,6 @@ impl Runtime {
         shared.is_some_and(|shared| lock(&shared.inner).rest.is_some())
     }
 
-    /// Decodes more of a POST, as far as JavaScript keeps up. For an I/O thread.
-    pub(super) fn push_more(&self, handle: Handle) {
-        self.with_session(handle, |session, config, now, out| {
-            out.is_here = true;
-            out.push_rest(session, config, now);
-        });
-    }
-
     /// Sends a packet to a session that polls. Returns `None` if the session does not poll, else
     /// the answer to its pending poll, if there was one. `compress`: the answer may be compressed.
     pub fn send_polling(

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::config::EngineConfig;
 use crate::counters::{Bound, Counters};
+use crate::net::session::admission::Admission;
 use crate::net::session::sid_index::Sids;
 use crate::net::session::slow_readers::crowd_patience;
 use crate::sums::{Largest, Share, Sum};
@@ -42,6 +43,8 @@ pub struct SharedEngine {
     pub largest: Largest,
     /// The threads that watch the sums, as bits.
     watchers: AtomicU64,
+    /// Its sessions and handshakes, as the limits on new sessions count them.
+    pub admission: Admission,
     sids: Sids,
     deflate: OnceLock<deflate::Options>,
 }

@@ -2,8 +2,11 @@
 //! its handle ([`table`]) and by its id ([`sid_index`]), and the progress of clients that read
 //! slowly.
 
+pub mod admission;
+pub mod bucket;
 pub mod carried;
 pub mod engine;
+pub mod pace;
 pub mod pending;
 pub mod pending_answer;
 pub mod post_rest;

@@ -1,6 +1,6 @@
 //! The account of one session: the cost of its records that JavaScript has not worked off.
 
-use std::sync::atomic::{AtomicIsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicIsize, Ordering::SeqCst};
 
 /// Nobody waits.
 const GOES_ON: isize = isize::MIN;
@@ -15,6 +15,8 @@ pub struct Pending {
     cost: AtomicIsize,
     /// Reading has stopped until no more than this is left; [`GOES_ON`]: it has not.
     resume_at: AtomicIsize,
+    /// Reading has stopped until the rates of the connection allow more.
+    paced: AtomicBool,
 }
 
 impl Default for Pending {
@@ -22,6 +24,7 @@ impl Default for Pending {
         Self {
             cost: AtomicIsize::new(0),
             resume_at: AtomicIsize::new(GOES_ON),
+            paced: AtomicBool::new(false),
         }
     }
 }
@@ -30,6 +33,16 @@ impl Pending {
     /// Adds the cost of records that were appended.
     pub fn add(&self, cost: usize) {
         self.cost.fetch_add(cost as isize, SeqCst);
+    }
+
+    /// Stops reading because of the rates of the connection, or has it go on (`false`).
+    pub fn set_paced(&self, paced: bool) {
+        self.paced.store(paced, SeqCst);
+    }
+
+    /// True if reading has stopped because of the rates of the connection.
+    pub fn is_paced(&self) -> bool {
+        self.paced.load(SeqCst)
     }
 
     /// Takes the cost of records that were worked off. Returns true if reading has to go on; once.
@@ -62,7 +75,7 @@ impl Pending {
 
     /// True if reading has stopped.
     pub fn is_stopped(&self) -> bool {
-        self.resume_at.load(SeqCst) != GOES_ON
+        self.resume_at.load(SeqCst) != GOES_ON || self.is_paced()
     }
 }
 
@@ -90,6 +103,20 @@ mod tests {
         let pending = Pending::default();
         pending.add(ALWAYS as usize);
         assert!(!pending.stops(|| unreachable!()));
+    }
+
+    #[test]
+    fn a_session_that_is_too_fast_is_not_read_from_whatever_is_pending() {
+        let pending = Pending::default();
+        pending.set_paced(true);
+        assert!(pending.stops(|| usize::MAX) && pending.is_stopped());
+        assert!(
+            !pending.take(1),
+            "nothing goes on because of what was taken"
+        );
+        assert!(pending.is_stopped());
+        pending.set_paced(false);
+        assert!(!pending.stops(|| usize::MAX));
     }
 
     #[test]

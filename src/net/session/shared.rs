@@ -6,15 +6,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::oneshot;
 
-use crate::config::MAX_ATTACHMENTS;
+use crate::config::{EngineConfig, PaceLimits};
 use crate::counters::Bound;
 use crate::eio::packet::{Packet, Type};
 use crate::eio::payload::Payload;
 use crate::eio::session::{Session, SocketRole};
 use crate::net::events::{EventSink, Note};
 use crate::net::handle::Handle;
+use crate::net::session::admission::Seat;
 use crate::net::session::carried::Carried;
 use crate::net::session::engine::SharedEngine;
+use crate::net::session::pace::Pace;
 use crate::net::session::pending::Pending;
 use crate::net::session::pending_answer::PendingAnswer;
 use crate::net::session::post_rest::PostRest;
@@ -43,6 +45,8 @@ pub struct SharedSession {
     pub backlog: Backlog,
     /// The cost of what JavaScript has not worked off.
     pub pending: Pending,
+    /// Its place among the sessions of the engine.
+    pub seat: Seat,
     /// Everything that changes.
     pub inner: Mutex<Inner>,
 }
@@ -74,12 +78,22 @@ impl SharedSession {
     }
 
     /// Gives a packet of the client to JavaScript, and counts its cost until that has worked it off.
-    /// Returns true if it waits for attachments, so that the sum of those may be too large.
-    pub(in crate::net) fn receive(&self, messages: &mut Messages, packet: Packet<'_>) -> bool {
+    /// `now`: the clock. Returns true if it waits for attachments, so that the sum of those may be too
+    /// large.
+    pub(in crate::net) fn receive(
+        &self,
+        messages: &mut Messages,
+        packet: Packet<'_>,
+        now: impl FnOnce() -> u64,
+    ) -> bool {
         if let (Packet::Text(Type::Message, _) | Packet::Binary(_), Some(via)) =
             (&packet, self.transport())
         {
             self.counters().received(via);
+        }
+        let limits = &self.engine.config.pace;
+        if limits.is_any() {
+            self.charge(messages, limits, &packet, now());
         }
         let before = messages.held();
         let cost = messages.receive(packet, self.handle, &self.engine, &*self.inbox);
@@ -93,6 +107,31 @@ impl SharedSession {
         held > 0
     }
 
+    fn charge(&self, messages: &mut Messages, limits: &PaceLimits, packet: &Packet<'_>, now: u64) {
+        let (bytes, is_event) = match packet {
+            Packet::Text(kind, text) => (text.len() + 1, *kind == Type::Message),
+            Packet::Binary(bytes) => (bytes.len(), messages.counts_binary),
+        };
+        let pace = messages.pace.get_or_insert_default();
+        if let Some(bound) = pace.charge(limits, is_event.into(), bytes as u64, now) {
+            self.pending.set_paced(true);
+            self.engine.counters.reached(bound);
+        }
+    }
+
+    /// Looks whether the rates of the connection allow more, at `now` in ms. Returns true if reading
+    /// had stopped because of them and has to go on.
+    pub(in crate::net) fn ends_pause(&self, messages: &mut Messages, now: u64) -> bool {
+        let Some(pace) = &mut messages.pace else {
+            return false;
+        };
+        if pace.until().is_none() || !pace.goes_on(&self.engine.config.pace, now) {
+            return false;
+        }
+        self.pending.set_paced(false);
+        true
+    }
+
     /// The WebSocket that was offered carries the session from now on.
     pub(in crate::net) fn promote(&self) {
         let external = self.is_external(SocketRole::Probe);
@@ -103,6 +142,7 @@ impl SharedSession {
     /// Removes the session, which has ended, from the table and its id from the engine.
     pub(in crate::net) fn forget(&self, table: &Table) {
         table.remove(self.handle);
+        self.engine.admission.leave(&self.seat);
         if let Some(sid) = &self.sid {
             self.engine.sids().remove(sid, self.handle);
         }
@@ -257,8 +297,11 @@ impl Inner {
     /// The state of a new session, at `now` in ms and in a turn of JavaScript's event loop.
     /// `decode_in_js`: JavaScript decodes its packets.
     pub fn new(session: Session, decode_in_js: bool, now: u64, turn: u64) -> Self {
-        let mut messages = Messages::default();
-        messages.set_decode_in_js(decode_in_js);
+        let messages = Messages {
+            decode_in_js,
+            counts_binary: decode_in_js,
+            ..Messages::default()
+        };
         let reader = (!session.is_websocket()).then(|| Box::new(PollReader::new(now, turn)));
         Self {
             session,
@@ -270,6 +313,13 @@ impl Inner {
             handed_over: 0,
             reader,
         }
+    }
+
+    /// The time, in ms, at which the timers have to look at the session; `None` once it has ended.
+    pub fn deadline(&self) -> Option<u64> {
+        let at = self.session.deadline()?;
+        let paced = self.messages.pace.as_ref().and_then(|pace| pace.until());
+        Some(paced.map_or(at, |until| at.min(until)))
     }
 
     /// The session has ended: no more packets of a POST are decoded.
@@ -301,7 +351,12 @@ pub struct Messages {
     decode_in_js: bool,
     /// An undecodable packet came: later packets are ignored.
     refused: bool,
+    /// A binary message is a packet, and no attachment: no Socket.IO server with the usual parser
+    /// takes the packets.
+    counts_binary: bool,
     request: Request,
+    /// The rates of the connection, once they are limited.
+    pace: Option<Box<Pace>>,
 }
 
 impl Messages {
@@ -378,8 +433,8 @@ impl Messages {
             return 0;
         }
         let limits = sio::Limits {
-            max_attachments: MAX_ATTACHMENTS,
-            max_attachment_bytes: attachment_limit(engine.config.max_message()),
+            max_attachments: engine.config.max_attachments(),
+            max_attachment_bytes: attachment_limit(&engine.config),
         };
         let result = match packet {
             Packet::Text(Type::Message, text) => self.decoder.text(text, &limits).map(|packet| {
@@ -442,10 +497,10 @@ impl Request {
 
 /// The bytes of attachments that one packet may gather: as many full messages as attachments are
 /// allowed.
-fn attachment_limit(max_message: u64) -> usize {
-    match usize::try_from(max_message) {
+fn attachment_limit(config: &EngineConfig) -> usize {
+    match usize::try_from(config.max_message()) {
         Ok(0) | Err(_) => usize::MAX,
-        Ok(max) => max.saturating_mul(MAX_ATTACHMENTS as usize),
+        Ok(max) => max.saturating_mul(config.max_attachments() as usize),
     }
 }
 

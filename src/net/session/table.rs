@@ -184,6 +184,7 @@ mod tests {
             carried: Default::default(),
             backlog: Default::default(),
             pending: Default::default(),
+            seat: Default::default(),
             inner: Mutex::new(inner),
         })
     }

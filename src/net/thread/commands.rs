@@ -8,8 +8,8 @@ use std::sync::mpsc::SyncSender;
 use crate::config::EngineConfig;
 use crate::counters::Transport;
 use crate::eio::packet::{Packet, Type};
-use crate::eio::session::Session;
-use crate::net::events::EventSink;
+use crate::eio::session::{Session, SocketRole};
+use crate::net::events::{EventSink, Note};
 use crate::net::handle::Handle;
 use crate::net::lock;
 use crate::net::send_batch::{self, Op};
@@ -64,7 +64,7 @@ impl IoThread {
             }
             Command::Rearm(handle) => {
                 if let Some(entry) = self.entry(handle) {
-                    entry.arm(self, lock(&entry.shared.inner).session.deadline());
+                    entry.arm(self, lock(&entry.shared.inner).deadline());
                 }
             }
             Command::Forget(handle) => self.forget(handle),
@@ -81,14 +81,35 @@ impl IoThread {
         }
     }
 
-    /// JavaScript has caught up with a session: its WebSockets read on.
-    pub(in crate::net) fn taken(&self, handle: Handle) {
-        if let Some(entry) = self.entry(handle) {
-            self.wake_later(&entry.shared.inbox);
-            for conn in [&entry.main, &entry.probe] {
-                if let Some(conn) = &*conn.borrow() {
-                    conn.wake();
-                }
+    /// Reading from a session goes on: JavaScript has caught up with it, or its rates allow more.
+    pub(in crate::net) fn go_on(self: &Rc<Self>, handle: Handle) {
+        let Some(entry) = self.entry(handle) else {
+            return;
+        };
+        let shared = &entry.shared;
+        entry.with_session(self, |session, config, now, out| {
+            // A pong may stand behind what has yet to be read.
+            session.postpone(now, config.ping_timeout());
+            out.push_rest(session, config, now);
+        });
+        if [SocketRole::Main, SocketRole::Probe].map(|role| shared.is_external(role)) != [false; 2]
+        {
+            shared.inbox.note(handle, Note::GoesOn);
+        }
+        self.wake_later(&shared.inbox);
+        for conn in [&entry.main, &entry.probe] {
+            if let Some(conn) = &*conn.borrow() {
+                conn.wake();
+            }
+        }
+    }
+
+    /// The limits on rates have changed: has the timers look at the sessions that wait for them.
+    pub(in crate::net) fn look_at_paces(&self) {
+        let entries = self.entries.borrow();
+        for entry in entries.iter().flatten() {
+            if entry.shared.pending.is_paced() {
+                entry.arm(self, Some(self.now()));
             }
         }
     }

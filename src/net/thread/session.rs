@@ -71,6 +71,7 @@ impl ThreadSession {
             waiter: &mut inner.waiter,
             post: &mut inner.post,
             rest: &mut inner.rest,
+            in_post: false,
         };
         let now = local.now();
         let result = f(
@@ -90,7 +91,7 @@ impl ThreadSession {
         if PollReader::has_share(&inner.reader) {
             local.watch_sums(&self.shared);
         }
-        self.arm(local, inner.session.deadline());
+        self.arm(local, inner.deadline());
         local.wake_later(&self.shared.inbox);
         result
     }
@@ -136,12 +137,52 @@ pub struct LocalOutput<'a> {
     waiter: &'a mut Option<Waiter>,
     post: &'a mut Option<Post>,
     rest: &'a mut Option<Box<PostRest>>,
+    /// The packets of a POST are being decoded.
+    in_post: bool,
+}
+
+impl LocalOutput<'_> {
+    /// Decodes more of a POST that was received, as far as JavaScript keeps up and the rates of the
+    /// connection allow.
+    pub(in crate::net) fn push_rest(
+        &mut self,
+        session: &mut Session,
+        config: &EngineConfig,
+        now: u64,
+    ) {
+        if self.has_enough() {
+            return;
+        }
+        let Some(mut rest) = self.rest.take() else {
+            return;
+        };
+        self.in_post = true;
+        let all = rest.decode(session, config, now, self);
+        self.in_post = false;
+        let shared = &self.entry.shared;
+        if (!all || shared.pending.is_stopped()) && !session.is_closed() {
+            *self.rest = Some(rest);
+        } else {
+            self.messages.end_request();
+            rest.finish(shared.handle, &*shared.inbox);
+        }
+    }
+
+    /// True if the session had stopped because of its rates and has to go on.
+    pub(in crate::net) fn ends_pause(&mut self, now: u64) -> bool {
+        self.entry.shared.ends_pause(self.messages, now)
+    }
 }
 
 impl Output for LocalOutput<'_> {
+    fn has_enough(&self) -> bool {
+        self.entry.shared.is_over()
+    }
+
     fn received(&mut self, packet: Packet<'_>) {
-        if self.entry.shared.receive(self.messages, packet) {
-            self.local.watch_sums(&self.entry.shared);
+        let shared = &self.entry.shared;
+        if shared.receive(self.messages, packet, || self.local.now()) {
+            self.local.watch_sums(shared);
         }
     }
 
@@ -216,7 +257,8 @@ impl Output for LocalOutput<'_> {
         self.local.forget(shared.handle);
         Inner::drop_rest(self.rest, shared.handle, &*shared.inbox);
         self.messages.drop_held(&shared.engine);
-        shared.inbox.closed(shared.handle, &closure, false);
+        let told = self.in_post && self.messages.has_announced();
+        shared.inbox.closed(shared.handle, &closure, told);
     }
 }
 

@@ -266,7 +266,7 @@ impl IoThread {
             probe: RefCell::default(),
             armed: Cell::new(u64::MAX),
         });
-        let deadline = lock(&entry.shared.inner).session.deadline();
+        let deadline = lock(&entry.shared.inner).deadline();
         if deadline.is_some() {
             let index = self.index(entry.shared.handle);
             let mut entries = self.entries.borrow_mut();

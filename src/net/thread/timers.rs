@@ -51,7 +51,7 @@ impl IoThread {
             }
             entry.armed.set(u64::MAX);
             self.guard(|| {
-                entry.with_session(self, |session, config, now, out| {
+                let goes_on = entry.with_session(self, |session, config, now, out| {
                     let shared = &out.entry.shared;
                     if shared.inbox.is_stopped() || shared.pending.is_stopped() {
                         // Not read from, the client cannot show that it lives.
@@ -63,7 +63,11 @@ impl IoThread {
                         session.postpone(now, config.ping_timeout());
                     }
                     session.tick(config, now, out);
-                })
+                    out.ends_pause(now)
+                });
+                if goes_on {
+                    self.go_on(entry.shared.handle);
+                }
             });
         }
         self.guard(|| self.settle());

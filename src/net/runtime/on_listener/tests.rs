@@ -132,7 +132,7 @@ fn packets_of_a_post_wait_until_javascript_has_taken_those_before() {
         .expect("packets wait");
     assert!(taken.try_recv() == Err(oneshot::error::TryRecvError::Empty));
     assert!(kit.peer.pending.take(9_000));
-    kit.runtime.push_more(kit.peer.handle);
+    kit.local.go_on(kit.peer.handle);
     let rest = ["b", "c"].map(|name| format!("packet / [\"{name}\"] []"));
     assert_eq!(kit.heard.take(), rest);
     assert!(taken.try_recv() == Err(oneshot::error::TryRecvError::Closed));
@@ -151,7 +151,7 @@ fn packets_of_a_post_that_wait_are_dropped_with_their_session() {
     kit.heard.take();
     kit.runtime.close(kit.peer.handle, true);
     assert!(taken.try_recv() == Err(oneshot::error::TryRecvError::Closed));
-    kit.runtime.push_more(kit.peer.handle);
+    kit.local.go_on(kit.peer.handle);
     let told = kit.heard.take();
     assert!(
         told.iter().all(|one| !one.starts_with("packet")),

@@ -73,9 +73,64 @@ fn raw_messages_are_told_undecoded() {
 
 #[test]
 fn attachments_are_limited_to_as_many_full_messages_as_may_be_announced() {
-    assert_eq!(attachment_limit(0), usize::MAX);
-    assert_eq!(attachment_limit(u64::MAX), usize::MAX);
-    assert_eq!(attachment_limit(1000), 1000 * MAX_ATTACHMENTS as usize);
+    let limit = |max_message, max_attachments| {
+        let config = EngineConfig::default();
+        config.set(1, 1, 1, max_message);
+        config.set_max_attachments(max_attachments);
+        attachment_limit(&config)
+    };
+    assert_eq!(limit(0, 10), usize::MAX);
+    assert_eq!(limit(u64::MAX, 10), usize::MAX);
+    assert_eq!(limit(1000, 10), 10_000);
+    assert_eq!(limit(1000, 3), 3_000);
+}
+
+#[test]
+fn the_number_of_attachments_is_the_option_and_its_excess_is_counted() {
+    let mut case = Case::new();
+    case.engine.config.set_max_attachments(1);
+    assert!(case.receive(text(r#"51-["a"]"#)).is_empty());
+    assert_eq!(case.receive(Packet::Binary(vec![1].into())).len(), 1);
+    assert_eq!(case.engine.counters.times(Bound::Attachments), 0);
+    assert_eq!(
+        case.receive(text(r#"52-["a"]"#)),
+        ["refused too many attachments"]
+    );
+    assert_eq!(case.engine.counters.times(Bound::Attachments), 1);
+}
+
+#[test]
+fn a_packet_is_an_event_and_its_attachments_are_none() {
+    let config = EngineConfig::default();
+    config.pace.set(2, 0);
+    let kit = Kit::with_config(true, config);
+    let receive = |packet| {
+        kit.peer
+            .receive(&mut lock(&kit.peer).messages, packet, || 0)
+    };
+    receive(text(r#"52-["a"]"#));
+    receive(Packet::Binary(vec![1].into()));
+    receive(Packet::Text(Type::Pong, ""));
+    receive(Packet::Binary(vec![1].into()));
+    assert!(!kit.peer.is_over());
+    receive(text(r#"2["b"]"#));
+    assert!(kit.peer.is_over());
+    assert_eq!(kit.engine.counters.times(Bound::Events), 1);
+    assert_eq!(lock(&kit.peer).deadline(), Some(500));
+    assert!(!kit.peer.ends_pause(&mut lock(&kit.peer).messages, 499));
+    assert!(kit.peer.ends_pause(&mut lock(&kit.peer).messages, 500));
+    assert!(!kit.peer.is_over());
+}
+
+#[test]
+fn a_binary_message_is_an_event_where_no_socket_io_server_takes_it() {
+    let session = Session::new(
+        crate::eio::encoding::PacketEncoding::V4,
+        true,
+        &EngineConfig::default(),
+        0,
+    );
+    assert!(Inner::new(session, true, 0, 0).messages.counts_binary);
 }
 
 #[test]
