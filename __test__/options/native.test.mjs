@@ -20,6 +20,13 @@ const NAMES = [
   "maxCompressionContexts",
   "maxSessionsAway",
   "maxRecoveryBytes",
+  "maxConnections",
+  "maxConnectionsPerAddress",
+  "maxHandshakesPerSecond",
+  "maxEventsPerSecond",
+  "maxBytesPerSecond",
+  "maxNamespaces",
+  "maxAttachments",
 ].join(", ");
 const SUMS = ["maxBufferedBytesOfAll", "maxAttachmentBytesOfAll", "maxRecoveryBytes"];
 const COUNTS = ["maxCompressionContexts", "maxSessionsAway"];
@@ -68,6 +75,20 @@ const WRONG = [
     { [name]: "many" },
     `options.native.${name} must be an integer from 0, got "many"`,
   ]),
+  ...Object.entries({
+    maxConnections: "connections",
+    maxConnectionsPerAddress: "connections",
+    maxHandshakesPerSecond: "handshakes per second",
+    maxEventsPerSecond: "events per second",
+    maxBytesPerSecond: "bytes per second",
+    maxNamespaces: "namespaces",
+    maxAttachments: "attachments",
+  }).flatMap(([name, unit]) =>
+    [0, -1, 1.5, Number.POSITIVE_INFINITY, null, true].map((value) => [
+      { [name]: value },
+      `options.native.${name} must be a positive integer of ${unit}, got ${value}`,
+    ]),
+  ),
 ];
 for (const [native, message] of WRONG) {
   beyond(`refuses: ${message}`, () => {
