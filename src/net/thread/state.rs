@@ -131,7 +131,7 @@ impl IoThread {
     /// A buffer to write into, perhaps one used before.
     pub fn spare_buffer(&self) -> Vec<u8> {
         let spare = self.spare.borrow_mut().pop().unwrap_or_default();
-        self.mailbox.count_spare(spare.capacity() as isize * -1);
+        self.mailbox.count_spare(-(spare.capacity() as isize));
         spare
     }
 
