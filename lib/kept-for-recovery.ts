@@ -13,7 +13,7 @@ const ofServers = new WeakMap<object, KeptForRecovery>();
 export class KeptForRecovery {
   /** The sessions, each with the function that gives it up. */
   private readonly sessions = new Map<object, () => void>();
-  /** The logs, with their bytes. */
+  /** The logs, with the bytes of memory that they take. */
   private readonly logs = new Map<PacketLog, number>();
   private bytes = 0;
 
@@ -62,8 +62,9 @@ export class KeptForRecovery {
   }
 
   private store(log: PacketLog): void {
-    this.bytes += log.bytes - (this.logs.get(log) ?? 0);
-    this.logs.set(log, log.bytes);
+    const { memory } = log;
+    this.bytes += memory - (this.logs.get(log) ?? 0);
+    this.logs.set(log, memory);
   }
 
   /** Drops packets until no more than so many bytes are left. */

@@ -30,6 +30,8 @@ interface Loss {
 /** The approximate bytes of an entry besides the packet, and of each room: objects and list slots. */
 const ENTRY_BYTES = 200;
 const ROOM_BYTES = 50;
+/** The bytes of an entry in the heap beyond these. */
+const HEAP_BYTES = 300;
 
 /** Rooms of which losses are remembered one by one; older losses count for every room. */
 const MAX_LOSSES = 10_000;
@@ -72,7 +74,7 @@ class Queue {
 export class PacketLog {
   /** Position of the newest packet. */
   last = 0;
-  /** The memory of its packets, approximately. */
+  /** The bytes of its packets, by which `maxLogBytes` counts. */
   bytes = 0;
   private readonly entries = new Queue();
   private readonly toAll = new Queue();
@@ -87,6 +89,11 @@ export class PacketLog {
   /** True if the log holds nothing that can expire. */
   get empty(): boolean {
     return this.entries.size === 0 && this.losses.size === 0;
+  }
+
+  /** The memory that its packets take in the heap, measured; in bytes. */
+  get memory(): number {
+    return this.bytes + HEAP_BYTES * this.entries.size;
   }
 
   /** When its oldest packet was sent, in ms; infinite if it has none. */
