@@ -157,7 +157,7 @@ for (const form of FORMS) {
         if (transport === "polling") await session.get();
         await until(() => reasons.length === 1, "the session has ended");
         assert.deepEqual(errors, ["too many attachments"]);
-        assert.deepEqual(reasons, ["forced server close"]);
+        assert.deepEqual(reasons, ["forced close"]);
       });
     }
   }

@@ -104,7 +104,7 @@ for (const [name, open] of [...Object.entries(SOURCES), ["tls", tls]]) {
 
   run(`delays the messages of a client beyond the rate of bytes (${name})`, async (t) => {
     const rate = 100_000;
-    const { send, heard, reasons } = await meet(t, open, { native: { maxBytesPerSecond: rate } });
+    const { send, heard } = await meet(t, open, { native: { maxBytesPerSecond: rate } });
     const begin = performance.now() - 100;
     const size = 20_000;
     send(numbers(15).map((n) => `42["n",${n},"${"x".repeat(size)}"]`));

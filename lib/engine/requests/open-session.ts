@@ -223,13 +223,20 @@ async function openWebSocket(server: Server, granted: Granted): Promise<void> {
   const full = refusePlace(server, req);
   if (full !== null) return refuseUpgradeRequest(server, upgrade, full);
   if (server.ws !== undefined) return handOver(server, server.ws, granted, id);
-  let handle = 0;
+  let handle: number | null = null;
   accept(server, granted, true, {
     attach: (connection) => {
+      // An answer to an earlier request of the connection may have been waited for.
+      const late = refusePlace(server, req);
+      if (late !== null) {
+        report(server, req, late);
+        return engine.turnAway(connection);
+      }
       const request = openRequest(server, req, id, "websocket");
       handle = engine.openWebSocket(server._options, request, connection);
     },
     attached: (stream, held) => {
+      if (handle === null) return;
       const conn = addSession(server, req, id, handle, true);
       if (stream !== null) setStream(conn, stream, held, false);
       announceSession(server, conn);

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::oneshot;
 
-use crate::config::{EngineConfig, PaceLimits};
+use crate::config::EngineConfig;
 use crate::counters::Bound;
 use crate::eio::packet::{Packet, Type};
 use crate::eio::payload::Payload;
@@ -91,9 +91,12 @@ impl SharedSession {
         {
             self.counters().received(via);
         }
-        let limits = &self.engine.config.pace;
-        if limits.is_any() {
-            self.charge(messages, limits, &packet, now());
+        if self.engine.config.pace.is_any() {
+            let (is_event, bytes) = match &packet {
+                Packet::Text(kind, text) => (*kind == Type::Message, text.len() + 1),
+                Packet::Binary(bytes) => (messages.counts_binary, bytes.len()),
+            };
+            self.charge(messages, is_event, bytes, now());
         }
         let before = messages.held();
         let cost = messages.receive(packet, self.handle, &self.engine, &*self.inbox);
@@ -107,12 +110,16 @@ impl SharedSession {
         held > 0
     }
 
-    fn charge(&self, messages: &mut Messages, limits: &PaceLimits, packet: &Packet<'_>, now: u64) {
-        let (bytes, is_event) = match packet {
-            Packet::Text(kind, text) => (text.len() + 1, *kind == Type::Message),
-            Packet::Binary(bytes) => (bytes.len(), messages.counts_binary),
-        };
+    /// Counts what the client has sent, at `now` in ms: an event or none, and bytes.
+    pub(in crate::net) fn charge(
+        &self,
+        messages: &mut Messages,
+        is_event: bool,
+        bytes: usize,
+        now: u64,
+    ) {
         let pace = messages.pace.get_or_insert_default();
+        let limits = &self.engine.config.pace;
         if let Some(bound) = pace.charge(limits, is_event.into(), bytes as u64, now) {
             self.pending.set_paced(true);
             self.engine.counters.reached(bound);

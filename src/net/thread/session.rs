@@ -168,6 +168,11 @@ impl LocalOutput<'_> {
         }
     }
 
+    /// Counts bytes of the client that are no packet, at `now` in ms.
+    pub(in crate::net) fn charge(&mut self, bytes: usize, now: u64) {
+        self.entry.shared.charge(self.messages, false, bytes, now);
+    }
+
     /// True if the session had stopped because of its rates and has to go on.
     pub(in crate::net) fn ends_pause(&mut self, now: u64) -> bool {
         self.entry.shared.ends_pause(self.messages, now)

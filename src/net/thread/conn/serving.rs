@@ -19,6 +19,9 @@ use crate::ws::deflate::Inflater;
 use crate::ws::reader::{Message, Stop};
 use crate::ws::{self, frame::Opcode};
 
+/// Bytes of a control frame beside its payload and its mask.
+const CONTROL_HEADER: usize = 2;
+
 /// Bytes waiting for a peer above which its pings are not answered any more.
 const PONG_ROOM: usize = 64 << 10;
 
@@ -176,6 +179,7 @@ impl WebSocketConn {
             }
             _ if self.state.get() != State::Open => {}
             Message::Ping(data) => {
+                self.charge(local, data.len());
                 let queue = self.queue.borrow();
                 let room = queue.len() < PONG_ROOM;
                 drop(queue);
@@ -183,7 +187,7 @@ impl WebSocketConn {
                     self.frame(local, Opcode::Pong, &[], data);
                 }
             }
-            Message::Pong(_) => {}
+            Message::Pong(data) => self.charge(local, data.len()),
             Message::Text(text) => self.receive(local, self.form.decode(text).ok()),
             Message::Binary(bytes) => self.receive(local, Some(self.form.decode_binary(bytes))),
         }
@@ -198,6 +202,17 @@ impl WebSocketConn {
         entry.with_session(local, |session, config, now, out| {
             session.receive_on(role, packet, config, now, out);
         });
+    }
+
+    /// Counts a control frame, if the bytes of the connection are limited.
+    fn charge(self: &Rc<Self>, local: &Rc<IoThread>, payload: usize) {
+        if let Some(entry) = &self.entry
+            && entry.shared.engine.config.pace.is_any()
+        {
+            entry.with_session(local, |_, _, now, out| {
+                out.charge(payload + CONTROL_HEADER, now)
+            });
+        }
     }
 
     /// True if the session has so much pending that nothing more is to be read. The connection is
