@@ -62,7 +62,7 @@ pub enum Op<'a> {
 /// Writes a send batch.
 pub struct Writer {
     batch: Vec<u8>,
-    /// The largest length of a message; tests set a small one.
+    /// The largest length of a message.
     max_message: usize,
 }
 
@@ -76,6 +76,14 @@ impl Default for Writer {
 }
 
 impl Writer {
+    /// A writer with a smaller limit than [`MAX_MESSAGE_BYTES`], for tests.
+    pub fn with_max_message(max_message: usize) -> Self {
+        Self {
+            batch: Vec::new(),
+            max_message: max_message.min(MAX_MESSAGE_BYTES),
+        }
+    }
+
     fn head(&mut self, code: u8, flags: u8, handle: u32) {
         self.batch.extend_from_slice(&[code, flags]);
         self.batch.extend_from_slice(&handle.to_le_bytes());
@@ -355,10 +363,7 @@ mod tests {
 
     #[test]
     fn a_message_that_is_too_long_leaves_nothing_in_the_batch() {
-        let mut w = Writer {
-            max_message: 8,
-            ..Writer::default()
-        };
+        let mut w = Writer::with_max_message(8);
         w.binary(1, 0, &[0; 8]).expect("as long as may be");
         let fill = |place: &mut [u8]| place.len();
         assert_eq!(w.binary(2, 0, &[0; 9]), Err(TooLong(9)));

@@ -10,7 +10,7 @@ mod between_requests;
 mod compress;
 mod connection;
 mod encoding;
-mod head;
+pub mod head;
 mod http;
 mod opening;
 mod overtime;
