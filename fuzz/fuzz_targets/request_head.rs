@@ -32,8 +32,14 @@ fn check(request: &Request<'_>, bytes: &[u8]) {
         return check_fields(request);
     };
     assert!(!sid.is_empty() && !sid.contains(['%', '+', '&', ' ', '#']));
-    let named = request.target.rsplit("sid=").next();
-    assert!(named.is_some_and(|named| named.starts_with(sid)));
+    // Node's side takes the last one, too.
+    let pairs = query.split(['?', '&']);
+    assert_eq!(
+        pairs
+            .filter_map(|pair| pair.strip_prefix("sid="))
+            .next_back(),
+        Some(sid)
+    );
     check_fields(request);
 }
 
