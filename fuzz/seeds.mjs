@@ -27,7 +27,10 @@ function deflated(text, finish = constants.Z_SYNC_FLUSH) {
 }
 
 /** A seed of `frames`: options, the offer of compression if there is one, and bytes. */
-function connection({ max = 3, fragments = 0, offer, client = 0, server = 0, seed = 1 }, ...frames) {
+function connection(
+  { max = 3, fragments = 0, offer, client = 0, server = 0, seed = 1 },
+  ...frames
+) {
   const flags = (offer === undefined ? 0 : 1) | (max << 1) | (fragments << 4);
   const head = Buffer.from([flags, client, server, seed]);
   return Buffer.concat([head, Buffer.from(offer === undefined ? "" : `${offer}\n`), ...frames]);
@@ -95,7 +98,7 @@ function interrupted(stop, body) {
 
 function payloadV4() {
   return [
-    interrupted(1, '4hello\x1e2\x1ebAQIDBA==\x1e4'),
+    interrupted(1, "4hello\x1e2\x1ebAQIDBA==\x1e4"),
     interrupted(2, '40\x1e42["a",{"b":1}]\x1e3\x1e6\x1e1\x1e5\x1e0{}'),
     interrupted(0, "4a\x1e\x1e4b"),
     interrupted(1, "b-_-_\x1ebA Q\nI*D\x1ebYQ=x\x1ebYR=="),
@@ -126,14 +129,14 @@ function packets() {
     Buffer.concat([Buffer.from([10, 25]), Buffer.from(messages.join("\x1e"))]);
   return [
     session("40", "40/admin,", '40/a,{"token":"x"}', '42["a",1,null,true,{"b":[1.5e-3]}]'),
-    session('421["ask"]', '43 7["yes"]', '43/a,12[]', "41", "41/a,", '44{"message":"no"}', '44"x"'),
+    session('421["ask"]', '43 7["yes"]', "43/a,12[]", "41", "41/a,", '44{"message":"no"}', '44"x"'),
     session('452-["b",{"_placeholder":true,"num":0}]', "bAQID", "bBA==", '42["next"]'),
     session('461-/a,5[{"_placeholder":true,"num":0}]', "b", "2", "3probe"),
     session('450x2-["a"]', "bAA", '42["early"]', "bAA", "bAA"),
     session('45+3-["a"]', "b", "b", "b", '451e1-["x"]', '4511-["x"]', '450-["x"]', "45-", "451"),
     session('42["connect"]', '42["\\u0063onnect"]', '42["disconnecting"]', '42["newListener"]'),
     session('42["\\ud800"]', "42[1e999]", "42[-0]", '42["a"],["b"]', "42[null]", "42[]", "42{}"),
-    session('4 {"a":1}', '42 \u2028[1]', '421 2[1]', '42999999999999999999999["a"]'),
+    session('4 {"a":1}', "42 \u2028[1]", "421 2[1]", '42999999999999999999999["a"]'),
     session('42/nsp?x=1,["a"]', '42/a["b"]', '42/,["c"]', `42[${"[".repeat(40)}${"]".repeat(40)}]`),
     session("4", "47", "4x", "0{}", "1", "2", "5", "6", "b-_-_"),
   ];
@@ -159,10 +162,16 @@ function requestHead() {
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
     "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits",
   ];
-  const body = (text) => Buffer.concat([head(push, `Content-Length: ${text.length}`), Buffer.from(text)]);
+  const body = (text) =>
+    Buffer.concat([head(push, `Content-Length: ${text.length}`), Buffer.from(text)]);
   return [
     head(handshake),
-    head(handshake, "Connection: keep-alive", "Accept-Encoding: gzip, deflate;q=0.5", "Origin: http://a"),
+    head(
+      handshake,
+      "Connection: keep-alive",
+      "Accept-Encoding: gzip, deflate;q=0.5",
+      "Origin: http://a",
+    ),
     head(handshake, "Connection: close", "Content-Length: 0", "Cookie: io=abc; b=c"),
     head(poll, "User-Agent: node-XMLHttpRequest", "Accept: */*", "X-Empty:", "X-Tab: \t a \t"),
     body("40"),
@@ -197,7 +206,7 @@ function batch() {
   return [
     Buffer.concat(['2["a",1]', '27["b"]', "31[]", '0/x,{"t":1}', "1"].map(client)),
     Buffer.concat(['2 ["a" ]', '21 2["NaN"]', '3999999999999999999999["x"]'].map(client)),
-    Buffer.concat(['52-["b",{"_placeholder":true,"num":0}]', '61-/a,3[{}]', "2x"].map(client)),
+    Buffer.concat(['52-["b",{"_placeholder":true,"num":0}]', "61-/a,3[{}]", "2x"].map(client)),
     Buffer.concat([client('2["\\ud800",1e999]'), client('2["a"],["b"]'), client('4"no"')]),
     Buffer.concat([long("2", 20, ""), long("2/a,1", 60, ',"\\n"'), long("3", 40, ",[1]")]),
     Buffer.concat([record(5, 'why "quoted" \u2028\0'), record(6, [1, 0, 1], "told\0")]),

@@ -98,8 +98,8 @@ fn request<'a>(
     engine: &str,
 ) -> Option<Request<'a>> {
     let (method, target) = (parsed.method?, parsed.path?);
-    // hyper refuses some targets that Node takes.
-    if parsed.version != Some(1) || target.contains(['#', '"', '<', '>']) {
+    // hyper refuses some targets that Node takes, and Node all that are not ASCII.
+    if parsed.version != Some(1) || !target.is_ascii() || target.contains(['#', '"', '<', '>']) {
         return None;
     }
     let query = Query::of(query_at(target, engine)?)?;

@@ -104,6 +104,7 @@ fn what_is_unusual_is_left_to_node() {
         "EIO=4&transport=polling&x=\"",
         "EIO=4&transport=polling&<",
         "EIO=4&transport=polling&x=>",
+        "EIO=4&transport=polling&sid=\u{e9}",
     ] {
         assert_eq!(look(&get(query)), Inspected::Foreign, "{query}");
     }
