@@ -298,6 +298,5 @@ if (process.argv[1] === import.meta.filename) {
     const options = { mutations: Number(mutations), seed: Number(seed) };
     const count = await compareHeads(program, values.corpus, options);
     console.log(`${count} requests are the same for Node ${process.version} and for socket.io`);
-    process.exit();
   });
 }

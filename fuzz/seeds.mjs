@@ -4,7 +4,6 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
 import { constants, deflateRawSync } from "node:zlib";
 
 const PLAIN_MASK = [0, 0, 0, 0];
@@ -276,7 +275,7 @@ export function writeSeeds(target, folder) {
   }
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const corpus = fileURLToPath(new URL("corpus/", import.meta.url));
+if (process.argv[1] === import.meta.filename) {
+  const corpus = path.join(import.meta.dirname, "corpus");
   for (const target of TARGETS) writeSeeds(target, path.join(corpus, target));
 }

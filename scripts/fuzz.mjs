@@ -1,4 +1,5 @@
-// Runs the targets of fuzz/, on the Rust that is installed, and fails on a finding.
+// Runs the targets of fuzz/, on the Rust that is installed, and fails on a finding. Then Node reads what
+// was found: batches by `JSON.parse`, heads of requests by an http.Server.
 //
 //   node scripts/fuzz.mjs                          each target for six seconds, from the seeds
 //   node scripts/fuzz.mjs frames batch             only these
@@ -6,14 +7,18 @@
 //                                                  corpus, which grows; prints a table
 //   node scripts/fuzz.mjs --jobs 2                 two at a time; default: as many as there are cores
 //   node scripts/fuzz.mjs --logs folder            prints the table of the logs in a folder, runs nothing
+//   node scripts/fuzz.mjs frames --input file      gives one target one input: a finding
 //
-// Needs a C++ compiler beside Rust. A finding is left in fuzz/artifacts/ by the name of its target;
+// Needs a C++ compiler beside Rust, and the addon for the heads. A finding is left in fuzz/artifacts/ by the name of its target;
 // fuzz/README.md says what to do with it.
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
+import { compareBatches } from "../fuzz/batches.mjs";
+import { compareHeads } from "../fuzz/heads.mjs";
 import { writeSeeds } from "../fuzz/seeds.mjs";
+import { stream } from "./lib/command.mjs";
 import { at } from "./lib/files.mjs";
 import { build, count, figures, run, scratch, TARGETS } from "./lib/fuzz.mjs";
 import { Complaint, script, since } from "./lib/say.mjs";
@@ -26,6 +31,7 @@ function readArguments() {
       jobs: { type: "string", default: String(os.availableParallelism()) },
       report: { type: "boolean", default: false },
       logs: { type: "string" },
+      input: { type: "string" },
     },
   });
   const [seconds, jobs] = [Number(values.seconds), Number(values.jobs)];
@@ -57,6 +63,22 @@ function table(logs) {
   console.table(rows);
 }
 
+/** Has Node read what two of the targets make of their inputs. */
+async function compare(program, targets, folder) {
+  const start = performance.now();
+  if (targets.includes("batch")) {
+    const batches = await compareBatches(program("batch"), [path.join(folder, "batch")]);
+    console.log(`${batches} batches are the same for JSON.parse`);
+  }
+  if (targets.includes("request_head")) {
+    const corpus = path.join(folder, "request_head");
+    const options = { mutations: 1000, seed: 1 };
+    const requests = await compareHeads(program("request_head"), corpus, options);
+    console.log(`${requests} requests are the same for Node and for socket.io`);
+  }
+  console.log(`compared on Node ${process.version} in ${since(start)}`);
+}
+
 /** The end of a log: what was found. */
 function tail(log) {
   const lines = readFileSync(log, "utf8").split("\n");
@@ -64,9 +86,18 @@ function tail(log) {
   return panic < 0 ? lines.slice(-25) : lines.slice(panic, panic + 25);
 }
 
+/** Gives one target one input. */
+async function reproduce([target, ...others], input) {
+  if (others.length > 0) throw new Complaint("--input wants the name of one target before it.");
+  const program = (await build([target]))(target);
+  const status = await stream(program, path.resolve(input));
+  if (status !== 0) throw new Complaint(`${target} ended with ${status}.`);
+}
+
 await script(async () => {
-  const { targets, seconds, jobs, report, logs } = readArguments();
+  const { targets, seconds, jobs, report, logs, input } = readArguments();
   if (logs) return table(logs);
+  if (input) return reproduce(targets, input);
   const start = performance.now();
   const program = await build(targets);
   console.log(`built in ${since(start)}`);
@@ -93,6 +124,7 @@ await script(async () => {
   };
   await Promise.all(Array.from({ length: jobs }, work));
   if (report) table(home);
+  if (failed.length === 0) await compare(program, targets, folder);
   rmSync(scratch, { recursive: true, force: true });
   console.log(
     `${targets.length - failed.length} passed, ${failed.length} failed in ${since(start)}`,
