@@ -10,15 +10,19 @@ use std::ops::ControlFlow;
 use std::rc::Rc;
 
 use libfuzzer_sys::fuzz_target;
-use socket_io_native::ws::deflate::{Bits, Inflater, Options, Parameters, Pool, negotiate};
+use socket_io_native::ws::deflate::{
+    Bits, Compression, Deflater, Inflater, Options, Parameters, Pool, negotiate,
+};
 use socket_io_native::ws::reader::Stop;
-use socket_io_native::ws::{Error, Limits, Message, Reader};
+use socket_io_native::ws::{Error, Limits, Message, Opcode, Reader};
 use support::{Input, Random};
 use tungstenite::protocol::{Role, WebSocket, WebSocketConfig};
 
 const MAX_MESSAGES: [u64; 6] = [0, 125, 300, 5_000, 70_000, 1_000_000];
 /// Room for a partial frame and the boxes around it, in bytes.
 const OVERHEAD: usize = 512;
+/// The longest message that is compressed again, in bytes.
+const MAX_ECHO: usize = 100_000;
 /// The most bytes that one compressed byte becomes.
 const MAX_RATIO: usize = 1032;
 
@@ -175,6 +179,58 @@ impl Connection<'_> {
         a == b || self.deflate.is_some() && of_data(a) && of_data(b)
     }
 
+    /// Compresses the data messages as a client with these parameters would, and reads them again.
+    fn echo(&self, outcome: &Outcome) {
+        let Some(parameters) = self.deflate else {
+            return;
+        };
+        let pool = Rc::new(Pool::default());
+        let theirs = Parameters {
+            server_takeover: parameters.client_takeover,
+            server_window_bits: parameters.client_window_bits,
+            ..parameters
+        };
+        let compression = Compression {
+            level: (outcome.messages.len() % 10) as u8,
+            threshold: 8.0,
+            ..Compression::default()
+        };
+        let mut deflater = Deflater::new(theirs, compression, pool.clone());
+        let mut inflater = Inflater::new(parameters, pool);
+        let mut reader = Reader::default();
+        let limits = Limits {
+            max_message: 0,
+            ..Limits::default()
+        };
+        for message in &outcome.messages {
+            let (opcode, payload) = match message {
+                Owned::Text(text) => (Opcode::Text, text.as_bytes()),
+                Owned::Binary(bytes) => (Opcode::Binary, &bytes[..]),
+                _ => continue,
+            };
+            if payload.len() > MAX_ECHO {
+                continue;
+            }
+            let mut frame = Vec::new();
+            let (one, other) = payload.split_at(payload.len() / 3);
+            deflater.write(&mut frame, opcode, &[one, other]);
+            let head = match frame[1] {
+                126 => 4,
+                127 => 10,
+                _ => 2,
+            };
+            frame[1] |= 0x80;
+            frame.splice(head..head, [0; 4]);
+            let mut read = Vec::new();
+            let result = reader.feed_with(&mut frame, &limits, Some(&mut inflater), |message| {
+                read.push(Owned::from(message));
+                ControlFlow::Continue(())
+            });
+            assert_eq!(result, Ok(()));
+            assert_eq!(read.as_slice(), std::slice::from_ref(message));
+        }
+    }
+
     /// Compares with another implementation, which knows no compression.
     fn compare(&self, ours: &Outcome) {
         let max = self.limits.max_message as usize;
@@ -324,6 +380,7 @@ fuzz_target!(|data: &[u8]| {
     if connection.deflate.is_none() {
         connection.compare(&whole);
     }
+    connection.echo(&whole);
     let random = || Random::new(u64::from(seed));
     for cut in [
         Cut::Everywhere,
