@@ -8,7 +8,7 @@
 use libfuzzer_sys::fuzz_target;
 use socket_io_native::eio::packet::Packet;
 use socket_io_native::eio::payload::{Payload, decode_body};
-use socket_io_native::eio::payload_v3::{decode, decode_binary, encode};
+use socket_io_native::eio::payload_v3::{decode, decode_binary, decode_binary_rest, encode};
 use support::Input;
 use support::packets::{parts, take_all};
 
@@ -21,10 +21,16 @@ fn decoded(text: &str, stop_at: usize) -> (Vec<Packet<'_>>, bool) {
 /// As [`decoded`]; `None` if the payload cannot be taken apart.
 fn decoded_binary(bytes: &[u8], stop_at: usize) -> Option<(Vec<Packet<'_>>, bool)> {
     let pieces = decode_binary(bytes).ok()?;
-    Some(take_all(pieces, bytes.len(), stop_at, |left| {
-        let rest = decoded_binary(&bytes[bytes.len() - left..], usize::MAX);
-        rest.expect("what is left of a payload is a payload")
-    }))
+    let all = take_all(pieces, bytes.len(), stop_at, |left| {
+        let rest = &bytes[bytes.len() - left..];
+        let again = decoded_binary(rest, usize::MAX);
+        let packets = take_all(decode_binary_rest(rest), rest.len(), usize::MAX, |_| {
+            unreachable!("not interrupted")
+        });
+        assert_eq!(again.as_ref(), Some(&packets), "what is left is a payload");
+        packets
+    });
+    Some(all)
 }
 
 /// Encodes packets in both forms, and decodes them again.

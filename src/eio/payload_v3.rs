@@ -138,6 +138,12 @@ pub fn decode_binary(payload: &[u8]) -> Result<BinaryPackets<'_>, ParseError> {
     Ok(BinaryPackets { rest: payload })
 }
 
+/// The packets of the rest of a payload that [`decode_binary`] has taken apart before: it is not
+/// looked at as a whole again, so that a payload that is decoded in many parts is read twice at most.
+pub const fn decode_binary_rest(rest: &[u8]) -> BinaryPackets<'_> {
+    BinaryPackets { rest }
+}
+
 /// Iterator of [`decode_binary`].
 #[derive(Clone, Debug)]
 pub struct BinaryPackets<'a> {
@@ -315,6 +321,19 @@ mod tests {
                 "{payload:?}"
             );
         }
+    }
+
+    #[test]
+    fn the_rest_of_a_payload_is_not_looked_at_as_a_whole() {
+        let payload = b"\x00\x02\xff4a\x01\x02\xff\x04\x01\x00\x02\xff4b";
+        let mut packets = decode_binary(payload).unwrap();
+        assert_eq!(packets.next(), Some(Ok(message("a"))));
+        let left = packets.left().unwrap();
+        let rest = decode_binary_rest(&payload[payload.len() - left..]);
+        assert_eq!(all(rest), (vec![binary(&[1]), message("b")], false));
+        let broken = b"\x00\x02\xff4a\xff";
+        assert_eq!(decode_binary(broken).err(), Some(ParseError));
+        assert_eq!(all(decode_binary_rest(broken)), (vec![message("a")], false));
     }
 
     #[test]

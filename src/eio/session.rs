@@ -306,6 +306,17 @@ impl Session {
         }
     }
 
+    /// Handles what [`Session::push_binary`] left of a body.
+    pub fn push_binary_rest(
+        &mut self,
+        rest: &[u8],
+        config: &EngineConfig,
+        now: u64,
+        out: &mut impl Output,
+    ) -> Option<usize> {
+        self.receive_all(payload_v3::decode_binary_rest(rest), config, now, out)
+    }
+
     fn receive_all<'a>(
         &mut self,
         mut packets: impl payload::Pieces<'a>,

@@ -472,6 +472,32 @@ fn a_post_is_handled_until_there_is_enough_and_goes_on_where_it_stopped() {
 }
 
 #[test]
+fn a_binary_post_goes_on_where_it_stopped() {
+    let mut case = Case::new(V3, false);
+    case.out.enough = true;
+    let mut rest = &b"\x00\x02\xff4a\x00\x02\xff4b\x00\x02\xff4c"[..];
+    let mut slices = 0;
+    loop {
+        let Case {
+            session,
+            config,
+            now,
+            out,
+        } = &mut case;
+        let left = match slices {
+            0 => session.push_binary(rest, config, *now, out),
+            _ => session.push_binary_rest(rest, config, *now, out),
+        };
+        slices += 1;
+        let Some(left) = left else { break };
+        rest = &rest[rest.len() - left..];
+    }
+    assert_eq!(slices, 3);
+    let words = ["received 4a", "received 4b", "received 4c"];
+    assert_eq!(case.out.words, words);
+}
+
+#[test]
 fn what_waits_for_a_poll_is_counted() {
     let megabyte = format!("4{}", "x".repeat(1 << 20));
     let mut case = Case::polling();

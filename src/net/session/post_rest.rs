@@ -72,7 +72,7 @@ impl PostRest {
             }
             Body::Binary(bytes) => {
                 let rest = bytes.get(self.at..).unwrap_or_default();
-                session.push_binary(rest, config, now, out)
+                session.push_binary_rest(rest, config, now, out)
             }
         };
         match left {
