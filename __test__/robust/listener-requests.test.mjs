@@ -24,6 +24,16 @@ for (const character of ['"', "<", ">", "{", "}", "|", "^", "`", "\\"]) {
   });
 }
 
+test("refuses a target that is not ASCII", async (t) => {
+  const { io, port } = await servePort(t);
+  for (const query of [HANDSHAKE, HANDSHAKE.replace("polling", "websocket")]) {
+    const tcp = await Tcp.open(t, port);
+    tcp.write(Buffer.from(`GET ${query}&x=\u00e9 HTTP/1.1\r\n${HOST}\r\n`));
+    assert.match(await tcp.rest(), /^HTTP\/1\.1 400 /);
+  }
+  assert.equal(io.engine.clientsCount, 0);
+});
+
 test("Proxy-Connection says what Connection says", async (t) => {
   const { port } = await servePort(t);
   const tcp = await Tcp.open(t, port);
