@@ -2,10 +2,11 @@
 //! arrive in [`net`], become WebSocket messages in [`ws`], Engine.IO packets in [`eio`] and
 //! Socket.IO packets in [`sio`], and cross to JavaScript in `bridge`. A module uses those below it
 //! only: `bridge` uses all others, [`net`] the protocols, and these [`config`], [`counters`],
-//! [`error`], [`number`] and [`sums`].
+//! [`error`], [`number`], [`sums`] and `sync`.
 
 #[macro_use]
 mod shared;
+mod sync;
 
 pub mod config;
 pub mod counters;

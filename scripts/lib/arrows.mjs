@@ -15,7 +15,7 @@ export const CRATE_ORDER = [
   ["net"],
   ["eio", "sio", "ws"],
   ["counters"],
-  ["config", "error", "number", "shared", "sums"],
+  ["config", "error", "number", "shared", "sums", "sync"],
 ];
 
 /** The rooms of lib, the one that knows all others first. */

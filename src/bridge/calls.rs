@@ -175,6 +175,7 @@ impl<const N: usize> Args<N> {
                 &mut data,
             );
         }
+        debug_assert!(!data.is_null(), "`define` has set it");
         Self {
             env,
             values,
@@ -234,6 +235,7 @@ impl<const N: usize> Args<N> {
                 &mut written,
             );
         }
+        debug_assert!(written <= place.len(), "Node-API has kept to the length");
         written
     }
 

@@ -2,26 +2,21 @@
 //! that wait for it, and the function that wakes it.
 
 use std::collections::VecDeque;
-use std::ptr;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
-
-use napi::sys;
 
 use crate::bridge::batch::Batch;
 use crate::bridge::debug_lines::DebugLines;
+use crate::bridge::js_waker::JsWaker;
 use crate::bridge::lag::Lag;
 use crate::bridge::runtime::runtime;
 use crate::config::{MAX_INBOX_COST, PENDING_SHARE};
-use crate::eio::packet::Packet as EnginePacket;
-use crate::eio::payload::Payload;
-use crate::eio::session::SocketRole;
-use crate::error::CloseReason;
-use crate::net::events::{EventSink, Note, Opened, StreamEnd, Topic};
+use crate::net::Gate;
 use crate::net::handle::Handle;
-use crate::net::lock;
 use crate::net::thread::Command;
-use crate::sio::Packet;
+use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use crate::sync::{Mutex, lock};
+
+/// The cost of all batches above which nothing more is read.
+const MAX_COST: isize = MAX_INBOX_COST as isize;
 
 /// Nothing waits.
 const QUIET: u8 = 0;
@@ -35,12 +30,11 @@ const RUNG: u8 = 2;
 pub struct EventQueue {
     batches: Mutex<VecDeque<Batch>>,
     state: AtomicU8,
-    /// Cost of all batches, with those that JavaScript works off.
-    cost: AtomicUsize,
+    /// Cost of all batches, with those that JavaScript works off. Connections stop reading because of
+    /// it.
+    cost: Gate,
     /// The batches that JavaScript has taken and not worked off.
     in_work: Mutex<InWork>,
-    /// Somebody stopped reading because of them.
-    stopped: AtomicBool,
     /// Number of times that the environment has taken all there was.
     turns: AtomicU64,
     /// The environment is gone; changes under the lock of the batches.
@@ -61,12 +55,16 @@ struct InWork {
 
 impl EventQueue {
     /// Appends records. Returns their cost.
-    fn append(&self, write: impl FnOnce(&mut Batch)) -> usize {
+    pub(super) fn append(&self, write: impl FnOnce(&mut Batch)) -> usize {
         self.append_for(None, write)
     }
 
     /// Appends records of a session, which has to count their cost. Returns the cost.
-    fn append_for(&self, session: Option<Handle>, write: impl FnOnce(&mut Batch)) -> usize {
+    pub(super) fn append_for(
+        &self,
+        session: Option<Handle>,
+        write: impl FnOnce(&mut Batch),
+    ) -> usize {
         let mut cost = 0;
         let mut batches = lock(&self.batches);
         if self.left.load(Ordering::Relaxed) {
@@ -82,7 +80,7 @@ impl EventQueue {
             if let Some(session) = session {
                 batch.charge(session, cost);
             }
-            self.cost.fetch_add(cost, Ordering::Relaxed);
+            self.cost.add(cost);
         }
         // Only a quiet environment becomes a waiting one; under the lock that `rest` holds too.
         let _ = self
@@ -105,12 +103,15 @@ impl EventQueue {
     /// True if there is more to take. If not, the next record wakes the environment again.
     pub fn rest(&self) -> bool {
         self.worked_off();
-        self.turns.fetch_add(1, Ordering::Relaxed);
         let batches = lock(&self.batches);
-        if batches.is_empty() {
+        let more = !batches.is_empty();
+        if !more {
             self.state.store(QUIET, Ordering::Release);
         }
-        !batches.is_empty()
+        drop(batches);
+        // Behind it: a nudge of somebody who has seen this turn finds the environment quiet.
+        self.turns.fetch_add(1, Ordering::Release);
+        more
     }
 
     /// The records of the sessions that listeners have opened and of which this has not told before,
@@ -144,9 +145,9 @@ impl EventQueue {
         if cost == 0 {
             return;
         }
-        let left = self.cost.fetch_sub(cost, Ordering::SeqCst) - cost;
+        let go_on = self.cost.take(cost, || MAX_COST / 2);
         runtime().worked_off(&sessions);
-        if left < MAX_INBOX_COST / 2 && self.stopped.swap(false, Ordering::SeqCst) {
+        if go_on {
             runtime().send_all(|| Command::Resume);
         }
     }
@@ -167,7 +168,7 @@ impl EventQueue {
     /// The bytes of the batches that wait, and the cost of these and of those in work.
     pub fn waiting_bytes(&self) -> (usize, usize) {
         let bytes = lock(&self.batches).iter().map(Batch::bytes).sum();
-        (bytes, self.cost.load(Ordering::Relaxed))
+        (bytes, self.cost.cost().max(0).unsigned_abs())
     }
 
     /// The times for which batches have waited.
@@ -184,112 +185,43 @@ impl EventQueue {
     pub fn waker(&self) -> &JsWaker {
         &self.waker
     }
-}
 
-impl EventSink for EventQueue {
-    fn packet(&self, handle: Handle, packet: &Packet<'_>, attachments: Vec<Vec<u8>>) -> usize {
-        self.append_for(Some(handle), |batch| {
-            batch.packet(handle, packet, attachments)
-        })
-    }
-
-    fn engine_packet(&self, handle: Handle, packet: EnginePacket<'_>) -> usize {
-        self.append_for(Some(handle), |batch| batch.engine_packet(handle, packet))
-    }
-
-    fn refused(&self, handle: Handle, message: &str) {
-        self.append(|batch| batch.refused(handle, message));
-    }
-
-    fn answer(&self, handle: Handle, payload: Payload) {
-        self.append(|batch| batch.answer(handle, payload));
-    }
-
-    fn frame(&self, handle: Handle, socket: SocketRole, packet: EnginePacket<'_>) {
-        self.append(|batch| batch.frame(handle, socket, packet));
-    }
-
-    fn note(&self, handle: Handle, note: Note) {
-        self.append(|batch| batch.note(handle, note));
-    }
-
-    fn closed(&self, handle: Handle, closure: &CloseReason, told: bool) {
-        self.append(|batch| batch.closed(handle, closure, told));
-    }
-
-    fn stream_write(&self, stream: u32, bytes: &[u8]) {
-        self.append(|batch| batch.stream_write(stream, bytes));
-    }
-
-    fn stream_end(&self, stream: u32, end: StreamEnd) {
-        self.append(|batch| batch.stream_end(stream, end));
-    }
-
-    fn stream_taken(&self, stream: u32) {
-        self.append(|batch| batch.stream_taken(stream));
-    }
-
-    fn opened(&self, listener: u32, handle: Handle, opened: &Opened<'_>, start: &mut dyn FnMut()) {
-        self.append(|batch| {
-            batch.opened(listener, handle, opened);
-            // Under the lock that `take` needs.
-            start();
-        });
-    }
-
-    #[cfg(unix)]
-    fn handover(
-        &self,
-        listener: u32,
-        socket: std::os::fd::OwnedFd,
-        bytes: Vec<u8>,
-        of: Option<Handle>,
-    ) {
-        self.append(|batch| batch.handover(listener, socket, bytes, of));
-    }
-
-    fn listener_drained(&self, listener: u32) {
-        self.append(|batch| batch.listener_drained(listener));
-    }
-
-    fn is_debugged(&self, topic: Topic) -> bool {
-        self.debug_lines.is_enabled(topic)
-    }
-
-    fn debug(&self, topic: Topic, line: String) {
-        self.debug_lines.push(topic, line);
-        self.nudge();
-    }
-
-    fn is_full(&self) -> bool {
-        if self.cost.load(Ordering::Relaxed) <= MAX_INBOX_COST || self.waker.is_gone() {
+    /// True if so much waits for JavaScript that nothing more should be read.
+    pub(super) fn is_full(&self) -> bool {
+        if self.cost.cost() <= MAX_COST || self.waker.is_gone() {
             return false;
         }
-        // Sequentially consistent with `take`: either this sees what was taken, or `take` sees that
-        // somebody stopped. Else nobody would resume.
-        if !self.stopped.swap(true, Ordering::SeqCst) {
+        let had_stopped = self.cost.is_stopped();
+        let stops = self.cost.stops_above(MAX_COST, |_| ());
+        if stops && !had_stopped {
             self.times_full.fetch_add(1, Ordering::Relaxed);
         }
-        self.cost.load(Ordering::SeqCst) > MAX_INBOX_COST
+        stops
     }
 
-    fn room(&self) -> usize {
-        MAX_INBOX_COST.saturating_sub(self.cost.load(Ordering::Relaxed)) / PENDING_SHARE
+    /// The cost that the records of one session may have, so that there is room for others.
+    pub(super) fn room(&self) -> usize {
+        let room = MAX_COST.saturating_sub(self.cost.cost());
+        usize::try_from(room).unwrap_or(0) / PENDING_SHARE
     }
 
-    fn is_stopped(&self) -> bool {
-        self.stopped.load(Ordering::Relaxed)
+    /// True if connections that stopped because of [`EventQueue::is_full`] have yet to resume.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.cost.is_stopped()
     }
 
-    fn is_gone(&self) -> bool {
+    /// True if the environment is gone.
+    pub(super) fn is_gone(&self) -> bool {
         self.left.load(Ordering::Acquire)
     }
 
-    fn turns(&self) -> u64 {
-        self.turns.load(Ordering::Relaxed)
+    /// Number of times that the environment has taken all there was.
+    pub(super) fn turns(&self) -> u64 {
+        self.turns.load(Ordering::Acquire)
     }
 
-    fn nudge(&self) {
+    /// Wakes the environment though nothing may wait.
+    pub(super) fn nudge(&self) {
         let quiet = self
             .state
             .compare_exchange(QUIET, RUNG, Ordering::AcqRel, Ordering::Acquire);
@@ -298,86 +230,19 @@ impl EventSink for EventQueue {
         }
     }
 
-    fn needs_wake(&self) -> bool {
+    /// True if the environment has to be woken for what was appended; once.
+    pub fn needs_wake(&self) -> bool {
         self.state
             .compare_exchange(WAITING, RUNG, Ordering::AcqRel, Ordering::Acquire)
             .is_ok()
-    }
-
-    fn wake(&self) {
-        self.waker.wake();
-    }
-}
-
-/// A threadsafe function that calls JavaScript without arguments.
-#[derive(Default)]
-pub struct JsWaker(Mutex<Function>);
-
-struct Function(sys::napi_threadsafe_function);
-
-// SAFETY: a threadsafe function may be called from any thread; the pointer is only used under the
-// mutex, and is null once the environment has finalized the function.
-unsafe impl Send for Function {}
-
-impl Default for Function {
-    fn default() -> Self {
-        Self(ptr::null_mut())
-    }
-}
-
-impl JsWaker {
-    /// Installs the function.
-    pub fn install(&self, function: sys::napi_threadsafe_function) {
-        lock(&self.0).0 = function;
-    }
-
-    /// The environment has finalized the function, or never made one.
-    pub fn remove(&self) {
-        lock(&self.0).0 = ptr::null_mut();
-    }
-
-    /// True if nobody will ever take the batches that wait.
-    pub fn is_gone(&self) -> bool {
-        lock(&self.0).0.is_null()
-    }
-
-    fn wake(&self) {
-        let function = lock(&self.0);
-        if !function.0.is_null() {
-            // SAFETY: not null, hence not finalized: the finalizer takes the lock held here.
-            unsafe {
-                sys::napi_call_threadsafe_function(
-                    function.0,
-                    ptr::null_mut(),
-                    sys::ThreadsafeFunctionCallMode::nonblocking,
-                );
-            }
-        }
-    }
-
-    /// Lets the function keep the process alive, or not.
-    ///
-    /// # Safety
-    /// `env` must be the environment of the calling thread.
-    pub unsafe fn hold(&self, env: sys::napi_env, held: bool) {
-        let function = lock(&self.0);
-        if function.0.is_null() {
-            return;
-        }
-        // SAFETY: as in `wake`, and by contract.
-        unsafe {
-            if held {
-                sys::napi_ref_threadsafe_function(env, function.0);
-            } else {
-                sys::napi_unref_threadsafe_function(env, function.0);
-            }
-        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::events::{EventSink as _, Note, Opened};
+    use crate::sio::Packet;
 
     /// Appends an event of a session, in a namespace that it need not have joined.
     fn event(queue: &EventQueue, handle: u32, attachments: usize) -> usize {
@@ -402,7 +267,7 @@ mod tests {
         assert!((256..300).contains(&plain), "{plain}");
         let binary = event(&queue, 1, 10);
         assert!(binary >= plain + 10 * 257, "{binary}");
-        assert_eq!(queue.cost.load(Ordering::Relaxed), plain + binary);
+        assert_eq!(queue.cost.cost() as usize, plain + binary);
     }
 
     #[test]
@@ -410,12 +275,12 @@ mod tests {
         let queue = EventQueue::default();
         let cost = event(&queue, 1, 0) + event(&queue, 2, 0) + event(&queue, 2, 1);
         assert!(queue.take().is_some());
-        assert_eq!(queue.cost.load(Ordering::Relaxed), cost);
+        assert_eq!(queue.cost.cost() as usize, cost);
         let sums: Vec<_> = lock(&queue.in_work).sessions.clone();
         assert_eq!(sums.len(), 2, "one entry for records in a row");
         assert_eq!(sums.iter().map(|(_, cost)| cost).sum::<usize>(), cost);
         assert!(!queue.rest());
-        assert_eq!(queue.cost.load(Ordering::Relaxed), 0);
+        assert_eq!(queue.cost.cost(), 0);
     }
 
     #[test]
@@ -423,7 +288,7 @@ mod tests {
         let queue = EventQueue::default();
         let empty = queue.room();
         assert_eq!(empty, MAX_INBOX_COST / PENDING_SHARE);
-        while queue.cost.load(Ordering::Relaxed) <= MAX_INBOX_COST {
+        while queue.cost.cost() <= MAX_COST {
             assert!(queue.room() <= empty);
             event(&queue, 1, 100);
         }

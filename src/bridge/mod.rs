@@ -11,7 +11,9 @@ mod contract;
 pub mod debug_lines;
 pub mod engine;
 pub mod event_queue;
+mod event_sink;
 pub mod faults;
+pub mod js_waker;
 pub mod lag;
 #[cfg(unix)]
 pub mod listener;

@@ -2,6 +2,7 @@
 //! JavaScript thread ([`events`] in, [`send_batch`] out). Knows tokio; knows nothing of Node.
 
 pub mod events;
+mod gate;
 pub mod handle;
 #[cfg(unix)]
 pub mod listener;
@@ -13,9 +14,5 @@ mod test_kit;
 pub mod thread;
 pub mod websocket;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-/// Locks, also after a panic elsewhere: what these mutexes guard is consistent between statements.
-pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
+pub(crate) use self::gate::Gate;
+pub(crate) use crate::sync::lock;

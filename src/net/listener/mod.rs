@@ -138,13 +138,9 @@ impl Listener {
         self.stopped.notify_waiters();
         self.end_connections(false);
         self.draining.store(true, Ordering::SeqCst);
-        // Either this or the last one's end takes the flag.
-        let waits = self.open.load(Ordering::SeqCst) > 0;
         self.say(|| "accepts no more connections".into());
-        if !waits {
-            self.draining.store(false, Ordering::SeqCst);
-        }
-        waits
+        // Either this or the last one's end takes the flag; that end is told then.
+        self.open.load(Ordering::SeqCst) > 0 || !self.draining.swap(false, Ordering::SeqCst)
     }
 
     /// Stops listening and ends all connections, because the JavaScript environment is gone.

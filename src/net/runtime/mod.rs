@@ -8,7 +8,6 @@ mod remote_output;
 pub mod requests;
 
 use std::io;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -18,10 +17,9 @@ use crate::config::BLOCKING_THREADS;
 use crate::net::events::EventSink;
 use crate::net::handle::Handle;
 use crate::net::lock;
-use crate::net::session::pending_answer::PendingAnswer;
 use crate::net::session::sessions::Sessions;
 use crate::net::session::table::Table;
-use crate::net::thread::exit_flush::ExitFlush;
+use crate::net::thread::exit_flush::{ExitFlush, is_anything_left};
 use crate::net::thread::{self, Command, IoThreadHandle};
 
 /// A deadline that is nearer than this, in ms, wakes the thread at once.
@@ -187,12 +185,7 @@ impl Runtime {
         deadline: Instant,
         pumps: bool,
     ) -> bool {
-        let is_left = PendingAnswer::is_any()
-            || self.threads.iter().any(|thread| {
-                !thread.commands_done.is_complete()
-                    || thread.pending_writes.load(Ordering::SeqCst) > 0
-            });
-        if !is_left {
+        if !is_anything_left(&self.threads) {
             return false;
         }
         let exit_flush = ExitFlush::new(inbox.clone(), deadline, pumps, self.threads());

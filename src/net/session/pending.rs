@@ -1,9 +1,8 @@
 //! The account of one session: the cost of its records that JavaScript has not worked off.
 
-use std::sync::atomic::{AtomicBool, AtomicIsize, Ordering::SeqCst};
+use crate::net::Gate;
+use crate::sync::atomic::{AtomicBool, AtomicIsize, Ordering::Relaxed, Ordering::SeqCst};
 
-/// Nobody waits.
-const GOES_ON: isize = isize::MIN;
 /// A session with less pending is read from, unless too much waits in all.
 const ALWAYS: isize = 8 << 10;
 
@@ -12,8 +11,8 @@ const ALWAYS: isize = 8 << 10;
 #[derive(Debug)]
 pub struct Pending {
     /// May be below zero for a moment: JavaScript can be faster than the thread that adds.
-    cost: AtomicIsize,
-    /// Reading has stopped until no more than this is left; [`GOES_ON`]: it has not.
+    cost: Gate,
+    /// If reading has stopped: it goes on when no more than this is left.
     resume_at: AtomicIsize,
     /// Reading has stopped until the rates of the connection allow more.
     paced: AtomicBool,
@@ -22,8 +21,8 @@ pub struct Pending {
 impl Default for Pending {
     fn default() -> Self {
         Self {
-            cost: AtomicIsize::new(0),
-            resume_at: AtomicIsize::new(GOES_ON),
+            cost: Gate::default(),
+            resume_at: AtomicIsize::new(0),
             paced: AtomicBool::new(false),
         }
     }
@@ -32,7 +31,7 @@ impl Default for Pending {
 impl Pending {
     /// Adds the cost of records that were appended.
     pub fn add(&self, cost: usize) {
-        self.cost.fetch_add(cost as isize, SeqCst);
+        self.cost.add(cost);
     }
 
     /// Stops reading because of the rates of the connection, or has it go on (`false`).
@@ -47,9 +46,8 @@ impl Pending {
 
     /// Takes the cost of records that were worked off. Returns true if reading has to go on; once.
     pub fn take(&self, cost: usize) -> bool {
-        let left = self.cost.fetch_sub(cost as isize, SeqCst) - cost as isize;
-        let resume_at = self.resume_at.load(SeqCst);
-        resume_at != GOES_ON && left <= resume_at && self.resume_at.swap(GOES_ON, SeqCst) != GOES_ON
+        // It was stored before the mark of the gate, which has been seen.
+        self.cost.take(cost, || self.resume_at.load(Relaxed))
     }
 
     /// True if reading has stopped, or has to stop because more than the bound is pending. `bound` is
@@ -58,24 +56,22 @@ impl Pending {
         if self.is_stopped() {
             return true;
         }
-        let cost = self.cost.load(SeqCst);
-        if cost <= ALWAYS || cost as usize <= bound() {
+        if self.cost.cost() <= ALWAYS {
             return false;
         }
-        self.resume_at.store(cost / 2, SeqCst);
-        // Either this sees what was taken meanwhile, or `take` sees that reading has stopped.
-        let caught_up = self.cost.load(SeqCst) <= cost / 2;
-        !(caught_up && self.resume_at.swap(GOES_ON, SeqCst) != GOES_ON)
+        let bound = isize::try_from(bound()).unwrap_or(isize::MAX).max(ALWAYS);
+        let half = |cost| self.resume_at.store(cost / 2, Relaxed);
+        self.cost.stops_above(bound, half)
     }
 
     /// The cost of what JavaScript has not worked off.
     pub fn cost(&self) -> usize {
-        self.cost.load(SeqCst).max(0).unsigned_abs()
+        self.cost.cost().max(0).unsigned_abs()
     }
 
     /// True if reading has stopped.
     pub fn is_stopped(&self) -> bool {
-        self.resume_at.load(SeqCst) != GOES_ON || self.is_paced()
+        self.cost.is_stopped() || self.is_paced()
     }
 }
 

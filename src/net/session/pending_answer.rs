@@ -1,10 +1,13 @@
 //! Answers to pending polls, on their way from the session to the thread of the poll's connection.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::shared_static;
 
-/// Counts answers that were given to pending polls and that the threads of their connections have
-/// not picked up.
-static DUE: AtomicUsize = AtomicUsize::new(0);
+shared_static! {
+    /// Counts answers that were given to pending polls and that the threads of their connections have
+    /// not picked up.
+    static DUE: AtomicUsize = AtomicUsize::new(0);
+}
 
 /// Counts an answer to a pending poll until the thread of its connection picks it up.
 pub struct PendingAnswer(());

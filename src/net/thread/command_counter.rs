@@ -1,11 +1,10 @@
 //! Counts the commands that an I/O thread was given and has carried out, so that another thread can
 //! wait for it.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Instant;
 
-use crate::net::lock;
+use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use crate::sync::{Condvar, Mutex, PoisonError, lock};
 
 /// Counts commands. It costs the I/O thread one addition per round while no thread waits.
 #[derive(Default)]

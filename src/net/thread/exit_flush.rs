@@ -1,26 +1,21 @@
 //! The flush at exit: the JavaScript thread of an environment is about to end, and waits until the
 //! kernel has what it has sent.
 
-use std::rc::Rc;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Instant;
 
 use crate::net::events::EventSink;
-use crate::net::lock;
-use crate::net::thread::pending_writes::WriteState;
-use crate::net::thread::state::IoThread;
-
-/// A connection is waited for as long as its client takes something within this time, in ms.
-const PATIENCE_MS: u64 = 250;
-/// The time between two looks at pending writes.
-const LOOK: Duration = Duration::from_millis(2);
+use crate::net::session::pending_answer::PendingAnswer;
+use crate::net::thread::IoThreadHandle;
+use crate::sync::atomic::Ordering;
+use crate::sync::{Condvar, Mutex, PoisonError, lock};
 
 /// A flush at exit, which all I/O threads work on.
 pub struct ExitFlush {
-    inbox: Arc<dyn EventSink>,
+    pub(super) inbox: Arc<dyn EventSink>,
     deadline: Instant,
     /// True if streams that JavaScript pumps are waited for.
-    pumps: bool,
+    pub(super) pumps: bool,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -71,42 +66,35 @@ impl ExitFlush {
         state.pumps
     }
 
+    /// An I/O thread has finished.
+    pub(super) fn finish(&self) {
+        self.change(|state| state.threads = state.threads.saturating_sub(1));
+    }
+
+    /// An I/O thread cannot go on before JavaScript has written.
+    pub(super) fn ask_javascript(&self) {
+        self.change(|state| state.pumps = true);
+    }
+
     fn change(&self, change: impl FnOnce(&mut State)) {
         change(&mut lock(&self.state));
         self.changed.notify_all();
     }
 
     /// True if the JavaScript thread waits no more.
-    fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         lock(&self.state).pumps || Instant::now() >= self.deadline
     }
 }
 
-impl IoThread {
-    /// Works on the flush at exit of an environment.
-    pub(in crate::net) fn flush_for_exit(self: &Rc<Self>, exit_flush: Arc<ExitFlush>) {
-        let local = self.clone();
-        tokio::task::spawn_local(async move {
-            // The commands before this one are carried out by now.
-            while !exit_flush.is_over() {
-                let pending_writes = &local.pending_writes;
-                match pending_writes.write_state(
-                    &local,
-                    &exit_flush.inbox,
-                    exit_flush.pumps,
-                    PATIENCE_MS,
-                ) {
-                    WriteState::No => break,
-                    WriteState::Yes => tokio::time::sleep(LOOK).await,
-                    WriteState::ByJavaScript => {
-                        return exit_flush.change(|state| state.pumps = true);
-                    }
-                }
-            }
-            exit_flush.change(|state| state.threads = state.threads.saturating_sub(1));
-        });
-    }
+/// True if something that was sent may not have reached the kernel. It is asked for in the order in
+/// which it goes on: a command may make an answer to a poll, and an answer becomes a pending write.
+pub fn is_anything_left(threads: &[Arc<IoThreadHandle>]) -> bool {
+    (threads.iter()).any(|thread| !thread.commands_done.is_complete())
+        || PendingAnswer::is_any()
+        || (threads.iter()).any(|thread| thread.pending_writes.load(Ordering::SeqCst) > 0)
 }
 
 #[cfg(test)]
+#[path = "exit_flush/tests.rs"]
 mod tests;

@@ -1,14 +1,11 @@
 //! The mailbox of an I/O thread.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::sync::Notify;
-
-use crate::net::lock;
 use crate::net::thread::Command;
 use crate::net::thread::command_counter::CommandCounter;
+use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use crate::sync::{Mutex, Notify, lock};
 
 /// The time that a command may wait if it was sent lazily.
 pub(super) const PATIENCE: Duration = Duration::from_millis(20);
@@ -17,7 +14,7 @@ pub(super) const PATIENCE: Duration = Duration::from_millis(20);
 #[derive(Default)]
 pub struct IoThreadHandle {
     queue: Mutex<Vec<Command>>,
-    pub(super) notified: AtomicBool,
+    notified: AtomicBool,
     pub(super) notify: Notify,
     /// The thread looks into the queue by itself soon. Changes under the lock of the queue.
     looks_soon: AtomicBool,
@@ -60,8 +57,12 @@ impl IoThreadHandle {
         }
     }
 
-    /// Takes the commands. If there are any, the thread has to look again soon.
+    /// Takes the commands. If there are any, the thread has to look again soon; else when it is
+    /// notified.
     pub(super) fn take_commands(&self) -> Vec<Command> {
+        // Before the look: a command that comes behind it notifies the thread again, and one whose
+        // sender found the thread notified is seen.
+        self.notified.swap(false, Ordering::AcqRel);
         let mut queue = lock(&self.queue);
         self.looks_soon.store(!queue.is_empty(), Ordering::Relaxed);
         std::mem::take(&mut *queue)
@@ -91,4 +92,5 @@ impl IoThreadHandle {
 }
 
 #[cfg(test)]
+#[path = "mailbox/tests.rs"]
 mod tests;

@@ -8,6 +8,7 @@ mod command;
 mod command_counter;
 mod commands;
 pub mod conn;
+mod exit;
 pub mod exit_flush;
 mod mailbox;
 pub mod pending_writes;
@@ -22,7 +23,6 @@ use std::future::{Future as _, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::Poll;
 
 use tokio::time::{Instant, sleep};
@@ -60,7 +60,6 @@ pub async fn run(mailbox: Arc<IoThreadHandle>, sessions: Arc<Sessions>, threads:
             })
             .await;
         }
-        local.mailbox.notified.store(false, Ordering::Release);
         let commands = local.mailbox.take_commands();
         looks_soon = !commands.is_empty();
         if looks_soon && soon.is_elapsed() {

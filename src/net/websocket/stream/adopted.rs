@@ -14,11 +14,21 @@ use super::ByteStream;
 /// makes the calls that all stream sockets have.
 pub struct Adopted(AsyncFd<TcpStream>);
 
+/// The error of a number that is no open descriptor, on every UNIX.
+const EBADF: i32 = 9;
+
 /// Duplicates a socket's descriptor, so that Node can close its own.
 ///
+/// # Errors
+/// If `fd` is no descriptor, as Node has -1 for a handle that was closed, or if the process may have
+/// no more of them.
+///
 /// # Safety
-/// `fd` must be open while this call lasts.
+/// `fd` must be below zero, or open while this call lasts.
 pub unsafe fn adopt(fd: i32) -> io::Result<OwnedFd> {
+    if fd < 0 {
+        return Err(io::Error::from_raw_os_error(EBADF));
+    }
     // SAFETY: the caller promises that the descriptor is open; it is borrowed for this call.
     unsafe { BorrowedFd::borrow_raw(fd) }.try_clone_to_owned()
 }

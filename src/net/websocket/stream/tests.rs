@@ -113,6 +113,15 @@ mod adopted {
         buffer
     }
 
+    #[test]
+    fn a_handle_that_was_closed_has_no_descriptor_to_adopt() {
+        for fd in [-1, i32::MIN] {
+            // SAFETY: below zero.
+            let error = unsafe { adopt(fd) }.expect_err("no descriptor");
+            assert_eq!(error.raw_os_error(), Some(9));
+        }
+    }
+
     #[tokio::test]
     async fn reads_what_is_there_and_waits_for_more() {
         let (carrier, mut peer) = pair();
