@@ -1,0 +1,41 @@
+//! As `src/bridge/batch.rs`: a record is a number, and costs one.
+
+use crate::net::handle::Handle;
+
+/// Records.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// The records.
+    pub records: Vec<u32>,
+    costs: Vec<(Handle, usize)>,
+}
+
+impl Batch {
+    /// True if the next record belongs to another batch.
+    pub fn is_full(&self) -> bool {
+        self.records.len() == 2
+    }
+
+    /// The number of records.
+    pub fn cost(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Counts the cost of a record for its session.
+    pub fn charge(&mut self, handle: Handle, cost: usize) {
+        self.costs.push((handle, cost));
+    }
+
+    /// Takes the cost of the records of each session.
+    pub fn take_costs(&mut self) -> Vec<(Handle, usize)> {
+        std::mem::take(&mut self.costs)
+    }
+
+    /// There are no such records.
+    pub fn take_opened(&mut self, _: &mut Vec<u8>) {}
+
+    /// Appends a record.
+    pub fn place(&mut self, record: u32) {
+        self.records.push(record);
+    }
+}
