@@ -73,9 +73,12 @@ pub mod net {
 pub mod bridge {
     pub mod batch;
     pub mod checks;
+    pub mod debug_lines;
     #[path = "../../../src/bridge/event_queue.rs"]
     pub mod event_queue;
     #[path = "../../../src/bridge/js_waker.rs"]
     pub mod js_waker;
+    #[path = "../../../src/bridge/lag.rs"]
+    pub mod lag;
     pub mod runtime;
 }
