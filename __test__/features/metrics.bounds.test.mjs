@@ -1,5 +1,6 @@
 // io.engine.metrics(): the bounds that clients reach, and what waits.
 import assert from "node:assert/strict";
+import { spawnChild } from "../support/child.mjs";
 import { FORMS, SERVE } from "../support/forms.mjs";
 import { frame } from "../support/frames.mjs";
 import { Polling, RS, Ws } from "../support/raw.mjs";
@@ -119,21 +120,44 @@ for (const form of FORMS) {
   beyond(
     `pendingOfClient: shows the cost of a client that floods a busy loop, ${form}`,
     async (t) => {
-      const { io, port } = await SERVE[form](t);
+      const { io, port } = await SERVE[form](t, { native: { maxPendingBytes: 20_000 } });
       const session = await Ws.open(t, port);
       await session.join();
-      const text = "x".repeat(100_000);
+      const text = "x".repeat(10_000);
       for (let n = 0; n < 20; n++) session.ws._socket.write(frame(1, `42["n","${text}"]`));
       // The bytes are in the kernel, as far as it takes them; this thread takes no event meanwhile.
       const queues = () => io.engine.metrics().queues;
       blockUntil(() => io.engine.metrics().bounds.pendingOfClient > 0);
       const { inbound } = queues();
-      assert.ok(inbound.deepestCost > 256 << 10, `${inbound.deepestCost}`);
-      assert.ok(inbound.bytes > 256 << 10 && inbound.cost >= inbound.bytes);
+      assert.ok(inbound.deepestCost > 20_000, `${inbound.deepestCost}`);
+      assert.ok(inbound.bytes > 20_000 && inbound.cost >= inbound.bytes);
       assert.ok(io.engine.metrics().memory.inbound === inbound.cost);
       await until(() => queues().inbound.cost === 0);
     },
   );
+}
+
+for (const form of FORMS) {
+  beyond(`pendingOfAll: all clients together send too fast, ${form}`, async (t) => {
+    const server = spawnChild(t, "full-server.mjs", [form], "features");
+    const { port } = await server.message("listening");
+    const sessions = [];
+    for (let n = 0; n < 45; n++) {
+      sessions.push(await Ws.open(t, port));
+      await sessions[n].join();
+    }
+    await sessions[0].send('42["block"]');
+    await server.message("blocking");
+    const packet = `42["large","${"x".repeat(900_000)}"]`;
+    for (const session of sessions) await session.send(packet);
+    const { queues, bounds } = await server.message("full");
+    assert.ok(bounds.pendingOfAll > 0);
+    assert.ok(queues.inbound.cost > 32 << 20, String(queues.inbound.cost));
+    // Nothing is lost.
+    for (let n = 1; n <= sessions.length; n++) await server.message("large");
+    server.send("end");
+    assert.equal(await server.exit(), 0);
+  });
 }
 
 secureBeyond("messageBytes: a message over TLS exceeds maxHttpBufferSize", async (t) => {

@@ -12,7 +12,8 @@ import { settled, WAYS } from "../support/ways.mjs";
 import { Wt } from "../support/webtransport.mjs";
 import { WsServer } from "../support/ws-engines.mjs";
 
-const OPTIONS = { cookie: false };
+/** No ping comes between the packets of a test. */
+const OPTIONS = { pingInterval: 300_000 };
 /** Waits until a value of the metrics is the expected one. */
 const becomes = (io, read, expected) =>
   until(

@@ -8,8 +8,10 @@ pub const BOUNDS: [f64; 11] = [
     0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0,
 ];
 
-/// A histogram of times. The JavaScript thread of one environment writes and reads it.
+/// A histogram of times. The JavaScript thread of one environment writes and reads it; its cache lines
+/// have nothing that I/O threads read.
 #[derive(Debug, Default)]
+#[repr(align(128))]
 pub struct Lag {
     /// Times by bucket; the last one has those above all bounds.
     counts: [AtomicU64; BOUNDS.len() + 1],
