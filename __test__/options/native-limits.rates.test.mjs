@@ -8,11 +8,11 @@ import { Polling, RS, Ws } from "../support/raw.mjs";
 import { secureBeyond, secureWire, serveSecure } from "../support/secure.mjs";
 import { serve } from "../support/server.mjs";
 import { beyond, engine } from "../support/subject.mjs";
-import { Tcp } from "../support/tcp.mjs";
+import { closeFrame, opening, Tcp } from "../support/tcp.mjs";
 import { defer, until } from "../support/wait.mjs";
 import { Wt } from "../support/webtransport.mjs";
 import { joinByHand } from "../support/wire.mjs";
-import { WsServer } from "../support/ws-engines.mjs";
+import { plainEngine, WsServer } from "../support/ws-engines.mjs";
 
 const event = (n) => `42["n",${n}]`;
 const numbers = (count) => Array.from({ length: count }, (_, n) => n);
@@ -31,7 +31,8 @@ async function overWire(wire) {
   await joinByHand(wire);
   // Reads and answers pings.
   const closed = wire.nextText();
-  return { send: (packets) => wire.sendText(...packets), closed };
+  const leave = () => wire.write(closeFrame(1000));
+  return { send: (packets) => wire.sendText(...packets), closed, leave };
 }
 
 SOURCES.wsEngine = async (t, options) => {
@@ -44,7 +45,8 @@ SOURCES.webtransport = async (t, options) => {
   const session = await Wt.open(t, io.engine);
   await session.join();
   answerPings(session);
-  return { io, port, send: (packets) => session.send(...packets) };
+  const leave = () => session.transport.close();
+  return { io, port, send: (packets) => session.send(...packets), leave };
 };
 
 async function answerPings(session) {
@@ -247,4 +249,64 @@ beyond("counts the messages of an engine without a Socket.IO server", async (t) 
   session.send(...numbers(120).map((n) => (n % 2 ? Buffer.from([n]) : `4${n}`)));
   await until(() => heard.length === 120, "all is heard");
   assertPaced(heard, begin, rate, 2);
+});
+
+/** Counts how often the WebSockets of an engine are paused. */
+function countingPauses() {
+  return class extends WsServer {
+    static pauses = 0;
+
+    completeUpgrade(extensions, key, protocols, req, socket, head, callback) {
+      const counter = this.constructor;
+      super.completeUpgrade(extensions, key, protocols, req, socket, head, (ws, ...rest) => {
+        const { pause } = ws;
+        ws.pause = () => {
+          counter.pauses++;
+          pause.call(ws);
+        };
+        callback(ws, ...rest);
+      });
+    }
+  };
+}
+
+beyond("pauses a WebSocket of wsEngine of which more than maxPendingBytes waits", async (t) => {
+  const wsEngine = countingPauses();
+  const { io, port } = await serve(t, { wsEngine, native: { maxPendingBytes: 1 } });
+  const { heard } = listen(io);
+  const { send } = await overWire(await Tcp.open(t, port));
+  send(numbers(50).map((n) => `42["n",${n},"${"x".repeat(20_000)}"]`));
+  await until(() => heard.length === 50, "all is heard");
+  assertPaced(heard, 0, Number.MAX_SAFE_INTEGER, 0);
+  assert.ok(wsEngine.pauses > 0);
+});
+
+beyond("gives all that a client sent before it left (wsEngine, webtransport)", async (t) => {
+  for (const open of [SOURCES.wsEngine, SOURCES.webtransport]) {
+    const { io, send, heard, reasons, leave } = await meet(t, open, {
+      native: { maxEventsPerSecond: 100 },
+    });
+    await send(numbers(200).map(event));
+    await leave();
+    await until(() => reasons.length === 1, "it has left");
+    assert.equal(reasons[0], "transport close");
+    assertPaced(heard, 0, Number.MAX_SAFE_INTEGER, 0);
+    assert.equal(heard.length, 200);
+    await until(() => io.engine.clientsCount === 0, "no session is left");
+  }
+});
+
+beyond("does not delay a WebSocket of wsEngine that cannot be paused", async (t) => {
+  const Plain = plainEngine();
+  const { io, port } = await serve(t, { wsEngine: Plain, native: { maxEventsPerSecond: 1 } });
+  const { heard } = listen(io);
+  const tcp = await Tcp.open(t, port);
+  tcp.write(opening());
+  await until(() => Plain.sockets.length === 1, "there is a WebSocket");
+  const [ws] = Plain.sockets;
+  await until(() => io.engine.clientsCount === 1, "there is a session");
+  ws.emit("message", "40", false);
+  for (const text of numbers(500).map(event)) ws.emit("message", text, false);
+  await until(() => heard.length === 500, "all is heard");
+  assertPaced(heard, 0, Number.MAX_SAFE_INTEGER, 0);
 });
