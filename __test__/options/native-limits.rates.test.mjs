@@ -306,6 +306,7 @@ beyond("does not delay a WebSocket of wsEngine that cannot be paused", async (t)
   const [ws] = Plain.sockets;
   await until(() => io.engine.clientsCount === 1, "there is a session");
   ws.emit("message", "40", false);
+  await until(() => io.sockets.sockets.size === 1, "it has joined");
   for (const text of numbers(500).map(event)) ws.emit("message", text, false);
   await until(() => heard.length === 500, "all is heard");
   assertPaced(heard, 0, Number.MAX_SAFE_INTEGER, 0);
