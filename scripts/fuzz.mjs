@@ -1,5 +1,6 @@
-// Runs the targets of fuzz/, on the Rust that is installed, and fails on a finding. Then Node reads what
-// was found: batches by `JSON.parse`, heads of requests by an http.Server.
+// Runs the targets of fuzz/, on the Rust that is installed, and fails on a finding. Then Node reads the
+// same inputs: batches by `JSON.parse`, heads of requests by an http.Server, the rest by the parsers of
+// socket.io and engine.io.
 //
 //   node scripts/fuzz.mjs                          each target for six seconds, from the seeds
 //   node scripts/fuzz.mjs frames batch             only these
@@ -17,6 +18,8 @@ import path from "node:path";
 import { parseArgs } from "node:util";
 import { compareBatches } from "../fuzz/batches.mjs";
 import { compareHeads } from "../fuzz/heads.mjs";
+import { comparePackets } from "../fuzz/packets.mjs";
+import { comparePayloads } from "../fuzz/payloads.mjs";
 import { writeSeeds } from "../fuzz/seeds.mjs";
 import { stream } from "./lib/command.mjs";
 import { at } from "./lib/files.mjs";
@@ -63,18 +66,20 @@ function table(logs) {
   console.table(rows);
 }
 
-/** Has Node read what two of the targets make of their inputs. */
+/** Has Node read what the targets make of their inputs. */
 async function compare(program, targets, folder) {
   const start = performance.now();
-  if (targets.includes("batch")) {
-    const batches = await compareBatches(program("batch"), [path.join(folder, "batch")]);
-    console.log(`${batches} batches are the same for JSON.parse`);
-  }
-  if (targets.includes("request_head")) {
-    const corpus = path.join(folder, "request_head");
-    const options = { mutations: 1000, seed: 1 };
-    const requests = await compareHeads(program("request_head"), corpus, options);
-    console.log(`${requests} requests are the same for Node and for socket.io`);
+  const heads = { mutations: 1000, seed: 1 };
+  const comparisons = {
+    batch: (one, corpus) => compareBatches(one, [corpus]),
+    packets: (one, corpus) => comparePackets(one, [corpus]),
+    payload_v3: (one, corpus) => comparePayloads(one, "payload_v3", [corpus]),
+    payload_v4: (one, corpus) => comparePayloads(one, "payload_v4", [corpus]),
+    request_head: (one, corpus) => compareHeads(one, corpus, heads),
+  };
+  for (const target of targets.filter((name) => name in comparisons)) {
+    const corpus = path.join(folder, target);
+    console.log(`${target}: Node agrees on ${await comparisons[target](program(target), corpus)}`);
   }
   console.log(`compared on Node ${process.version} in ${since(start)}`);
 }

@@ -5,6 +5,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use serde_json::json;
 use serde_json::value::RawValue;
 use socket_io_native::eio::packet::{Packet as EnginePacket, Type};
 use socket_io_native::eio::payload;
@@ -12,7 +13,8 @@ use socket_io_native::sio::{
     Decoder, Error, Kind, Limits, Packet, is_reserved_event, is_value, write_event_prefix,
     write_header,
 };
-use support::{Input, json};
+use support::dump::dump;
+use support::{Input, json as validator};
 
 /// Names that no client may send.
 const RESERVED: [&str; 6] = [
@@ -33,7 +35,7 @@ fn first_element(array: &str) -> Option<String> {
 }
 
 fn check_data(kind: Kind, text: &str) {
-    assert!(json::is_value(text), "no JSON was accepted: {text:?}");
+    assert!(validator::is_value(text), "no JSON was accepted: {text:?}");
     let trimmed = text.trim_matches([' ', '\t', '\r', '\n']);
     match kind {
         Kind::Disconnect => panic!("a DISCONNECT with data"),
@@ -104,18 +106,51 @@ fn check(packet: &Packet<'_>, limits: &Limits) {
     if let Some(id) = packet.id {
         let mut text = String::new();
         id.write_json(&mut text);
-        assert!(json::is_value(&text), "an id is JSON: {text}");
+        assert!(validator::is_value(&text), "an id is JSON: {text}");
     }
     round_trip(packet, limits);
 }
 
 /// Both validators say the same of a text and of its ends.
 fn compare_json(text: &str) {
-    assert_eq!(is_value(text), json::is_value(text), "{text:?}");
+    assert_eq!(is_value(text), validator::is_value(text), "{text:?}");
     let data = text.find(['[', '{', '"']).map(|at| &text[at..]);
     if let Some(data) = data {
-        assert_eq!(is_value(data), json::is_value(data), "{data:?}");
+        assert_eq!(is_value(data), validator::is_value(data), "{data:?}");
     }
+}
+
+/// Tells the outcome of a message without anything before it, at the default limits.
+fn tell(text: &str) {
+    dump(|| {
+        let mut decoder = Decoder::new();
+        let limits = Limits::default();
+        let of = |packet: &Packet<'_>| {
+            let mut id = String::new();
+            if let Some(its) = packet.id {
+                its.write_json(&mut id);
+            }
+            json!({
+                "text": text,
+                "type": packet.kind as u8,
+                "nsp": packet.nsp,
+                "id": id,
+                "json": packet.json,
+                "attachments": packet.attachments,
+            })
+        };
+        let mut result = decoder
+            .text(text, &limits)
+            .map(|packet| packet.map(|packet| of(&packet)));
+        while let Ok(None) = result {
+            let assembled = decoder.binary(Vec::new(), &limits);
+            result = assembled.map(|assembled| assembled.map(|whole| of(&whole.packet())));
+        }
+        match result {
+            Ok(packet) => packet.unwrap_or_default(),
+            Err(error) => json!({ "text": text, "error": error.to_string() }),
+        }
+    });
 }
 
 /// One client and the state of its decoder, told independently.
@@ -142,6 +177,7 @@ fuzz_target!(|data: &[u8]| {
         match packet {
             EnginePacket::Text(Type::Message, text) => {
                 compare_json(text);
+                tell(text);
                 let result = decoder.text(text, &limits);
                 if model.missing > 0 {
                     assert_eq!(result, Err(Error::UnexpectedText));

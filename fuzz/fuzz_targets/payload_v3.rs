@@ -10,7 +10,7 @@ use socket_io_native::eio::packet::Packet;
 use socket_io_native::eio::payload::{Payload, decode_body};
 use socket_io_native::eio::payload_v3::{decode, decode_binary, decode_binary_rest, encode};
 use support::Input;
-use support::packets::{parts, take_all};
+use support::packets::{parts, take_all, tell};
 
 fn decoded(text: &str, stop_at: usize) -> (Vec<Packet<'_>>, bool) {
     take_all(decode(text), text.len(), stop_at, |left| {
@@ -60,10 +60,12 @@ fuzz_target!(|data: &[u8]| {
     let body = input.rest();
 
     let text = decode_body(body);
-    round_trip(&decoded(&text, stop_at).0, stop_at);
-    if let Some((packets, _)) = decoded_binary(body, stop_at) {
-        round_trip(&packets, stop_at);
-    }
+    let (packets, fault) = decoded(&text, stop_at);
+    tell("v3", body, (&packets, fault));
+    round_trip(&packets, stop_at);
+    let (packets, fault) = decoded_binary(body, stop_at).unwrap_or((Vec::new(), true));
+    tell("v3 binary", body, (&packets, fault));
+    round_trip(&packets, stop_at);
     let parts = parts(&mut Input::new(body), |_| true);
     let packets: Vec<_> = parts.iter().map(|parts| parts.packet()).collect();
     round_trip(&packets, stop_at);

@@ -9,7 +9,7 @@ use libfuzzer_sys::fuzz_target;
 use socket_io_native::eio::packet::Packet;
 use socket_io_native::eio::payload::{self, SEPARATOR};
 use support::Input;
-use support::packets::{parts, take_all};
+use support::packets::{parts, take_all, tell};
 
 fn decoded(text: &str, stop_at: usize) -> (Vec<Packet<'_>>, bool) {
     take_all(payload::decode(text), text.len(), stop_at, |left| {
@@ -33,6 +33,7 @@ fuzz_target!(|data: &[u8]| {
 
     let text = payload::decode_body(body);
     let (packets, fault) = decoded(&text, stop_at);
+    tell("v4", body, (&packets, fault));
     let pieces = text.split(SEPARATOR).count();
     assert!(packets.len() + usize::from(fault) <= pieces);
     assert_eq!(packets.len() == pieces, !fault, "a piece was passed over");

@@ -1,9 +1,11 @@
 //! Engine.IO packets that are made from an input, and what holds for the pieces of every payload.
 
+use serde_json::json;
 use socket_io_native::eio::packet::{Packet, ParseError, Type};
 use socket_io_native::eio::payload::Pieces;
 
 use crate::Input;
+use crate::dump::{dump, latin1};
 
 /// The parts of a packet: text of a type, or bytes.
 pub enum Parts {
@@ -79,4 +81,18 @@ pub fn take_all<'a, P: Pieces<'a>>(
         assert_eq!(fault, its_fault);
     }
     (packets, fault)
+}
+
+/// Tells what a body, as a string of one character for each byte, is decoded to. `form` names the decoder.
+pub fn tell(form: &str, body: &[u8], (packets, fault): (&[Packet<'_>], bool)) {
+    dump(|| {
+        let packets: Vec<_> = packets
+            .iter()
+            .map(|packet| match packet {
+                Packet::Text(kind, text) => json!([*kind as u8, text]),
+                Packet::Binary(bytes) => json!([-1, latin1(bytes)]),
+            })
+            .collect();
+        json!({ "form": form, "body": latin1(body), "packets": packets, "fault": fault })
+    });
 }
