@@ -25,6 +25,35 @@ beyond("every target of fuzz/ has a file, an entry, a dictionary and a row", () 
   assert.deepEqual(rows.map(([, name]) => name).sort(), targets);
 });
 
+/** The packages of a Cargo.lock: versions by name, and the dependencies of this crate. */
+function locked(file) {
+  const versions = {};
+  let crate = [];
+  for (const block of read(file).split("[[package]]\n").slice(1)) {
+    const [, name] = block.match(/^name = "(.+)"$/m);
+    const [, version] = block.match(/^version = "(.+)"$/m);
+    versions[name] = [...(versions[name] ?? []), version];
+    if (name !== "socket-io-native") continue;
+    const [, list] = block.match(/^dependencies = \[\n([^\]]*)\]/m);
+    crate = [...list.matchAll(/"([^" ]+)[^"]*"/g)].map(([, dependency]) => dependency);
+  }
+  return { versions, crate };
+}
+
+beyond("fuzz/Cargo.lock has the versions of Cargo.lock", () => {
+  const [ours, theirs] = [locked("Cargo.lock"), locked("fuzz/Cargo.lock")];
+  for (const [name, versions] of Object.entries(theirs.versions)) {
+    if (!ours.versions[name]) continue;
+    const other = versions.filter((version) => !ours.versions[name].includes(version));
+    assert.deepEqual(other, [], `${name}: cargo update --manifest-path fuzz/Cargo.toml -p ${name}`);
+  }
+  const manifest = read("Cargo.toml").split("\n[dependencies]\n")[1].split("\n[")[0];
+  const direct = [...manifest.matchAll(/^([\w-]+) = /gm)].map(([, name]) => name);
+  assert.ok(direct.length > 8);
+  const missing = direct.filter((name) => !theirs.crate.includes(name));
+  assert.deepEqual(missing, [], "cargo metadata --manifest-path fuzz/Cargo.toml adds them");
+});
+
 beyond("the seeds of every target are a few short inputs", () => {
   const folder = mkdtempSync(path.join(os.tmpdir(), "seeds-"));
   try {
