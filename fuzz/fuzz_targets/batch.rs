@@ -154,7 +154,7 @@ fn engine_packet(input: &mut Input<'_>) -> (Option<Type>, String) {
     (kind, text(input))
 }
 
-/// What a client says, decoded; its attachments have as many bytes as their numbers.
+/// Adds the packet of a message; its attachments have as many bytes as their numbers.
 fn client(model: &mut Model, handle: Handle, message: &str) {
     let mut decoder = Decoder::new();
     match decoder.text(message, &LIMITS) {

@@ -1,4 +1,4 @@
-//! What a target makes of its inputs, for a comparison outside of Rust.
+//! The view that a target has of its inputs, for a comparison outside of Rust.
 
 use std::fs::File;
 use std::io::Write as _;

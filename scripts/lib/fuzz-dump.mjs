@@ -1,4 +1,4 @@
-// What a target makes of a corpus: it runs each input once, and tells its view in lines of JSON.
+// The view that a target has of a corpus: it runs each input once, and tells of it in lines of JSON.
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import path from "node:path";
 import { run, scratch } from "./fuzz.mjs";
