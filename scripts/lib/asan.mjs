@@ -31,14 +31,13 @@ async function runServer(mode, env) {
     stdio: ["pipe", "pipe", "inherit"],
   });
   server.stdin.on("error", () => {}); // it has ended
-  const clients = [];
+  const clients = new Map();
   const stuck = setTimeout(() => server.kill("SIGKILL"), PATIENCE * 1000);
   let ports = 0;
   createInterface(server.stdout).on("line", (port) => {
+    if (port.startsWith("-")) return void clients.get(port.slice(1))?.kill("SIGKILL");
     ports++;
-    clients.push(spawn(process.execPath, [file("clients.mjs"), port], { stdio: "inherit" }));
-    // Two servers at a time; the clients of others have lost theirs.
-    if (clients.length > 2) clients.shift().kill("SIGKILL");
+    clients.set(port, spawn(process.execPath, [file("clients.mjs"), port], { stdio: "inherit" }));
   });
   const exited = once(server, "exit");
   if (mode === "port" || mode === "attached") {
@@ -47,7 +46,7 @@ async function runServer(mode, env) {
   }
   const [code, signal] = await exited;
   clearTimeout(stuck);
-  for (const client of clients) client.kill("SIGKILL");
+  for (const client of clients.values()) client.kill("SIGKILL");
   if (code !== 0) throw new Complaint(`asan, ${mode}: the server ended with ${code ?? signal}`);
   console.log(`asan, ${mode}: ended well, ${ports} servers`);
 }
@@ -62,6 +61,8 @@ export async function useAddress(library) {
     // V8 keeps most of its memory until the process ends.
     ASAN_OPTIONS: "detect_leaks=0:allow_user_segv_handler=1:exitcode=99",
   };
-  const modes = ["port", "attached", "workers", ...Array(10).fill("exit")];
-  for (const mode of modes) await runServer(mode, env);
+  const all = ["port", "attached", "workers", ...Array(10).fill("exit")];
+  const only = process.env.ASAN_MODE;
+  for (const mode of all.filter((one) => only === undefined || one === only))
+    await runServer(mode, env);
 }

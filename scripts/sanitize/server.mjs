@@ -1,4 +1,5 @@
-// The server under a sanitizer. `node server.mjs <mode>` prints the port of each server that it starts:
+// The server under a sanitizer. `node server.mjs <mode>` prints the port of each server that
+// it starts, and with a minus the port of one that has gone:
 //
 //   port, attached   serves until its standard input ends, and closes then
 //   workers          has 20 worker threads, two at a time, each with a server, and terminates each
@@ -41,6 +42,7 @@ async function useWorker(n) {
   await once(worker, "message"); // messages flow
   await wait(100 + 40 * (n % 10));
   await worker.terminate();
+  print(-port);
 }
 
 /** Calls `then` when a server has had 200 messages. */
