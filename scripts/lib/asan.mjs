@@ -13,7 +13,7 @@ const file = (name) => fileURLToPath(new URL(`../sanitize/${name}`, import.meta.
 /** Seconds of traffic in the modes that do not end by themselves. */
 const SECONDS = Number(process.env.ASAN_SECONDS ?? 30);
 /** Seconds after which a server that has not ended has got stuck. */
-const PATIENCE = SECONDS + 300;
+const PATIENCE = SECONDS + 900;
 
 /** The runtime of the sanitizer, which Node is started with. */
 function runtimeLibrary() {
@@ -34,8 +34,12 @@ async function runServer(mode, env) {
   const clients = new Map();
   const stuck = setTimeout(() => server.kill("SIGKILL"), PATIENCE * 1000);
   let ports = 0;
+  let gone = 0;
   createInterface(server.stdout).on("line", (port) => {
-    if (port.startsWith("-")) return void clients.get(port.slice(1))?.kill("SIGKILL");
+    if (port.startsWith("-")) {
+      console.log(`asan, ${mode}: ${++gone} gone`);
+      return void clients.get(port.slice(1))?.kill("SIGKILL");
+    }
     ports++;
     clients.set(port, spawn(process.execPath, [file("clients.mjs"), port], { stdio: "inherit" }));
   });

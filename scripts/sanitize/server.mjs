@@ -45,12 +45,12 @@ async function useWorker(n) {
   print(-port);
 }
 
-/** Calls `then` when a server has had 200 messages. */
+/** Calls `then` when a server has had 50 messages. */
 function afterMessages(io, then) {
   let count = 0;
   io.on("connection", (socket) => {
     socket.onAny(() => {
-      if (++count === 200) then();
+      if (++count === 50) then();
     });
   });
 }
