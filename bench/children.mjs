@@ -11,12 +11,18 @@ export function startChild(script, args = [], flags = []) {
 
 /** The next message of a child; rejects when the child ends instead. */
 export async function answer(child) {
-  const ended = once(child, "exit").then(([code]) => {
+  const over = new AbortController();
+  const { signal } = over;
+  const ended = once(child, "exit", { signal }).then(([code]) => {
     throw new Error(`${child.spawnargs.slice(1).join(" ")} has ended with ${code}`);
   });
-  const [message] = await Promise.race([once(child, "message"), ended]);
   ended.catch(() => {});
-  return message;
+  try {
+    const [message] = await Promise.race([once(child, "message", { signal }), ended]);
+    return message;
+  } finally {
+    over.abort();
+  }
 }
 
 /** Sends a message to a child and resolves with its answer. */
