@@ -4,7 +4,6 @@ import { test } from "node:test";
 import { arena } from "../support/arena.mjs";
 import { FORMS } from "../support/forms.mjs";
 import { frame, opening } from "../support/tcp.mjs";
-import { within } from "../support/wait.mjs";
 
 const HEARTBEAT = { pingInterval: 200, pingTimeout: 1000 };
 /** Upgrades run out long before the heartbeat, so that it is seen to go on. */
@@ -17,12 +16,6 @@ for (const form of FORMS) {
       await body(a);
       await a.stillServes();
     });
-
-  abandon("handshakes without a poll", HEARTBEAT, async (a) => {
-    const sessions = await Promise.all(Array.from({ length: 20 }, () => a.polling()));
-    await a.alone();
-    assert.equal((await sessions[0].get()).status, 400);
-  });
 
   abandon("a session that stops polling", HEARTBEAT, async (a) => {
     const session = await a.polling();
@@ -160,47 +153,5 @@ for (const form of FORMS) {
     await a.gone(id);
     assert.ok([null, "none"].includes(await ws.closure()));
     await a.alone();
-  });
-
-  abandon("requests that never end do not stand in the way", {}, async (a) => {
-    const parts = [
-      "",
-      "GET",
-      "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHos",
-      "POST /socket.io/ HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nx",
-      opening().slice(0, -2),
-      opening("EIO=4&transport=websocket", {}, "/elsewhere").slice(0, -1),
-    ];
-    for (const part of parts) {
-      for (let i = 0; i < 20; i++) {
-        const tcp = a.tcp();
-        if (part) await tcp.write(part);
-      }
-    }
-    await a.alone();
-  });
-
-  abandon("a foreign upgrade is ended after its time-out", { destroyUpgradeTimeout: 100 }, (a) => {
-    const tcp = a.tcp();
-    tcp.write(opening("", {}, "/elsewhere"));
-    return tcp.rest().then((answer) => assert.equal(answer, ""));
-  });
-
-  test(`the server closes with packets still to send (${form})`, async (t) => {
-    const a = await arena(t, { form });
-    const session = await a.polling();
-    const ws = await a.websocket();
-    const ids = [await session.join(), await ws.join()];
-    ws.socket.pause();
-    for (const id of ids) {
-      for (let i = 0; i < 100; i++) a.accounts.get(id).socket.emit("pending", "x".repeat(10_000));
-    }
-    const closing = a.io.close(); // ends when the last connection has gone
-    for (const id of ids) assert.equal((await a.gone(id)).reason, "server shutting down");
-    ws.socket.resume();
-    assert.ok([null, "none"].includes(await ws.closure()));
-    assert.equal(a.io.engine.clientsCount, 0);
-    ws.destroy();
-    await within(closing, "close of the server");
   });
 }

@@ -3,12 +3,14 @@ import assert from "node:assert/strict";
 import { io as connect } from "socket.io-client";
 import { startServer } from "./forms.mjs";
 import { Polling, request } from "./raw.mjs";
+import { certificate, startSecure } from "./secure.mjs";
 import { Tcp } from "./tcp.mjs";
 import { defer, until, within } from "./wait.mjs";
 
 /** A connected real client; `options` are those of socket.io-client. */
 export async function realClient(port, options = {}) {
-  const socket = connect(`http://127.0.0.1:${port}${options.nsp ?? ""}`, {
+  const scheme = options.ca ? "https" : "http";
+  const socket = connect(`${scheme}://127.0.0.1:${port}${options.nsp ?? ""}`, {
     forceNew: true,
     reconnection: false,
     transports: ["websocket"],
@@ -37,13 +39,15 @@ export async function echoes(client) {
 
 /**
  * Starts a server with an `echo` event in every namespace of `namespaces`, and a bystander.
- * The result opens hostile clients of every kind; all of it is torn down after the test `t`.
+ * The result opens hostile clients of every kind; all of it is torn down after the test `t`. `form`
+ * is one of forms.mjs, or `"secure"`: attached to an HTTPS server, with all clients over TLS.
  *
  * `accounts` holds, by Socket.IO id, what the application saw of each socket:
  * `{ socket, events, errors, reason, description }`.
  */
 export async function arena(t, { form = "attached", options = {}, namespaces = ["/"] } = {}) {
-  const io = await startServer(form, options);
+  const ca = form === "secure" ? certificate.cert : undefined;
+  const io = await (ca ? startSecure(options) : startServer(form, options));
   defer(t, async () => {
     io.httpServer.closeAllConnections?.();
     await within(io.close(), "close of the server");
@@ -65,9 +69,16 @@ export async function arena(t, { form = "attached", options = {}, namespaces = [
   }
 
   const client = async (settings) => {
-    const one = await realClient(port, settings);
+    const one = await realClient(port, { ca, ...settings });
     defer(t, () => one.disconnect());
     return one;
+  };
+
+  const tcp = (settings) => (ca ? Tcp.secure(t, port, ca) : Tcp.connect(t, port, settings));
+  const websocket = async (settings) => {
+    const ws = tcp();
+    await ws.upgrade(settings);
+    return ws;
   };
 
   const bystander = await client();
@@ -75,12 +86,18 @@ export async function arena(t, { form = "attached", options = {}, namespaces = [
   return {
     io,
     port,
+    form,
+    options,
+    ca,
     accounts,
     client,
-    tcp: (settings) => Tcp.connect(t, port, settings),
-    websocket: (settings) => Tcp.websocket(t, port, settings),
-    polling: (settings) => Polling.open(t, port, settings),
-    request: (path, settings) => request(port, path, settings),
+    tcp,
+    websocket,
+    polling: (settings) => Polling.open(t, port, { ca, ...settings }),
+    request: (path, settings) => request(port, path, { ca, ...settings }),
+
+    /** Another arena of the same kind. */
+    another: () => arena(t, { form, options, namespaces }),
 
     /** Waits until the application has seen the socket go; returns its account. */
     async gone(id) {

@@ -87,6 +87,7 @@ export class Polling3 {
   static async open(port, { query = "", eio = "&EIO=3", ...options } = {}) {
     const session = new Polling3();
     session.port = port;
+    session.ca = options.ca;
     session.path = `/socket.io/?transport=polling${eio}${query}`;
     session.opening = await request(port, session.path, options);
     const [open, ...rest] = decode(session.opening);
@@ -99,12 +100,12 @@ export class Polling3 {
 
   /** A poll; resolves with the whole answer. */
   get(options) {
-    return request(this.port, this.path, options);
+    return request(this.port, this.path, { ca: this.ca, ...options });
   }
 
   /** A push of a payload; resolves with the whole answer. */
   post(body, headers) {
-    return request(this.port, this.path, { method: "POST", body, headers });
+    return request(this.port, this.path, { method: "POST", body, headers, ca: this.ca });
   }
 
   /** A push of a binary payload, given as hexadecimal digits. */

@@ -1,5 +1,6 @@
 // Clients without a client library: engine.io v4 sessions as bare HTTP requests or ws messages.
 import http from "node:http";
+import https from "node:https";
 import { test } from "node:test";
 import { WebSocket } from "ws";
 import { defer, once, until, within } from "./wait.mjs";
@@ -7,11 +8,14 @@ import { defer, once, until, within } from "./wait.mjs";
 /** The record separator between the packets of a payload. */
 export const RS = "\x1e";
 
-/** One HTTP request; resolves with `{ status, headers, rawHeaders, body, text }`. */
-export function request(port, path, { method = "GET", headers, body } = {}) {
+/**
+ * One HTTP request; resolves with `{ status, headers, rawHeaders, body, text }`. With `ca`, a
+ * certificate to trust, it goes over TLS.
+ */
+export function request(port, path, { method = "GET", headers, body, ca } = {}) {
   const answered = new Promise((resolve, reject) => {
-    const options = { host: "127.0.0.1", port, path, method, headers, agent: false };
-    const req = http.request(options, (res) => {
+    const options = { host: "127.0.0.1", port, path, method, headers, agent: false, ca };
+    const req = (ca ? https : http).request(options, (res) => {
       const chunks = [];
       res.on("data", (chunk) => chunks.push(chunk));
       res.on("error", reject);
@@ -53,6 +57,7 @@ export class Polling extends Session {
   static async open(_t, port, { eio = 4, query = "", path = "/socket.io/", ...options } = {}) {
     const session = new Polling();
     session.port = port;
+    session.ca = options.ca;
     session.path = `${path}?EIO=${eio}&transport=polling${query}`;
     session.opening = await request(port, session.path, options);
     const [open, ...rest] = session.opening.text.split(RS);
@@ -66,12 +71,12 @@ export class Polling extends Session {
 
   /** A poll; resolves with the whole answer. */
   get(options) {
-    return request(this.port, this.path, options);
+    return request(this.port, this.path, { ca: this.ca, ...options });
   }
 
   /** A push of a payload given as text; resolves with the whole answer. */
   post(body, options) {
-    return request(this.port, this.path, { method: "POST", body, ...options });
+    return request(this.port, this.path, { method: "POST", body, ca: this.ca, ...options });
   }
 
   /** The head of a request of this session, for a connection by hand. */

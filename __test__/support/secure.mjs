@@ -65,6 +65,14 @@ export async function serveSecure(t, options = {}, tlsOptions = {}) {
   return { io, httpServer, port };
 }
 
+/** Starts the same without a test that would close it. */
+export async function startSecure(options = {}) {
+  const httpServer = https.createServer(certificate, (_req, res) => res.writeHead(404).end());
+  const io = new Server(httpServer, options);
+  await listen(httpServer);
+  return io;
+}
+
 /** A client over TLS, not awaited and closed after the test. `ca` is what it trusts. */
 export function secureClient(t, port, { nsp = "/", ca = certificate.cert, ...options } = {}) {
   const client = connect(`https://127.0.0.1:${port}${nsp}`, {

@@ -1,5 +1,6 @@
 // One client by hand: bytes over TCP or any other stream, HTTP heads, WebSocket frames and messages.
 import net from "node:net";
+import tls from "node:tls";
 import { frame, readFrame } from "./frames.mjs";
 import { defer, within } from "./wait.mjs";
 
@@ -36,6 +37,20 @@ export class Tcp {
     socket.setNoDelay(true);
     const tcp = Tcp.over(t, socket);
     tcp.opened = new Promise((resolve) => socket.once("connect", resolve));
+    return tcp;
+  }
+
+  /** The same over TLS, to a server whose certificate is `ca`. */
+  static secure(t, port, ca) {
+    const below = net.connect({ port, host: "127.0.0.1" });
+    below.setNoDelay(true);
+    below.on("error", () => {});
+    defer(t, () => below.destroy());
+    const tcp = Tcp.over(t, tls.connect({ socket: below, host: "127.0.0.1", ca }));
+    tcp.below = below;
+    tcp.opened = new Promise((resolve) => {
+      for (const event of ["secureConnect", "close"]) tcp.socket.once(event, resolve);
+    });
     return tcp;
   }
 
@@ -99,7 +114,7 @@ export class Tcp {
   /** Leaves with a TCP reset. */
   async reset() {
     await this.opened;
-    this.socket.resetAndDestroy();
+    (this.below ?? this.socket).resetAndDestroy();
   }
 
   destroy() {
