@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { arena } from "../support/arena.mjs";
 import { FORMS } from "../support/forms.mjs";
-import { frame, opening } from "../support/tcp.mjs";
+import { frame } from "../support/tcp.mjs";
 
 const HEARTBEAT = { pingInterval: 200, pingTimeout: 1000 };
 /** Upgrades run out long before the heartbeat, so that it is seen to go on. */

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { arena } from "../support/arena.mjs";
 import { spawnChild } from "../support/child.mjs";
+import { row } from "../support/rows.mjs";
 import { FACTOR, seeded } from "../support/seeded.mjs";
 import { beyond } from "../support/subject.mjs";
 import { until } from "../support/wait.mjs";
@@ -16,51 +17,83 @@ const OPTIONS = {
 
 const start = (t, options) => arena(t, { options: { ...OPTIONS, ...options } });
 
-for (const [title, ...bytes] of [
-  ["a message", frame("4x")],
-  ["bytes", frame(Buffer.from([1]))],
-  ["base64", frame("bAQID")],
-  ["an unknown type", frame("9")],
-  ["an empty packet", header(0)],
-  ["an empty binary packet", header(0, true)],
-  ["a probe", frame("2probe")],
-  ["a packet that is too long", header(1001)],
-  ["the longest packet of all", Buffer.alloc(9, 0xff)],
-  ["no JSON", frame("0{")],
-  ["null", frame("0null")],
-  ["a number", frame("05")],
-  ["a text", frame('0"x"')],
-  ["an array", frame("0[]")],
-  ["no sid", frame("0{}")],
-  ["an unknown sid", frame('0{"sid":"nobody"}')],
-  ["an empty sid", frame('0{"sid":""}')],
-  ["a sid that is no text", frame('0{"sid":5}')],
-  ["a sid that is an object", frame('0{"sid":{"toString":"x"}}')],
-  ["__proto__", frame('0{"sid":"__proto__"}')],
-  ["constructor", frame('0{"sid":"constructor"}')],
-  ["half a packet", header(100), Buffer.from("0")],
-  ["half a header", Buffer.from([127, 0, 0])],
-]) {
-  test(`nothing begins with ${title}`, async (t) => {
-    const { io, alone, stillServes } = await start(t);
+/** A session ends that begins with these bytes. */
+async function neverBegins({ io, alone }, t, cases) {
+  for (const bytes of cases) {
     const wt = await Wt.connect(t, io.engine);
     for (const piece of bytes) await wt.write(piece);
     await wt.closed;
-    await alone();
-    await stillServes();
-  });
+  }
+  await alone();
 }
 
-test("nothing begins without a stream, or without a packet", async (t) => {
-  const { io, alone, stillServes } = await start(t);
-  const silent = FakeSession.pair();
-  // Upstream leaves this one pending.
-  io.engine.onWebTransportSession(silent.peer);
-  const wt = await Wt.connect(t, io.engine);
-  await Promise.all([silent.closed, wt.closed]);
-  await alone();
-  await stillServes();
-});
+/** What follows the type of an open packet: nothing of it names a session that may go on. */
+const CRAFTED = [
+  "{",
+  "null",
+  "5",
+  '"x"',
+  "[]",
+  "{}",
+  '{"sid":"nobody"}',
+  '{"sid":""}',
+  '{"sid":5}',
+  '{"sid":null}',
+  '{"sid":{"toString":"x"}}',
+  '{"sid":["x"]}',
+  '{"sid":"__proto__"}',
+  '{"sid":"constructor"}',
+  '{"__proto__":{"sid":"x"}}',
+];
+
+row(
+  "GHSA-gr94-w7qr-f4j3",
+  (a, t) =>
+    neverBegins(
+      a,
+      t,
+      CRAFTED.map((text) => [frame(`0${text}`)]),
+    ),
+  { options: OPTIONS },
+);
+
+row(
+  "WebTransport handshake",
+  async (a, t) => {
+    await neverBegins(a, t, [
+      [frame("4x")],
+      [frame(Buffer.from([1]))],
+      [frame("bAQID")],
+      [frame("9")],
+      [header(0)],
+      [header(0, true)],
+      [frame("2probe")],
+      [header(1001)],
+      [Buffer.alloc(9, 0xff)],
+      [header(100), Buffer.from("0")],
+      [Buffer.from([127, 0, 0])],
+    ]);
+    // neither a stream, nor a packet; upstream leaves the first one pending
+    const silent = FakeSession.pair();
+    a.io.engine.onWebTransportSession(silent.peer);
+    const wt = await Wt.connect(t, a.io.engine);
+    await Promise.all([silent.closed, wt.closed]);
+    await a.alone();
+  },
+  { options: OPTIONS },
+);
+
+row(
+  "WebTransport and middlewares",
+  async (a) => {
+    a.io.engine.use((_req, _res, next) => next());
+    const session = FakeSession.pair();
+    a.io.engine.onWebTransportSession(session.peer);
+    await session.closed;
+    await a.alone();
+  },
+  { options: OPTIONS },
+);
 
 beyond("closes a session that fails before it has begun, and emits nothing", async (t) => {
   const { io, alone, stillServes } = await start(t);

@@ -40,12 +40,14 @@ export async function echoes(client) {
 /**
  * Starts a server with an `echo` event in every namespace of `namespaces`, and a bystander.
  * The result opens hostile clients of every kind; all of it is torn down after the test `t`. `form`
- * is one of forms.mjs, or `"secure"`: attached to an HTTPS server, with all clients over TLS.
+ * is one of forms.mjs, or `"secure"`: attached to an HTTPS server, with all clients over TLS. `clients` are options of all
+ * real clients.
  *
  * `accounts` holds, by Socket.IO id, what the application saw of each socket:
  * `{ socket, events, errors, reason, description }`.
  */
-export async function arena(t, { form = "attached", options = {}, namespaces = ["/"] } = {}) {
+export async function arena(t, settings = {}) {
+  const { form = "attached", options = {}, namespaces = ["/"], clients = {} } = settings;
   const ca = form === "secure" ? certificate.cert : undefined;
   const io = await (ca ? startSecure(options) : startServer(form, options));
   defer(t, async () => {
@@ -69,7 +71,7 @@ export async function arena(t, { form = "attached", options = {}, namespaces = [
   }
 
   const client = async (settings) => {
-    const one = await realClient(port, { ca, ...settings });
+    const one = await realClient(port, { ca, ...clients, ...settings });
     defer(t, () => one.disconnect());
     return one;
   };
@@ -96,8 +98,8 @@ export async function arena(t, { form = "attached", options = {}, namespaces = [
     polling: (settings) => Polling.open(t, port, { ca, ...settings }),
     request: (path, settings) => request(port, path, { ca, ...settings }),
 
-    /** Another arena of the same kind. */
-    another: () => arena(t, { form, options, namespaces }),
+    /** Another arena of the same kind, with more options for its server. */
+    another: (more) => arena(t, { form, namespaces, options: { ...options, ...more } }),
 
     /** Waits until the application has seen the socket go; returns its account. */
     async gone(id) {
