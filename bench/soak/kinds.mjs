@@ -60,6 +60,7 @@ async function living(line, name, options) {
       silence();
       leaving = true;
       if (line.connected) await account.close();
+      else fault(`${name} is not connected`);
       line.disconnect();
     },
   };
@@ -118,6 +119,8 @@ async function recovering(place) {
       if (leaving || !line.connected || !account.begun) continue;
       cutting = true;
       line.io.engine.close();
+      // a client that has something to send, or upgrades, closes later
+      while (line.connected) await pause(50);
       await pause(between(500, 3000));
       const back = once(line, "connect");
       line.connect();

@@ -1,9 +1,12 @@
 // A process with clients of bench/soak.mjs: `load.mjs PORT PORT FIRST COUNT`.
-import { faults, totals } from "./account.mjs";
+import { setTimeout as pause } from "node:timers/promises";
+import { fault, faults, totals } from "./account.mjs";
 import { KINDS } from "./kinds.mjs";
 import { ROOMS } from "./traffic.mjs";
 
 const [port, attached, first, count] = process.argv.slice(2).map(Number);
+/** Time in ms that a client may take to leave, with what it does before that. */
+const LEAVE_MS = 120_000;
 /** Clients that open at the same time. */
 const AT_ONCE = 20;
 
@@ -24,7 +27,7 @@ async function arrive() {
       const [, run] = KINDS[kind];
       const port2 = Math.floor(index / 100 + index) % 2 === 0 ? port : attached;
       const place = { port: port2, index, name: `${kind} ${index}`, room: index % ROOMS };
-      clients.push(await run(place));
+      clients.push({ name: place.name, ...(await run(place)) });
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
@@ -33,7 +36,13 @@ async function arrive() {
 async function leave() {
   const rest = [...clients];
   const worker = async () => {
-    for (let one = rest.pop(); one; one = rest.pop()) await one.leave();
+    for (let one = rest.pop(); one; one = rest.pop()) {
+      const { name } = one;
+      const late = setTimeout(() => fault(`${name} cannot leave`), LEAVE_MS);
+      const over = pause(LEAVE_MS + 1000, undefined, { ref: false });
+      await Promise.race([one.leave(), over]);
+      clearTimeout(late);
+    }
   };
   // those who come and go want some seconds for it
   await Promise.all(Array.from({ length: 200 }, worker));
