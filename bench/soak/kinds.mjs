@@ -8,6 +8,7 @@ import { frame } from "../../__test__/support/frames.mjs";
 import { opening } from "../../__test__/support/tcp.mjs";
 import { Account, fault, totals } from "./account.mjs";
 import { RawPolling, RawWebSocket } from "./raw.mjs";
+import { PATIENCE_MS } from "./traffic.mjs";
 
 const old = withoutWebSocket(() => createRequire(import.meta.url)("socket.io-client-v2"));
 
@@ -25,7 +26,7 @@ function withoutWebSocket(load) {
 const between = (low, high) => low + Math.random() * (high - low);
 const once = (line, event) => new Promise((resolve) => line.on(event, resolve));
 
-/** Sends an event every one to three seconds, and now and then 20 at once. */
+/** Sends an event every two to six seconds, and now and then 20 at once. */
 function talk(account, options) {
   let timer;
   const next = () => {
@@ -66,7 +67,7 @@ async function living(line, name, options) {
   };
 }
 
-const SETTINGS = { forceNew: true, reconnection: false, timeout: 120_000 };
+const SETTINGS = { forceNew: true, reconnection: false, timeout: PATIENCE_MS };
 
 function real({ port, name, room }, { nsp = "", ...options } = {}) {
   return io(`http://127.0.0.1:${port}${nsp}`, { ...SETTINGS, auth: { name, room }, ...options });

@@ -3,15 +3,18 @@
 import { once } from "node:events";
 import http from "node:http";
 import { Server } from "../../__test__/support/subject.mjs";
-import { content, fits, LOG_MS, NAMESPACES, pad, ROOMS } from "./traffic.mjs";
+import { content, fits, LOG_MS, NAMESPACES, PATIENCE_MS, pad, ROOMS } from "./traffic.mjs";
 
 const OPTIONS = {
   allowEIO3: true,
   connectionStateRecovery: { maxDisconnectionDuration: LOG_MS, maxLogBytes: 2 ** 25 },
   cleanupEmptyChildNamespaces: true,
   pingInterval: 10_000,
-  // A starved client process is no fault of the server.
-  pingTimeout: 90_000,
+  // A client process that is starved on a busy machine is no fault of the server.
+  pingTimeout: PATIENCE_MS,
+  upgradeTimeout: PATIENCE_MS,
+  connectTimeout: PATIENCE_MS,
+  native: { keepReadersMs: PATIENCE_MS },
 };
 /** Bytes of one event of a burst for slow readers, and their number. */
 const BURST = { bytes: 32_768, events: 200 };
@@ -88,13 +91,13 @@ function serve(nsp, { all = true } = {}) {
   if (!all) return;
   let turn = 0;
   setInterval(() => {
-    // each room has one broadcast in two seconds, the namespace has one in five
+    // each room has one broadcast in four seconds, the namespace has one in ten
     for (let i = 0; i < ROOMS; i++) {
-      if (i % 20 !== turn % 20) continue;
+      if (i !== turn % 40) continue;
       totals.broadcasts++;
       nsp.to(`room ${i}`).emit("room", news.rooms[i]++, pad(turn));
     }
-    if (turn++ % 50 === 0) {
+    if (turn++ % 100 === 0) {
       totals.broadcasts++;
       nsp.emit("all", news.all++);
     }

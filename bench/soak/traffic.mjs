@@ -7,6 +7,9 @@ export const NAMESPACES = ["/", "/news", "/slow"];
 /** Time in ms for which the servers recover a client. */
 export const LOG_MS = 30_000;
 
+/** Time in ms after which a side may give the other one up: longer than a machine is ever busy. */
+export const PATIENCE_MS = 600_000;
+
 /** The text of event `n`: up to 600 characters, some of them outside of ASCII. */
 export const pad = (n) => (n % 7 === 0 ? 'ü€\u{1f600}\u2028\\"' : "x").repeat(n % 101);
 
