@@ -3,6 +3,7 @@
  * without its second walk through the data, its array, and its trace call.
  */
 import { Encoder, type Packet, PacketType } from "socket.io-parser";
+import { stringifyDeep } from "./encode-deep";
 
 const { encode } = Encoder.prototype;
 
@@ -22,14 +23,29 @@ export function isDefaultEncoder(encoder: Encoder): boolean {
  *   packets, and for what JSON cannot express
  */
 export function encodeText(packet: Packet): string | undefined {
-  const { type, nsp, id, data } = packet;
   // No other packet has attachments.
-  const mayHaveSome = type === PacketType.EVENT || type === PacketType.ACK;
-  if (mayHaveSome && data !== undefined && mayHoldBinary(data)) return undefined;
+  const mayHaveSome = packet.type === PacketType.EVENT || packet.type === PacketType.ACK;
+  try {
+    if (mayHaveSome && packet.data !== undefined && mayHoldBinary(packet.data)) return undefined;
+    return textOf(packet, JSON.stringify);
+  } catch (error) {
+    // Deeper than the stack, or circular.
+    if (!mayHaveSome || !(error instanceof RangeError) || !isOverflow(error)) throw error;
+    return textOf(packet, (data) => {
+      const text = stringifyDeep(data);
+      if (text === undefined) throw error;
+      return text;
+    });
+  }
+}
+
+const isOverflow = ({ message }: RangeError): boolean => message.includes("call stack");
+
+function textOf({ type, nsp, id, data }: Packet, stringify: (data: any) => string): string {
   let text = `${type}`;
   if (nsp !== "/") text += `${nsp},`;
   if (id !== undefined && id !== null) text += id;
-  if (data !== undefined && data !== null) text += JSON.stringify(data);
+  if (data !== undefined && data !== null) text += stringify(data);
   return text;
 }
 
