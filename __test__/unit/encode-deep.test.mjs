@@ -9,7 +9,7 @@ const VALUES = [
   [],
   {},
   [[], [[]], {}],
-  ["a", 'q"\\\u2028\ud800', 1, -0, 1e400, Number.NaN, null, true],
+  ["a", 'q"\\\u2028\ud800', 1, -0, Number.POSITIVE_INFINITY, Number.NaN, null, true],
   [undefined, () => {}, Symbol("s")],
   { a: undefined, b: () => {}, c: Symbol("s"), d: 1 },
   { a: { b: [1, { c: "d" }], "": [] }, 2: 1, 1: 2 },
