@@ -301,6 +301,12 @@ impl Engine {
         .map(body)
     }
 
+    /// Notes that all messages have been received that were held back since `Stopped` was noted.
+    #[napi(catch_unwind)]
+    pub fn caught_up(&self, handle: u32) {
+        runtime().caught_up(Handle::from_raw(handle));
+    }
+
     /// Notes that a WebSocket that JavaScript serves has ended; a message makes it an error.
     #[napi(catch_unwind)]
     pub fn lost(&self, handle: u32, probe: bool, message: Option<String>) {

@@ -227,6 +227,8 @@ export class ExternalConnections {
   stop(): void {
     this.main?.stop();
     this.probe?.stop();
+    // Those that cannot be paused hold nothing back.
+    if (!this.main?.stopped && !this.probe?.stopped) engine.caughtUp(this.conn._handle);
   }
 
   /** Reading goes on. */
@@ -267,7 +269,7 @@ class ExternalConnection {
   private readonly crowd: Crowd;
   private waitingInCrowd: Waiting | null = null;
   /** No more is read from it. */
-  private stopped = false;
+  stopped = false;
   /** The messages that were read before it stopped and are yet to be received, and its end. */
   private readonly behind: (() => void)[] = [];
   /** None: that of most clients, to which binary messages are sent as they are. */
@@ -337,7 +339,9 @@ class ExternalConnection {
         // The note that stops it may be on its way here.
         if (!isUpToDate()) return process.nextTick(() => this.catchUp());
       }
-      if (!this.stopped) attempt(() => this.ws.resume?.());
+      if (this.stopped || !this.open) return;
+      engine.caughtUp(this.conn._handle);
+      attempt(() => this.ws.resume?.());
     });
   }
 
@@ -446,6 +450,7 @@ class ExternalConnection {
     this.behind.length = 0;
     if (!this.stopped) return;
     this.stopped = false;
+    engine.caughtUp(this.conn._handle);
     // Its end has to be read.
     attempt(() => this.ws.resume?.());
   }

@@ -166,6 +166,14 @@ impl Runtime {
         .1
     }
 
+    /// JavaScript has received all messages of the session that it held back.
+    pub fn caught_up(&self, handle: Handle) {
+        self.with_session(handle, |session, config, now, out| {
+            out.ends_holding();
+            session.postpone(now, config.ping_timeout());
+        });
+    }
+
     /// Handles the end of a WebSocket that JavaScript serves.
     pub fn lost(&self, handle: Handle, socket: SocketRole, closure: CloseReason) {
         self.with_session(handle, |session, _, _, out| {

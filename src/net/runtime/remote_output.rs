@@ -142,8 +142,14 @@ impl RemoteOutput<'_> {
     /// Tells JavaScript, which has received a message, that it is to read no more of the client.
     pub(super) fn tell_if_over(&self) {
         if self.shared.is_over() {
+            self.shared.external.set_holding(true);
             self.shared.inbox.note(self.shared.handle, Note::Stopped);
         }
+    }
+
+    /// JavaScript holds no messages back any more.
+    pub(super) fn ends_holding(&self) {
+        self.shared.external.set_holding(false);
     }
 
     /// The part that a WebSocket of JavaScript plays by now: the note of an upgrade may be on its

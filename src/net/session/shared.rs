@@ -246,9 +246,21 @@ impl Backlog {
 pub struct External {
     main: AtomicBool,
     probe: AtomicBool,
+    /// JavaScript holds messages back that it has read, until the session may go on.
+    holds: AtomicBool,
 }
 
 impl External {
+    /// Notes that JavaScript holds messages back, or has received all of them.
+    pub fn set_holding(&self, holds: bool) {
+        self.holds.store(holds, Ordering::Release);
+    }
+
+    /// True if JavaScript holds messages back that it has read.
+    pub fn is_holding(&self) -> bool {
+        self.holds.load(Ordering::Acquire)
+    }
+
     const fn of(&self, socket: SocketRole) -> &AtomicBool {
         match socket {
             SocketRole::Main => &self.main,
@@ -262,6 +274,7 @@ impl From<bool> for External {
         Self {
             main: external.into(),
             probe: external.into(),
+            holds: AtomicBool::new(false),
         }
     }
 }

@@ -53,7 +53,8 @@ impl IoThread {
             self.guard(|| {
                 let goes_on = entry.with_session(self, |session, config, now, out| {
                     let shared = &out.entry.shared;
-                    if shared.inbox.is_stopped() || shared.pending.is_stopped() {
+                    let is_held = shared.external.is_holding();
+                    if is_held || shared.inbox.is_stopped() || shared.pending.is_stopped() {
                         // Not read from, the client cannot show that it lives.
                         session.postpone(now, config.ping_timeout());
                     }
