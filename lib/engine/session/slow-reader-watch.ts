@@ -87,6 +87,8 @@ export class SlowReaderWatch {
 const CROWD_LOOK_MS = 20;
 /** The sum is told to the native engine when it has changed by this part of its bound. */
 const STEPS = 256;
+/** Looks in which nobody goes in the place of the client for which most waits. */
+const GRACE_LOOKS = 25;
 
 const crowds = new WeakMap<NativeOptions, Crowd>();
 
@@ -103,6 +105,8 @@ export class Crowd {
   private readonly clients = new Map<Waiting, { taken: unknown; quiet: number }>();
   private timer: NodeJS.Timeout | undefined;
   private max = 0;
+  /** Looks since the sum became too large. */
+  private looks = 0;
 
   private constructor(private readonly native: NativeOptions) {}
 
@@ -148,6 +152,7 @@ export class Crowd {
   }
 
   private relieve(): void {
+    this.looks++;
     for (const [client, state] of this.clients) {
       const taken = client.taken();
       state.quiet = taken === state.taken ? state.quiet + CROWD_LOOK_MS : 0;
@@ -157,12 +162,15 @@ export class Crowd {
       const patience = this.tell();
       if (patience < 0) return this.end();
       let first: Waiting | undefined;
+      let largest: Waiting | undefined;
       for (const [client, { quiet }] of this.clients) {
+        if (largest === undefined || client.bytes() > largest.bytes()) largest = client;
         // Among those that take too much, one has more than an even share.
         if (quiet < patience || client.bytes() <= this.max / this.clients.size) continue;
         if (first === undefined || client.bytes() > first.bytes()) first = client;
       }
       if (first === undefined) return;
+      if (first !== largest && this.looks < GRACE_LOOKS) return;
       this.delete(first);
       this.native.reached(Bound.BufferedOfAll);
       first.close();
@@ -172,5 +180,6 @@ export class Crowd {
   private end(): void {
     clearInterval(this.timer);
     this.timer = undefined;
+    this.looks = 0;
   }
 }

@@ -142,9 +142,16 @@ impl PollReader {
         reader.as_ref().is_some_and(|reader| reader.share > 0)
     }
 
-    /// The bytes that wait for a client that has taken nothing for `patience` ms; none if it has.
-    pub fn stalled(&mut self, inbox: &dyn EventSink, now: u64, patience: u64) -> Option<usize> {
-        (self.share > 0 && self.progress.takes_nothing(inbox, now, patience)).then_some(self.share)
+    /// The bytes that wait for the client, if any do, and true if it has taken nothing for `patience`
+    /// ms.
+    pub fn stalled(
+        &mut self,
+        inbox: &dyn EventSink,
+        now: u64,
+        patience: u64,
+    ) -> Option<(usize, bool)> {
+        let share = Some(self.share).filter(|share| *share > 0)?;
+        Some((share, self.progress.takes_nothing(inbox, now, patience)))
     }
 
     fn judge(&mut self, session: &Session, shared: &SharedSession, now: u64) -> Verdict {

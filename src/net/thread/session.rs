@@ -96,16 +96,10 @@ impl ThreadSession {
         result
     }
 
-    /// The bytes that wait for the next poll of a client that has taken nothing for `patience` ms; none
-    /// if it has. Adds one to `waiting` if anything waits.
-    pub(in crate::net) fn stalled(
-        &self,
-        now: u64,
-        patience: u64,
-        waiting: &mut usize,
-    ) -> Option<usize> {
+    /// The bytes that wait for the next poll of the client, if any do, and true if it has taken nothing
+    /// for `patience` ms.
+    pub(in crate::net) fn stalled(&self, now: u64, patience: u64) -> Option<(usize, bool)> {
         let reader = &mut lock(&self.shared.inner).reader;
-        *waiting += usize::from(PollReader::has_share(reader));
         reader.as_mut()?.stalled(&*self.shared.inbox, now, patience)
     }
 

@@ -14,12 +14,12 @@ use crate::eio::wheel::Wheel;
 use crate::net::events::{EventSink, StreamEnd};
 use crate::net::handle::Handle;
 use crate::net::lock;
-use crate::net::session::engine::SharedEngine;
 use crate::net::session::sessions::Sessions;
 use crate::net::session::shared::SharedSession;
 use crate::net::thread::conn::WebSocketConn;
 use crate::net::thread::pending_writes::PendingWrites;
 use crate::net::thread::session::ThreadSession;
+use crate::net::thread::sum_watch::Crowded;
 use crate::net::thread::trim::Trim;
 use crate::net::thread::{IoThreadHandle, is_single};
 use crate::net::websocket::stream::Pumped;
@@ -55,8 +55,8 @@ pub struct IoThread {
     pub(in crate::net) full: RefCell<HashSet<u32>>,
     /// Wakes the task that looks at slow readers.
     pub(in crate::net) slow_readers: Notify,
-    /// The engines whose sums are near their bounds, with the number of this thread.
-    pub(super) crowded: RefCell<Vec<(Arc<SharedEngine>, usize)>>,
+    /// The engines whose sums are near their bounds.
+    pub(super) crowded: RefCell<Vec<Crowded>>,
     parked: RefCell<Vec<Waker>>,
     /// Counts how often JavaScript has caught up, from 1.
     resumed: Cell<u64>,

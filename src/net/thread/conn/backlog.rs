@@ -230,16 +230,19 @@ impl WebSocketConn {
         }
     }
 
-    /// The bytes that wait for a client that has taken nothing for `patience` ms, or the memory that
-    /// they take, which may be more; none if it has.
-    pub fn stalled(&self, local: &IoThread, patience: u64) -> Option<usize> {
+    /// The bytes that wait for the client, or the memory that they take, which may be more; and true if
+    /// it has taken nothing for `patience` ms.
+    pub fn stalled(&self, local: &IoThread, patience: u64) -> (usize, bool) {
         // The kernel says that it takes more only once there is much room.
         self.retry(local);
         let now = local.now();
         let is_stalled = local.pending_writes.progress(self, |progress| {
             progress.takes_nothing(&*self.inbox, now, patience)
         });
-        (is_stalled == Some(true)).then(|| self.waiting().max(self.share.get()))
+        (
+            self.waiting().max(self.share.get()),
+            is_stalled == Some(true),
+        )
     }
 
     /// True if something waits of which the client has taken a part in the last `ms`.

@@ -132,3 +132,20 @@ fn a_client_for_which_no_more_waits_than_an_even_share_is_kept() {
     assert_eq!(kit.local.look_at_sums(), Some(SUM_LOOK_MS));
     assert!(!large.is_dead() && !small.is_dead());
 }
+
+#[test]
+fn nobody_goes_in_the_place_of_the_largest_until_that_has_shown_that_it_takes_something() {
+    let kit = bounded(true, 50_000, 0);
+    let (small, _) = send(&kit, 40_000);
+    let other = kit.another(true);
+    let (large, tap) = send(&other, 200_000);
+    for look in 0..GRACE_LOOKS {
+        turn(&kit);
+        // It takes something in each turn.
+        tap.room.set(1);
+        large.retry(&kit.local);
+        assert!(!small.is_dead(), "look {look}");
+        kit.local.look_at_sums();
+    }
+    assert!(small.is_dead() && !large.is_dead());
+}
