@@ -16,26 +16,30 @@ export class Account {
   sent = 0;
   /** The next numbers from the server; undefined before it has told where they begin. */
   next = undefined;
+  /** The time at which the server emitted the last event that has come. */
+  heardAt = undefined;
   #acks = [];
 
   /** `line` has `on(event, listener)` and `emit(event, ...args)`, as a client of socket.io. */
   constructor(line, name) {
     this.line = line;
     this.name = name;
-    line.on("begin", (next) => {
+    line.on("begin", (next, at) => {
       this.next = next;
+      this.heardAt = at;
     });
-    line.on("down", (n) => this.#check("down", n));
-    line.on("room", (n) => this.#check("room", n));
-    line.on("all", (n) => this.#check("all", n));
+    line.on("down", (n, at) => this.#check("down", n, at));
+    line.on("room", (n, at) => this.#check("room", n, at));
+    line.on("all", (n, at) => this.#check("all", n, at));
   }
 
   get begun() {
     return this.next !== undefined;
   }
 
-  #check(kind, n) {
+  #check(kind, n, at) {
     totals.received++;
+    this.heardAt = at;
     if (!this.begun) return fault(`${this.name}: ${kind} ${n} before the first event`);
     if (n !== this.next[kind]) {
       fault(`${this.name}: ${kind} ${n} came in place of ${this.next[kind]}`);

@@ -103,8 +103,10 @@ async function inNamespaces({ port, name, room, index }) {
 async function recovering(place) {
   const { name, index } = place;
   const transports = [["websocket"], ["polling", "websocket"], ["polling"]][index % 3];
-  const line = real(place, { transports });
-  const account = new Account(line, name);
+  let account;
+  const auth = (send) => send({ name, room: place.room, heardAt: account?.heardAt });
+  const line = real(place, { transports, auth });
+  account = new Account(line, name);
   let leaving = false;
   let cutting = false;
   line.on("connect", () => account.renew(line.recovered));

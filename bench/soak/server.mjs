@@ -36,18 +36,27 @@ function serve(nsp, { all = true } = {}) {
   const gone = new Map();
 
   nsp.on("connection", (socket) => {
-    const { name, pid, room = 0 } = { ...socket.handshake.query, ...socket.handshake.auth };
+    const {
+      name,
+      pid,
+      heardAt,
+      room = 0,
+    } = { ...socket.handshake.query, ...socket.handshake.auth };
     totals.connections++;
     if (socket.recovered) {
       totals.recovered++;
       socket.data.up = 0;
     } else {
-      // A server that has not heard of the end yet cannot recover.
+      // A server that has not heard of the end yet cannot recover, nor can one whose log no longer has
+      // the last event that a starved client has read.
       const away = live.has(name) ? Number.NaN : Date.now() - gone.get(name);
-      if (pid && away < LOG_MS - 5000) fault(`${name} was not recovered after ${away} ms`);
+      const age = Date.now() - heardAt;
+      if (pid && away < LOG_MS - 5000 && age < LOG_MS - 5000) {
+        fault(`${name} was not recovered after ${away} ms`);
+      }
       socket.data = { up: 0, down: 0, name, room: Number(room) };
       if (all) socket.join(`room ${room}`);
-      socket.emit("begin", { down: 0, all: news.all, room: news.rooms[room] });
+      socket.emit("begin", { down: 0, all: news.all, room: news.rooms[room] }, Date.now());
     }
     live.set(name, socket);
     const account = socket.data;
@@ -59,7 +68,7 @@ function serve(nsp, { all = true } = {}) {
     };
     const answer = (text) => {
       totals.down++;
-      socket.emit("down", account.down++, text);
+      socket.emit("down", account.down++, Date.now(), text);
     };
     socket.on("up", (n, text, ack) => {
       count(n);
@@ -95,11 +104,11 @@ function serve(nsp, { all = true } = {}) {
     for (let i = 0; i < ROOMS; i++) {
       if (i !== turn % 40) continue;
       totals.broadcasts++;
-      nsp.to(`room ${i}`).emit("room", news.rooms[i]++, pad(turn));
+      nsp.to(`room ${i}`).emit("room", news.rooms[i]++, Date.now(), pad(turn));
     }
     if (turn++ % 100 === 0) {
       totals.broadcasts++;
-      nsp.emit("all", news.all++);
+      nsp.emit("all", news.all++, Date.now());
     }
   }, 100);
 }

@@ -5,7 +5,7 @@ export const ROOMS = 25;
 /** Namespaces that have broadcasts; slow readers are in the last one. */
 export const NAMESPACES = ["/", "/news", "/slow"];
 /** Time in ms for which the servers recover a client. */
-export const LOG_MS = 30_000;
+export const LOG_MS = 60_000;
 
 /** Time in ms after which a side may give the other one up: longer than a machine is ever busy. */
 export const PATIENCE_MS = 600_000;
