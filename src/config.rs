@@ -10,6 +10,10 @@ pub const PING_TIMEOUT_MS: u64 = 20_000;
 pub const UPGRADE_TIMEOUT_MS: u64 = 10_000;
 /// Largest message or request body taken, in bytes.
 pub const MAX_HTTP_BUFFER_SIZE: u64 = 1_000_000;
+/// Time that the body of a POST may take, in ms.
+pub const HTTP_REQUEST_BODY_TIMEOUT_MS: u64 = 30_000;
+/// Pieces in which the body of a POST may come.
+pub const MAX_BUFFERED_CHUNKS: u64 = 10_000;
 
 /// Between two `noop` answers that free a client's poll during an upgrade, in ms.
 pub const UPGRADE_FLUSH_MS: u64 = 100;

@@ -80,6 +80,12 @@ pub const POST_ABORTED: CloseReason =
     CloseReason::transport("data request connection closed prematurely");
 /// A post whose type of content the protocol does not know.
 pub const POST_CONTENT: CloseReason = CloseReason::transport("invalid content");
+/// A post whose body did not come in time.
+pub const POST_TIMEOUT: CloseReason = CloseReason::transport("http request timeout");
+/// A post whose body is longer than allowed.
+pub const POST_TOO_LARGE: CloseReason = CloseReason::transport("payload too large");
+/// A post whose body came in more pieces than allowed.
+pub const POST_CHUNKS: CloseReason = CloseReason::transport("too many chunks");
 /// A ping from a client whose protocol has the server send them, or a pong the other way.
 pub const HEARTBEAT_DIRECTION: CloseReason = CloseReason::transport("invalid heartbeat direction");
 /// More bytes waiting than may, for a client that takes nothing.
@@ -104,6 +110,12 @@ shared_enum! {
         QueueFull = 3,
         /// The client abandoned a poll.
         PollAborted = 4,
+        /// The body of a POST did not come in time.
+        PostTimeout = 5,
+        /// The body of a POST is longer than allowed.
+        PostTooLarge = 6,
+        /// The body of a POST came in too many pieces.
+        PostChunks = 7,
     }
 }
 
@@ -116,6 +128,9 @@ impl PollingFault {
             n if n == Self::PostContent as u32 => POST_CONTENT,
             n if n == Self::QueueFull as u32 => QUEUE_FULL,
             n if n == Self::PollAborted as u32 => POLL_ABORTED,
+            n if n == Self::PostTimeout as u32 => POST_TIMEOUT,
+            n if n == Self::PostTooLarge as u32 => POST_TOO_LARGE,
+            n if n == Self::PostChunks as u32 => POST_CHUNKS,
             _ => INTERNAL,
         }
     }

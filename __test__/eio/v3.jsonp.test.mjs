@@ -163,11 +163,12 @@ for (const eio of [3, 4]) {
 
   test(`maxHttpBufferSize counts the form as it came [${eio}]`, async (t) => {
     const { conn, post, messages } = await open(t, { eio, server: { maxHttpBufferSize: 10 } });
+    const closed = once(conn, "close");
     const body = `d=${encode("4a")}`.padEnd(10, "&");
     assert.equal((await post(body)).status, 200);
     assert.equal((await post(`${body}&`)).status, 413);
+    assert.equal((await closed)[1].message, "payload too large");
     assert.deepEqual(messages, ["a"]);
-    assert.equal(conn.readyState, "open");
   });
 
   test(`an old browser is told not to guess [${eio}]`, async (t) => {

@@ -298,9 +298,10 @@ test("any other content type is text", async (t) => {
 
 test("maxHttpBufferSize bounds binary bodies too", async (t) => {
   const { session, conn, messages } = await rawConn(t, { server: { maxHttpBufferSize: 10 } });
+  const closed = once(conn, "close");
   assert.equal((await session.postBinary("01 07 ff 04 01 02 03 04 05 06")).status, 200);
   assert.equal((await session.postBinary("01 08 ff 04 01 02 03 04 05 06 07")).status, 413);
-  assert.equal(conn.readyState, "open");
+  assert.equal((await closed)[1].message, "payload too large");
   assert.deepEqual(messages, [Buffer.from([1, 2, 3, 4, 5, 6])]);
 });
 

@@ -140,8 +140,9 @@ test("refusals that are not reported", async (t) => {
   const { io, port } = await serve(t, { maxHttpBufferSize: 10 });
   const errors = [];
   io.engine.on("connection_error", (error) => errors.push(error));
+  const large = await Polling.open(t, port);
+  assert.equal((await large.post("4".repeat(11))).status, 413);
   const session = await Polling.open(t, port);
-  assert.equal((await session.post("4".repeat(11))).status, 413);
   assert.match(await exchange(t, port, opening(undefined, { "Sec-WebSocket-Key": null })), /400/);
   await session.send("40/nobody,");
   assert.match(await session.next(), /^44\/nobody,/);

@@ -51,6 +51,8 @@ const WORKS = {
   pingInterval: ["25000", [25000], new Number(25000), undefined, null],
   pingTimeout: ["20000", [20000], undefined, Number.NaN],
   upgradeTimeout: ["10000", undefined, null, {}],
+  maxBufferedChunks: ["10", [10], undefined, Number.NaN, Number.POSITIVE_INFINITY, {}],
+  httpRequestBodyTimeout: ["20000", [20000], new Number(20000)],
   maxHttpBufferSize: ["1000000", [1e6], undefined, Number.NaN, Number.POSITIVE_INFINITY, {}],
   allowRequest: [null, 0, (_req, done) => done(null, "yes"), async (_req, done) => done(0, 1)],
   transports: [

@@ -72,6 +72,8 @@ export const REFUSED = [
   ...rows("crashes", "upgradeTimeout", MS, NO_NUMBERS),
   ...rows("crashes", "destroyUpgradeTimeout", MS, NO_NUMBERS),
   ...rows("crashes", "maxHttpBufferSize", "a number of bytes from 1", NO_NUMBERS),
+  ...rows("crashes", "maxBufferedChunks", "a number of chunks from 1", NO_NUMBERS),
+  ...rows("crashes", "httpRequestBodyTimeout", MS, NO_NUMBERS),
   ...rows("crashes", "initialPacket", TEXT, [
     [symbol, "Symbol(s)"],
     [thrower, "an object"],
@@ -152,6 +154,8 @@ export const WARNED = [
   ["upgradeTimeout", new Wrong(), `must be ${MS}, got an instance of Wrong: 1 ms counts`],
   ["maxHttpBufferSize", "big", 'must be a number of bytes from 1, got "big": there is no limit'],
   ["maxHttpBufferSize", -1, "must be a number of bytes from 1, got -1: no request body is taken"],
+  ["maxBufferedChunks", 0, "must be a number of chunks from 1, got 0: no request body is taken"],
+  ["httpRequestBodyTimeout", -1, `must be ${MS}, got -1: 1 ms counts`],
   ["transports", "websocket", `must be ${TRANSPORTS}, got "websocket": websocket is enabled`],
   [
     "transports",

@@ -130,6 +130,16 @@ const ENGINE_RULES: Rules = {
   pingTimeout: DELAY,
   upgradeTimeout: DELAY,
   maxHttpBufferSize: SIZE,
+  httpRequestBodyTimeout: DELAY,
+  maxBufferedChunks: {
+    takes: "a number of chunks from 1",
+    serves: (value) => numberOf(value) !== undefined,
+    effect: (value) => {
+      const chunks = numberOf(value) as number;
+      if (chunks >= 1) return undefined;
+      return Number.isNaN(chunks) ? "there is no limit" : "no request body is taken";
+    },
+  },
   allowRequest: {
     takes: "a function (request, callback)",
     serves: (value) => !value || typeof value === "function",

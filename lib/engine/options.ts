@@ -5,6 +5,8 @@ import type { CorsOptions, CorsOptionsDelegate } from "cors";
 import type { DeflateOptions } from "./native/binding";
 import { normalize } from "./native/bytes";
 import {
+  HTTP_REQUEST_BODY_TIMEOUT_MS,
+  MAX_BUFFERED_CHUNKS,
   MAX_HTTP_BUFFER_SIZE,
   PING_INTERVAL_MS,
   PING_TIMEOUT_MS,
@@ -26,6 +28,10 @@ export interface ServerOptions {
   upgradeTimeout?: number;
   /** Largest message or request body, in bytes. @default 1e6 */
   maxHttpBufferSize?: number;
+  /** The time that the body of a POST may take, in ms. @default 30000 */
+  httpRequestBodyTimeout?: number;
+  /** Pieces in which the body of a POST may come. @default 10000 */
+  maxBufferedChunks?: number;
   /** Decides about each handshake: `callback(error, success)`. */
   allowRequest?: (
     req: IncomingMessage,
@@ -101,6 +107,8 @@ export type ResolvedOptions = Required<
     | "pingTimeout"
     | "upgradeTimeout"
     | "maxHttpBufferSize"
+    | "httpRequestBodyTimeout"
+    | "maxBufferedChunks"
     | "transports"
     | "allowUpgrades"
     | "httpCompression"
@@ -116,6 +124,8 @@ export function resolveOptions(given: ServerOptions): ResolvedOptions {
     pingInterval: PING_INTERVAL_MS,
     upgradeTimeout: UPGRADE_TIMEOUT_MS,
     maxHttpBufferSize: MAX_HTTP_BUFFER_SIZE,
+    maxBufferedChunks: MAX_BUFFERED_CHUNKS,
+    httpRequestBodyTimeout: HTTP_REQUEST_BODY_TIMEOUT_MS,
     transports: ["polling", "websocket"],
     allowUpgrades: true,
     httpCompression: { threshold: 1024 },

@@ -279,6 +279,16 @@ fn limits(source: &mut Source) {
             config::MAX_HTTP_BUFFER_SIZE,
         ),
         (
+            "HTTP_REQUEST_BODY_TIMEOUT_MS",
+            "Default time that the body of a POST may take, in ms.",
+            config::HTTP_REQUEST_BODY_TIMEOUT_MS,
+        ),
+        (
+            "MAX_BUFFERED_CHUNKS",
+            "Default number of pieces in which the body of a POST may come.",
+            config::MAX_BUFFERED_CHUNKS,
+        ),
+        (
             "MAX_BUFFERED_BYTES",
             "Default number of bytes that may wait for one client.",
             config::MAX_BUFFERED_BYTES as u64,

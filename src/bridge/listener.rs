@@ -55,6 +55,8 @@ pub struct ListenerSettings {
     pub ping_timeout: f64,
     pub max_payload: Option<f64>,
     pub max_body: f64,
+    pub max_chunks: f64,
+    pub body_timeout: f64,
     pub initial_packet: Option<Either<String, Buffer>>,
     pub compress_from: Option<f64>,
     pub cookie_before: Option<String>,
@@ -99,6 +101,8 @@ impl ListenerSettings {
             ping_timeout: self.ping_timeout as u64,
             max_payload: self.max_payload.map(|n| n as u64),
             max_body: self.max_body as u64,
+            max_chunks: self.max_chunks as u64,
+            body_ms: self.body_timeout as u64,
             initial: self
                 .initial_packet
                 .as_ref()

@@ -128,6 +128,12 @@ export const enum PollingFault {
   QueueFull = 3,
   /** The client abandoned a poll. */
   PollAborted = 4,
+  /** The body of a POST did not come in time. */
+  PostTimeout = 5,
+  /** The body of a POST is longer than allowed. */
+  PostTooLarge = 6,
+  /** The body of a POST came in too many pieces. */
+  PostChunks = 7,
 }
 
 /** The outcome of a poll. */
@@ -373,6 +379,12 @@ export const UPGRADE_TIMEOUT_MS = 10000;
 
 /** Default size of the largest message or body, in bytes. */
 export const MAX_HTTP_BUFFER_SIZE = 1000000;
+
+/** Default time that the body of a POST may take, in ms. */
+export const HTTP_REQUEST_BODY_TIMEOUT_MS = 30000;
+
+/** Default number of pieces in which the body of a POST may come. */
+export const MAX_BUFFERED_CHUNKS = 10000;
 
 /** Default number of bytes that may wait for one client. */
 export const MAX_BUFFERED_BYTES = 67108864;

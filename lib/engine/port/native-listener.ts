@@ -25,7 +25,7 @@ import {
   setServer,
   uncountConnection,
 } from "../node-internals";
-import { compressionThreshold } from "../options";
+import { compressionThreshold, delay } from "../options";
 import { isUnobserved } from "../own-listeners";
 import type { Server } from "../server";
 import { METHODS, noteAssignment } from "./instrumentation";
@@ -272,6 +272,7 @@ export class PortListener {
     const may = engine._mayServe();
     const told = engine._settings();
     const template = cookieTemplate(opts.cookie);
+    const chunks = Number(opts.maxBufferedChunks);
     return {
       path: engine._path,
       handsOver,
@@ -284,6 +285,8 @@ export class PortListener {
       upgradeList: engine._offer("polling"),
       ...told,
       maxBody: Number(opts.maxHttpBufferSize),
+      maxChunks: chunks >= 0 ? chunks : Number.MAX_SAFE_INTEGER,
+      bodyTimeout: delay(opts.httpRequestBodyTimeout),
       compressFrom: compressionThreshold(opts.httpCompression),
       cookieBefore: template?.[0],
       cookieAfter: template?.[1],
@@ -326,6 +329,8 @@ const NOTHING: ListenerSettings = {
   pingInterval: 0,
   pingTimeout: 0,
   maxBody: 0,
+  maxChunks: 0,
+  bodyTimeout: NEVER,
   cors: [],
   corsOrigins: [],
   headTimeout: NEVER,

@@ -153,16 +153,26 @@ function servePost(conn: Socket, req: IncomingMessage, res: ServerResponse): voi
   }
   const post: PendingPoll = { req, res };
   transport.post = post;
-  const body = bodyOf(req, res, conn.server.opts.maxHttpBufferSize);
+  const body = bodyOf(req, res, conn.server.opts);
   body.whenOver((end) => {
     if (transport.post === post) transport.post = null;
     if (end === "lost") return fail(conn, PollingFault.PostAborted);
     if (end === "complete") return inOrder(handle, () => takeBody(conn, post, body, isBinary));
     engine.endPost(handle);
-    conn.server._options.reached(Bound.MessageBytes);
-    answerEmpty(res, 413);
+    const [status, fault] = REFUSED_BODIES[end];
+    if (end === "long") conn.server._options.reached(Bound.MessageBytes);
+    answerEmpty(res, status);
+    fail(conn, fault);
+    req.destroy();
   });
 }
+
+/** The answer to a body that is not taken, and the fault that its session ends for. */
+const REFUSED_BODIES = {
+  long: [413, PollingFault.PostTooLarge],
+  chunks: [413, PollingFault.PostChunks],
+  slow: [408, PollingFault.PostTimeout],
+} as const;
 
 /** Takes the packets of a POST, and answers it. */
 function takeBody(conn: Socket, post: PendingPoll, body: PostBody, isBinary: boolean): void {

@@ -1,23 +1,36 @@
 /** The body of a POST, read as it comes. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 
-/** How the receipt of a body ends: whole, longer than allowed, or with its connection. */
-export type BodyEnd = "complete" | "long" | "lost";
+/** How the receipt of a body ends: whole, as one of the refusals, or with its connection. */
+export type BodyEnd = "complete" | "long" | "chunks" | "slow" | "lost";
+
+/** The bounds on a body. */
+export interface BodyLimits {
+  /** Bytes that it may have. */
+  maxHttpBufferSize: number;
+  /** Pieces in which it may come. */
+  maxBufferedChunks: number;
+  /** The time that it may take, in ms. */
+  httpRequestBodyTimeout: number;
+}
+
+// Not those that an application's tests replace by a clock of their own.
+const { setTimeout, clearTimeout } = globalThis;
 
 const held = new WeakMap<IncomingMessage, PostBody>();
 /** Longest body that is read before it is known whether anybody wants it, in bytes. */
 const MAX_HELD = 64 * 1024;
 
 /** Reads the body of a request that has to wait: its client may end the connection behind it. */
-export function holdBody(req: IncomingMessage, res: ServerResponse, limit: number): void {
+export function holdBody(req: IncomingMessage, res: ServerResponse, limits: BodyLimits): void {
   if (Number(req.headers["content-length"]) <= MAX_HELD) {
-    held.set(req, new PostBody(req, res, limit));
+    held.set(req, new PostBody(req, res, limits));
   }
 }
 
 /** The body of a request, of which some may have been read already. */
-export function bodyOf(req: IncomingMessage, res: ServerResponse, limit: number): PostBody {
-  return held.get(req) ?? new PostBody(req, res, limit);
+export function bodyOf(req: IncomingMessage, res: ServerResponse, limits: BodyLimits): PostBody {
+  return held.get(req) ?? new PostBody(req, res, limits);
 }
 
 export class PostBody {
@@ -25,13 +38,18 @@ export class PostBody {
   private length = 0;
   private end: BodyEnd | null = null;
   private callback: ((end: BodyEnd) => void) | null = null;
+  private readonly timer: NodeJS.Timeout;
+  private readonly maxBytes: number;
+  private readonly maxChunks: number;
 
-  /** @param limit - bytes that it may have */
   constructor(
     private readonly req: IncomingMessage,
     private readonly res: ServerResponse,
-    private readonly limit: number,
+    { maxHttpBufferSize, maxBufferedChunks, httpRequestBodyTimeout }: BodyLimits,
   ) {
+    this.maxBytes = maxHttpBufferSize;
+    this.maxChunks = maxBufferedChunks;
+    this.timer = setTimeout(() => this.finish("slow"), httpRequestBodyTimeout);
     req.on("data", this.ondata);
     req.once("end", this.onend);
     res.once("close", this.onclose);
@@ -50,8 +68,9 @@ export class PostBody {
 
   private readonly ondata = (chunk: Buffer) => {
     this.length += chunk.length;
-    if (this.length > this.limit) this.finish("long");
-    else this.chunks.push(chunk);
+    this.chunks.push(chunk);
+    if (this.length > this.maxBytes) this.finish("long");
+    else if (this.chunks.length > this.maxChunks) this.finish("chunks");
   };
 
   private readonly onend = () => this.finish("complete");
@@ -60,6 +79,7 @@ export class PostBody {
 
   private finish(end: BodyEnd): void {
     const { req, res } = this;
+    clearTimeout(this.timer);
     req.removeListener("data", this.ondata);
     req.removeListener("end", this.onend);
     res.removeListener("close", this.onclose);

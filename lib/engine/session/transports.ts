@@ -14,6 +14,16 @@ export interface PendingPoll {
   res: ServerResponse;
 }
 
+/** The options of the engine that transports heed. */
+export type TransportOptions = Pick<
+  ServerOptions,
+  | "perMessageDeflate"
+  | "maxHttpBufferSize"
+  | "maxBufferedChunks"
+  | "httpCompression"
+  | "httpRequestBodyTimeout"
+>;
+
 /** Events of a transport for which its session has to be watched. */
 const SEND_EVENTS = new Set<string | symbol>(["drain", "ready", "headers"]);
 
@@ -50,6 +60,18 @@ export abstract class Transport extends WatchfulEmitter {
   /** `"open"`, `"closing"` or `"closed"`. */
   get readyState(): string {
     return this.discarded ? "closed" : this.conn.readyState;
+  }
+
+  /** The options of the engine that transports heed. */
+  get opts(): TransportOptions {
+    const { opts } = this.conn.server;
+    return {
+      perMessageDeflate: opts.perMessageDeflate,
+      maxHttpBufferSize: opts.maxHttpBufferSize,
+      maxBufferedChunks: opts.maxBufferedChunks,
+      httpCompression: opts.httpCompression,
+      httpRequestBodyTimeout: opts.httpRequestBodyTimeout,
+    };
   }
 
   /** Packets and payloads of protocol 4; its sessions are encoded natively. */

@@ -17,7 +17,7 @@ use crate::counters::Transport;
 use crate::eio::encoding::PacketEncoding;
 use crate::eio::payload::Payload;
 use crate::eio::session::Outgoing;
-use crate::error::{POST_ABORTED, POST_OVERLAP};
+use crate::error::{CloseReason, POST_ABORTED, POST_CHUNKS, POST_OVERLAP, POST_TIMEOUT};
 use crate::net::handle::Handle;
 use crate::net::listener::Listener;
 use crate::net::listener::compress::Compressor;
@@ -198,7 +198,7 @@ impl Http {
         handle: Handle,
         body: Incoming,
         length: usize,
-        reply: Reply<'_>,
+        mut reply: Reply<'_>,
     ) -> io::Result<Response<FullBody>> {
         // Not read before the packets of the one before have been taken.
         while let Some(taken) = self.listener.runtime.taking_post(handle) {
@@ -219,26 +219,47 @@ impl Http {
             http: self,
             state: Receiving::Broken,
         };
-        let patience = Duration::from_millis(reply.settings.request_ms);
+        let Settings {
+            request_ms,
+            body_ms,
+            max_chunks,
+            ..
+        } = *reply.settings;
         let received = Cell::new(0);
         let mut given_up = pin!(given_up);
+        let patience = Duration::from_millis(request_ms.min(body_ms));
         let mut timer = pin!(tokio::time::sleep(patience));
         let mut overtime = Overtime::default();
-        let mut reading = pin!(read(body, length, &received));
+        let mut reading = pin!(read(body, length, max_chunks, &received));
         let body = poll_fn(|cx| {
             if given_up.as_mut().poll(cx).is_ready() {
                 post.state = Receiving::GivenUp;
-                return Poll::Ready(Err(silence()));
+                return Poll::Ready(Err(Unread::Silent(silence())));
             }
             if let Poll::Ready(read) = reading.as_mut().poll(cx) {
                 return Poll::Ready(read);
             }
             if overtime.is_over(timer.as_mut(), received.get(), cx) {
-                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+                return Poll::Ready(Err(match body_ms <= request_ms {
+                    true => Unread::Refused(StatusCode::REQUEST_TIMEOUT, POST_TIMEOUT),
+                    false => Unread::Silent(io::ErrorKind::TimedOut.into()),
+                }));
             }
             Poll::Pending
         })
-        .await?;
+        .await;
+        let body = match body {
+            Ok(body) => body,
+            Err(Unread::Silent(error)) => return Err(error),
+            Err(Unread::Refused(status, reason)) => {
+                post.state = Receiving::Complete;
+                drop(post);
+                self.listener.runtime.fail_here(handle, reason);
+                self.tell();
+                reply.answers.closes = true;
+                return Ok(reply.empty(status));
+            }
+        };
         post.state = Receiving::Complete;
         drop(post);
         self.listener.runtime.push_here(handle, &body);
@@ -262,12 +283,30 @@ impl Http {
     }
 }
 
-/// Reads a body of that length; `received` counts its bytes.
-async fn read(mut body: Incoming, length: usize, received: &Cell<u64>) -> io::Result<Vec<u8>> {
+/// Why a body was not received.
+enum Unread {
+    /// The connection ends without an answer.
+    Silent(io::Error),
+    /// The client gets this status, and its session ends.
+    Refused(StatusCode, CloseReason),
+}
+
+/// Reads a body of that length, in so many chunks at most; `received` counts its bytes.
+async fn read(
+    mut body: Incoming,
+    length: usize,
+    max_chunks: u64,
+    received: &Cell<u64>,
+) -> Result<Vec<u8>, Unread> {
     let mut bytes = Vec::with_capacity(length.min(RESERVED));
+    let mut chunks = 0;
     while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
-        let frame = frame.map_err(io::Error::other)?;
+        let frame = frame.map_err(|error| Unread::Silent(io::Error::other(error)))?;
         if let Some(data) = frame.data_ref() {
+            chunks += 1;
+            if chunks > max_chunks {
+                return Err(Unread::Refused(StatusCode::PAYLOAD_TOO_LARGE, POST_CHUNKS));
+            }
             bytes.extend_from_slice(data);
             received.set(bytes.len() as u64);
         }

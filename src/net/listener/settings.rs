@@ -36,6 +36,10 @@ pub struct Settings {
     pub max_payload: Option<u64>,
     /// Largest body of a post, in bytes.
     pub max_body: u64,
+    /// Pieces in which a body may come.
+    pub max_chunks: u64,
+    /// The time for a body, in ms.
+    pub body_ms: u64,
     /// A message that is sent right after the open packet.
     pub initial: Option<Outgoing>,
     /// Payloads of this length or more, in bytes, are compressed for clients that accept it.
