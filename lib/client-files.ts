@@ -1,5 +1,5 @@
 /** The client bundles, served next to the engine's path of an HTTP server. */
-import { createReadStream, readFileSync } from "node:fs";
+import { createReadStream } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { join } from "node:path";
 import { pipeline, type Readable } from "node:stream";
@@ -13,9 +13,8 @@ const debug = debugModule("socket.io:server");
 
 const DIRECTORY = join(__dirname, "../client-dist");
 
-const { version } = JSON.parse(readFileSync(join(__dirname, "../package.json"), "utf8")) as {
-  version: string;
-};
+// Required, so that bundlers take it in.
+const { version } = require("../package.json") as { version: string };
 
 const BUNDLES = [
   "socket.io.js",

@@ -1,6 +1,10 @@
 // A refused client is told the error, for every kind of error.
 import assert from "node:assert/strict";
+import { test } from "node:test";
 import { client as connectTo } from "../support/clients.mjs";
+import { Polling } from "../support/raw.mjs";
+import { serve } from "../support/server.mjs";
+import { beyond } from "../support/subject.mjs";
 import { once } from "../support/wait.mjs";
 import { eachPair } from "./support.mjs";
 
@@ -86,4 +90,59 @@ eachPair("properties that a middleware puts on the socket stay", async (_t, conn
   assert.equal(socket.request.seen, true);
   const [fetched] = await nsp.fetchSockets();
   assert.equal(fetched.data.user, "joe");
+});
+
+for (const [title, reason, message] of [
+  ["an error", failure({ data: 5 }, new Error("not found")), '{"message":"not found","data":5}'],
+  ["no reason", undefined, '{"message":"the middleware was rejected"}'],
+]) {
+  beyond(`a namespace middleware that rejects with ${title} refuses the client`, async (t) => {
+    const { io, port } = await serve(t);
+    io.of("/rejects").use(async () => {
+      await null;
+      throw reason;
+    });
+    const session = await Polling.open(t, port);
+    await session.send("40/rejects,");
+    assert.equal(await session.next(), `44/rejects,${message}`);
+    assert.equal(io.of("/rejects").sockets.size, 0);
+  });
+}
+
+beyond("a socket middleware that rejects refuses the event", async (t) => {
+  const { io, port } = await serve(t);
+  const heard = [];
+  const refused = new Promise((resolve) => {
+    io.on("connection", (socket) => {
+      socket.use(async ([name]) => {
+        throw new Error(`no ${name}`);
+      });
+      socket.on("event", () => heard.push("event"));
+      socket.on("error", resolve);
+    });
+  });
+  const session = await Polling.open(t, port);
+  await session.join();
+  await session.send('42["event"]');
+  assert.equal((await refused).message, "no event");
+  assert.deepEqual(heard, []);
+});
+
+test("a middleware that rejects after next() is an unhandled rejection", async (t) => {
+  const { io, port } = await serve(t);
+  const unhandled = new Promise((resolve) => {
+    process.once("unhandledRejection", resolve);
+  });
+  const others = process.listeners("unhandledRejection").slice(0, -1);
+  for (const listener of others) process.removeListener("unhandledRejection", listener);
+  t.after(() => {
+    for (const listener of others) process.on("unhandledRejection", listener);
+  });
+  io.use(async (_socket, next) => {
+    next();
+    throw new Error("too late");
+  });
+  const session = await Polling.open(t, port);
+  await session.join();
+  assert.equal((await unhandled).message, "too late");
 });
