@@ -12,6 +12,9 @@ pub const UPGRADE_TIMEOUT_MS: u64 = 10_000;
 pub const MAX_HTTP_BUFFER_SIZE: u64 = 1_000_000;
 /// Time that the body of a POST may take, in ms.
 pub const HTTP_REQUEST_BODY_TIMEOUT_MS: u64 = 30_000;
+/// Bytes of the bodies of POSTs that an engine may be receiving, unless the application says
+/// otherwise. The largest is given up if there are more.
+pub const MAX_BODY_BYTES_OF_ALL: usize = 256 << 20;
 /// Pieces in which the body of a POST may come.
 pub const MAX_BUFFERED_CHUNKS: u64 = 10_000;
 
@@ -122,6 +125,7 @@ pub struct EngineConfig {
     max_buffered_of_all: AtomicUsize,
     max_attachments_of_all: AtomicUsize,
     max_contexts: AtomicUsize,
+    max_bodies_of_all: AtomicUsize,
     max_attachments: AtomicU32,
     /// The limits on new sessions.
     pub admission: AdmissionLimits,
@@ -142,6 +146,7 @@ impl Default for EngineConfig {
             max_buffered_of_all: AtomicUsize::new(MAX_BUFFERED_BYTES_OF_ALL),
             max_attachments_of_all: AtomicUsize::new(MAX_ATTACHMENT_BYTES_OF_ALL),
             max_contexts: AtomicUsize::new(MAX_COMPRESSION_CONTEXTS),
+            max_bodies_of_all: AtomicUsize::new(MAX_BODY_BYTES_OF_ALL),
             max_attachments: AtomicU32::new(MAX_ATTACHMENTS),
             admission: AdmissionLimits::default(),
             pace: PaceLimits::default(),
@@ -171,6 +176,16 @@ impl EngineConfig {
         self.max_buffered_of_all.store(buffered, Relaxed);
         self.max_attachments_of_all.store(attachments, Relaxed);
         self.max_contexts.store(contexts, Relaxed);
+    }
+
+    /// Stores the bytes of request bodies of all clients that may be under way.
+    pub fn set_max_bodies_of_all(&self, max: usize) {
+        self.max_bodies_of_all.store(max, Relaxed);
+    }
+
+    /// Bytes of request bodies of all clients that may be under way.
+    pub fn max_bodies_of_all(&self) -> usize {
+        self.max_bodies_of_all.load(Relaxed)
     }
 
     /// Bytes that may wait for all clients.

@@ -45,6 +45,8 @@ shared_enum! {
         CompressionContexts = 14,
         /// Too much kept for sessions to be restored: the oldest were given up.
         SessionsAway = 15,
+        /// The sum of request bodies that are being received: the largest was given up.
+        BodyBytes = 16,
     }
 }
 

@@ -86,6 +86,9 @@ pub const POST_TIMEOUT: CloseReason = CloseReason::transport("http request timeo
 pub const POST_TOO_LARGE: CloseReason = CloseReason::transport("payload too large");
 /// A post whose body came in more pieces than allowed.
 pub const POST_CHUNKS: CloseReason = CloseReason::transport("too many chunks");
+/// A post that is given up because the bodies of all clients are too large together.
+pub const POST_CROWDED: CloseReason =
+    CloseReason::transport("too many bytes of request bodies are waiting");
 /// A ping from a client whose protocol has the server send them, or a pong the other way.
 pub const HEARTBEAT_DIRECTION: CloseReason = CloseReason::transport("invalid heartbeat direction");
 /// More bytes waiting than may, for a client that takes nothing.
@@ -116,6 +119,8 @@ shared_enum! {
         PostTooLarge = 6,
         /// The body of a POST came in too many pieces.
         PostChunks = 7,
+        /// The bodies of all clients are too large together.
+        PostCrowded = 8,
     }
 }
 
@@ -131,6 +136,7 @@ impl PollingFault {
             n if n == Self::PostTimeout as u32 => POST_TIMEOUT,
             n if n == Self::PostTooLarge as u32 => POST_TOO_LARGE,
             n if n == Self::PostChunks as u32 => POST_CHUNKS,
+            n if n == Self::PostCrowded as u32 => POST_CROWDED,
             _ => INTERNAL,
         }
     }

@@ -1,5 +1,6 @@
 // Values that are unusual as arguments and names, byte by byte, from a socket and from a broadcast.
 import assert from "node:assert/strict";
+import { differs } from "../support/subject.mjs";
 import { eachPair, takeAll } from "./support.mjs";
 
 const PLACE = (num) => `{"_placeholder":true,"num":${num}}`;
@@ -112,7 +113,8 @@ const REFUSED = {
   "a boxed BigInt": [Object(3n), TypeError],
   "a circle with binary": [circle, RangeError],
   "an array in itself": [ring, RangeError],
-  "100000 arrays in each other": [nestedBy(100_000), RangeError],
+  // Sent here: a client chooses the nesting of what an application sends back.
+  ...differs({ "100000 arrays in each other": [nestedBy(100_000), RangeError] }, {}),
   "a getter that throws": [
     {
       get a() {

@@ -17,6 +17,7 @@ const NAMES = [
   "maxPendingBytes",
   "maxBufferedBytesOfAll",
   "maxAttachmentBytesOfAll",
+  "maxBodyBytesOfAll",
   "maxCompressionContexts",
   "maxSessionsAway",
   "maxRecoveryBytes",
@@ -28,7 +29,12 @@ const NAMES = [
   "maxNamespaces",
   "maxAttachments",
 ].join(", ");
-const SUMS = ["maxBufferedBytesOfAll", "maxAttachmentBytesOfAll", "maxRecoveryBytes"];
+const SUMS = [
+  "maxBufferedBytesOfAll",
+  "maxAttachmentBytesOfAll",
+  "maxBodyBytesOfAll",
+  "maxRecoveryBytes",
+];
 const COUNTS = ["maxCompressionContexts", "maxSessionsAway"];
 const BYTES = "options.native.maxBufferedBytes must be a positive integer of bytes, got";
 const PENDING = "options.native.maxPendingBytes must be a positive integer of bytes, got";

@@ -52,8 +52,7 @@ row("limit of a message", async (a) => {
   assert.equal((await session.post(longest)).text, "ok");
   assert.equal((await session.next()).length, expected);
   assert.equal((await session.post(`${longest} `)).status, 413);
-  assert.equal((await session.post('421["echo",1]')).text, "ok");
-  assert.equal(await session.next(), "431[1]");
+  assert.equal((await session.post('421["echo",1]')).status, 400);
 });
 
 row("limit of packets in a POST", async (a) => {
@@ -159,15 +158,18 @@ row(
   GREEDY,
 );
 
+const PINGS = 50;
+
 row("limit of pings", async (a) => {
   const ws = await a.websocket();
   await ws.join();
-  const pings = Array.from({ length: 1000 }, (_, i) => frame(9, `${i}`));
+  // ws closes a connection of which 60 pings wait for their pongs.
+  const pings = Array.from({ length: PINGS }, (_, i) => frame(9, `${i}`));
   await ws.write(Buffer.concat([...pings, frame(1, '421["echo","after"]')]));
   // A server may answer only the newest of several pings: the last one always.
   const pongs = [];
   let answered = false;
-  while (!answered || pongs.at(-1) !== 999) {
+  while (!answered || pongs.at(-1) !== PINGS - 1) {
     const next = await ws.frame();
     assert.ok(!next.end, "closed before the last pong");
     if (next.opcode === 10) pongs.push(Number(next.payload.toString()));

@@ -102,6 +102,8 @@ export class LiveOptions {
     const { maxPendingBytes } = this.limits;
     // The native engine begins with the default, too.
     if (maxPendingBytes !== before.maxPendingBytes) this.native.setMaxPending(maxPendingBytes);
+    const { maxBodyBytesOfAll } = this.limits;
+    if (maxBodyBytesOfAll !== before.maxBodyBytesOfAll) this.native.setMaxBodies(maxBodyBytesOfAll);
     const sums = sumsOf(this.limits);
     if (sums.some((sum, i) => sum !== sumsOf(before)[i])) this.native.setSums(...sums);
     if (LIMIT_NAMES.some((name) => this.limits[name] !== before[name])) {

@@ -3,6 +3,7 @@ import {
   KEEP_READERS_MS,
   MAX_ATTACHMENT_BYTES_OF_ALL,
   MAX_ATTACHMENTS,
+  MAX_BODY_BYTES_OF_ALL,
   MAX_BUFFERED_BYTES,
   MAX_BUFFERED_BYTES_OF_ALL,
   MAX_COMPRESSION_CONTEXTS,
@@ -45,6 +46,11 @@ export interface NativeServerOptions {
    * @default 268435456
    */
   maxAttachmentBytesOfAll?: number;
+  /**
+   * Bytes of the bodies of POSTs that the engine may be receiving: on a port natively, and by Node,
+   * each. Beyond it, the largest body is answered with 503 and its session ends. @default 268435456
+   */
+  maxBodyBytesOfAll?: number;
   /**
    * Contexts of `perMessageDeflate` that connections may keep between messages: up to two for each. A
    * connection for which no two are left is compressed without. @default 8192
@@ -137,6 +143,7 @@ const RULES: Record<keyof NativeServerOptions, Rule> = {
   },
   maxBufferedBytesOfAll: bytes(MAX_BUFFERED_BYTES_OF_ALL),
   maxAttachmentBytesOfAll: bytes(MAX_ATTACHMENT_BYTES_OF_ALL),
+  maxBodyBytesOfAll: bytes(MAX_BODY_BYTES_OF_ALL),
   maxCompressionContexts: count(MAX_COMPRESSION_CONTEXTS),
   maxSessionsAway: count(MAX_SESSIONS_AWAY),
   maxRecoveryBytes: bytes(MAX_RECOVERY_BYTES),

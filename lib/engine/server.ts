@@ -32,6 +32,7 @@ import { announceSession, type SocketInit, takeWebSocket } from "./requests/open
 import { refuseRequest, verifyRequest } from "./requests/verify";
 import { takeWebTransport } from "./requests/webtransport";
 import { WorkBudget } from "./requests/work-budget";
+import { BodiesUnderWay } from "./session/bodies-under-way";
 import { EngineCounts } from "./session/engine-counts";
 import {
   adoptExternal,
@@ -156,6 +157,9 @@ export class Server extends EventEmitter {
     this.ws?.close();
     this.ws = adoptExternal(new this.opts.wsEngine(externalOptions(opts)));
   }
+
+  /** The bodies that Node receives. @internal */
+  readonly _bodies = new BodiesUnderWay();
 
   /** The options as the native engine has them. @internal */
   get _options(): NativeOptions {

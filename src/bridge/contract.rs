@@ -309,6 +309,11 @@ fn limits(source: &mut Source) {
             config::MAX_BUFFERED_BYTES_OF_ALL as u64,
         ),
         (
+            "MAX_BODY_BYTES_OF_ALL",
+            "Default number of bytes of request bodies that may be under way.",
+            config::MAX_BODY_BYTES_OF_ALL as u64,
+        ),
+        (
             "MAX_ATTACHMENT_BYTES_OF_ALL",
             "Default number of bytes of attachments that may wait for the rest of their packets.",
             config::MAX_ATTACHMENT_BYTES_OF_ALL as u64,

@@ -62,6 +62,13 @@ impl EngineOptions {
             .set_sums(buffered as usize, attachments as usize, contexts as usize);
     }
 
+    /// Sets the bytes of request bodies that may be under way. Counts for those that grow from now on.
+    #[napi(catch_unwind)]
+    pub fn set_max_bodies(&self, max: f64) {
+        // A float out of range saturates, NaN is 0.
+        self.0.config.set_max_bodies_of_all(max as usize);
+    }
+
     /// Sets the bytes that wait in JavaScript for clients whose WebSockets it serves, from `before` to
     /// `now`. Returns -1 unless the sum over all clients is too large and the client for which
     /// `largest` bytes wait in JavaScript is the one to be closed: then the time in ms that it has to

@@ -134,6 +134,8 @@ export const enum PollingFault {
   PostTooLarge = 6,
   /** The body of a POST came in too many pieces. */
   PostChunks = 7,
+  /** The bodies of all clients are too large together. */
+  PostCrowded = 8,
 }
 
 /** The outcome of a poll. */
@@ -240,6 +242,8 @@ export const enum Bound {
   CompressionContexts = 14,
   /** Too much kept for sessions to be restored: the oldest were given up. */
   SessionsAway = 15,
+  /** The sum of request bodies that are being received: the largest was given up. */
+  BodyBytes = 16,
 }
 
 /** The transport that carries a session, and the thread that serves it. */
@@ -294,6 +298,7 @@ export const BOUND_NAMES: readonly string[] = [
   "bytes",
   "compressionContexts",
   "sessionsAway",
+  "bodyBytes",
 ];
 
 /** The answers to handshakes that a bound refuses: bound, status, option, message. */
@@ -397,6 +402,9 @@ export const MAX_PENDING_BYTES = 262144;
 
 /** Default number of bytes that may wait for all clients. */
 export const MAX_BUFFERED_BYTES_OF_ALL = 1073741824;
+
+/** Default number of bytes of request bodies that may be under way. */
+export const MAX_BODY_BYTES_OF_ALL = 268435456;
 
 /** Default number of bytes of attachments that may wait for the rest of their packets. */
 export const MAX_ATTACHMENT_BYTES_OF_ALL = 268435456;

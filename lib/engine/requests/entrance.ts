@@ -35,7 +35,7 @@ export function enterRequest(server: Server, req: EngineRequest, res: ServerResp
     const { sid } = req._query;
     if (!sid || Object.hasOwn(server._sessions, sid)) return proceed();
     // It may have been opened natively just now.
-    if (req.method === "POST") holdBody(req, res, server.opts);
+    if (req.method === "POST") holdBody(req, res, server);
     inOrder(ANYBODY, proceed);
   };
   if (server.middlewares.length === 0) return enter();

@@ -153,14 +153,15 @@ function servePost(conn: Socket, req: IncomingMessage, res: ServerResponse): voi
   }
   const post: PendingPoll = { req, res };
   transport.post = post;
-  const body = bodyOf(req, res, conn.server.opts);
+  const body = bodyOf(req, res, conn.server);
   body.whenOver((end) => {
     if (transport.post === post) transport.post = null;
     if (end === "lost") return fail(conn, PollingFault.PostAborted);
     if (end === "complete") return inOrder(handle, () => takeBody(conn, post, body, isBinary));
     engine.endPost(handle);
     const [status, fault] = REFUSED_BODIES[end];
-    if (end === "long") conn.server._options.reached(Bound.MessageBytes);
+    const bound = BOUNDS_OF_BODIES[end];
+    if (bound !== undefined) conn.server._options.reached(bound);
     answerEmpty(res, status);
     fail(conn, fault);
     req.destroy();
@@ -172,7 +173,13 @@ const REFUSED_BODIES = {
   long: [413, PollingFault.PostTooLarge],
   chunks: [413, PollingFault.PostChunks],
   slow: [408, PollingFault.PostTimeout],
+  crowded: [503, PollingFault.PostCrowded],
 } as const;
+
+const BOUNDS_OF_BODIES: Record<string, Bound | undefined> = {
+  long: Bound.MessageBytes,
+  crowded: Bound.BodyBytes,
+};
 
 /** Takes the packets of a POST, and answers it. */
 function takeBody(conn: Socket, post: PendingPoll, body: PostBody, isBinary: boolean): void {

@@ -1,8 +1,9 @@
 /** The body of a POST, read as it comes. */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { BodiesUnderWay } from "./bodies-under-way";
 
 /** How the receipt of a body ends: whole, as one of the refusals, or with its connection. */
-export type BodyEnd = "complete" | "long" | "chunks" | "slow" | "lost";
+export type BodyEnd = "complete" | "long" | "chunks" | "slow" | "crowded" | "lost";
 
 /** The bounds on a body. */
 export interface BodyLimits {
@@ -14,6 +15,13 @@ export interface BodyLimits {
   httpRequestBodyTimeout: number;
 }
 
+/** The engine that receives a body. */
+export interface Receiver {
+  readonly opts: BodyLimits;
+  readonly _bodies: BodiesUnderWay;
+  readonly _limits: { maxBodyBytesOfAll: number };
+}
+
 // Not those that an application's tests replace by a clock of their own.
 const { setTimeout, clearTimeout } = globalThis;
 
@@ -22,15 +30,15 @@ const held = new WeakMap<IncomingMessage, PostBody>();
 const MAX_HELD = 64 * 1024;
 
 /** Reads the body of a request that has to wait: its client may end the connection behind it. */
-export function holdBody(req: IncomingMessage, res: ServerResponse, limits: BodyLimits): void {
+export function holdBody(req: IncomingMessage, res: ServerResponse, engine: Receiver): void {
   if (Number(req.headers["content-length"]) <= MAX_HELD) {
-    held.set(req, new PostBody(req, res, limits));
+    held.set(req, new PostBody(req, res, engine));
   }
 }
 
 /** The body of a request, of which some may have been read already. */
-export function bodyOf(req: IncomingMessage, res: ServerResponse, limits: BodyLimits): PostBody {
-  return held.get(req) ?? new PostBody(req, res, limits);
+export function bodyOf(req: IncomingMessage, res: ServerResponse, engine: Receiver): PostBody {
+  return held.get(req) ?? new PostBody(req, res, engine);
 }
 
 export class PostBody {
@@ -45,8 +53,9 @@ export class PostBody {
   constructor(
     private readonly req: IncomingMessage,
     private readonly res: ServerResponse,
-    { maxHttpBufferSize, maxBufferedChunks, httpRequestBodyTimeout }: BodyLimits,
+    private readonly engine: Receiver,
   ) {
+    const { maxHttpBufferSize, maxBufferedChunks, httpRequestBodyTimeout } = engine.opts;
     this.maxBytes = maxHttpBufferSize;
     this.maxChunks = maxBufferedChunks;
     this.timer = setTimeout(() => this.finish("slow"), httpRequestBodyTimeout);
@@ -71,14 +80,24 @@ export class PostBody {
     this.chunks.push(chunk);
     if (this.length > this.maxBytes) this.finish("long");
     else if (this.chunks.length > this.maxChunks) this.finish("chunks");
+    else if (this.end === null) {
+      const { _bodies, _limits } = this.engine;
+      _bodies.grow(this, this.length, _limits.maxBodyBytesOfAll);
+    }
   };
 
   private readonly onend = () => this.finish("complete");
 
   private readonly onclose = () => this.finish("lost");
 
+  /** The bodies of all clients are too large together, and this is the largest. */
+  giveUp(): void {
+    this.finish("crowded");
+  }
+
   private finish(end: BodyEnd): void {
     const { req, res } = this;
+    this.engine._bodies.delete(this);
     clearTimeout(this.timer);
     req.removeListener("data", this.ondata);
     req.removeListener("end", this.onend);

@@ -13,11 +13,14 @@ use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Request, Response, StatusCode};
 
+use crate::counters::Bound;
 use crate::counters::Transport;
 use crate::eio::encoding::PacketEncoding;
 use crate::eio::payload::Payload;
 use crate::eio::session::Outgoing;
-use crate::error::{CloseReason, POST_ABORTED, POST_CHUNKS, POST_OVERLAP, POST_TIMEOUT};
+use crate::error::{
+    CloseReason, POST_ABORTED, POST_CHUNKS, POST_CROWDED, POST_OVERLAP, POST_TIMEOUT,
+};
 use crate::net::handle::Handle;
 use crate::net::listener::Listener;
 use crate::net::listener::compress::Compressor;
@@ -230,6 +233,9 @@ impl Http {
         let patience = Duration::from_millis(request_ms.min(body_ms));
         let mut timer = pin!(tokio::time::sleep(patience));
         let mut overtime = Overtime::default();
+        let engine = &self.listener.engine;
+        // Most bodies are there at once, and are not counted.
+        let mut receipt = None;
         let mut reading = pin!(read(body, length, max_chunks, &received));
         let body = poll_fn(|cx| {
             if given_up.as_mut().poll(cx).is_ready() {
@@ -238,6 +244,15 @@ impl Http {
             }
             if let Poll::Ready(read) = reading.as_mut().poll(cx) {
                 return Poll::Ready(read);
+            }
+            let (receipt, crowded) = receipt.get_or_insert_with(|| engine.bodies.begin());
+            let bytes = usize::try_from(received.get()).unwrap_or(usize::MAX);
+            if receipt.grow(bytes, engine.config.max_bodies_of_all()) {
+                engine.counters.reached(Bound::BodyBytes);
+            }
+            if Pin::new(crowded).poll(cx).is_ready() {
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                return Poll::Ready(Err(Unread::Refused(status, POST_CROWDED)));
             }
             if overtime.is_over(timer.as_mut(), received.get(), cx) {
                 return Poll::Ready(Err(match body_ms <= request_ms {

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use crate::config::EngineConfig;
 use crate::counters::{Bound, Counters};
 use crate::net::session::admission::Admission;
+use crate::net::session::bodies::Bodies;
 use crate::net::session::sid_index::Sids;
 use crate::net::session::slow_readers::crowd_patience;
 use crate::sums::{Largest, Share, Sum};
@@ -45,6 +46,8 @@ pub struct SharedEngine {
     watchers: AtomicU64,
     /// Its sessions and handshakes, as the limits on new sessions count them.
     pub admission: Admission,
+    /// The bodies of its clients that I/O threads receive.
+    pub bodies: Arc<Bodies>,
     sids: Sids,
     deflate: OnceLock<deflate::Options>,
 }

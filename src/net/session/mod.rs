@@ -3,6 +3,7 @@
 //! slowly.
 
 pub mod admission;
+pub mod bodies;
 pub mod bucket;
 pub mod carried;
 pub mod engine;
