@@ -10,8 +10,9 @@ const OPTIONS = {
   connectionStateRecovery: { maxDisconnectionDuration: LOG_MS, maxLogBytes: 2 ** 25 },
   cleanupEmptyChildNamespaces: true,
   pingInterval: 10_000,
-  // A client process that is starved on a busy machine is no fault of the server.
-  pingTimeout: PATIENCE_MS,
+  // A client process that is starved on a busy machine is no fault of the server. One that ends while
+  // its client polls leaves a session for that time.
+  pingTimeout: 120_000,
   upgradeTimeout: PATIENCE_MS,
   connectTimeout: PATIENCE_MS,
   native: { keepReadersMs: PATIENCE_MS },
