@@ -6,8 +6,14 @@ import path from "node:path";
 import { answer, stream } from "./command.mjs";
 import { Complaint } from "./say.mjs";
 
-/** Folders where transports, entrances and the engine are tested: what a Node may change. */
-const CONTACT = ["ws/", "eio/", "engine/", "server/", "platforms/", "robust/"];
+/**
+ * Where transports, entrances and the engine are tested: what a Node may change. Of `robust/`, what is
+ * no attack: late threads, listeners, lifetimes, faults, slow readers.
+ */
+const CONTACT = [
+  ...["ws/", "eio/", "engine/", "server/", "platforms/"],
+  ...["robust/f", "robust/l", "robust/n", "robust/s"],
+];
 
 /** By major version: words of the test files to run on it; none: all of them. */
 export const NODES = { 20: [], 22: CONTACT, 24: CONTACT, 26: [] };
