@@ -6,7 +6,6 @@ import { arena } from "../support/arena.mjs";
 import { row } from "../support/rows.mjs";
 import { eachTalker, throwsOut } from "../support/talkers.mjs";
 import { frame, opening, statusOf } from "../support/tcp.mjs";
-import { until } from "../support/wait.mjs";
 
 const throwsEachOut = (packets, message) => (a) => throwsOut(a, packets, message);
 
@@ -64,12 +63,10 @@ row("CVE-2020-36048", async (a) => {
     await pause(1);
   }
   await answered;
-  assert.equal(statusOf(refusal), 413);
+  // The connection ends at once: who is still writing may miss the answer.
+  if (refusal !== null) assert.equal(statusOf(refusal), 413);
   tcp.destroy();
-  assert.equal(a.accounts.get(id).reason, undefined, "the session stays open");
-  await session.post('42["still"]');
-  await until(() => a.accounts.get(id).events.length > 0, "the event arrives");
-  assert.deepEqual(a.accounts.get(id).events, [["still"]]);
+  assert.equal((await a.gone(id)).reason, "transport error");
 });
 
 row("CVE-2022-21676", async (a) => {
