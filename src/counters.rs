@@ -1,7 +1,7 @@
 //! The counts of one engine, as `io.engine.metrics()` shows them: bounds that were reached, sessions,
 //! connections, messages and bytes.
 //!
-//! Messages are counted without sharing: each I/O thread has a [`Lane`] of its own in each engine, and
+//! Messages are counted without sharing: each I/O thread has a `Lane` of its own in each engine, and
 //! adds to it without a locked instruction. All other threads share one.
 
 use std::cell::Cell;

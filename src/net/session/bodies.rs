@@ -65,7 +65,9 @@ impl Receipt {
             return false;
         };
         under_way.sum -= std::mem::take(bytes);
-        give_up.take().is_some_and(|give_up| give_up.send(()).is_ok())
+        give_up
+            .take()
+            .is_some_and(|give_up| give_up.send(()).is_ok())
     }
 }
 
