@@ -127,4 +127,16 @@ export const behaviours = [
     "The `net.Socket` of `socket.request` where no listener, middleware or option has seen the request",
     "It is made when it is first asked for. Over polling it stands for the connection of the poll that waits; its byte counts are 0.",
   ],
+  [
+    "A middleware of a namespace or a socket that returns a promise",
+    "It refuses with the reason of a rejection, as by `next(err)`, unless it has called `next()`. Upstream leaves the rejection unhandled, which ends the process by default.",
+  ],
+  [
+    "A value nested so deeply that `JSON.stringify` throws",
+    "It is sent, unless it holds binary data or a `toJSON()`: a client chooses the nesting of what an application sends back.",
+  ],
+  [
+    "Pings of a WebSocket",
+    "All are answered. `ws` ends a connection of which 60 pings wait for their pongs.",
+  ],
 ];
