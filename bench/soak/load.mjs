@@ -46,6 +46,8 @@ async function leave() {
   };
   // those who come and go want some seconds for it
   await Promise.all(Array.from({ length: 200 }, worker));
+  // The last words of clients that poll are on their way.
+  await pause(3000);
 }
 
 process.on("message", async (message) => {
