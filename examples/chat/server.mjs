@@ -7,6 +7,8 @@ import { startPanel } from "./panel.mjs";
 import { servePublic } from "./static.mjs";
 
 const port = Number(process.env.PORT ?? 3000);
+/** Time in ms for the answers that are under way when the server stops. */
+const RESERVE_MS = 1000;
 
 const httpServer = http.createServer((req, res) => {
   if (!serveMetrics(io, req, res)) servePublic(req, res);
@@ -29,6 +31,9 @@ httpServer.listen(port, () => {
 function stop() {
   stopPanel();
   io.close();
+  // Browsers keep connections in reserve over which they have asked for nothing yet. Some versions of
+  // Node wait for them.
+  setTimeout(() => httpServer.closeAllConnections(), RESERVE_MS).unref();
 }
 process.once("SIGINT", stop);
 process.once("SIGTERM", stop);
