@@ -43,6 +43,8 @@ fn serve_for(
         upgrades: true,
         upgrade_list: "[]".into(),
         max_body: 1000,
+        max_chunks: u64::MAX,
+        body_ms: FOREVER_MS,
         head_ms: FOREVER_MS,
         request_ms: FOREVER_MS,
         ..Settings::default()
