@@ -1,4 +1,4 @@
-/** What the namespaces of one server keep for clients that are away, in sum: sessions and packets. */
+/** The sessions and packets that all namespaces of one server keep for clients that are away. */
 import { Bound, MAX_RECOVERY_BYTES, MAX_SESSIONS_AWAY } from "./engine/native/contract";
 import type { PacketLog } from "./packet-log";
 

@@ -60,7 +60,7 @@ export class RecoveringAdapter extends Base {
   /** Position of the log at which each socket was connected. */
   private readonly since = new Map<SocketId, number>();
   private readonly log: PacketLog;
-  /** What all namespaces of the server keep. */
+  /** The sessions and packets that all namespaces of the server keep. */
   private readonly all: KeptForRecovery;
   private readonly logName = randomId().slice(0, 6);
   private readonly maxAge: number;

@@ -171,16 +171,12 @@ impl EngineConfig {
     }
 
     /// Stores the bounds of the sums over all clients: bytes that wait for them, bytes of their
-    /// attachments, and contexts of compression.
-    pub fn set_sums(&self, buffered: usize, attachments: usize, contexts: usize) {
+    /// attachments, contexts of compression, and bytes of request bodies.
+    pub fn set_sums(&self, buffered: usize, attachments: usize, contexts: usize, bodies: usize) {
         self.max_buffered_of_all.store(buffered, Relaxed);
         self.max_attachments_of_all.store(attachments, Relaxed);
         self.max_contexts.store(contexts, Relaxed);
-    }
-
-    /// Stores the bytes of request bodies of all clients that may be under way.
-    pub fn set_max_bodies_of_all(&self, max: usize) {
-        self.max_bodies_of_all.store(max, Relaxed);
+        self.max_bodies_of_all.store(bodies, Relaxed);
     }
 
     /// Bytes of request bodies of all clients that may be under way.

@@ -15,7 +15,7 @@ shared_enum! {
     pub enum Bound {
         /// `native.maxPendingBytes`: reading from a client stopped.
         PendingOfClient = 0,
-        /// What all clients have sent and JavaScript has not taken: reading from all stopped.
+        /// Too much of all clients waits for JavaScript: reading from all stopped.
         PendingOfAll = 1,
         /// `native.maxBufferedBytes`: a client that takes nothing was closed.
         BufferedOfClient = 2,
@@ -141,7 +141,7 @@ enum Flow {
     MessagesOut,
 }
 
-/// What one thread counts; on cache lines of its own.
+/// The counts of one thread, on cache lines of its own.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 struct Lane([[AtomicU64; 4]; Transport::ALL.len()]);

@@ -1,4 +1,4 @@
-// What is kept for clients that are away has a bound over all namespaces: the oldest goes first.
+// Sessions and packets of clients that are away have a bound over all namespaces: the oldest go first.
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { comeBack, guest, lose, welcome } from "../support/recovery.mjs";

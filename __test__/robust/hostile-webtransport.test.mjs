@@ -27,7 +27,7 @@ async function neverBegins({ io, alone }, t, cases) {
   await alone();
 }
 
-/** What follows the type of an open packet: nothing of it names a session that may go on. */
+/** Data of an open packet that name no session to go on with. */
 const CRAFTED = [
   "{",
   "null",

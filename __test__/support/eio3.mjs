@@ -3,7 +3,10 @@ import { createRequire } from "node:module";
 import { request } from "./raw.mjs";
 import { defer, once, until } from "./wait.mjs";
 
-const connect = withoutWebSocket(() => createRequire(import.meta.url)("socket.io-client-v2"));
+/** The client of version 2: `connect(url, options)`. */
+export const connect = withoutWebSocket(() =>
+  createRequire(import.meta.url)("socket.io-client-v2"),
+);
 
 /**
  * Calls `load` as if Node had no WebSocket of its own. From Node 22 on it has one, which the client

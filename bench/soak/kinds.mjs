@@ -1,27 +1,14 @@
 // The kinds of clients of bench/soak.mjs. `KINDS` maps a name to its share in percent and to
 // `run(place)`, which opens a client and resolves with `{ leave() }` once it is served.
-import { createRequire } from "node:module";
 import net from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { io } from "socket.io-client";
+import { connect as old } from "../../__test__/support/eio3.mjs";
 import { frame } from "../../__test__/support/frames.mjs";
 import { opening } from "../../__test__/support/tcp.mjs";
 import { Account, fault, totals } from "./account.mjs";
 import { RawPolling, RawWebSocket } from "./raw.mjs";
 import { PATIENCE_MS } from "./traffic.mjs";
-
-const old = withoutWebSocket(() => createRequire(import.meta.url)("socket.io-client-v2"));
-
-/** Node's own WebSocket, which version 2 would prefer, is no equal of `ws`. */
-function withoutWebSocket(load) {
-  const own = Object.getOwnPropertyDescriptor(globalThis, "WebSocket");
-  delete globalThis.WebSocket;
-  try {
-    return load();
-  } finally {
-    if (own !== undefined) Object.defineProperty(globalThis, "WebSocket", own);
-  }
-}
 
 const between = (low, high) => low + Math.random() * (high - low);
 const once = (line, event) => new Promise((resolve) => line.on(event, resolve));

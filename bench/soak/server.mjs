@@ -124,7 +124,7 @@ for (const io of servers) {
   if (!io.httpServer.listening) await once(io.httpServer, "listening");
 }
 
-/** What is left of clients: all of it is 0 once they have gone. */
+/** The remains of clients: each number is 0 once they have gone. */
 function left() {
   const sum = (of) => servers.reduce((total, io) => total + of(io), 0);
   const namespaces = (of) => sum((io) => [...io._nsps.values()].reduce((all, n) => all + of(n), 0));

@@ -12,11 +12,13 @@ const LIMITS = new Set<string | symbol>([
 ]);
 
 /** The bounds over all clients that the native engine keeps. */
-const sumsOf = (limits: Required<NativeServerOptions>): [number, number, number] => [
+const sumsOf = (limits: Required<NativeServerOptions>): [number, number, number, number] => [
   limits.maxBufferedBytesOfAll,
   limits.maxAttachmentBytesOfAll,
   limits.maxCompressionContexts,
+  limits.maxBodyBytesOfAll,
 ];
+
 /** Options of `native` that the native engine is told together. */
 const LIMIT_NAMES = [
   "maxConnections",
@@ -102,10 +104,8 @@ export class LiveOptions {
     const { maxPendingBytes } = this.limits;
     // The native engine begins with the default, too.
     if (maxPendingBytes !== before.maxPendingBytes) this.native.setMaxPending(maxPendingBytes);
-    const { maxBodyBytesOfAll } = this.limits;
-    if (maxBodyBytesOfAll !== before.maxBodyBytesOfAll) this.native.setMaxBodies(maxBodyBytesOfAll);
-    const sums = sumsOf(this.limits);
-    if (sums.some((sum, i) => sum !== sumsOf(before)[i])) this.native.setSums(...sums);
+    const [sums, sumsBefore] = [sumsOf(this.limits), sumsOf(before)];
+    if (sums.some((sum, i) => sum !== sumsBefore[i])) this.native.setSums(...sums);
     if (LIMIT_NAMES.some((name) => this.limits[name] !== before[name])) {
       this.applyNativeLimits(before);
     }

@@ -68,7 +68,7 @@ export interface EngineMetrics {
   refused: Record<RefusalName, number>;
   /** Bytes and messages in and out. */
   traffic: ByTransport<TrafficMetrics>;
-  /** What waits. */
+  /** Bytes and costs that wait. */
   queues: {
     /** For this thread, of all its engines. */
     inbound: {
@@ -92,13 +92,13 @@ export interface EngineMetrics {
   dispatchLag: LagMetrics;
   /** Faults of the native engine that were caught in this process. Each cost a connection or a call. */
   panics: number;
-  /** What the native engine holds, as far as it counts that; in bytes. */
+  /** Memory of the native engine that it counts, in bytes. */
   memory: {
     /** Buffers of the I/O threads of this process. */
     buffers: number;
     /** Events that this thread has not worked off. */
     inbound: number;
-    /** What waits for clients of this engine. */
+    /** Bytes that wait for clients of this engine. */
     outbound: number;
   };
   /** I/O threads of this process. */

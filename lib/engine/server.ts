@@ -100,7 +100,7 @@ export class Server extends EventEmitter {
   /** The sessions by id, as far as this thread has heard of them. @internal */
   readonly _sessions = this.registry.byId;
   private readonly permissions: NativePermissions;
-  /** What this thread counts for {@link metrics}. @internal */
+  /** The counts of this thread for {@link metrics}. @internal */
   readonly _counts = new EngineCounts();
   /** True while WebSockets are refused. @internal */
   _closed = false;

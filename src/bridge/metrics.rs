@@ -85,7 +85,7 @@ fn traffic(counters: &Counters, via: Transport) -> NativeTraffic {
     }
 }
 
-/// What waits for the sessions of one engine, and what they have pending.
+/// The bytes that wait for the sessions of one engine, and the costs that they have pending.
 #[derive(Default)]
 struct Depths {
     inbound: usize,

@@ -53,20 +53,16 @@ impl EngineOptions {
     }
 
     /// Sets the bounds of sums over all clients: bytes that wait for them, bytes of attachments whose
-    /// packets are not complete, and contexts of compression. Counts for living sessions too.
+    /// packets are not complete, contexts of compression, and bytes of request bodies under way. Counts
+    /// for living sessions too.
     #[napi(catch_unwind)]
-    pub fn set_sums(&self, buffered: f64, attachments: f64, contexts: f64) {
+    pub fn set_sums(&self, buffered: f64, attachments: f64, contexts: f64, bodies: f64) {
         // A float out of range saturates, NaN is 0.
+        let [buffered, attachments, contexts, bodies] =
+            [buffered, attachments, contexts, bodies].map(|sum| sum as usize);
         self.0
             .config
-            .set_sums(buffered as usize, attachments as usize, contexts as usize);
-    }
-
-    /// Sets the bytes of request bodies that may be under way. Counts for those that grow from now on.
-    #[napi(catch_unwind)]
-    pub fn set_max_bodies(&self, max: f64) {
-        // A float out of range saturates, NaN is 0.
-        self.0.config.set_max_bodies_of_all(max as usize);
+            .set_sums(buffered, attachments, contexts, bodies);
     }
 
     /// Sets the bytes that wait in JavaScript for clients whose WebSockets it serves, from `before` to

@@ -144,7 +144,7 @@ impl Case {
         std::mem::take(&mut self.out.words)
     }
 
-    /// So many ms after the start, when its timer looks at the session.
+    /// The ms from the start to the look of its timer at the session.
     fn at(&mut self, ms: u64) -> Vec<String> {
         self.now = START + ms;
         let next = self.session.tick(&self.config, self.now, &mut self.out);

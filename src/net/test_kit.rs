@@ -201,6 +201,19 @@ pub struct Kit {
     pub entry: Rc<ThreadSession>,
 }
 
+/// A session of protocol 4, without an id.
+const fn opening(websocket: bool) -> Opening<'static> {
+    Opening {
+        form: PacketEncoding::V4,
+        websocket,
+        external: false,
+        decode_in_js: false,
+        sid: "",
+        address: None,
+        is_checked: false,
+    }
+}
+
 impl Kit {
     /// A session that begins on a WebSocket, or on polling.
     pub fn new(websocket: bool) -> Self {
@@ -212,17 +225,8 @@ impl Kit {
         let heard = Arc::new(Heard::default());
         let engine = Arc::new(SharedEngine::new(config));
         let runtime = Rc::new(Runtime::new(1));
-        let opening = Opening {
-            form: PacketEncoding::V4,
-            websocket,
-            external: false,
-            decode_in_js: false,
-            sid: "",
-            address: None,
-            is_checked: false,
-        };
         let peer = runtime
-            .create(heard.clone(), engine.clone(), opening)
+            .create(heard.clone(), engine.clone(), opening(websocket))
             .expect("a free handle");
         let local = IoThread::new(Arc::default(), runtime.sessions().clone(), 1);
         let entry = local.open(peer.clone());
@@ -238,18 +242,9 @@ impl Kit {
 
     /// Another session of the same engine and I/O thread.
     pub fn another(&self, websocket: bool) -> Self {
-        let opening = Opening {
-            form: PacketEncoding::V4,
-            websocket,
-            external: false,
-            decode_in_js: false,
-            sid: "",
-            address: None,
-            is_checked: false,
-        };
         let peer = self
             .runtime
-            .create(self.heard.clone(), self.engine.clone(), opening)
+            .create(self.heard.clone(), self.engine.clone(), opening(websocket))
             .expect("a free handle");
         Self {
             heard: self.heard.clone(),

@@ -212,7 +212,7 @@ export const enum FaultPlace {
 export const enum Bound {
   /** `native.maxPendingBytes`: reading from a client stopped. */
   PendingOfClient = 0,
-  /** What all clients have sent and JavaScript has not taken: reading from all stopped. */
+  /** Too much of all clients waits for JavaScript: reading from all stopped. */
   PendingOfAll = 1,
   /** `native.maxBufferedBytes`: a client that takes nothing was closed. */
   BufferedOfClient = 2,

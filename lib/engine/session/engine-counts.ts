@@ -1,4 +1,4 @@
-/** What this thread counts of an engine, for `io.engine.metrics()`; the native engine counts the rest. */
+/** The counts of an engine on this thread, for `io.engine.metrics()`; the native engine has the others. */
 import { ErrorCode } from "../errors";
 import type { LinkName } from "./external-connections";
 

@@ -412,7 +412,7 @@ class ExternalConnection {
     };
   }
 
-  /** So many more bytes wait, or less. */
+  /** Adds to the bytes that wait; a negative number takes from them. */
   private count(change: number): void {
     this.bytes += change;
     if (this.open) this.crowd.count(change, this.conn.server._limits);

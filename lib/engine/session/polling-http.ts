@@ -159,27 +159,21 @@ function servePost(conn: Socket, req: IncomingMessage, res: ServerResponse): voi
     if (end === "lost") return fail(conn, PollingFault.PostAborted);
     if (end === "complete") return inOrder(handle, () => takeBody(conn, post, body, isBinary));
     engine.endPost(handle);
-    const [status, fault] = REFUSED_BODIES[end];
-    const bound = BOUNDS_OF_BODIES[end];
-    if (bound !== undefined) conn.server._options.reached(bound);
+    const [status, fault, bound] = REFUSED_BODIES[end];
+    if (bound !== null) conn.server._options.reached(bound);
     answerEmpty(res, status);
     fail(conn, fault);
     req.destroy();
   });
 }
 
-/** The answer to a body that is not taken, and the fault that its session ends for. */
+/** The answer to a body that is not taken, the fault that its session ends for, and the bound that counts. */
 const REFUSED_BODIES = {
-  long: [413, PollingFault.PostTooLarge],
-  chunks: [413, PollingFault.PostChunks],
-  slow: [408, PollingFault.PostTimeout],
-  crowded: [503, PollingFault.PostCrowded],
+  long: [413, PollingFault.PostTooLarge, Bound.MessageBytes],
+  chunks: [413, PollingFault.PostChunks, null],
+  slow: [408, PollingFault.PostTimeout, null],
+  crowded: [503, PollingFault.PostCrowded, Bound.BodyBytes],
 } as const;
-
-const BOUNDS_OF_BODIES: Record<string, Bound | undefined> = {
-  long: Bound.MessageBytes,
-  crowded: Bound.BodyBytes,
-};
 
 /** Takes the packets of a POST, and answers it. */
 function takeBody(conn: Socket, post: PendingPoll, body: PostBody, isBinary: boolean): void {
@@ -313,6 +307,7 @@ function encodingFor(
   return (accepts(req).encodings(["gzip", "deflate"]) || null) as "gzip" | "deflate" | null;
 }
 
+/** One object for all, so that equal bodies share their compression. */
 const DEFAULTS = {};
 
 function finishCompressed(

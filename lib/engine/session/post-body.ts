@@ -48,6 +48,8 @@ export class PostBody {
   private callback: ((end: BodyEnd) => void) | null = null;
   private readonly timer: NodeJS.Timeout;
   private readonly maxBytes: number;
+  /** Its length, if the request tells it. */
+  private readonly announced: number;
   private readonly maxChunks: number;
 
   constructor(
@@ -58,6 +60,7 @@ export class PostBody {
     const { maxHttpBufferSize, maxBufferedChunks, httpRequestBodyTimeout } = engine.opts;
     this.maxBytes = maxHttpBufferSize;
     this.maxChunks = maxBufferedChunks;
+    this.announced = Number(req.headers["content-length"]);
     this.timer = setTimeout(() => this.finish("slow"), httpRequestBodyTimeout);
     req.on("data", this.ondata);
     req.once("end", this.onend);
@@ -80,7 +83,8 @@ export class PostBody {
     this.chunks.push(chunk);
     if (this.length > this.maxBytes) this.finish("long");
     else if (this.chunks.length > this.maxChunks) this.finish("chunks");
-    else if (this.end === null) {
+    else if (this.length !== this.announced) {
+      // Most come in one piece.
       const { _bodies, _limits } = this.engine;
       _bodies.grow(this, this.length, _limits.maxBodyBytesOfAll);
     }

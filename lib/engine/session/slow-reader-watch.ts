@@ -120,7 +120,7 @@ export class Crowd {
     return crowd;
   }
 
-  /** So many more bytes wait, or less; `limits`: those of the engine. */
+  /** Adds to the bytes that wait; a negative number takes from them. `limits`: those of the engine. */
   count(change: number, limits: Required<NativeServerOptions>): void {
     this.bytes += change;
     this.max = limits.maxBufferedBytesOfAll;

@@ -13,8 +13,7 @@ use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Request, Response, StatusCode};
 
-use crate::counters::Bound;
-use crate::counters::Transport;
+use crate::counters::{Bound, Transport};
 use crate::eio::encoding::PacketEncoding;
 use crate::eio::payload::Payload;
 use crate::eio::session::Outgoing;

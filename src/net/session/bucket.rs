@@ -6,7 +6,7 @@ const TOKEN: u64 = 1000;
 /// serves several packets.
 const REFILL_MS: u64 = 50;
 
-/// What was taken of a bucket and has not come back. A new one is full.
+/// A bucket of tokens, as the tokens that were taken and have not come back. A new one is full.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Bucket {
     /// Units that were taken.

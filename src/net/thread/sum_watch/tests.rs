@@ -12,7 +12,7 @@ const REFUSED: &str = "refused too many bytes of attachments are waiting";
 /// A session of an engine for whose clients so many bytes may wait.
 fn bounded(websocket: bool, buffered: usize, attachments: usize) -> Kit {
     let kit = Kit::new(websocket);
-    kit.engine.config.set_sums(buffered, attachments, 0);
+    kit.engine.config.set_sums(buffered, attachments, 0, 0);
     kit
 }
 
