@@ -1,12 +1,12 @@
 //! The counts of one engine, as `io.engine.metrics()` shows them: bounds that were reached, sessions,
 //! connections, messages and bytes.
 //!
-//! Messages are counted without sharing: each I/O thread has a `Lane` of its own in each engine, and
+//! Messages are counted without sharing: each I/O thread has a [`Lane`] of its own in each engine, and
 //! adds to it without a locked instruction. All other threads share one.
 
 use std::cell::Cell;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 
 use crate::error::Reason;
 
@@ -141,10 +141,56 @@ enum Flow {
     MessagesOut,
 }
 
-/// The counts of one thread, on cache lines of its own.
-#[derive(Debug, Default)]
+/// The messages and bytes that one thread counts, on cache lines of its own.
+#[derive(Debug)]
 #[repr(align(128))]
-struct Lane([[AtomicU64; 4]; Transport::ALL.len()]);
+pub struct Lane {
+    counts: [[AtomicU64; 4]; Transport::ALL.len()],
+    /// Several threads add to it.
+    is_shared: bool,
+}
+
+impl Lane {
+    fn new(is_shared: bool) -> Arc<Self> {
+        Arc::new(Self {
+            counts: Default::default(),
+            is_shared,
+        })
+    }
+
+    /// Counts a message that was received.
+    pub fn received(&self, via: Transport) {
+        self.add(via, Flow::MessagesIn, 1);
+    }
+
+    /// Counts a message that is sent to one session.
+    pub fn sent(&self, via: Transport) {
+        self.add(via, Flow::MessagesOut, 1);
+    }
+
+    /// Counts bytes that were received.
+    pub fn received_bytes(&self, via: Transport, bytes: usize) {
+        self.add(via, Flow::BytesIn, bytes as u64);
+    }
+
+    /// Counts bytes that were sent.
+    pub fn sent_bytes(&self, via: Transport, bytes: usize) {
+        self.add(via, Flow::BytesOut, bytes as u64);
+    }
+
+    fn add(&self, via: Transport, flow: Flow, more: u64) {
+        let count = self.counts.get(via as usize);
+        let Some(count) = count.and_then(|flows| flows.get(flow as usize)) else {
+            return;
+        };
+        if self.is_shared {
+            count.fetch_add(more, Relaxed);
+        } else {
+            // Nobody else writes to it.
+            count.store(count.load(Relaxed).wrapping_add(more), Relaxed);
+        }
+    }
+}
 
 /// The counts of one engine. Any thread adds to them.
 #[derive(Debug)]
@@ -157,7 +203,7 @@ pub struct Counters {
     websockets: AtomicI64,
     http: AtomicI64,
     /// By thread; made when the thread counts something.
-    lanes: Box<[OnceLock<Box<Lane>>]>,
+    lanes: Box<[OnceLock<Arc<Lane>>]>,
 }
 
 impl Default for Counters {
@@ -264,50 +310,17 @@ impl Counters {
         (count(&self.websockets), count(&self.http))
     }
 
-    /// Counts a message that was received.
-    pub fn received(&self, via: Transport) {
-        self.count(via, [(Flow::MessagesIn, 1)]);
-    }
-
-    /// Counts a message that is sent to one session.
-    pub fn sent(&self, via: Transport) {
-        self.count(via, [(Flow::MessagesOut, 1)]);
-    }
-
-    /// Counts bytes that were received and sent.
-    pub fn carried(&self, via: Transport, bytes_in: u64, bytes_out: u64) {
-        self.count(
-            via,
-            [(Flow::BytesIn, bytes_in), (Flow::BytesOut, bytes_out)],
-        );
-    }
-
-    fn count<const N: usize>(&self, via: Transport, flows: [(Flow, u64); N]) {
-        let index = LANE.get();
-        let Some(lane) = self.lanes.get(index) else {
-            return;
-        };
-        let Some(counts) = lane.get_or_init(Box::default).0.get(via as usize) else {
-            return;
-        };
-        for (flow, more) in flows {
-            let Some(count) = counts.get(flow as usize) else {
-                continue;
-            };
-            if index == SHARED_LANE {
-                count.fetch_add(more, Relaxed);
-            } else {
-                // Nobody else writes to it.
-                count.store(count.load(Relaxed).wrapping_add(more), Relaxed);
-            }
-        }
+    /// The lane of the calling thread. To be asked once for much that is counted.
+    pub fn lane(&self) -> &Arc<Lane> {
+        let index = LANE.get().min(self.lanes.len() - 1);
+        self.lanes[index].get_or_init(|| Lane::new(index == SHARED_LANE))
     }
 
     /// The messages and bytes of a transport, of all threads.
     pub fn traffic(&self, via: Transport) -> Traffic {
         let sum = |flow: Flow| {
             let lanes = self.lanes.iter().filter_map(OnceLock::get);
-            let counts = lanes.filter_map(|lane| lane.0.get(via as usize)?.get(flow as usize));
+            let counts = lanes.filter_map(|lane| lane.counts.get(via as usize)?.get(flow as usize));
             counts.map(|count| count.load(Relaxed)).sum()
         };
         Traffic {
@@ -347,10 +360,12 @@ mod tests {
                     if own {
                         claim_lane();
                     }
+                    let lane = counters.lane();
                     for _ in 0..1000 {
-                        counters.received(Transport::Polling);
-                        counters.sent(Transport::WebSocket);
-                        counters.carried(Transport::WebSocket, 3, 5);
+                        lane.received(Transport::Polling);
+                        lane.sent(Transport::WebSocket);
+                        lane.received_bytes(Transport::WebSocket, 3);
+                        lane.sent_bytes(Transport::WebSocket, 5);
                     }
                 });
             }

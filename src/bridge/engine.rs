@@ -179,8 +179,8 @@ impl Engine {
         let packets = request.packets();
         let packets: Vec<_> = packets.iter().map(Outgoing::as_packet).collect();
         let payload = PacketEncoding::from(request.form).payload(&packets);
-        let bytes = payload.len() as u64;
-        peer.counters().carried(Transport::Polling, 0, bytes);
+        let lane = peer.counters().lane();
+        lane.sent_bytes(Transport::Polling, payload.len());
         Ok(Opened {
             handle: peer.handle.raw(),
             body: body(payload),

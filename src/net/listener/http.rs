@@ -159,8 +159,8 @@ impl Http {
         });
         let more = cookie.map(|value| (header::SET_COOKIE, value));
         let payload = PacketEncoding::V4.payload(&packets);
-        let counters = &self.listener.engine.counters;
-        counters.carried(Transport::Polling, 0, payload.len() as u64);
+        let lane = self.listener.engine.counters.lane();
+        lane.sent_bytes(Transport::Polling, payload.len());
         reply.payload(payload, true, more).await
     }
 

@@ -96,21 +96,21 @@ impl RemoteOutput<'_> {
     pub(super) fn poll(&mut self, session: &mut Session) -> Poll {
         let poll = session.poll(self);
         if let Poll::Payload(payload) | Poll::Part(payload) = &poll {
-            let counters = self.shared.counters();
-            counters.carried(Transport::Polling, 0, payload.len() as u64);
+            let lane = self.shared.counters().lane();
+            lane.sent_bytes(Transport::Polling, payload.len());
         }
         poll
     }
 
     /// Counts the bytes of the body of a POST.
     pub(super) fn count_post(&self, bytes: usize) {
-        let counters = self.shared.counters();
-        counters.carried(Transport::Polling, bytes as u64, 0);
+        let lane = self.shared.counters().lane();
+        lane.received_bytes(Transport::Polling, bytes);
     }
 
     /// Counts a message that is sent to the session, which polls.
     pub(super) fn count_sent(&self) {
-        self.shared.counters().sent(Transport::Polling);
+        self.shared.counters().lane().sent(Transport::Polling);
     }
 
     /// Keeps the rest of a POST whose first packets were decoded, or ends the POST if nothing is left
@@ -171,7 +171,8 @@ impl Output for RemoteOutput<'_> {
 
     fn received(&mut self, packet: Packet<'_>) {
         let now = || self.runtime.now();
-        if self.shared.receive(self.messages, packet, now) {
+        let lane = self.shared.counters().lane();
+        if self.shared.receive(lane, self.messages, packet, now) {
             self.runtime.watch_sums(self.shared);
         }
     }
@@ -192,8 +193,8 @@ impl Output for RemoteOutput<'_> {
     }
 
     fn answer(&mut self, payload: Payload) {
-        let counters = self.shared.counters();
-        counters.carried(Transport::Polling, 0, payload.len() as u64);
+        let lane = self.shared.counters().lane();
+        lane.sent_bytes(Transport::Polling, payload.len());
         match self.waiter.take() {
             // A poll whose connection is lost reports that to the session.
             Some(waiter) => drop(waiter.send((payload, self.compress, PendingAnswer::begin()))),

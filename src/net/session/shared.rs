@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::oneshot;
 
 use crate::config::EngineConfig;
-use crate::counters::Bound;
+use crate::counters::{Bound, Lane};
 use crate::eio::packet::{Packet, Type};
 use crate::eio::payload::Payload;
 use crate::eio::session::{Session, SocketRole};
@@ -78,10 +78,11 @@ impl SharedSession {
     }
 
     /// Gives a packet of the client to JavaScript, and counts its cost until that has worked it off.
-    /// `now`: the clock. Returns true if it waits for attachments, so that the sum of those may be too
+    /// `lane`: of the calling thread; `now`: the clock. Returns true if it waits for attachments, so that the sum of those may be too
     /// large.
     pub(in crate::net) fn receive(
         &self,
+        lane: &Lane,
         messages: &mut Messages,
         packet: Packet<'_>,
         now: impl FnOnce() -> u64,
@@ -89,7 +90,7 @@ impl SharedSession {
         if let (Packet::Text(Type::Message, _) | Packet::Binary(_), Some(via)) =
             (&packet, self.transport())
         {
-            self.counters().received(via);
+            lane.received(via);
         }
         if self.engine.config.pace.is_any() {
             let (is_event, bytes) = match &packet {

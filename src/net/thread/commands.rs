@@ -265,7 +265,7 @@ impl IoThread {
         }
         if let Some(conn) = &*entry.main.borrow() {
             if conn.admits(flags, self.batch.get()) {
-                entry.shared.counters().sent(Transport::WebSocket);
+                entry.lane.sent(Transport::WebSocket);
                 queue(conn);
             }
             return;
@@ -277,7 +277,7 @@ impl IoThread {
             return;
         }
         if let Some(via) = entry.shared.transport() {
-            entry.shared.counters().sent(via);
+            entry.lane.sent(via);
         }
         entry.with_session(self, |session, _, _, out| {
             if binary {

@@ -167,10 +167,13 @@ impl WebSocketConn {
 
     fn count(&self, read: usize, written: usize) {
         if let Some(entry) = &self.entry {
-            let (read, written) = (read as u64, written as u64);
-            entry.shared.traffic.add(read, written);
-            let counters = entry.shared.counters();
-            counters.carried(Transport::WebSocket, read, written);
+            entry.shared.traffic.add(read as u64, written as u64);
+            if read > 0 {
+                entry.lane.received_bytes(Transport::WebSocket, read);
+            }
+            if written > 0 {
+                entry.lane.sent_bytes(Transport::WebSocket, written);
+            }
         }
     }
 

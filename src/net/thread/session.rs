@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::config::EngineConfig;
-use crate::counters::Transport;
+use crate::counters::{Lane, Transport};
 use crate::eio::packet::Packet;
 use crate::eio::payload::Payload;
 use crate::eio::session::{Output, Session, SocketRole};
@@ -23,6 +23,8 @@ use crate::net::thread::state::IoThread;
 pub struct ThreadSession {
     /// The session.
     pub shared: Arc<SharedSession>,
+    /// The counts of the thread in the engine.
+    pub lane: Arc<Lane>,
     pub(in crate::net) main: RefCell<Option<Rc<WebSocketConn>>>,
     pub(in crate::net) probe: RefCell<Option<Rc<WebSocketConn>>>,
     /// The time at which the timer wheel next looks at it, in ms.
@@ -180,7 +182,8 @@ impl Output for LocalOutput<'_> {
 
     fn received(&mut self, packet: Packet<'_>) {
         let shared = &self.entry.shared;
-        if shared.receive(self.messages, packet, || self.local.now()) {
+        let lane = &self.entry.lane;
+        if shared.receive(lane, self.messages, packet, || self.local.now()) {
             self.local.watch_sums(shared);
         }
     }
@@ -202,8 +205,7 @@ impl Output for LocalOutput<'_> {
     }
 
     fn answer(&mut self, payload: Payload) {
-        let counters = self.entry.shared.counters();
-        counters.carried(Transport::Polling, 0, payload.len() as u64);
+        (self.entry.lane).sent_bytes(Transport::Polling, payload.len());
         match self.waiter.take() {
             // A poll whose connection is lost reports that to the session.
             Some(waiter) => drop(waiter.send((payload, true, PendingAnswer::begin()))),

@@ -260,8 +260,10 @@ impl IoThread {
         if let Some(entry) = self.entry(shared.handle) {
             return entry;
         }
+        let lane = shared.counters().lane().clone();
         let entry = Rc::new(ThreadSession {
             shared,
+            lane,
             main: RefCell::default(),
             probe: RefCell::default(),
             armed: Cell::new(u64::MAX),

@@ -53,6 +53,12 @@ impl Chunk {
     }
 }
 
+fn append(bytes: &mut Vec<u8>, pieces: &[&[u8]]) {
+    pieces
+        .iter()
+        .for_each(|piece| bytes.extend_from_slice(piece));
+}
+
 impl Default for Chunk {
     fn default() -> Self {
         Self::Own(Vec::new())
@@ -117,9 +123,24 @@ impl Queue {
     }
 
     /// Copies bytes to the end; `buffer` gives a place for them if there is none yet.
-    pub fn push(&mut self, pieces: &[&[u8]], buffer: impl FnOnce() -> Vec<u8>) {
+    pub fn push(&mut self, pieces: &[&[u8]], buffer: impl Fn() -> Vec<u8>) {
         let len: usize = pieces.iter().map(|piece| piece.len()).sum();
         self.len += len;
+        if let (Chunk::Own(bytes), None) = (&mut self.first, &self.rest) {
+            if bytes.capacity() == 0 {
+                *bytes = buffer();
+            }
+            // Nearly every message takes this way.
+            if bytes.capacity() - bytes.len() >= len {
+                return append(bytes, pieces);
+            }
+        }
+        self.push_to_last(pieces, len, buffer);
+    }
+
+    /// Copies `len` bytes to the last chunk, which grows, or to a new one.
+    #[cold]
+    fn push_to_last(&mut self, pieces: &[&[u8]], len: usize, buffer: impl Fn() -> Vec<u8>) {
         let mut unused = 0;
         let rest = self.rest.as_deref_mut();
         let rest = rest.and_then(|rest| Some((rest.chunks.back_mut()?, &mut rest.held)));
@@ -137,9 +158,7 @@ impl Queue {
                 let capacity = (bytes.capacity() * 2).min(CHUNK_BYTES).max(needed);
                 bytes.reserve_exact(capacity - bytes.len());
             }
-            pieces
-                .iter()
-                .for_each(|piece| bytes.extend_from_slice(piece));
+            append(bytes, pieces);
             *held += last.held() - before;
             return;
         }
@@ -148,9 +167,7 @@ impl Queue {
         } else {
             Vec::with_capacity(len)
         };
-        pieces
-            .iter()
-            .for_each(|piece| bytes.extend_from_slice(piece));
+        append(&mut bytes, pieces);
         self.rest().push(Chunk::Own(bytes));
     }
 
@@ -177,6 +194,12 @@ impl Queue {
     pub fn written(&mut self, n: usize, mut recycle: impl FnMut(Vec<u8>)) {
         self.at += n;
         self.len = self.len.saturating_sub(n);
+        if let (Chunk::Own(bytes), None) = (&mut self.first, &self.rest)
+            && self.at == bytes.len()
+        {
+            self.at = 0;
+            return recycle(std::mem::take(bytes));
+        }
         while self.at >= self.first.bytes().len() {
             self.at -= self.first.bytes().len();
             let next = self.rest.as_mut().and_then(|rest| rest.pop());
