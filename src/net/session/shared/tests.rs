@@ -104,9 +104,10 @@ fn a_packet_is_an_event_and_its_attachments_are_none() {
     let config = EngineConfig::default();
     config.pace.set(2, 0);
     let kit = Kit::with_config(true, config);
+    let lane = kit.peer.counters().lane();
     let receive = |packet| {
         kit.peer
-            .receive(&mut lock(&kit.peer).messages, packet, || 0)
+            .receive(lane, &mut lock(&kit.peer).messages, packet, || 0)
     };
     receive(text(r#"52-["a"]"#));
     receive(Packet::Binary(vec![1].into()));
