@@ -28,10 +28,12 @@ function listener(t, port, transport, ca) {
 }
 
 /** Has a process end; resolves with what each client has heard, and how the process ended. */
-async function end(t, form, how, { transport = "websocket", where = "process", silent = 0 } = {}) {
+async function end(t, form, how, given = {}) {
+  const { transport = "websocket", where = "process", silent = 0, threads } = given;
   // Node reports on some of these ends.
   const stdio = ["ignore", "inherit", "ignore", "ipc"];
-  const child = spawnChild(t, "exit.mjs", [form, how, where], "platforms", { stdio });
+  const env = threads ? { ...process.env, SOCKET_IO_NATIVE_THREADS: threads } : process.env;
+  const child = spawnChild(t, "exit.mjs", [form, how, where], "platforms", { stdio, env });
   const ca = form === "TLS" ? (await child.message("certificate")).ca : undefined;
   const { port } = await child.message("listening");
   const clients = [];
@@ -107,6 +109,16 @@ for (const form of ["attached", "port"]) {
       assertHeard((await end(t, form, how, { transport: "polling" })).clients);
     });
   }
+}
+
+for (const form of ["attached", "port"]) {
+  beyond(
+    `a polling client hears a long last word of a server with 3 I/O threads [${form}]`,
+    async (t) => {
+      const given = { transport: "polling", threads: "3" };
+      assertHeard((await end(t, form, "a megabyte", given)).clients);
+    },
+  );
 }
 
 test("a client that is disconnected before the end of the process is told so", async (t) => {

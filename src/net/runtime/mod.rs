@@ -17,6 +17,7 @@ use crate::config::BLOCKING_THREADS;
 use crate::net::events::EventSink;
 use crate::net::handle::Handle;
 use crate::net::lock;
+use crate::net::session::pending_answer::PendingAnswer;
 use crate::net::session::sessions::Sessions;
 use crate::net::session::table::Table;
 use crate::net::thread::exit_flush::{ExitFlush, is_anything_left};
@@ -24,6 +25,9 @@ use crate::net::thread::{self, Command, IoThreadHandle};
 
 /// A deadline that is nearer than this, in ms, wakes the thread at once.
 const NEAR_MS: u64 = 1000;
+
+/// The time between two looks at answers that are on their way to polls, at exit.
+const ANSWER_LOOK: Duration = Duration::from_millis(1);
 
 /// The name of each I/O thread.
 pub const THREAD_NAME: &str = "socket.io";
@@ -188,8 +192,22 @@ impl Runtime {
         if !is_anything_left(&self.threads) {
             return false;
         }
-        let exit_flush = ExitFlush::new(inbox.clone(), deadline, pumps, self.threads());
-        self.send_all(|| Command::FlushForExit(exit_flush.clone()));
-        exit_flush.wait()
+        let mut answers_are_out = self.threads() == 1;
+        loop {
+            let exit_flush = ExitFlush::new(inbox.clone(), deadline, pumps, self.threads());
+            self.send_all(|| Command::FlushForExit(exit_flush.clone()));
+            if exit_flush.wait() {
+                return true;
+            }
+            // A thread may have finished before another one gave an answer to a poll of its
+            // connection, which it has yet to write.
+            let were_out = std::mem::replace(&mut answers_are_out, !PendingAnswer::is_any());
+            if were_out && answers_are_out || Instant::now() >= deadline {
+                return false;
+            }
+            if !answers_are_out {
+                std::thread::sleep(ANSWER_LOOK);
+            }
+        }
     }
 }
