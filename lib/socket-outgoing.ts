@@ -2,6 +2,7 @@
 import debugModule from "debug";
 import type { BroadcastFlags } from "socket.io-adapter";
 import { type Packet, PacketType } from "socket.io-parser";
+import { failLater, failWhenLeft } from "./awaited-acks";
 import type { Client } from "./client";
 import type { Namespace } from "./namespace";
 import type { Socket } from "./socket";
@@ -40,6 +41,8 @@ export abstract class OutgoingSocket<
   abstract readonly client: Client<ListenEvents, EmitEvents, ServerSideEvents, SocketData>;
   /** @internal */
   protected _acks?: Map<number, AckListener> = undefined;
+  /** True once the socket has left its namespace for good. @internal */
+  protected _left = false;
 
   /** Callbacks of the acknowledgements this client still owes, by id. Adapters write to it. */
   protected get acks(): Map<number, AckListener> {
@@ -95,9 +98,11 @@ export abstract class OutgoingSocket<
 
   /**
    * Sends an event and waits for the client's answer. Without {@link Socket.timeout}, it waits as
-   * long as it takes, and for ever if the client has gone.
+   * long as the client is there.
    *
-   * @returns the answer; rejected with an Error when the time of `timeout()` is over
+   * @returns the answer; rejected with an Error when the time of `timeout()` is over, or, with the
+   *   code `ERR_SOCKET_DISCONNECTED`, when the client has left the namespace without an answer. A
+   *   client that comes back with its state recovered does not answer any more.
    *
    * @example
    * ```ts
@@ -108,13 +113,28 @@ export abstract class OutgoingSocket<
     ev: Ev,
     ...args: AllButLast<EventParams<EmitEvents, Ev>>
   ): Promise<FirstNonErrorArg<Last<EventParams<EmitEvents, Ev>>>> {
-    const withError = this.flags.timeout !== undefined;
-    return new Promise((resolve, reject) => {
-      const callback = withError
-        ? (err: Error | null, value: any) => (err ? reject(err) : resolve(value))
-        : resolve;
+    if (this.flags.timeout !== undefined) {
+      return new Promise((resolve, reject) => {
+        const callback = (err: Error | null, value: any) => (err ? reject(err) : resolve(value));
+        this.emit(ev, ...([...args, callback] as any));
+      });
+    }
+    let answered = () => {};
+    const answer: Promise<any> = new Promise((resolve, reject) => {
+      const callback = (value: any) => {
+        answered();
+        resolve(value);
+      };
       this.emit(ev, ...([...args, callback] as any));
+      const fail = (error: Error) => {
+        // A promise that nobody awaits is not to end the process.
+        answer.catch(() => {});
+        reject(error);
+      };
+      if (this._left) failLater(fail);
+      else answered = failWhenLeft(this, fail);
     });
+    return answer;
   }
 
   /**
@@ -148,16 +168,26 @@ export abstract class OutgoingSocket<
   private registerAckCallback(id: number, callback: AckListener): void {
     const { timeout } = this.flags;
     if (timeout === undefined) {
-      this.acks.set(id, callback);
+      // A client that has left acknowledges nothing.
+      if (!this._left) this.acks.set(id, callback);
       return;
     }
     const timer = setTimeout(() => {
       if (debug.enabled) debug("event with ack id %d has timed out after %d ms", id, timeout);
-      this.acks.delete(id);
+      settled();
+      this._forgetAck(id);
       callback.call(this, new Error("operation has timed out"));
     }, timeout);
+    let settled = () => {};
+    // Code that tries again upon an error is not to do so at once, for ever.
+    if (this._left) return;
+    settled = failWhenLeft(this, (error) => {
+      clearTimeout(timer);
+      callback.call(this, error);
+    });
     this.acks.set(id, (...args) => {
       clearTimeout(timer);
+      settled();
       callback.call(this, null, ...args);
     });
   }

@@ -8,6 +8,7 @@ import type { IncomingMessage } from "node:http";
 import debugModule from "debug";
 import type { Adapter, PrivateSessionId, Room, SocketId } from "socket.io-adapter";
 import { type Packet, PacketType } from "socket.io-parser";
+import { failAwaited } from "./awaited-acks";
 import type { Client } from "./client";
 import type { Socket as EngineSocket } from "./engine";
 import { TickQueue } from "./engine/native/tick-queue";
@@ -81,8 +82,6 @@ export class Socket<
   protected readonly adapter: Adapter;
   /** @internal */
   private _leaving = false;
-  /** @internal */
-  private _left = false;
   /** @internal */
   private readonly _issued = Date.now();
   /** @internal */
@@ -396,6 +395,8 @@ export class Socket<
     this.leaveAll();
     this.nsp._remove(this);
     this._left = true;
+    this._acks = undefined;
+    failAwaited(this);
   }
 
   /** Refuses the connection to the namespace. */

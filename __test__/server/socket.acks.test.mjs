@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { eachWay, join, pair } from "../support/clients.mjs";
 import { rawPair } from "../support/pairs.mjs";
 import { eachTransport } from "../support/raw.mjs";
+import { differs } from "../support/subject.mjs";
 import { deferred, once, until } from "../support/wait.mjs";
 
 eachWay("answers of the server reach the client that asks", async (t, way) => {
@@ -65,14 +66,34 @@ test("the timeout flag is used up by one emit", async (t) => {
   assert.deepEqual(args, ["x"]);
 });
 
-test("a disconnected client leaves the time-out to fire", async (t) => {
+test("an acknowledgement under a timeout fails when the client leaves", async (t) => {
   const { socket, client } = await pair(t);
   const gone = once(socket, "disconnect");
   client.on("e", () => client.disconnect());
-  const answer = socket.timeout(800).emitWithAck("e");
-  const outcome = answer.catch((error) => error.message);
+  // Upstream waits for the time to be over.
+  const ms = differs(800, 2 ** 31 - 1);
+  const promised = socket.timeout(ms).emitWithAck("e");
+  const outcome = promised.catch((error) => error.message);
+  const called = new Promise((resolve) => socket.timeout(ms).emit("f", (...args) => resolve(args)));
   await gone;
-  assert.equal(await outcome, "operation has timed out");
+  const message = differs("operation has timed out", "socket has been disconnected");
+  assert.equal(await outcome, message);
+  const args = await called;
+  assert.equal(args.length, 1);
+  assert.equal(args[0].message, message);
+  assert.equal(args[0].code, differs(undefined, "ERR_SOCKET_DISCONNECTED"));
+});
+
+test("an acknowledgement under a timeout times out when the client has left before", async (t) => {
+  const { socket, client } = await pair(t);
+  const gone = once(socket, "disconnect");
+  client.disconnect();
+  await gone;
+  const error = await socket
+    .timeout(20)
+    .emitWithAck("e")
+    .catch((reason) => reason);
+  assert.equal(error.message, "operation has timed out");
 });
 
 eachTransport("acks are written as packets of type 3", async (t, open) => {
