@@ -7,7 +7,7 @@ import { createBrotliCompress, createDeflate, createGzip } from "node:zlib";
 import accepts from "accepts";
 import debugModule from "debug";
 
-import { ownListener } from "./engine/own-listeners";
+import { type RequestEmitter, takeRequests } from "./engine/own-listeners";
 
 const debug = debugModule("socket.io:server");
 
@@ -28,41 +28,27 @@ const FILES: ReadonlySet<string> = new Set(BUNDLES.flatMap((name) => [name, `${n
 /** A step before the response, such as the CORS headers. */
 export type RequestMiddleware = (req: any, res: any, next: (err?: any) => void) => void;
 
-type RequestListener = (req: IncomingMessage, res: ServerResponse) => void;
-
-/** The events of an HTTP, HTTPS or HTTP/2 server that are used here. */
-interface HttpServerLike {
-  listeners(event: "request"): unknown[];
-  removeAllListeners(event: "request"): unknown;
-  on(event: "request", listener: RequestListener): unknown;
-}
-
 /**
  * Answers the requests for client bundles on `server`, and leaves the others to the listeners it
  * had before.
  *
  * @param path - prefix of the bundles, asked at each request
  * @param before - runs before a bundle is sent
+ * @returns a function that leaves all requests to these listeners again
  */
 export function attachClientFiles(
-  server: HttpServerLike,
+  server: RequestEmitter,
   path: () => string,
   before?: RequestMiddleware,
-): void {
+): () => void {
   if (debug.enabled) debug("attaching client serving req handler");
-  const others = server.listeners("request").slice() as RequestListener[];
-  server.removeAllListeners("request");
-  const onrequest: RequestListener = (req, res) => {
+  return takeRequests(server, (req, res) => {
     const name = clientFile(req.url ?? "", path());
-    if (name === undefined) {
-      for (const listener of others) listener.call(server, req, res);
-    } else if (before) {
-      before(req, res, () => sendClientFile(name, req, res));
-    } else {
-      sendClientFile(name, req, res);
-    }
-  };
-  server.on("request", ownListener(onrequest));
+    if (name === undefined) return false;
+    if (before) before(req, res, () => sendClientFile(name, req, res));
+    else sendClientFile(name, req, res);
+    return true;
+  });
 }
 
 /** The name of the bundle that a URL asks for: `<path>/<name>` with any query. */

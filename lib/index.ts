@@ -9,6 +9,7 @@ import * as defaultParser from "socket.io-parser";
 import type { BroadcastOperator, RemoteSocket } from "./broadcast-operator";
 import { Client } from "./client";
 import { attachClientFiles, type RequestMiddleware } from "./client-files";
+import { type Closed, type CloseOptions, closeArguments, Deadline } from "./close";
 import { attach as attachEngine, Server as Engine, type Socket as EngineSocket } from "./engine";
 import { checkAdapterClass, checkServerOptions } from "./engine/option-rules";
 import {
@@ -83,6 +84,7 @@ export class Server<
   _connectTimeout!: number;
   declare private eio: Engine;
   private readonly clientFilesMiddleware?: RequestMiddleware;
+  private detachClientFiles?: () => void;
 
   /**
    * Creates a server that is attached to nothing yet.
@@ -325,7 +327,8 @@ export class Server<
     // Every kind of server has the events of an HTTP/1 one.
     this.eio = attachEngine(srv as any, opts as any);
     if (this._serveClient) {
-      attachClientFiles(srv as any, () => this._path, this.clientFilesMiddleware);
+      const path = () => this._path;
+      this.detachClientFiles = attachClientFiles(srv as any, path, this.clientFilesMiddleware);
     }
     this.httpServer = srv;
     this.bind(this.eio);
@@ -384,23 +387,45 @@ export class Server<
    * });
    * ```
    */
-  async close(fn?: (err?: Error) => void): Promise<void> {
+  close(fn?: (err?: Error) => void): Promise<void>;
+  /**
+   * Closes in bounded time, or leaves the HTTP server open.
+   *
+   * @param options - `timeout`: milliseconds after which the connections that the HTTP server still has
+   *   are destroyed; `keepHttpServer`: it goes on serving, without Socket.IO
+   * @param fn - called when all has closed, with the error of the HTTP server if there is one: with
+   *   the code `ERR_CLOSE_TIMEOUT` if it is not closed although its connections are destroyed
+   * @returns resolved when all has closed
+   *
+   * @example
+   * ```ts
+   * process.once("SIGTERM", async () => {
+   *   await io.close({ timeout: 5000 });
+   * });
+   * ```
+   */
+  close(options: CloseOptions, fn?: (err?: Error) => void): Promise<void>;
+  async close(first?: CloseOptions | Closed, fn?: Closed): Promise<void> {
+    const { options, done } = closeArguments(first, fn);
+    const deadline = new Deadline(options.timeout);
     const closing = [...this._nsps.values()].map(async (nsp) => {
       for (const socket of nsp.sockets.values()) socket._onclose("server shutting down");
       await nsp.adapter.close();
     });
-    await Promise.allSettled(closing);
+    await deadline.wait(Promise.allSettled(closing));
     this.engine.close();
-    if (!this.httpServer) {
-      fn?.();
+    if (options.keepHttpServer) {
+      this.detachClientFiles?.();
+      this.engine._detach?.();
+    }
+    if (!this.httpServer || options.keepHttpServer) {
+      deadline.cancel();
+      done?.();
       return;
     }
-    return new Promise((resolve) => {
-      this.httpServer.close((err) => {
-        fn?.(err);
-        if (err && debug.enabled) debug("server was not running");
-        resolve();
-      });
+    await deadline.close(this.httpServer, (err) => {
+      done?.(err);
+      if (err && debug.enabled) debug("server was not running");
     });
   }
 
@@ -494,6 +519,7 @@ module.exports.Socket = Socket;
 export type { DisconnectReason, Event } from "./socket-types";
 export type {
   BroadcastOperator,
+  CloseOptions,
   DefaultEventsMap,
   ExtendedError,
   ParentNamespace,

@@ -173,6 +173,29 @@ export function isConnectionListener(listener: unknown): boolean {
   return listener === connectionListener;
 }
 
+/** Puts a listener in the place of another, without the events that tell of listeners. */
+export function swapListener(
+  emitter: NodeJS.EventEmitter,
+  event: string,
+  from: unknown,
+  to: unknown,
+): void {
+  const events = (emitter as any)._events;
+  const now = events?.[event];
+  if (now === from) events[event] = to;
+  else if (Array.isArray(now) && now.includes(from)) now[now.indexOf(from)] = to;
+}
+
+/** The open sockets that a server has accepted, also those that it does not serve HTTP on any more. */
+export function socketsOf(server: net.Server): Duplex[] {
+  const handles: unknown = (process as any)._getActiveHandles?.() ?? [];
+  if (!Array.isArray(handles)) return [];
+  return handles.filter((one) => {
+    const accepted = one instanceof net.Socket ? ((one as any)._parent ?? one) : null;
+    return accepted !== null && (accepted._server === server || accepted.server === server);
+  });
+}
+
 // --- sockets ------------------------------------------------------------------------------------
 
 /** The part of a handle that starts and stops reading. */

@@ -1,8 +1,51 @@
 /** Upgrade requests that are refused, and how a stream is ended after its last bytes. */
 import { STATUS_CODES } from "node:http";
+import type { ServerHttp2Stream } from "node:http2";
 import type { Duplex } from "node:stream";
 
 import { CLOSE_WAIT_MS } from "./native/contract";
+
+/** A stream of HTTP/2 that an extended CONNECT has opened, instead of a connection. */
+export function isHttp2Stream(socket: Duplex): socket is ServerHttp2Stream {
+  return typeof (socket as any).respond === "function";
+}
+
+/**
+ * Answers the request of an HTTP/2 stream by the head of an HTTP/1.1 response.
+ *
+ * @returns the text behind the head; null if the stream takes no answer
+ */
+export function respond(stream: ServerHttp2Stream, response: string): string | null {
+  const end = response.indexOf("\r\n\r\n");
+  const [status, ...lines] = response.slice(0, end).split("\r\n");
+  const code = Number(status.split(" ")[1]);
+  const headers: Record<string, any> = { ":status": code === 101 ? 200 : code };
+  for (const line of lines) {
+    const colon = line.indexOf(":");
+    const name = line.slice(0, colon).toLowerCase();
+    if (HTTP1_HEADERS.has(name)) continue;
+    const value = line.slice(colon + 1).trim();
+    // A header may have several values, as cookies do.
+    headers[name] = name in headers ? [headers[name], value].flat() : value;
+  }
+  try {
+    stream.respond(headers);
+  } catch {
+    // It was reset, or a header cannot be sent over HTTP/2.
+    return null;
+  }
+  return response.slice(end + 4);
+}
+
+/** The headers of a connection, which HTTP/2 does not have, and the proof that 101 has. */
+const HTTP1_HEADERS: ReadonlySet<string> = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "sec-websocket-accept",
+  "transfer-encoding",
+  "upgrade",
+]);
 
 /** Refuses an upgrade request and ends its connection. */
 export function refuseUpgrade(socket: Duplex, message: string): void {
@@ -56,6 +99,11 @@ const ENDED_WAIT = 2000;
  * never complete another write.
  */
 export function finish(socket: Duplex, last?: string): void {
+  if (last !== undefined && isHttp2Stream(socket)) {
+    const body = respond(socket, last);
+    if (body === null) return void socket.destroy();
+    last = body;
+  }
   socket.end(last, () => socket.destroy());
   let timer: NodeJS.Timeout | undefined;
   let left = socket.writableLength;

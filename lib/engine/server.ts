@@ -105,6 +105,7 @@ export class Server extends EventEmitter {
   /** True while WebSockets are refused. @internal */
   _closed = false;
   private readonly turns = new WorkBudget();
+  private readonly detachments: (() => void)[] = [];
 
   /**
    * Creates an engine that is attached to nothing yet.
@@ -299,7 +300,7 @@ export class Server extends EventEmitter {
     checkAttachOptions(options);
     const path = pathOf(options);
     this._path = path;
-    attachTo(server, path, options, {
+    const detach = attachTo(server, path, options, {
       takesWebSockets: this._isEnabled("websocket"),
       onRequest: (req, res) => this.handleRequest(req, res),
       onUpgrade: (req, socket, head) => this.handleUpgrade(req, socket, head),
@@ -307,6 +308,12 @@ export class Server extends EventEmitter {
       onClose: () => this.close(),
       onSocketError,
     });
+    this.detachments.push(detach);
+  }
+
+  /** Takes the listeners of the engine off the servers that it is attached to. @internal */
+  _detach(): void {
+    for (const detach of this.detachments.splice(0)) detach();
   }
 
   /** A server that the engine is attached to listens, perhaps again. */

@@ -84,21 +84,47 @@ class ConnectionThrottle {
   }
 }
 
-const crowds = new WeakMap<object, ConnectionThrottle>();
+/** What an engine has of the throttle of its HTTP server. */
+export interface Throttle {
+  /** To be called with each request. */
+  requested(): void;
+  /** The engine is detached; the last one takes the throttle with it. */
+  release(): void;
+}
 
-/** Spreads the crowds that come to a server. Returns what is to be called with each request. */
-export function throttleConnections(server: unknown): () => void {
+/** The throttle of a server, and the engines that are attached to it. */
+interface Shared {
+  crowd: ConnectionThrottle;
+  onconnection: (socket: Socket) => void;
+  users: number;
+}
+
+const throttles = new WeakMap<HttpServer, Shared>();
+
+/** Spreads the crowds that come to a server. */
+export function throttleConnections(server: unknown): Throttle {
   // Others know their connections in ways of their own.
-  if (!(server instanceof HttpServer)) return () => {};
-  let crowd = crowds.get(server);
-  if (crowd === undefined) {
-    const made = new ConnectionThrottle();
-    crowds.set(server, made);
-    server.on(
-      "connection",
-      ownListener((socket: Socket) => made.connected(socket)),
-    );
-    crowd = made;
+  if (!(server instanceof HttpServer)) return { requested() {}, release() {} };
+  let shared = throttles.get(server);
+  if (shared === undefined) {
+    const crowd = new ConnectionThrottle();
+    const onconnection = ownListener((socket: Socket) => crowd.connected(socket));
+    shared = { crowd, onconnection, users: 0 };
+    throttles.set(server, shared);
+    server.on("connection", onconnection);
   }
-  return () => crowd.requested();
+  const { crowd, onconnection } = shared;
+  const all = shared;
+  all.users++;
+  let isReleased = false;
+  return {
+    requested: () => crowd.requested(),
+    release() {
+      if (isReleased) return;
+      isReleased = true;
+      if (--all.users > 0) return;
+      throttles.delete(server);
+      server.removeListener("connection", onconnection);
+    },
+  };
 }

@@ -11,6 +11,7 @@ import { engine } from "../native/binding";
 import { lookAhead } from "../native/inbound";
 import { isAdoptable, serverOf } from "../node-internals";
 import { isListenedTo } from "../own-listeners";
+import { isHttp2Stream } from "../refuse-upgrade";
 import type { Server } from "../server";
 import type { RefusalName } from "../session/engine-counts";
 import {
@@ -100,7 +101,8 @@ function addSession(
   websocket: boolean,
 ): Socket {
   // A socket that is pumped lives on in JavaScript, and can be asked (for certificates, say).
-  const pumped = server.ws !== undefined || !isAdoptable(req.socket);
+  const isTunnel = websocket && req.httpVersionMajor >= 2;
+  const pumped = server.ws !== undefined || isTunnel || !isAdoptable(req.socket);
   const seen = pumped || isRequestSeen(server, req, websocket ? "upgrade" : "request");
   return server._keep({
     server,
@@ -188,6 +190,11 @@ export async function openPolling(
 /** Opens a session for an admitted upgrade request, or offers its WebSocket to one that polls. */
 export function acceptWebSocket(server: Server, granted: Granted): void {
   const { req, socket } = granted.upgrade;
+  if (server.ws !== undefined && isHttp2Stream(socket)) {
+    // The servers of `wsEngine` speak HTTP/1.1 alone.
+    const context = { name: "TRANSPORT_HANDSHAKE_ERROR" };
+    return refuseUpgradeRequest(server, granted.upgrade, refuse(ErrorCode.BAD_REQUEST, context));
+  }
   const session = server._sessions[req._query.sid];
   if (session !== undefined) return offer(server, granted, session);
   openWebSocket(server, granted).catch((error) => {

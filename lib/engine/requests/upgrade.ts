@@ -14,7 +14,7 @@ import {
   streamUnder,
   uncountConnection,
 } from "../node-internals";
-import { finish, UNAVAILABLE } from "../refuse-upgrade";
+import { finish, isHttp2Stream, respond, UNAVAILABLE } from "../refuse-upgrade";
 import type { RefusalName } from "../session/engine-counts";
 import { type EngineRequest, packetForm } from "../session/request-snapshot";
 import { type HeldConnection, holdSocket, keepSocket } from "../session/tcp-sockets";
@@ -46,6 +46,9 @@ export interface Acceptor {
   attached?(stream: Duplex | null, held: HeldConnection | null): void;
 }
 
+/** Stands for the key of a request over HTTP/2, which has none. */
+const NO_KEY = "AAAAAAAAAAAAAAAAAAAAAA==";
+
 /** Answers a request with 101 and hands its connection over; or refuses it. */
 export function acceptUpgrade(
   upgrade: UpgradeRequest,
@@ -56,10 +59,11 @@ export function acceptUpgrade(
 ): void {
   const { req, socket } = upgrade;
   const { headers } = req;
+  const isTunnel = isHttp2Stream(socket);
   const checked = engine.checkUpgrade(
     options,
-    headers.upgrade,
-    headers["sec-websocket-key"],
+    isTunnel ? "websocket" : headers.upgrade,
+    isTunnel ? NO_KEY : headers["sec-websocket-key"],
     headers["sec-websocket-version"] as string | undefined,
     headers["sec-websocket-protocol"],
     headers["sec-websocket-extensions"],
@@ -194,6 +198,14 @@ const FEED_WINDOW = 256 * 1024;
 /** Feeds the engine from a stream that cannot be adopted, and writes the bytes that it gives. */
 function pump(upgrade: UpgradeRequest, response: string, acceptor: Acceptor): void {
   const { socket } = upgrade;
+  if (isHttp2Stream(socket)) {
+    if (respond(socket, response) === null) {
+      acceptor.refused("aborted");
+      socket.destroy();
+      return;
+    }
+    response = "";
+  }
   const stream = engine.nextStream();
   let isOver = false;
   registerStream(stream, {
