@@ -2,8 +2,7 @@
 import type { Server as NetServer } from "node:net";
 
 import { socketsOf } from "./engine/node-internals";
-import { delay } from "./engine/options";
-import { checkDelay } from "./engine/validate";
+import { invalidArgument } from "./engine/validate";
 
 /** The options of `io.close()`. */
 export interface CloseOptions {
@@ -35,14 +34,26 @@ const GRACE_MS = 1000;
 // Not the ones that an application's tests replace by a clock of their own.
 const { setTimeout, clearTimeout } = globalThis;
 
-/** Tells options from a callback. */
+/** The longest delay of a timer, in ms. */
+const MAX_DELAY_MS = 2 ** 31 - 1;
+
+/**
+ * Tells options from a callback.
+ *
+ * @throws TypeError for an option that cannot be used
+ */
 export function closeArguments(
   first: CloseOptions | Closed | undefined,
   fn: Closed | undefined,
 ): { options: CloseOptions; done: Closed | undefined } {
   if (typeof first !== "object" || first === null) return { options: {}, done: first ?? fn };
   const { timeout, keepHttpServer } = first;
-  if (timeout !== undefined) checkDelay("close()", "timeout", timeout);
+  if (timeout !== undefined && !(typeof timeout === "number" && timeout >= 0)) {
+    throw invalidArgument("close()", "timeout", "a number of milliseconds", timeout);
+  }
+  if (keepHttpServer !== undefined && typeof keepHttpServer !== "boolean") {
+    throw invalidArgument("close()", "keepHttpServer", "a boolean", keepHttpServer);
+  }
   return { options: { timeout, keepHttpServer }, done: fn };
 }
 
@@ -54,7 +65,7 @@ export class Deadline {
 
   constructor(ms: number | undefined) {
     this.over = new Promise((resolve) => {
-      if (ms !== undefined) this.timer = setTimeout(resolve, delay(ms));
+      if (ms !== undefined) this.timer = setTimeout(resolve, Math.min(ms, MAX_DELAY_MS));
     });
   }
 

@@ -271,10 +271,9 @@ test("a listener that came first destroys the connection", async (t) => {
 });
 
 test("ws without a path serves the path once Socket.IO's listeners are removed", async (t) => {
-  let server;
   const { httpServer, base } = await serveAll(t, [socketIo(t)]);
   httpServer.removeAllListeners("upgrade");
-  server = echoing(t, new WS[8]({ server: httpServer }));
+  const server = echoing(t, new WS[8]({ server: httpServer }));
   await talkOther(t, base, "/socket.io/?EIO=4&transport=websocket");
   assert.equal(server.clients.size, 1);
 });
