@@ -128,7 +128,7 @@ for (const [kind, { test }] of Object.entries(KINDS)) {
       assert.match((await gone)[0], new RegExp(expected), name);
       if (name === "the client says goodbye") socket.conn.close();
       // The server's close frame is answered, or the stream has ended.
-      opened.tcp.closure().then(() => opened.tcp.write(closeFrame(1000)));
+      opened.tcp.closure().then(() => opened.stream.end(closeFrame(1000)));
       await closed;
       await ended;
     }
@@ -362,8 +362,16 @@ if (!isOracle) {
     assert.equal(socket.request.httpVersionMajor, 2);
     assert.equal(socket.conn.transport.name, "websocket");
     const gone = once(socket, "disconnect");
+    const ended = once(socket.request.stream, "close");
     await page.evaluate(() => window.socket.disconnect());
     assert.equal((await gone)[0], "client namespace disconnect");
+    await ended;
+    const again = once(io, "connection");
+    await page.evaluate(() => void window.socket.connect());
+    const [second] = await again;
+    const closed = once(second.request.stream, "close");
+    second.disconnect(true);
+    await closed;
     assert.deepEqual(page.complaints, []);
     assert.ok(connections >= 1);
   });
