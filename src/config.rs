@@ -23,6 +23,9 @@ pub const UPGRADE_FLUSH_MS: u64 = 100;
 /// The time that a closing transport waits for its peer, in ms: for the next poll, or the close
 /// frame.
 pub const CLOSE_WAIT_MS: u64 = 30_000;
+/// The time between the 101 of a WebSocket of protocol 3 and its first packet, in ms: clients that
+/// listen for frames only once they have read the 101 lose a packet that they read with it.
+pub const FIRST_PACKET_GAP_MS: u64 = 5;
 
 /// Fragments one WebSocket message may have.
 pub const MAX_FRAGMENTS: u32 = 16_384;

@@ -2,10 +2,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { encode, Polling3 } from "../support/eio3.mjs";
+import { FORMS, SERVE } from "../support/forms.mjs";
 import { Polling, request } from "../support/raw.mjs";
 import { serve } from "../support/server.mjs";
 import { beyond } from "../support/subject.mjs";
-import { bare, exchange } from "../support/tcp.mjs";
+import { bare, exchange, Tcp } from "../support/tcp.mjs";
 import { once, until } from "../support/wait.mjs";
 
 /** A session without a Socket.IO layer on it; `messages` logs what the engine decodes. */
@@ -84,6 +85,81 @@ test("a session is served in the revision it was opened in", async (t) => {
   assert.equal(await old.next(), "40");
   assert.match(await current.join(), /^[\w-]{20}$/);
 });
+
+/** A POST of a session by hand, in pieces: each is a segment of its own, and a chunk if `chunked`. */
+async function postInPieces(t, port, path, pieces, chunked) {
+  const tcp = await Tcp.open(t, port);
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  const framing = chunked ? "Transfer-Encoding: chunked" : `Content-Length: ${length}`;
+  await tcp.write(`POST ${path} HTTP/1.1\r\nHost: x\r\n${framing}\r\n\r\n`);
+  for (const piece of pieces) {
+    await new Promise(setImmediate);
+    const head = `${piece.length.toString(16)}\r\n`;
+    await tcp.write(
+      chunked ? Buffer.concat([Buffer.from(head), piece, Buffer.from("\r\n")]) : piece,
+    );
+  }
+  if (chunked) await tcp.write("0\r\n\r\n");
+  const head = await tcp.head();
+  const body = Number(/^content-length: (\d+)/im.exec(head)?.[1] ?? Number.NaN);
+  // a refusal without length comes as one chunk
+  return tcp.until((bytes) => {
+    const text = bytes.toString("latin1");
+    const isWhole = body >= 0 ? bytes.length >= body : text.endsWith("0\r\n\r\n");
+    return isWhole ? head + text : undefined;
+  });
+}
+
+/** Bytes of a payload, cut in the middle of a character too. */
+function pieces(payload) {
+  const bytes = Buffer.from(payload);
+  const cuts = [1, bytes.indexOf(Buffer.from("€")) + 1, bytes.length - 2];
+  return [0, ...cuts].map((from, i) => bytes.subarray(from, cuts[i] ?? bytes.length));
+}
+
+// the revision of a session → one that a URL may name in its place, and two payloads of an event
+for (const [own, other, payload] of [
+  [3, 4, encode('42["x","€"]')],
+  [4, 3, '42["x","€"]'],
+]) {
+  for (const form of FORMS) {
+    for (const how of ["in segments", "in chunks"]) {
+      test(`a POST of protocol ${own} ${how} is decoded in it, and one of ${other} refused (${form})`, async (t) => {
+        const { io, port } = await SERVE[form](t, { allowEIO3: true });
+        const heard = [];
+        io.on("connection", (socket) => socket.on("x", (value) => heard.push(value)));
+        const session = own === 3 ? await Polling3.open(port) : await Polling.open(t, port);
+        if (own === 3) assert.equal(await session.next(), "40");
+        else await session.join();
+        const chunked = how === "in chunks";
+
+        const wrong = session.path.replace(`EIO=${own}`, `EIO=${other}`);
+        const failed = once(io.engine, "connection_error");
+        const refusal = await postInPieces(t, port, wrong, pieces(payload), chunked);
+        assert.match(refusal, /^HTTP\/1\.1 400 [\s\S]*\{"code":3,"message":"Bad request"\}/);
+        const [{ context }] = await failed;
+        const expected = { name: "PROTOCOL_MISMATCH", protocol: other, previousProtocol: own };
+        assert.deepEqual({ ...context }, expected);
+
+        // the session goes on, in its own revision
+        const answer = await postInPieces(t, port, session.path, pieces(payload), chunked);
+        assert.match(answer, /^HTTP\/1\.1 200 [\s\S]*ok/);
+        await until(() => heard.length > 0, "the event is heard");
+        assert.deepEqual(heard, ["€"]);
+      });
+    }
+
+    test(`an upgrade that names protocol ${other} for a session of ${own} is refused (${form})`, async (t) => {
+      const { io, port } = await SERVE[form](t, { allowEIO3: true });
+      const session = own === 3 ? await Polling3.open(port) : await Polling.open(t, port);
+      const failed = once(io.engine, "connection_error");
+      const query = `EIO=${other}&transport=websocket&sid=${session.sid}`;
+      await assert.rejects(Tcp.websocket(t, port, { query }), /HTTP\/1\.1 400 /);
+      const [{ context }] = await failed;
+      assert.equal(context.name, "PROTOCOL_MISMATCH");
+    });
+  }
+}
 
 test("the initial packet is in the first payload", async (t) => {
   const { port } = await serve(t, { allowEIO3: true, initialPacket: "hello" });

@@ -1,9 +1,12 @@
 // WebSockets of protocol 3: typed binary frames, base64 where it is asked for, upgrades.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { WebSocket } from "ws";
 import { Polling3 } from "../support/eio3.mjs";
+import { FORMS, SERVE } from "../support/forms.mjs";
 import { Ws } from "../support/raw.mjs";
 import { serve } from "../support/server.mjs";
+import { beyond } from "../support/subject.mjs";
 import { frame, opening, Tcp } from "../support/tcp.mjs";
 import { once, unlessStalled, until } from "../support/wait.mjs";
 
@@ -193,4 +196,57 @@ test("frames that came with the request", async (t) => {
   const request = opening(`EIO=3&transport=websocket&sid=${polling.sid}`);
   tcp.write(Buffer.concat([Buffer.from(request), ...frames]));
   assert.deepEqual(await heard, [1]);
+});
+
+/** The first bytes that a bare client reads of a new WebSocket. */
+async function firstRead(t, port) {
+  const tcp = await Tcp.open(t, port);
+  const read = once(tcp.socket, "data");
+  await tcp.write(opening("EIO=3&transport=websocket"));
+  const [bytes] = await read;
+  const open = await tcp.until((all) => {
+    const end = all.indexOf('"maxPayload"');
+    return end < 0 ? undefined : all.toString("latin1");
+  }, "the open packet");
+  assert.match(open, /^HTTP\/1\.1 101 [\s\S]*\r\n\r\n[\s\S]{2}0\{"sid":"/);
+  tcp.destroy();
+  return bytes.toString("latin1");
+}
+
+for (const form of FORMS) {
+  // the machine may be so busy that a client reads late: most of them is what is promised
+  beyond(`the open packet is no part of the read that has the 101 (${form})`, async (t) => {
+    const { port } = await SERVE[form](t, { allowEIO3: true });
+    const reads = [];
+    for (let i = 0; i < 30; i++) reads.push(await firstRead(t, port));
+    const apart = reads.filter((bytes) => bytes.endsWith("\r\n\r\n"));
+    assert.ok(apart.length > 15, `${apart.length} of ${reads.length} are apart`);
+  });
+
+  beyond(`a client that listens once it is open hears the open packet (${form})`, async (t) => {
+    const { port } = await SERVE[form](t, { allowEIO3: true });
+    let heard = 0;
+    for (let i = 0; i < 30; i++) {
+      const ws = new WebSocket(`ws://127.0.0.1:${port}/socket.io/?EIO=3&transport=websocket`);
+      await once(ws, "open");
+      const [message] = await once(ws, "message");
+      if (message.toString().startsWith('0{"sid":')) heard++;
+      ws.terminate();
+    }
+    assert.ok(heard > 15, `${heard} of 30 have heard it`);
+  });
+}
+
+beyond("what is sent behind the open packet of protocol 3 keeps its order", async (t) => {
+  const { io, port } = await serve(t, { allowEIO3: true, initialPacket: "first" });
+  io.engine.on("connection", (conn) => {
+    conn.send("second");
+    conn.send(BYTES);
+  });
+  const session = await Ws.open(t, port, { eio: 3 });
+  const messages = [];
+  for (let i = 0; i < 4; i++) messages.push(await session.next());
+  assert.deepEqual(messages.slice(0, 2), ["4first", "4second"]);
+  assert.deepEqual(messages[2], Buffer.from([4, 1, 2, 3, 4]));
+  assert.equal(messages[3], "40");
 });

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use crate::eio::encoding::Protocol;
 use crate::eio::session::SocketRole;
 use crate::error::{CloseReason, Reason};
 use crate::net::events::{EventSink, StreamEnd};
@@ -66,6 +67,9 @@ impl IoThread {
         match entry {
             Some(entry) => {
                 *entry.conn(role).borrow_mut() = Some(conn.clone());
+                if form.protocol == Protocol::V3 && !first.is_empty() {
+                    conn.hold_back(self);
+                }
                 for packet in &first {
                     conn.packet(self, packet.as_packet());
                 }

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use crate::config::FIRST_PACKET_GAP_MS;
 use crate::counters::Transport;
 use crate::eio::encoding::PacketEncoding;
 use crate::eio::packet::Packet;
@@ -99,6 +100,8 @@ pub struct WebSocketConn {
     hands_over_all: Cell<bool>,
     /// True if the kernel takes no more.
     blocked: Cell<bool>,
+    /// True if what is queued waits for [`WebSocketConn::let_go`].
+    held: Cell<bool>,
     /// True if JavaScript waits for [`Note::Drained`].
     notes_drained: Cell<bool>,
     /// True if the thread is going to flush the connection.
@@ -143,6 +146,7 @@ impl WebSocketConn {
             hands_over_tick: Cell::new(false),
             hands_over_all: Cell::new(false),
             blocked: Cell::new(false),
+            held: Cell::new(false),
             notes_drained: Cell::new(false),
             is_marked: Cell::new(false),
             last_batch: Cell::new(0),
@@ -201,6 +205,7 @@ impl WebSocketConn {
                 self.wake();
             }
             End::Close => {
+                self.let_go(local);
                 self.flush(local);
                 self.kill();
             }
@@ -372,10 +377,33 @@ impl WebSocketConn {
         }
     }
 
+    /// Holds back what is queued from now on, for [`FIRST_PACKET_GAP_MS`] at most.
+    pub(in crate::net) fn hold_back(self: &Rc<Self>, local: &Rc<IoThread>) {
+        self.held.set(true);
+        local.pending_writes.hold(self);
+        let (conn, local) = (self.clone(), local.clone());
+        tokio::task::spawn_local(async move {
+            tokio::time::sleep(Duration::from_millis(FIRST_PACKET_GAP_MS)).await;
+            local.guard(|| conn.let_go(&local));
+        });
+    }
+
+    /// Writes what [`WebSocketConn::hold_back`] has held back.
+    pub fn let_go(self: &Rc<Self>, local: &IoThread) {
+        if !self.held.replace(false) {
+            return;
+        }
+        local.pending_writes.let_go(self);
+        if !self.is_dead() {
+            self.flush(local);
+            self.wake();
+        }
+    }
+
     /// Writes the queue, in one call where the kernel takes it.
     pub fn flush(self: &Rc<Self>, local: &IoThread) {
         self.is_marked.set(false);
-        if self.blocked.get() {
+        if self.blocked.get() || self.held.get() {
             return;
         }
         let mut queue = self.queue.borrow_mut();

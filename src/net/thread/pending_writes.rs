@@ -25,6 +25,8 @@ struct BlockedConn {
 pub struct PendingWrites {
     mailbox: Arc<IoThreadHandle>,
     stuck: RefCell<HashMap<*const WebSocketConn, BlockedConn>>,
+    /// Connections that hold their first packets back.
+    held: RefCell<Vec<Rc<WebSocketConn>>>,
     answers: Cell<usize>,
     /// Time when an answer was last begun or taken on, in ms of the runtime.
     answered_at: Cell<u64>,
@@ -36,13 +38,15 @@ impl PendingWrites {
         Self {
             mailbox,
             stuck: RefCell::default(),
+            held: RefCell::default(),
             answers: Cell::new(0),
             answered_at: Cell::new(0),
         }
     }
 
     fn count(&self) {
-        let count = self.stuck.borrow().len() + self.answers.get();
+        let waiting = self.stuck.borrow().len() + self.held.borrow().len();
+        let count = waiting + self.answers.get();
         self.mailbox.pending_writes.store(count, Ordering::SeqCst);
     }
 
@@ -66,6 +70,20 @@ impl PendingWrites {
         {
             self.count();
         }
+    }
+
+    /// Adds a connection that holds its first packets back.
+    pub fn hold(&self, conn: &Rc<WebSocketConn>) {
+        self.held.borrow_mut().push(conn.clone());
+        self.count();
+    }
+
+    /// Removes a connection that holds nothing back any more.
+    pub fn let_go(&self, conn: &Rc<WebSocketConn>) {
+        self.held
+            .borrow_mut()
+            .retain(|held| !Rc::ptr_eq(held, conn));
+        self.count();
     }
 
     /// Calls `f` with the read progress of the client of a connection; `None` if it is not waited
@@ -99,6 +117,9 @@ impl PendingWrites {
     ) -> WriteState {
         if PendingAnswer::is_any() {
             return WriteState::Yes;
+        }
+        for conn in self.held.take() {
+            conn.let_go(local);
         }
         let now = local.now();
         let mut moving = if self.answers.get() > 0 && now < self.answered_at.get() + ms {
