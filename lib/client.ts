@@ -294,6 +294,26 @@ export class Client<
     }
   }
 
+  /**
+   * The client leaves a namespace, or all (`null`), in the read whose packets are being dispatched.
+   *
+   * @internal
+   */
+  onleaving(nsp: string | null): void {
+    if (nsp === null) {
+      for (const socket of this.allSockets()) socket._leaves();
+      return;
+    }
+    const packet: Packet = { type: PacketType.DISCONNECT, nsp };
+    try {
+      if (this.conn.protocol === 3) readNamespaceUrl(packet);
+    } catch {
+      // Refused when its turn has come.
+      return;
+    }
+    this.socketOf(packet.nsp)?._leaves();
+  }
+
   /** Hands a packet to its socket, or connects the client. Anything else is a violation. */
   private route(packet: Packet): void {
     if (this.conn.protocol === 3) readNamespaceUrl(packet);

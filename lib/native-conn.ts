@@ -17,6 +17,13 @@ export interface PacketSink {
    * @internal
    */
   onpacket(type: number, nsp: string, id: number | undefined, data: any): void;
+  /**
+   * The client leaves a namespace, or all (`null`), in the read whose packets are being dispatched: the
+   * listeners of its events are not called.
+   *
+   * @internal
+   */
+  onleaving(nsp: string | null): void;
   /** A packet that could not be decoded. @internal */
   onerror(message: string): void;
   /** The connection is closed. @internal */

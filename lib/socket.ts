@@ -49,6 +49,9 @@ class Refusal {
   constructor(readonly err: Error) {}
 }
 
+/** Sockets whose clients leave in the read that is being dispatched: no more listeners are called. */
+const leaving = new Set<AnySocket>();
+
 /** Last stage of an incoming event, after the middlewares: its listeners. */
 const listenerStage = new TickQueue<AnySocket, any[] | Refusal>((socket, event) => {
   if (event instanceof Refusal) socket._onerror(event.err);
@@ -310,9 +313,14 @@ export class Socket<
     });
   }
 
+  /** The client leaves in the read that its events came in: their listeners are not called. @internal */
+  _leaves(): void {
+    if (this.connected) leaving.add(this);
+  }
+
   /** Runs the listeners of an event of the client. @internal */
   _deliver(event: any[]): void {
-    if (!this.connected) {
+    if (!this.connected || (leaving.size > 0 && leaving.has(this))) {
       if (debug.enabled) debug("ignore packet received after disconnection");
       return;
     }
@@ -383,6 +391,7 @@ export class Socket<
       this._cleanup();
       this.client._remove(this);
       this.connected = false;
+      leaving.delete(this);
       this.emitReserved("disconnect", reason, description);
     }
     return this;

@@ -75,6 +75,9 @@ pub const BATCH_BYTES: usize = 64 << 10;
 /// Cost of one batch after which the next one begins: half of what one connection may have pending,
 /// so that reading goes on while JavaScript works.
 pub const BATCH_COST: usize = MAX_PENDING_BYTES / 2;
+/// Cost of one batch after which the next one begins although a read is being decoded: the records of
+/// one read are in one batch otherwise.
+pub const BATCH_COST_IN_READ: usize = 1 << 20;
 /// Values beside the text of one batch, in bytes, after which the next batch begins.
 pub const BATCH_VALUE_BYTES: usize = 256 << 10;
 /// Payloads longer than this travel beside the batch, as strings of their own, in bytes.

@@ -290,10 +290,18 @@ fn sent(env: sys::napi_env, result: Result<(), TooLong>) -> sys::napi_value {
     ptr::null_mut()
 }
 
-/// `take(): undefined | string | [string, ...values]`
+/// `take(waits): undefined | string | [string, ...values]`. The records of one read come together: with
+/// `waits` = 1 those of a read under way are waited for, else there may be nothing to take for now.
 unsafe extern "C" fn take(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
-    call::<0>(env, info, |args| {
-        let Some(batch) = args.boundary().hub.take() else {
+    call::<1>(env, info, |args| {
+        let hub = &args.boundary().hub;
+        let batch = if args.number(0) == 1 {
+            hub.await_reads();
+            hub.take()
+        } else {
+            hub.take_whole()
+        };
+        let Some(batch) = batch else {
             return ptr::null_mut();
         };
         let (text, values) = batch.finish();

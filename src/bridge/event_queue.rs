@@ -2,21 +2,26 @@
 //! that wait for it, and the function that wakes it.
 
 use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 use crate::bridge::batch::Batch;
 use crate::bridge::debug_lines::DebugLines;
 use crate::bridge::js_waker::JsWaker;
 use crate::bridge::lag::Lag;
 use crate::bridge::runtime::runtime;
-use crate::config::{MAX_INBOX_COST, PENDING_SHARE};
+use crate::config::{BATCH_COST_IN_READ, MAX_INBOX_COST, PENDING_SHARE};
 use crate::net::Gate;
 use crate::net::handle::Handle;
 use crate::net::thread::Command;
-use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Mutex, lock};
 
 /// The cost of all batches above which nothing more is read.
 const MAX_COST: isize = MAX_INBOX_COST as isize;
+
+/// The time for which [`EventQueue::await_reads`] waits. A read is decoded in less than a millisecond,
+/// unless the machine is busy.
+const READ_PATIENCE: Duration = Duration::from_millis(20);
 
 /// Nothing waits.
 const QUIET: u8 = 0;
@@ -30,6 +35,8 @@ const RUNG: u8 = 2;
 pub struct EventQueue {
     batches: Mutex<VecDeque<Batch>>,
     state: AtomicU8,
+    /// Number of reads that I/O threads are decoding: JavaScript takes the records of each together.
+    reading: AtomicUsize,
     /// Cost of all batches, with those that JavaScript works off. Connections stop reading because of
     /// it.
     cost: Gate,
@@ -70,7 +77,7 @@ impl EventQueue {
         if self.left.load(Ordering::Relaxed) {
             return cost;
         }
-        if batches.back().is_none_or(Batch::is_full) {
+        if batches.back().is_none_or(|batch| self.is_ended(batch)) {
             batches.push_back(Batch::begin());
         }
         if let Some(batch) = batches.back_mut() {
@@ -87,6 +94,43 @@ impl EventQueue {
             .state
             .compare_exchange(QUIET, WAITING, Ordering::AcqRel, Ordering::Acquire);
         cost
+    }
+
+    /// True if the next record belongs to another batch.
+    fn is_ended(&self, batch: &Batch) -> bool {
+        let is_read = || self.reading.load(Ordering::Acquire) > 0;
+        batch.is_full() && (batch.cost() > BATCH_COST_IN_READ || !is_read())
+    }
+
+    /// An I/O thread begins to decode a read, or the body of a POST.
+    pub(super) fn begin_read(&self) {
+        self.reading.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// The I/O thread has appended the records of the read.
+    pub(super) fn end_read(&self) {
+        self.reading.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// The next batch, unless a read is being decoded whose records may go to it. There is
+    /// [more](Self::rest) to take then.
+    pub fn take_whole(&self) -> Option<Batch> {
+        self.worked_off();
+        let batches = lock(&self.batches);
+        let may_grow = batches.len() == 1 && self.reading.load(Ordering::Acquire) > 0;
+        drop(batches);
+        if may_grow { None } else { self.take() }
+    }
+
+    /// Blocks the calling thread until no read is being decoded, for [`READ_PATIENCE`] at most.
+    pub fn await_reads(&self) {
+        let mut begun = None;
+        while self.reading.load(Ordering::Acquire) > 0 {
+            if begun.get_or_insert_with(Instant::now).elapsed() > READ_PATIENCE {
+                return;
+            }
+            std::thread::yield_now();
+        }
     }
 
     /// Appends a place in the order of records: JavaScript deals with an event that it knows of by

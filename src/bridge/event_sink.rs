@@ -75,6 +75,14 @@ impl EventSink for EventQueue {
         self.append(|batch| batch.listener_drained(listener));
     }
 
+    fn begin_read(&self) {
+        self.begin_read();
+    }
+
+    fn end_read(&self) {
+        self.end_read();
+    }
+
     fn is_debugged(&self, topic: Topic) -> bool {
         self.debug_lines().is_enabled(topic)
     }

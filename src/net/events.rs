@@ -75,6 +75,24 @@ pub struct Opened<'a> {
     pub request: (&'a str, &'a str),
 }
 
+/// The packets of one read of a connection, while they are passed on: JavaScript takes them together,
+/// as it would find them in one chunk of a socket of its own.
+pub struct OneRead<'a>(&'a dyn EventSink);
+
+impl<'a> OneRead<'a> {
+    /// Begins to pass on the packets of a read, until the value is dropped.
+    pub fn begin(inbox: &'a dyn EventSink) -> Self {
+        inbox.begin_read();
+        Self(inbox)
+    }
+}
+
+impl Drop for OneRead<'_> {
+    fn drop(&mut self) {
+        self.0.end_read();
+    }
+}
+
 /// Receives the events of connections, in the order in which they happened. Calls only append;
 /// the JavaScript thread is woken by [`EventSink::wake`].
 pub trait EventSink: Send + Sync {
@@ -116,6 +134,12 @@ pub trait EventSink: Send + Sync {
     );
     /// The last connection of a listener that was stopped has ended.
     fn listener_drained(&self, listener: u32);
+
+    /// The packets of one read follow, or those of the body of one POST: JavaScript takes them
+    /// together. [`OneRead`] calls it.
+    fn begin_read(&self) {}
+    /// All packets of the read have been passed on.
+    fn end_read(&self) {}
 
     /// True if somebody reads the lines of debugging of a topic.
     fn is_debugged(&self, _: Topic) -> bool {

@@ -19,7 +19,9 @@ export const batch: Records & {
   at: number;
   /** Length of its text, in characters. */
   length: number;
-} = { items: [], values: [], isLookedThrough: true, at: 0, length: 0 };
+  /** The indices of records that tell of clients that leave, once they were looked for. */
+  leavers: number[] | null;
+} = { items: [], values: [], isLookedThrough: true, at: 0, length: 0, leavers: null };
 
 /** Batches that were taken for their bytes for streams, without these. */
 const leftOver: Records[] = [];
@@ -29,11 +31,15 @@ function parse(taken: string | [string, ...(string | Buffer)[]]): Records {
   return { items: JSON.parse(text), values, isLookedThrough: false };
 }
 
-/** Makes the next batch the one in work. Returns false, and drops the last one, if there is none. */
-export function nextBatch(): boolean {
+/**
+ * Makes the next batch the one in work. Returns false, and drops the last one, if there is none.
+ *
+ * @param waits - as that of `calls.take()`
+ */
+export function nextBatch(waits: 0 | 1): boolean {
   let records = leftOver.shift();
   if (records === undefined) {
-    const taken = calls.take();
+    const taken = calls.take(waits);
     if (taken !== undefined) {
       records = parse(taken);
       batch.length = typeof taken === "string" ? taken.length : taken[0].length;
@@ -44,6 +50,7 @@ export function nextBatch(): boolean {
   batch.items = records?.items ?? [];
   batch.values = records?.values ?? [];
   batch.isLookedThrough = records === undefined;
+  batch.leavers = null;
   return records !== undefined;
 }
 
@@ -71,8 +78,9 @@ export function isWorkedOff(): boolean {
 export function takeWrites(goOn: () => void): [stream: number, data: Buffer][] {
   const writes: [number, Buffer][] = [];
   batch.items = withoutWrites(batch.items, batch.values, batch.at, writes);
+  batch.leavers = null;
   batch.at = 0;
-  for (let taken = calls.take(); taken !== undefined; taken = calls.take()) {
+  for (let taken = calls.take(1); taken !== undefined; taken = calls.take(1)) {
     const { items, values } = parse(taken);
     const left = withoutWrites(items, values, 0, writes);
     if (left.length > 0) leftOver.push({ items: left, values, isLookedThrough: false });

@@ -6,8 +6,14 @@ const binding: typeof import("../../../binding") = require("../../../binding.js"
 
 /** The calls made per event. They are defined in raw Node-API (`src/bridge/calls.rs`). */
 export interface Calls {
-  /** The next batch: a JSON array, alone or followed by the values it refers to. */
-  take(): undefined | string | [string, ...(string | Buffer)[]];
+  /**
+   * The next batch: a JSON array, alone or followed by the values it refers to. The records of one read
+   * of a connection come together.
+   *
+   * @param waits - 1: waits for a read that is being decoded; 0: there may be nothing to take for now
+   *   then, although there is more
+   */
+  take(waits: 0 | 1): undefined | string | [string, ...(string | Buffer)[]];
   /** Number of batches. */
   waiting(): number;
   /** True if there is more to take. If not, the next record wakes this thread again. */

@@ -16,7 +16,7 @@ import {
 import { calls, setWake } from "./binding";
 import { showDebugLines } from "./debug-lines";
 import { addPlaced, isAnybodyHeard, isAnyPlaced, isInPlace, settle } from "./order";
-import { dispatchBatch } from "./records";
+import { announceLeavers, dispatchBatch } from "./records";
 import { listenerOf } from "./stream-table";
 import { isDispatching } from "./tick-queue";
 
@@ -43,21 +43,23 @@ function resume(): void {
 }
 
 function dispatchAll(): void {
-  if (!dispatchBatch()) pause();
+  if (dispatchBatch()) return;
+  announceLeavers();
+  pause();
 }
 
 /**
  * Works off the batch in work and up to `count` more. An exception of a listener leaves as it is,
  * and the rest follows in the next tick.
  */
-function work(count: number): void {
+function work(count: number, waits: 0 | 1 = 0): void {
   if (draining || paused) return;
   draining = true;
   let done = false;
   try {
     dispatchAll();
     let left = count;
-    while (!paused && left-- > 0 && nextBatch()) dispatchAll();
+    while (!paused && left-- > 0 && nextBatch(waits)) dispatchAll();
     if (!paused && batch.items.length > 0) forgetBatch();
     done = true;
   } finally {
@@ -71,11 +73,12 @@ function forgetBatch(): void {
   batch.items = [];
   batch.values = [];
   batch.at = 0;
+  batch.leavers = null;
 }
 
 /** Works off all records that there are by now. */
 export function drain(): void {
-  work(waitingBatches());
+  work(waitingBatches(), 1);
   goOn();
   settleLater();
 }

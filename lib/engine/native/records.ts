@@ -2,7 +2,7 @@
 import { placeAttachments } from "./attachments";
 import { batch as current } from "./batches";
 import { engine, release } from "./binding";
-import { FIRST_STREAM, Note, PacketKind, RecordCode } from "./contract";
+import { FIRST_STREAM, Note, PacketKind, RECORD_LENGTHS, RecordCode } from "./contract";
 import {
   hear,
   isAnybodyHeard,
@@ -30,6 +30,46 @@ export function dispatchBatch(): boolean {
     if (!dispatchRecord()) return false;
   }
   return true;
+}
+
+/**
+ * Tells sessions whose clients leave further on in the batch, which has to wait: upstream hears of that
+ * before it calls the listeners of the events in front, and calls none.
+ */
+export function announceLeavers(): void {
+  const { items } = batch;
+  batch.leavers ??= findLeavers();
+  let requesting: Set<number> | undefined;
+  for (const at of batch.leavers) {
+    if (at < batch.at) continue;
+    const handle: number = items[at + 1];
+    if (items[at] === RecordCode.Note) {
+      // Listeners are called before the next request of a session is heard.
+      requesting ??= new Set();
+      requesting.add(handle);
+    } else if (!requesting?.has(handle)) {
+      sessionOf(handle)?._onleaving(items[at] === RecordCode.Packet ? items[at + 3] : null);
+    }
+  }
+}
+
+/** The indices of records from the cursor on that tell of clients that leave, or of requests. */
+function findLeavers(): number[] {
+  const { items } = batch;
+  const found = [];
+  for (let i = batch.at; i < items.length; i += RECORD_LENGTHS[items[i]]) {
+    const code: RecordCode = items[i];
+    if (
+      code === RecordCode.Packet
+        ? items[i + 2] === PacketKind.Disconnect
+        : code === RecordCode.Closed
+          ? items[i + 4] === 1
+          : code === RecordCode.Note && items[i + 2] === Note.Request
+    ) {
+      found.push(i);
+    }
+  }
+  return found;
 }
 
 /** A payload: in place, or as the index of its text beside the records. */

@@ -7,6 +7,8 @@ export interface SessionEvents {
   _handle: number;
   /** A decoded packet; `data` holds its attachments. @internal */
   _onpacket(type: number, nsp: string, id: number | undefined, data: any): void;
+  /** Its client leaves a namespace, or the session (`null`), further on in the batch. @internal */
+  _onleaving(nsp: string | null): void;
   /** A packet that cannot be decoded. @internal */
   _onrefused(message: string): void;
   /** The session has ended. @internal */

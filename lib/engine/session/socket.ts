@@ -155,6 +155,11 @@ export class Socket extends SendingSocket implements SessionEvents {
     showPacket(this, "message", encodeAgain(type, nsp, id, data), deliver);
   }
 
+  /** Its client leaves a namespace, or the session (`null`), in the read that is dispatched. @internal */
+  _onleaving(nsp: string | null): void {
+    this._sink?.onleaving(nsp);
+  }
+
   /** @internal */
   _onraw(type: number, data: string | Buffer): void {
     if (this.readyState !== "open") return;

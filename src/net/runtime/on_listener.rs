@@ -7,6 +7,7 @@ use crate::config::EngineConfig;
 use crate::eio::payload::{self, Payload};
 use crate::eio::session::{Poll, Session};
 use crate::error::CloseReason;
+use crate::net::events::OneRead;
 use crate::net::handle::Handle;
 use crate::net::lock;
 use crate::net::runtime::remote_output::RemoteOutput;
@@ -70,6 +71,10 @@ impl Runtime {
     /// the rest.
     pub fn push_here(&self, handle: Handle, body: &[u8]) {
         let body = payload::decode_body(body);
+        let Some(shared) = self.table().get(handle) else {
+            return;
+        };
+        let _one_read = OneRead::begin(&*shared.inbox);
         self.here(handle, |session, config, now, out| {
             out.count_post(body.len());
             out.messages.begin_request(true);

@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::config::{CLOSE_WAIT_MS, MAX_FRAGMENTS, READ_TURN_BYTES};
 use crate::eio::packet::Packet;
 use crate::error::{CloseReason, INTERNAL, Reason};
-use crate::net::events::StreamEnd;
+use crate::net::events::{OneRead, StreamEnd};
 use crate::net::thread::NO_STREAM;
 use crate::net::thread::conn::{State, WebSocketConn};
 use crate::net::thread::state::IoThread;
@@ -130,6 +130,7 @@ impl WebSocketConn {
         if bytes.is_empty() {
             return;
         }
+        let one_read = OneRead::begin(&*self.inbox);
         let limits = ws::reader::Limits {
             max_message: (self.entry.as_ref()).map_or(1, |e| e.shared.engine.config.max_message()),
             max_fragments: MAX_FRAGMENTS,
@@ -160,6 +161,7 @@ impl WebSocketConn {
             self.close(local, &error.code().to_be_bytes());
             self.leave(State::Ending);
         }
+        drop(one_read);
         local.settle();
     }
 
