@@ -109,7 +109,7 @@ export const turn = () => new Promise((resolve) => setImmediate(resolve));
 export function session(handle, log = []) {
   const { register } = load("engine/native/session-table");
   const recipient = { _handle: handle };
-  for (const name of ["packet", "refused", "closed", "answer", "raw", "frame", "note"]) {
+  for (const name of ["packet", "leaving", "refused", "closed", "answer", "raw", "frame", "note"]) {
     recipient[`_on${name}`] = (...args) => log.push([handle, name, ...args]);
   }
   register(recipient);
