@@ -22,6 +22,12 @@ use crate::error::CloseReason;
 use crate::net::events::{Note, Opened, StreamEnd};
 use crate::net::handle::Handle;
 use crate::sio::{Kind, Packet};
+use crate::ws::frame::Opcode;
+
+/// The number of a control frame of WebSocket, in place of the type of an Engine.IO packet.
+pub const fn control_number(opcode: Opcode) -> i8 {
+    -(opcode as i8)
+}
 
 /// A value that travels beside the text.
 #[derive(Debug, PartialEq, Eq)]
@@ -206,6 +212,13 @@ impl Batch {
                 self.value(Value::Bytes(bytes.into_owned()));
             }
         }
+    }
+
+    /// Appends a control frame of WebSocket, in the record of an Engine.IO packet.
+    pub fn control_frame(&mut self, handle: Handle, opcode: Opcode, payload: &[u8]) {
+        self.record(RecordCode::EnginePacket, handle.raw());
+        self.number(control_number(opcode));
+        self.value(Value::Bytes(payload.to_vec()));
     }
 
     /// Appends a packet for a WebSocket that JavaScript serves: text is encoded, bytes are in no

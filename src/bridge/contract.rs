@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 
 use crate::bridge::backlog::DrainState;
+use crate::bridge::batch::control_number;
 use crate::bridge::faults::FaultPlace;
 use crate::bridge::polling::{CloseState, PollState, PostState};
 use crate::bridge::record::RecordCode;
@@ -19,6 +20,7 @@ use crate::net::send_batch;
 use crate::net::session::admission::REFUSALS;
 use crate::net::thread::FIRST_STREAM;
 use crate::sio::Kind;
+use crate::ws::frame::Opcode;
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/lib/engine/native/contract.ts");
 /// With this variable set, the test writes the file.
@@ -239,6 +241,12 @@ fn packets(source: &mut Source) {
     source.list("PACKET_TYPES", comment, "string", &types);
     let comment = "The memory of a packet that waits, beside its data, in bytes.";
     source.constant("PACKET_OVERHEAD", comment, PACKET_OVERHEAD);
+    let comment = "In place of the type of an Engine.IO packet: the end of a WebSocket.";
+    source.constant("CLOSE_FRAME", comment, control_number(Opcode::Close));
+    let comment = "In place of the type of an Engine.IO packet: a ping of WebSocket.";
+    source.constant("PING_FRAME", comment, control_number(Opcode::Ping));
+    let comment = "In place of the type of an Engine.IO packet: a pong of WebSocket.";
+    source.constant("PONG_FRAME", comment, control_number(Opcode::Pong));
 }
 
 fn requests(source: &mut Source) {

@@ -8,6 +8,7 @@ use crate::error::CloseReason;
 use crate::net::events::{EventSink, Note, Opened, StreamEnd, Topic};
 use crate::net::handle::Handle;
 use crate::sio::Packet;
+use crate::ws::frame::Opcode;
 
 impl EventSink for EventQueue {
     fn packet(&self, handle: Handle, packet: &Packet<'_>, attachments: Vec<Vec<u8>>) -> usize {
@@ -18,6 +19,12 @@ impl EventSink for EventQueue {
 
     fn engine_packet(&self, handle: Handle, packet: EnginePacket<'_>) -> usize {
         self.append_for(Some(handle), |batch| batch.engine_packet(handle, packet))
+    }
+
+    fn control_frame(&self, handle: Handle, opcode: Opcode, payload: &[u8]) -> usize {
+        self.append_for(Some(handle), |batch| {
+            batch.control_frame(handle, opcode, payload);
+        })
     }
 
     fn refused(&self, handle: Handle, message: &str) {

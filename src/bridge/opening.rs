@@ -30,6 +30,8 @@ impl From<PacketForm> for PacketEncoding {
 pub struct OpenRequest {
     /// The session id.
     pub sid: String,
+    /// The session id is a number, and is told as one.
+    pub numeric_sid: Option<bool>,
     /// The form of its polling payloads.
     pub form: PacketForm,
     /// JSON array of the transports to upgrade to.
@@ -56,6 +58,7 @@ impl OpenRequest {
     /// Returns the first packets of the session.
     pub(super) fn packets(&self) -> Vec<Outgoing> {
         let open = Handshake {
+            is_number: self.numeric_sid.unwrap_or_default(),
             sid: &self.sid,
             upgrades: &self.upgrades,
             ping_interval: self.ping_interval as u64,

@@ -13,9 +13,13 @@ use crate::bridge::runtime::runtime;
 use crate::net::handle::Handle;
 use crate::net::thread::Command;
 use crate::net::thread::conn::End;
+use crate::ws::frame::Opcode;
 
 /// The longest time that the JavaScript thread waits for the answer of an I/O thread.
 const ANSWER_WAIT: Duration = Duration::from_millis(500);
+
+/// The largest payload of a control frame of WebSocket, in bytes (RFC 6455, 5.5).
+const MAX_CONTROL: usize = 125;
 
 /// The ends of a TCP connection.
 #[napi(object)]
@@ -93,6 +97,34 @@ impl Engine {
     pub fn write_raw(&mut self, stream: u32, bytes: Buffer) {
         self.flush();
         runtime().send_all(|| Command::WriteRaw(stream, bytes.to_vec()));
+    }
+
+    /// Sends a control frame on a session's WebSocket, behind what was sent before. `opcode`: 8 closes
+    /// it, 9 is a ping, any other number a pong. `payload`: at most 125 bytes; longer ones are cut off.
+    #[napi(catch_unwind)]
+    pub fn send_control(&mut self, handle: u32, opcode: u32, payload: Buffer) {
+        self.flush();
+        let handle = Handle::from_raw(handle);
+        let payload = payload.iter().copied().take(MAX_CONTROL).collect();
+        let opcode = match opcode {
+            8 => Opcode::Close,
+            9 => Opcode::Ping,
+            _ => Opcode::Pong,
+        };
+        let command = Command::Control(handle, opcode, payload);
+        runtime().send(runtime().thread_of(handle), command);
+    }
+
+    /// True if compression was agreed on for a session's WebSocket. This thread waits for the answer.
+    #[napi(catch_unwind)]
+    pub fn is_compressed(&self, handle: u32) -> bool {
+        let handle = Handle::from_raw(handle);
+        let (asker, answer) = sync_channel(1);
+        runtime().send(
+            runtime().thread_of(handle),
+            Command::IsCompressed(handle, asker),
+        );
+        answer.recv_timeout(ANSWER_WAIT).unwrap_or_default()
     }
 
     /// Bytes read from and written to the connection of a session's WebSocket; none: the session

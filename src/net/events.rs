@@ -8,6 +8,7 @@ use crate::eio::session::SocketRole;
 use crate::error::CloseReason;
 use crate::net::handle::Handle;
 use crate::sio;
+use crate::ws::frame::Opcode;
 
 shared_enum! {
     /// Small news of a session.
@@ -101,6 +102,9 @@ pub trait EventSink: Send + Sync {
     /// An Engine.IO packet of a session whose packets are decoded in JavaScript. Returns the cost of
     /// the record.
     fn engine_packet(&self, handle: Handle, packet: Packet<'_>) -> usize;
+    /// A control frame of WebSocket, of a session whose packets are decoded in JavaScript. Returns the
+    /// cost of the record.
+    fn control_frame(&self, handle: Handle, opcode: Opcode, payload: &[u8]) -> usize;
     /// A Socket.IO packet that cannot be decoded; no more follow from this session.
     fn refused(&self, handle: Handle, message: &str);
     /// The body that answers the session's pending poll.

@@ -26,6 +26,7 @@ use crate::net::thread::session::ThreadSession;
 use crate::net::thread::state::IoThread;
 use crate::net::websocket::stream::ByteStream;
 use crate::sio;
+use crate::ws::frame::Opcode;
 
 /// The number that JavaScript knows the connections of a [`Kit`] by.
 pub const STREAM: u32 = FIRST_STREAM;
@@ -65,6 +66,10 @@ impl EventSink for Heard {
     }
     fn engine_packet(&self, _: Handle, packet: eio::packet::Packet<'_>) -> usize {
         self.push(format!("engine packet {}", text_of(&packet)));
+        0
+    }
+    fn control_frame(&self, _: Handle, opcode: Opcode, payload: &[u8]) -> usize {
+        self.push(format!("control frame {opcode:?} {payload:?}"));
         0
     }
     fn refused(&self, _: Handle, message: &str) {

@@ -12,6 +12,7 @@ use socket_io_native::error::CloseReason;
 use socket_io_native::net::events::{EventSink, Note, Opened, StreamEnd};
 use socket_io_native::net::handle::Handle;
 use socket_io_native::sio::Packet;
+use socket_io_native::ws::Opcode;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::soon;
@@ -168,6 +169,10 @@ impl EventSink for Environment {
 
     fn engine_packet(&self, handle: Handle, packet: EnginePacket<'_>) -> usize {
         self.append(Event::Engine(handle, payload::encode([&packet])));
+        0
+    }
+
+    fn control_frame(&self, _: Handle, _: Opcode, _: &[u8]) -> usize {
         0
     }
 

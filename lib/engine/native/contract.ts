@@ -348,6 +348,15 @@ export const PACKET_TYPES: readonly string[] = [
 /** The memory of a packet that waits, beside its data, in bytes. */
 export const PACKET_OVERHEAD = 64;
 
+/** In place of the type of an Engine.IO packet: the end of a WebSocket. */
+export const CLOSE_FRAME = -8;
+
+/** In place of the type of an Engine.IO packet: a ping of WebSocket. */
+export const PING_FRAME = -9;
+
+/** In place of the type of an Engine.IO packet: a pong of WebSocket. */
+export const PONG_FRAME = -10;
+
 /** The `User-Agent` of browsers that would take a payload for a page. */
 export const SNIFFING_AGENT = /;MSIE|Trident\//;
 

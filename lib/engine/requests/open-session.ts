@@ -60,13 +60,22 @@ export interface Granted {
   lines: () => string[];
 }
 
+/** An id as the application's `generateId()` gives it. */
+type SessionId = string | number;
+
+/** True for a refusal in place of an id. */
+function isRefusal(id: SessionId | Refusal): id is Refusal {
+  return typeof id === "object";
+}
+
 /** An id for a new session, or why there is none. */
-async function newId(server: Server, req: EngineRequest): Promise<string | Refusal> {
+async function newId(server: Server, req: EngineRequest): Promise<SessionId | Refusal> {
   try {
-    const id = await server.generateId(req);
+    const id: unknown = await server.generateId(req);
     if (id === undefined || id === null || id === "") throw new Error("there is no id");
-    if (Object.hasOwn(server._sessions, id)) throw new Error("the id is in use");
-    return String(id);
+    const usable = typeof id === "number" ? id : String(id);
+    if (Object.hasOwn(server._sessions, usable)) throw new Error("the id is in use");
+    return usable;
   } catch (error) {
     return refuse(ErrorCode.BAD_REQUEST, { name: "ID_GENERATION_ERROR", error });
   }
@@ -76,14 +85,15 @@ async function newId(server: Server, req: EngineRequest): Promise<string | Refus
 function openRequest(
   server: Server,
   req: EngineRequest,
-  sid: string,
+  sid: SessionId,
   transport: "polling" | "websocket",
 ) {
   const form = packetForm(req);
   // A script can hold text only.
   if (transport === "polling" && req._query.j !== undefined) form.base64 = true;
   return {
-    sid,
+    sid: String(sid),
+    numericSid: typeof sid === "number",
     form,
     upgrades: server._offer(transport),
     ...server._settings(),
@@ -96,7 +106,7 @@ function openRequest(
 function addSession(
   server: Server,
   req: EngineRequest,
-  id: string,
+  id: SessionId,
   handle: number,
   websocket: boolean,
 ): Socket {
@@ -106,7 +116,7 @@ function addSession(
   const seen = pumped || isRequestSeen(server, req, websocket ? "upgrade" : "request");
   return server._keep({
     server,
-    id,
+    id: id as string,
     handle,
     protocol: packetForm(req).protocol,
     websocket,
@@ -165,11 +175,11 @@ export async function openPolling(
   res: ServerResponse,
 ): Promise<void> {
   const id = await newId(server, req);
-  if (typeof id !== "string") return refuseRequest(server, req, res, id);
+  if (isRefusal(id)) return refuseRequest(server, req, res, id);
   const full = refusePlace(server, req);
   if (full !== null) return refuseRequest(server, req, res, full);
   const initial: Record<string, any> = server.opts.cookie
-    ? { "Set-Cookie": [server._cookieFor(id)] }
+    ? { "Set-Cookie": [server._cookieFor(String(id))] }
     : {};
   const request = openRequest(server, req, id, "polling");
   const { handle, body } = engine.openPolling(server._options, request);
@@ -226,7 +236,7 @@ async function openWebSocket(server: Server, granted: Granted): Promise<void> {
     return accept(server, granted, false, { attach: (conn) => engine.turnAway(conn) });
   }
   const id = await newId(server, req);
-  if (typeof id !== "string") return refuseUpgradeRequest(server, upgrade, id);
+  if (isRefusal(id)) return refuseUpgradeRequest(server, upgrade, id);
   const full = refusePlace(server, req);
   if (full !== null) return refuseUpgradeRequest(server, upgrade, full);
   if (server.ws !== undefined) return handOver(server, server.ws, granted, id);
@@ -275,21 +285,27 @@ function handOver(
   server: Server,
   taker: ExternalServer,
   granted: Granted,
-  to: Socket | string | null,
+  to: Socket | SessionId | null,
 ): void {
   const { upgrade } = granted;
   const { req } = upgrade;
   if (server._closed) server._counts.refused.closed++;
-  const headers = () => upgradeHeaders(server, granted, typeof to === "string");
+  const isNew = typeof to === "string" || typeof to === "number";
+  const headers = () => upgradeHeaders(server, granted, isNew);
   handOverExternal(taker, upgrade, server._closed, headers, (ws) => {
-    if (typeof to === "string") openExternal(server, req, to, ws);
+    if (isNew) openExternal(server, req, to, ws);
     else if (isForWebSocket(granted) && to) offerExternal(to, ws, packetForm(req));
     else turnAwayExternal(ws);
   });
 }
 
 /** Opens a session on a WebSocket that is not ours. */
-function openExternal(server: Server, req: EngineRequest, id: string, ws: ExternalWebSocket): void {
+function openExternal(
+  server: Server,
+  req: EngineRequest,
+  id: SessionId,
+  ws: ExternalWebSocket,
+): void {
   const full = refusePlace(server, req);
   if (full !== null) {
     report(server, req, full);
@@ -330,7 +346,7 @@ export function takeWebSocket(server: Server, req: EngineRequest, ws: ExternalWe
   }
   if (sid) return offerExternal(server._sessions[sid], ws, packetForm(req));
   newId(server, req).then((id) => {
-    if (typeof id === "string") return openExternal(server, req, id, ws);
+    if (!isRefusal(id)) return openExternal(server, req, id, ws);
     report(server, req, id);
     turnAwayExternal(ws);
   });

@@ -43,6 +43,8 @@ export class Observers {
   isWriting = false;
   /** The number of packets that were sent before somebody listened, and were not written then. */
   sentBefore = 0;
+  /** The application's value of the transport's `writable`, while it counts. */
+  writable: boolean | null = null;
   /** The sink of decoded packets was removed. */
   sinkRemoved = false;
   /** The reason why the session ends, if it was settled before the end. */
@@ -109,28 +111,50 @@ export function packetDigit(type: string): number {
   return PACKET_TYPES.indexOf(type);
 }
 
-/** Shows a packet to those who listen for packets; the sink is the first to get a message. */
+/** A packet of the client as listeners of `packet` see it; they may change it. */
+interface ShownPacket {
+  type: string;
+  data?: any;
+}
+
+/**
+ * Shows a packet to those who listen for packets, and does what it is for, as they leave it. `deliver`
+ * is the first to get the data of a message.
+ */
 export function showPacket(
   conn: Socket,
   type: string,
   content: string | Buffer,
-  deliver: () => void,
+  deliver: (data: any) => void,
 ): void {
-  const data = content === "" ? undefined : content;
-  const packet = data === undefined ? { type } : { type, data };
+  const packet: ShownPacket = content === "" ? { type } : { type, data: content };
   const { transport } = conn;
   conn.emit("packet", packet);
-  // A heartbeat in the wrong direction has no answer: it has ended the session.
-  if (type === (conn.protocol === 3 ? "ping" : "pong")) {
-    if (type === "ping") conn._announceSent("pong");
-    conn.emit("heartbeat");
-  }
-  if (type === "message") {
-    deliver();
-    conn.emit("data", data);
-    conn.emit("message", data);
+  if (conn.readyState === "closed") return void transport.emit("packet", packet);
+  if (packet.type === "message") {
+    deliver(packet.data);
+    conn.emit("data", packet.data);
+    conn.emit("message", packet.data);
+  } else if (packet.type === "ping" || packet.type === "pong") {
+    showHeartbeat(conn, packet.type, packet.type !== type);
+  } else if (packet.type === "error") {
+    conn._breakOff("parse error");
   }
   transport.emit("packet", packet);
+}
+
+/** Shows a heartbeat. `isChanged`: it came as another packet, of which the native engine knows nothing. */
+function showHeartbeat(conn: Socket, type: string, isChanged: boolean): void {
+  if (type !== (conn.protocol === 3 ? "ping" : "pong")) {
+    // Natively, a heartbeat in the wrong direction has ended the session.
+    if (isChanged) conn._breakOff("transport error", new Error("invalid heartbeat direction"));
+    return;
+  }
+  if (type === "ping") {
+    if (isChanged) conn.sendPacket("pong");
+    else conn._announceSent("pong");
+  }
+  conn.emit("heartbeat");
 }
 
 /** Shows a packet that cannot be decoded. */

@@ -31,8 +31,12 @@ export function serveSession(conn: Socket, req: IncomingMessage, res: ServerResp
 
 function servePoll(conn: Socket, req: IncomingMessage, res: ServerResponse): void {
   // The answer to the one before may be on its way here; else this one overlaps it.
-  if ((conn.transport as Polling).poll === null) takePoll(conn, req, res);
-  else afterNews(conn._handle, () => takePoll(conn, req, res));
+  const take = () => {
+    takePoll(conn, req, res);
+    conn._onpoll();
+  };
+  if ((conn.transport as Polling).poll === null) take();
+  else afterNews(conn._handle, take);
 }
 
 function takePoll(conn: Socket, req: IncomingMessage, res: ServerResponse): void {

@@ -95,6 +95,7 @@ export abstract class SendingSocket extends WatchedSession {
       options: { ...options, compress: options?.compress !== false },
     };
     if (data !== undefined) packet.data = data;
+    // A listener may change it.
     this.emit("packetCreate", packet);
     if (callback !== undefined) this._await(callback);
     if (!this._websocket) return this._sendPolling(packet);
@@ -103,7 +104,9 @@ export abstract class SendingSocket extends WatchedSession {
     if (this._isWritable()) this._startBatch();
     else if (this._sentAt === currentTick() && !this._blocked) this._keep(packet);
     else if (callback !== undefined) this._awaitWritten();
-    this._sendSocket(normalize(data));
+    this._dropAssigned();
+    if (packet.type === "message") this._sendSocket(normalize(packet.data));
+    else this._transmitPacket(packet);
   }
 
   /**
@@ -181,7 +184,22 @@ export abstract class SendingSocket extends WatchedSession {
 
   /** @internal */
   private _sendPolling(packet: SentPacket): void {
-    const { compress } = packet.options;
+    const watch = this._observers;
+    if (watch !== null && (watch.writable === false || watch.waitingForSend !== null)) {
+      watch.waitingForSend ??= [];
+      watch.waitingForSend.push(packet);
+      holders.add(this);
+      if (watch.writable !== false) this._handHeld();
+      return;
+    }
+    this._dropAssigned();
+    this._sendPacketPolling(packet);
+  }
+
+  /** @internal */
+  private _sendPacketPolling(packet: SentPacket): void {
+    if (packet.type !== "message") return this._transmitPacket(packet);
+    const compress = packet.options?.compress === true;
     const native = this._isPollNative();
     const waiting = native || (this._transport as Polling | null)?.poll != null;
     if (waiting) this._announceBatch([packet]);
@@ -251,6 +269,7 @@ export abstract class SendingSocket extends WatchedSession {
       this._websocket &&
       this._external?.carries !== true &&
       !this._observers?.announced &&
+      this._assignedWritable === null &&
       !this.server._watched &&
       this.write === write
     );
@@ -287,9 +306,11 @@ export abstract class SendingSocket extends WatchedSession {
       watch.waitingForSend = [];
       watch.waitingBytes = 0;
       holders.add(this);
-      this._awaitWritten();
+      // Without anything on its way, the application has to say when it is writable.
+      if (watch.writable !== false) this._awaitWritten();
     }
     watch.waitingForSend.push(packet);
+    if (watch.writable === true) return this._handHeld();
     watch.waitingBytes += PACKET_OVERHEAD + normalize(packet.data ?? "").length;
     // The native engine finds out if the client takes nothing.
     if (watch.waitingBytes > this.server._limits.maxBufferedBytes) this._handHeld();
@@ -297,6 +318,7 @@ export abstract class SendingSocket extends WatchedSession {
 
   /** Hands packets to the WebSocket. @internal */
   private _hand(packets: SentPacket[]): void {
+    this._dropAssigned();
     this._announceBatch(packets);
     this.transport.send(packets);
     this._announceDrain();
@@ -309,7 +331,9 @@ export abstract class SendingSocket extends WatchedSession {
     if (this._observers === null || packets == null) return;
     this._observers.waitingForSend = null;
     holders.delete(this);
-    this._hand(packets);
+    if (this._websocket) return this._hand(packets);
+    this._dropAssigned();
+    for (const packet of packets) this._sendPacketPolling(packet);
   }
 
   /** Gives the engine what waits here, and tells nobody: the process ends. @internal */

@@ -23,9 +23,16 @@ import {
 import { afterLastPoll, answerPoll, endTaking } from "./polling-http";
 import { SendingSocket } from "./sending-socket";
 import { promoteStream } from "./tcp-sockets";
-import { Polling } from "./transports";
+import { Polling, type Transport } from "./transports";
 
 const debug = createDebug("engine:socket");
+
+/** The types of messages, as text and as bytes. Lower numbers are control frames of a WebSocket. */
+const MESSAGE = 4;
+const BINARY = -1;
+
+/** The transports that upgrades try and of which `upgrading` has told. */
+const probes = new WeakMap<Socket, Transport>();
 
 /**
  * A session. Events: `packet`, `data`, `message`, `packetCreate`, `heartbeat`, `flush`, `drain`,
@@ -115,7 +122,7 @@ export class Socket extends SendingSocket implements SessionEvents {
 
   /** The address that the session is counted for: empty for a UNIX socket, null over WebTransport. @internal */
   get _countedAddress(): string | null {
-    return this.remoteAddress ?? (this.request === null ? null : "");
+    return this.remoteAddress ?? (this._hasRequest ? "" : null);
   }
 
   /** True if somebody takes decoded packets. @internal */
@@ -146,13 +153,20 @@ export class Socket extends SendingSocket implements SessionEvents {
   /** @internal */
   _onpacket(type: number, nsp: string, id: number | undefined, data: any): void {
     if (this.readyState !== "open") return;
-    // Decoded before the engine heard that somebody wants to see packets: shown all the same.
     const deliver = () => {
       if (this.readyState === "open" && !this._observers?.sinkRemoved)
         this._sink?.onpacket(type, nsp, id, data);
     };
     if (!this._observers?.decodesInJs) return deliver();
-    showPacket(this, "message", encodeAgain(type, nsp, id, data), deliver);
+    // Decoded before the engine heard that somebody wants to see packets: shown all the same.
+    const text = encodeAgain(type, nsp, id, data);
+    showPacket(this, "message", text, (shown) => (shown === text ? deliver() : this._take(shown)));
+    this._transport?._onmessage(MESSAGE, text);
+  }
+
+  /** Decodes the data of a message for the sink, if there is one. @internal */
+  private _take(data: any): void {
+    if (this._sink !== null && !this._observers?.sinkRemoved) this._decode(data);
   }
 
   /** Its client leaves a namespace, or the session (`null`), in the read that is dispatched. @internal */
@@ -163,15 +177,16 @@ export class Socket extends SendingSocket implements SessionEvents {
   /** @internal */
   _onraw(type: number, data: string | Buffer): void {
     if (this.readyState !== "open") return;
-    showPacket(this, packetType(type), data, () => {
-      if (this._sink !== null && !this._observers?.sinkRemoved) this._decode(data);
-    });
+    const { _transport: transport } = this;
+    if (type < BINARY) return transport?._oncontrol(type, data as Buffer);
+    showPacket(this, packetType(type), data, (shown) => this._take(shown));
+    transport?._onmessage(type, data);
   }
 
   /** Decodes a message here; `readyState` may have changed in a listener. @internal */
-  private _decode(data: string | Buffer): void {
+  private _decode(data: any): void {
     if (this.readyState !== "open") return;
-    if (data === "") return this._onrefused("empty message");
+    if (data === "" || data === undefined) return this._onrefused("empty message");
     try {
       const { maxAttachments } = this.server._limits;
       this.observers().decode(data, maxAttachments, () => this._sink);
@@ -229,7 +244,7 @@ export class Socket extends SendingSocket implements SessionEvents {
   _onnote(note: number): void {
     switch (note) {
       case Note.Upgrading:
-        this.emit("upgrading", this._transportFor(true));
+        this.announceProbe();
         break;
       case Note.Upgraded:
         this._switch();
@@ -237,6 +252,7 @@ export class Socket extends SendingSocket implements SessionEvents {
       case Note.UpgradeLost:
         this.upgrading = false;
         this._external?.dropProbe();
+        this.endProbe();
         break;
       case Note.Offered:
         this.upgrading = true;
@@ -266,6 +282,39 @@ export class Socket extends SendingSocket implements SessionEvents {
     }
   }
 
+  /** Tells of the transport that an upgrade tries. */
+  private announceProbe(): void {
+    if (this.listenerCount("upgrading") === 0) return;
+    const transport = this._transportFor(true);
+    probes.set(this, transport);
+    this.emit("upgrading", transport);
+  }
+
+  /** The upgrade is given up: so is its transport, if it was told of. */
+  private endProbe(): void {
+    const transport = probes.get(this);
+    if (transport === undefined) return;
+    probes.delete(this);
+    transport.discard();
+    transport.emit("close");
+  }
+
+  /**
+   * Ends the session at once, for what a listener has made of a packet.
+   *
+   * @internal
+   */
+  _breakOff(reason: string, description?: Error): void {
+    if (this.readyState === "closed") return;
+    if (this._websocket) {
+      closeSession(this._handle, SendFlag.Discard);
+    } else {
+      const { payload } = engine.closePolling(this._handle, true);
+      if (payload != null) answerPoll(this, payload);
+    }
+    this._onclose(reason, description);
+  }
+
   /** Gives up the POST that is being received: its connection is closed without an answer. */
   private abortPost(): void {
     const { _transport: transport } = this;
@@ -277,7 +326,8 @@ export class Socket extends SendingSocket implements SessionEvents {
     debug("upgraded: %s", this.id);
     const before = this._transport;
     before?.discard();
-    this._transport = null;
+    this._transport = probes.get(this) ?? null;
+    probes.delete(this);
     this._websocket = true;
     this.upgrading = false;
     this.upgraded = true;
@@ -311,11 +361,8 @@ export class Socket extends SendingSocket implements SessionEvents {
     this._sink?.onclose(reason, description);
     this.emit("close", reason, description);
     const { _transport: transport } = this;
-    if (transport === null) return;
-    if (description !== undefined && transport.listenerCount("error") > 0) {
-      transport.emit("error", description);
-    }
-    transport.emit("close");
+    transport?._onend(isLost, description);
+    this.endProbe();
   }
 }
 

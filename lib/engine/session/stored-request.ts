@@ -13,6 +13,9 @@ import {
 import type { Socket } from "./socket";
 import { type RequestEnds, requestSocket } from "./tcp-sockets";
 
+/** Stands for a request that the application has set to null, to free its memory. */
+const FORGOTTEN = Object.freeze({}) as EngineRequest;
+
 /** The part of a session that its request explains. */
 export abstract class RequestedSession extends WatchfulEmitter {
   /** Address of the client, or of the proxy before it; `undefined` over WebTransport. */
@@ -40,11 +43,22 @@ export abstract class RequestedSession extends WatchfulEmitter {
       const socketAt = (ends: RequestEnds) => requestSocket(conn, ends);
       this._request = unpackRequest(this._packed, this.remoteAddress, socketAt);
     }
-    return this._request as EngineRequest;
+    return this._known as EngineRequest;
+  }
+
+  /** The object of the request, if there is one by now. @internal */
+  private get _known(): EngineRequest | null {
+    return this._request === FORGOTTEN ? null : this._request;
   }
 
   set request(request: EngineRequest) {
-    this._request = request;
+    this._request = request ?? FORGOTTEN;
+    this._packed = null;
+  }
+
+  /** True if a request has opened the session: over WebTransport, none has. @internal */
+  protected get _hasRequest(): boolean {
+    return this._request !== null || this._packed !== null;
   }
 
   /** @internal */
@@ -54,18 +68,18 @@ export abstract class RequestedSession extends WatchfulEmitter {
 
   /** @internal */
   get _url(): string | undefined {
-    return this._request?.url ?? (this._packed === null ? undefined : packedUrl(this._packed));
+    return this._known?.url ?? (this._packed === null ? undefined : packedUrl(this._packed));
   }
 
   /** @internal */
   _query(): Record<string, string> {
-    return this._request?._query ?? parseQuery(this._url ?? "");
+    return this._known?._query ?? parseQuery(this._url ?? "");
   }
 
   /** @internal */
   get _secure(): boolean {
     if (this._packed !== null) return isPackedSecure(this._packed);
     // HTTP/3, where there is no request, is encrypted.
-    return this._request === null || (this._request as any).socket.encrypted === true;
+    return this._known === null || (this._known as any).socket.encrypted === true;
   }
 }

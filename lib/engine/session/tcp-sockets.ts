@@ -207,9 +207,10 @@ export function webSocketStream(conn: Socket): Duplex {
   const known = streams.get(conn)?.main;
   if (known !== undefined) return known;
   // A WebSocket that began with the session came with the session's request.
-  if (conn._isCarriedByRequest) return conn.request.socket;
+  const { request } = conn;
+  if (conn._isCarriedByRequest && request !== null) return request.socket;
   const ends = engine.connectionEnds(conn._handle);
-  if (ends == null) return conn.request.socket;
+  if (ends == null) return request?.socket ?? endedSocket(endsKnown(conn));
   const { family, localAddress, localPort, remoteAddress, remotePort } = ends;
   const socket = watchSession(conn, {
     local: { address: localAddress, family, port: localPort },
@@ -217,6 +218,12 @@ export function webSocketStream(conn: Socket): Duplex {
   });
   streams.set(conn, { main: socket });
   return socket;
+}
+
+/** The ends of a connection of which nothing is known but the client's address. */
+function endsKnown({ remoteAddress: address }: Socket): RequestEnds {
+  const nothing = { address: undefined, family: undefined, port: undefined };
+  return { remote: { ...nothing, address }, local: nothing };
 }
 
 /** A socket for the WebSocket that carries a session and of which Node knows nothing. */

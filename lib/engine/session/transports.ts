@@ -33,12 +33,12 @@ export abstract class Transport extends WatchfulEmitter {
   static upgradesTo: string[] = [];
   /** `"polling"`, `"websocket"` or `"webtransport"`. */
   abstract readonly name: string;
-  /** True if a packet sent now goes out at once. */
-  abstract readonly writable: boolean;
   /** True if bytes are sent as they are, and not as base64. */
   readonly supportsBinary: boolean = true;
   /** True if another transport has replaced it. */
   discarded = false;
+  /** The state that the application has set. */
+  private assigned: string | null = null;
 
   constructor(
     /** The session. */
@@ -57,10 +57,34 @@ export abstract class Transport extends WatchfulEmitter {
     return this.conn.protocol;
   }
 
-  /** `"open"`, `"closing"` or `"closed"`. */
+  /**
+   * `"open"`, `"closing"` or `"closed"`. The application may set it: one that is not open is not closed
+   * by {@link close}. When the session ends, it is `"closed"` all the same.
+   */
   get readyState(): string {
-    return this.discarded ? "closed" : this.conn.readyState;
+    if (this.discarded || this.conn.readyState === "closed") return "closed";
+    return this.assigned ?? this.conn.readyState;
   }
+
+  set readyState(state: string) {
+    this.assigned = state;
+  }
+
+  /**
+   * True if a packet sent now goes out at once. The application may set it. `false`: what is sent from
+   * now on waits, until the transport has written what it was given before, or a poll comes, or until
+   * something is sent after `true`. `true`: the next packet goes out at once.
+   */
+  get writable(): boolean {
+    return this.conn._assignedWritable ?? this.isReady();
+  }
+
+  set writable(writable: boolean) {
+    if (this.conn.transport === this) this.conn._assignWritable(Boolean(writable));
+  }
+
+  /** True if a packet sent now goes out at once. @internal */
+  protected abstract isReady(): boolean;
 
   /** The options of the engine that transports heed. */
   get opts(): TransportOptions {
@@ -102,6 +126,7 @@ export abstract class Transport extends WatchfulEmitter {
    * ```
    */
   close(callback?: () => void): void {
+    if (this.readyState !== "open") return;
     this.conn._closeTransport(callback);
   }
 
@@ -116,6 +141,18 @@ export abstract class Transport extends WatchfulEmitter {
   send(packets: { type: string; data?: any; options?: any }[]): void {
     if (this.conn.readyState === "closed") return;
     for (const packet of packets) this.conn._transmitPacket(packet);
+  }
+
+  /** Shows a message of a WebSocket as it came, to those who listen. @internal */
+  _onmessage(_type: number, _data: string | Buffer): void {}
+
+  /** Shows a control frame of a WebSocket to those who listen. @internal */
+  _oncontrol(_frame: number, _payload: Buffer): void {}
+
+  /** The session has ended: because of `error`, if there is one; `isLost`: the server did not end it. @internal */
+  _onend(_isLost: boolean, error?: Error): void {
+    if (error !== undefined && this.listenerCount("error") > 0) this.emit("error", error);
+    this.emit("close");
   }
 
   /** @internal */
@@ -136,8 +173,8 @@ export class Polling extends Transport {
   /** The post being received, if one is. @internal */
   post: PendingPoll | null = null;
 
-  /** True if a poll waits for packets. */
-  get writable(): boolean {
+  /** True if a poll waits for packets. @internal */
+  protected override isReady(): boolean {
     return this.poll !== null || this.conn._isPollPending();
   }
 
@@ -183,8 +220,8 @@ export class WebSocket extends Transport {
   readonly name = "websocket";
   private view: NativeWebSocket | null = null;
 
-  /** True if a packet sent now goes out at once. */
-  get writable(): boolean {
+  /** @internal */
+  protected override isReady(): boolean {
     return this.conn._isWritableNow();
   }
 
@@ -200,6 +237,27 @@ export class WebSocket extends Transport {
     this.view ??= new NativeWebSocket(this.conn, this);
     return this.view;
   }
+
+  /** @internal */
+  override _onmessage(type: number, data: string | Buffer): void {
+    if (this.view === null) return;
+    if (typeof data === "string") return this.view._onmessage(`${type}${data}`);
+    // Revision 3 of the protocol puts the type before the bytes.
+    const isBare = this.conn.protocol !== 3;
+    this.view._onmessage(isBare ? data : Buffer.concat([Buffer.of(4), data]));
+  }
+
+  /** @internal */
+  override _oncontrol(frame: number, payload: Buffer): void {
+    this.view?._oncontrol(frame, payload);
+  }
+
+  /** @internal */
+  override _onend(isLost: boolean, error?: Error): void {
+    if (isLost) this.view?._onlost();
+    if (error !== undefined) this.view?._onerror(error);
+    super._onend(isLost, error);
+  }
 }
 
 /** A stream of WebTransport. */
@@ -207,8 +265,27 @@ export class WebTransport extends Transport {
   /** Name of the transport. */
   readonly name = "webtransport";
 
-  /** True if a packet sent now goes out at once. */
-  get writable(): boolean {
+  /** @internal */
+  protected override isReady(): boolean {
     return this.conn._isWritable();
   }
 }
+
+/**
+ * Lets the application put values of its own in the place of members that are computed here: with
+ * another server they are plain properties.
+ */
+function letAssign(prototype: object, names: string[]): void {
+  for (const name of names) {
+    const { get } = Object.getOwnPropertyDescriptor(prototype, name) as PropertyDescriptor;
+    const set = function (this: object, value: unknown) {
+      const options = { value, writable: true, configurable: true, enumerable: true };
+      Object.defineProperty(this, name, options);
+    };
+    Object.defineProperty(prototype, name, { get, set, configurable: true });
+  }
+}
+
+letAssign(Transport.prototype, ["sid", "protocol", "opts", "parser"]);
+letAssign(Polling.prototype, ["maxHttpBufferSize", "httpCompression", "req", "res"]);
+letAssign(WebSocket.prototype, ["perMessageDeflate", "socket"]);

@@ -115,9 +115,38 @@ export abstract class WatchedSession extends RequestedSession {
 
   /** True if what is sent now goes out at once, as far as this thread knows. @internal */
   _isWritable(): boolean {
+    const { _assignedWritable: assigned } = this;
+    if (assigned !== null) return assigned;
     if (!this._websocket) return this.transport.writable;
     if (this._sentAt === currentTick() || this._observers?.isWriting) return false;
     return this._external?.carries ? this._external.waiting === 0 : !this._blocked;
+  }
+
+  /** The application's value of the transport's `writable`, while it counts. @internal */
+  get _assignedWritable(): boolean | null {
+    return this._observers?.writable ?? null;
+  }
+
+  /** The application sets the transport's `writable`. @internal */
+  _assignWritable(writable: boolean): void {
+    if (this.readyState === "closed") return;
+    this._watchPolls();
+    if (!writable && this._websocket) this._observeFlushes();
+    this.observers().writable = writable;
+    // What is sent natively does not heed it.
+    cacheEpoch.value++;
+  }
+
+  /** The transport was given something, or is free: the application's value counts no more. @internal */
+  protected _dropAssigned(): void {
+    if (this._observers !== null) this._observers.writable = null;
+  }
+
+  /** A poll has come: what waits for it here is sent. @internal */
+  _onpoll(): void {
+    if (this._observers === null || this._websocket) return;
+    this._dropAssigned();
+    this._handHeld();
   }
 
   /** The same, but a WebSocket asks its I/O thread whether all is written. @internal */
@@ -251,6 +280,7 @@ export abstract class WatchedSession extends RequestedSession {
     } finally {
       // It is not writable for those who hear of that, as with upstream.
       watch.isWriting = false;
+      watch.writable = null;
     }
     if (this._observers !== watch) return;
     if (watch.buffer !== null) {
@@ -275,6 +305,7 @@ export abstract class WatchedSession extends RequestedSession {
     const watch = this._observers;
     if (watch === null) return;
     watch.isWriting = false;
+    watch.writable = null;
     if (watch.buffer !== null) {
       this._ondelivery();
       this._announceDrain();

@@ -24,6 +24,7 @@ use crate::net::session::sid_index::Sid;
 use crate::net::session::slow_readers::PollReader;
 use crate::net::session::table::Table;
 use crate::sio;
+use crate::ws::frame::Opcode;
 
 /// The part of a session that all threads share.
 pub struct SharedSession {
@@ -109,6 +110,19 @@ impl SharedSession {
             self.engine.attachments.replace(before, held);
         }
         held > 0
+    }
+
+    /// Tells JavaScript of a control frame of WebSocket, if it decodes the packets of the session.
+    pub(in crate::net) fn receive_control(
+        &self,
+        messages: &Messages,
+        opcode: Opcode,
+        payload: &[u8],
+    ) {
+        if messages.decodes_in_js() {
+            let cost = self.inbox.control_frame(self.handle, opcode, payload);
+            self.pending.add(cost);
+        }
     }
 
     /// Counts what the client has sent, at `now` in ms: an event or none, and bytes.

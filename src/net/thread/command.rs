@@ -15,6 +15,7 @@ use crate::net::thread::conn::End;
 use crate::net::thread::exit_flush::ExitFlush;
 use crate::net::thread::state::IoThread;
 use crate::ws::deflate::{Compression, Parameters};
+use crate::ws::frame::Opcode;
 
 /// The source of the bytes of a new WebSocket.
 pub enum Source {
@@ -117,6 +118,10 @@ pub enum Command {
     Settle(SyncSender<()>),
     /// Report the local and the remote address of a session's WebSocket.
     Ends(Handle, SyncSender<(SocketAddr, SocketAddr)>),
+    /// Report whether compression was agreed on for a session's WebSocket.
+    IsCompressed(Handle, SyncSender<bool>),
+    /// Send a control frame with this payload on a session's WebSocket.
+    Control(Handle, Opcode, Vec<u8>),
     /// Send a packet on a session's WebSocket.
     Frame(Handle, SocketRole, Outgoing),
     /// Close a session's WebSocket.

@@ -48,6 +48,17 @@ impl IoThread {
             }
             Command::Settle(asker) => self.settle_for(&asker),
             Command::Ends(handle, asker) => self.tell_ends(handle, &asker),
+            Command::IsCompressed(handle, asker) => {
+                if let Some(conn) = self.main_conn(handle) {
+                    // The asking thread may have stopped waiting.
+                    let _ = asker.try_send(conn.is_compressed());
+                }
+            }
+            Command::Control(handle, opcode, payload) => {
+                if let Some(conn) = self.main_conn(handle) {
+                    conn.control(self, opcode, &payload);
+                }
+            }
             Command::Frame(handle, socket, packet) => {
                 if let Some(entry) = self.entry(handle)
                     && let Some(conn) = &*entry.conn(socket).borrow()

@@ -157,6 +157,11 @@ impl WebSocketConn {
         })
     }
 
+    /// True if compression was agreed on.
+    pub fn is_compressed(&self) -> bool {
+        self.deflater.is_some()
+    }
+
     /// Makes this the WebSocket that carries its session.
     pub fn promote(&self) {
         self.role.set(SocketRole::Main);
@@ -330,8 +335,19 @@ impl WebSocketConn {
 
     /// Queues a close frame and waits for the peer's.
     pub fn close(self: &Rc<Self>, local: &IoThread, payload: &[u8]) {
-        self.frame(local, Opcode::Close, &[], payload);
+        if self.state.get() != State::Closing {
+            self.frame(local, Opcode::Close, &[], payload);
+        }
         self.leave(State::Closing);
+    }
+
+    /// Queues a control frame of the application; one that closes waits for the peer's.
+    pub fn control(self: &Rc<Self>, local: &IoThread, opcode: Opcode, payload: &[u8]) {
+        match opcode {
+            Opcode::Close => self.close(local, payload),
+            _ if self.state.get() == State::Open => self.frame(local, opcode, &[], payload),
+            _ => {}
+        }
     }
 
     /// True if the connection is about to be dropped.

@@ -18,6 +18,7 @@ use crate::net::session::shared::{Inner, Messages, Post, SharedSession, Waiter};
 use crate::net::session::slow_readers::{PollReader, Verdict};
 use crate::net::thread::conn::WebSocketConn;
 use crate::net::thread::state::IoThread;
+use crate::ws::frame::Opcode;
 
 /// The part of a session that only its I/O thread uses.
 pub struct ThreadSession {
@@ -167,6 +168,12 @@ impl LocalOutput<'_> {
     /// Counts bytes of the client that are no packet, at `now` in ms.
     pub(in crate::net) fn charge(&mut self, bytes: usize, now: u64) {
         self.entry.shared.charge(self.messages, false, bytes, now);
+    }
+
+    /// Tells JavaScript of a control frame of WebSocket, if it decodes the packets of the session.
+    pub(in crate::net) fn control_frame(&self, opcode: Opcode, payload: &[u8]) {
+        let shared = &self.entry.shared;
+        shared.receive_control(self.messages, opcode, payload);
     }
 
     /// True if the session had stopped because of its rates and has to go on.

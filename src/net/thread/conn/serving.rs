@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::config::{CLOSE_WAIT_MS, MAX_FRAGMENTS, READ_TURN_BYTES};
 use crate::eio::packet::Packet;
+use crate::eio::session::SocketRole;
 use crate::error::{CloseReason, INTERNAL, Reason};
 use crate::net::events::{OneRead, StreamEnd};
 use crate::net::thread::NO_STREAM;
@@ -173,6 +174,7 @@ impl WebSocketConn {
         match message {
             Message::Close(_, payload) => {
                 if self.state.get() == State::Open {
+                    self.show_control(local, Opcode::Close, payload);
                     self.lost(local, CloseReason::without_detail(Reason::TransportClose));
                     self.frame(local, Opcode::Close, &[], payload);
                 }
@@ -188,8 +190,12 @@ impl WebSocketConn {
                 if room {
                     self.frame(local, Opcode::Pong, &[], data);
                 }
+                self.show_control(local, Opcode::Ping, data);
             }
-            Message::Pong(data) => self.charge(local, data.len()),
+            Message::Pong(data) => {
+                self.charge(local, data.len());
+                self.show_control(local, Opcode::Pong, data);
+            }
             Message::Text(text) => self.receive(local, self.form.decode(text).ok()),
             Message::Binary(bytes) => self.receive(local, Some(self.form.decode_binary(bytes))),
         }
@@ -214,6 +220,15 @@ impl WebSocketConn {
             entry.with_session(local, |_, _, now, out| {
                 out.charge(payload + CONTROL_HEADER, now)
             });
+        }
+    }
+
+    /// Tells JavaScript of a control frame of the WebSocket that carries the session, if it listens.
+    fn show_control(self: &Rc<Self>, local: &Rc<IoThread>, opcode: Opcode, payload: &[u8]) {
+        if self.role.get() == SocketRole::Main
+            && let Some(entry) = &self.entry
+        {
+            entry.with_session(local, |_, _, _, out| out.control_frame(opcode, payload));
         }
     }
 
