@@ -197,9 +197,13 @@ export interface RequestEnds {
 
 /** The socket for a request that is built again, at the ends that are known of it. */
 export function requestSocket(conn: Socket, ends: RequestEnds): NetSocket {
+  if (!conn._isCarriedByRequest) return pollingSocket(conn, ends);
   const known = streams.get(conn)?.main;
-  if (conn._isCarriedByRequest) return (known as NetSocket | undefined) ?? watchSession(conn, ends);
-  return pollingSocket(conn, ends);
+  if (known !== undefined) return known as NetSocket;
+  // The end of a connection is told to one socket: that of its WebSocket is the same.
+  const socket = watchSession(conn, ends);
+  streams.set(conn, { main: socket });
+  return socket;
 }
 
 /** The TCP socket of the WebSocket that carries a session. */
