@@ -32,7 +32,11 @@ export class NativePermissions {
       !engine._watched &&
       compressesNatively(opts.httpCompression);
     const websocket =
-      isPlain && engine._isEnabled("websocket") && !opts.wsEngine && !engine._closed;
+      isPlain &&
+      engine._isEnabled("websocket") &&
+      !opts.wsEngine &&
+      !engine._webSockets.isSeen &&
+      !engine._closed;
     const newcomers =
       !opts.allowRequest && !has("initial_headers") && engine.generateId === originals.generateId;
     return {

@@ -1,5 +1,4 @@
 /** The engine: requests become sessions. `io.engine`. */
-import { EventEmitter } from "node:events";
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 
@@ -7,24 +6,14 @@ import cookie = require("cookie");
 import createDebug = require("debug");
 
 import { attachTo, pathOf } from "./attach";
+import { ConfiguredServer } from "./configured-server";
 import { ErrorCode, errorMessages, type Refusal } from "./errors";
-import { LiveOptions } from "./live-options";
-import { type EngineMetrics, readMetrics } from "./metrics";
-import { metricsText } from "./metrics-text";
-import { engine, type NativeOptions } from "./native/binding";
+import { engine } from "./native/binding";
 import { watchExit } from "./native/exit";
 import { lookAhead } from "./native/inbound";
-import { cacheEpoch } from "./native/outbound";
-import type { NativeServerOptions } from "./native-options";
 import { NativePermissions } from "./native-permissions";
-import { checkAttachOptions, checkEngineOptions, checkWsEngine } from "./option-rules";
-import {
-  type AttachOptions,
-  type ResolvedOptions,
-  readSettings,
-  resolveOptions,
-  type ServerOptions,
-} from "./options";
+import { checkAttachOptions } from "./option-rules";
+import type { AttachOptions, ServerOptions } from "./options";
 import { methodsOf } from "./port/instrumentation";
 import { enterRequest, enterUpgrade } from "./requests/entrance";
 import type { Middleware } from "./requests/middleware";
@@ -33,17 +22,12 @@ import { refuseRequest, verifyRequest } from "./requests/verify";
 import { takeWebTransport } from "./requests/webtransport";
 import { WorkBudget } from "./requests/work-budget";
 import { BodiesUnderWay } from "./session/bodies-under-way";
-import { EngineCounts } from "./session/engine-counts";
-import {
-  adoptExternal,
-  type ExternalServer,
-  type ExternalWebSocket,
-  externalOptions,
-} from "./session/external-connections";
+import type { ExternalWebSocket } from "./session/external-connections";
 import { type EngineRequest, parseQuery } from "./session/request-snapshot";
 import type { Socket } from "./session/socket";
 import { type OpenedSession, SessionRegistry } from "./session-registry";
 import { checkFunction, checkHttpServer, checkOptionsObject } from "./validate";
+import { WebSocketServers } from "./ws-server";
 
 const debug = createDebug("engine");
 
@@ -51,26 +35,22 @@ const debug = createDebug("engine");
  * Serves Engine.IO sessions on HTTP servers. Events: `connection`, `initial_headers`, `headers`,
  * `connection_error`, `flush`, `drain`.
  */
-export class Server extends EventEmitter {
+export class Server extends ConfiguredServer {
   /** Codes of `connection_error`, and of the JSON that answers a refused request, by name. */
   static errors = ErrorCode;
   /** The texts that go with the codes. */
   static errorMessages = errorMessages;
 
-  /**
-   * The options with their defaults. A new value counts for sessions opened later; `pingInterval`,
-   * `pingTimeout`, `upgradeTimeout`, `maxHttpBufferSize` and `native` for living ones, too.
-   */
-  declare opts: ResolvedOptions;
   /** The middlewares, in order; the one of the option `cors` is the first. */
   middlewares: Middleware[] = [];
-  /** The WebSocket server of the option `wsEngine`; without it, the native engine serves. */
-  ws?: ExternalServer;
+  /** The server of WebSockets. @internal */
+  readonly _webSockets = new WebSocketServers(
+    () => this.opts,
+    () => this._isEnabled("websocket"),
+    () => this._onchange?.(),
+  );
   /** The HTTP server that `listen()` has made; `undefined` for an engine that was attached. */
   httpServer?: HttpServer;
-  /** True if somebody listens to `flush` or `drain`. @internal */
-  _watched = false;
-  private readonly liveOptions: LiveOptions;
   /** Prefix of the requests on the server attached to last. @internal */
   _path = "";
   /**
@@ -94,14 +74,10 @@ export class Server extends EventEmitter {
    * @internal
    */
   _introduce: ((conn: Socket) => void) | null = null;
-  /** Called when the requests that may be answered natively may have changed. @internal */
-  _onchange: (() => void) | null = null;
   private readonly registry = new SessionRegistry(this);
   /** The sessions by id, as far as this thread has heard of them. @internal */
   readonly _sessions = this.registry.byId;
   private readonly permissions: NativePermissions;
-  /** The counts of this thread for {@link metrics}. @internal */
-  readonly _counts = new EngineCounts();
   /** True while WebSockets are refused. @internal */
   _closed = false;
   private readonly turns = new WorkBudget();
@@ -122,21 +98,7 @@ export class Server extends EventEmitter {
    * ```
    */
   constructor(options: ServerOptions = {}) {
-    super();
-    if (options === null) checkOptionsObject("new Server()", options);
-    const resolved = resolveOptions(options);
-    checkEngineOptions(resolved, options);
-    const changed = () => this._onchange?.();
-    const live = new LiveOptions(resolved, changed, () => Object.values(this.clients));
-    this.liveOptions = live;
-    Object.defineProperty(this, "opts", {
-      get: () => live.current,
-      set: (opts: ResolvedOptions) => {
-        live.current = opts;
-      },
-      configurable: true,
-      enumerable: true,
-    });
+    super(options);
     let corsMiddleware: Middleware | null = null;
     if (this.opts.cors) {
       corsMiddleware = require("cors")(this.opts.cors) as Middleware;
@@ -152,25 +114,25 @@ export class Server extends EventEmitter {
   /** Opens for WebSockets, again if need be. */
   private init(): void {
     this._closed = false;
-    const { opts } = this;
-    if (!Object.hasOwn(opts, "wsEngine") || !this._isEnabled("websocket")) return;
-    checkWsEngine(opts.wsEngine);
-    this.ws?.close();
-    this.ws = adoptExternal(new this.opts.wsEngine(externalOptions(opts)));
+    this._webSockets.open();
+  }
+
+  /**
+   * The WebSocket server: one of the package `ws`, without an HTTP server of its own, or of the option
+   * `wsEngine`; `undefined` without the transport `websocket`. The native engine serves in its place,
+   * and tells its listeners of `headers` and `wsClientError`. If its methods or options are changed, or
+   * another server is assigned, that serves the WebSockets that are opened later.
+   */
+  get ws(): any {
+    return this._webSockets.current;
+  }
+
+  set ws(server: any) {
+    this._webSockets.current = server;
   }
 
   /** The bodies that Node receives. @internal */
   readonly _bodies = new BodiesUnderWay();
-
-  /** The options as the native engine has them. @internal */
-  get _options(): NativeOptions {
-    return this.liveOptions.native;
-  }
-
-  /** The options of `native`, with their defaults. @internal */
-  get _limits(): Required<NativeServerOptions> {
-    return this.liveOptions.limits;
-  }
 
   /**
    * The sessions by id: do not show the ids to others. Those that a native listener has opened just
@@ -234,49 +196,6 @@ export class Server extends EventEmitter {
   upgrades(transport: string): string[] {
     if (!this.opts.allowUpgrades || transport !== "polling") return [];
     return ["websocket", "webtransport"];
-  }
-
-  /**
-   * Returns a snapshot of what the engine does and has: sessions, connections, traffic, queues, bounds
-   * that were reached, refusals, and the dispatch lag. Reading it is cheap: it looks at no object of a
-   * session.
-   *
-   * @example
-   * ```ts
-   * const { sessions, dispatchLag } = io.engine.metrics();
-   * console.log(sessions.websocket.native, dispatchLag.lastSeconds);
-   * ```
-   */
-  metrics(): EngineMetrics {
-    return readMetrics(this._options, this._counts);
-  }
-
-  /**
-   * Returns the same as OpenMetrics text, for Prometheus and others. Its `Content-Type` is the constant
-   * `METRICS_CONTENT_TYPE` of `socket.io-native/engine`.
-   *
-   * @param labels - added to each sample, which tell the engines of a process apart; default: none
-   * @throws TypeError for a label whose name is not valid, or is one that the metrics have
-   *
-   * @example
-   * ```ts
-   * import { METRICS_CONTENT_TYPE } from "socket.io-native/engine";
-   *
-   * httpServer.on("request", (req, res) => {
-   *   if (req.url !== "/metrics") return;
-   *   res.setHeader("Content-Type", METRICS_CONTENT_TYPE);
-   *   res.end(io.engine.metricsText({ shop: "north" }));
-   * });
-   * ```
-   */
-  metricsText(labels: Record<string, string> = {}): string {
-    checkOptionsObject("metricsText()", labels);
-    return metricsText(this.metrics(), labels);
-  }
-
-  /** True if the option `transports` names the transport. @internal */
-  _isEnabled(transport: string | undefined): boolean {
-    return this.opts.transports.indexOf(transport as "polling") !== -1;
   }
 
   /**
@@ -472,11 +391,6 @@ export class Server extends EventEmitter {
     refuseRequest(this, req, res, refusal);
   }
 
-  /** The options that a new session is told in its handshake. @internal */
-  _settings() {
-    return readSettings(this.opts);
-  }
-
   /** The transports that a handshake on `transport` offers, as JSON. @internal */
   _offer(transport: string): string {
     return JSON.stringify(this.upgrades(transport).filter((name) => this._isEnabled(name)));
@@ -537,36 +451,8 @@ export class Server extends EventEmitter {
   close(): this {
     for (const conn of Object.values(this.clients)) conn.close(true);
     this._closed = true;
-    this.ws?.close();
+    this._webSockets.close();
     this._onchange?.();
-    return this;
-  }
-
-  /** @internal */
-  private noteListener(event: string | symbol): void {
-    if (event === "flush" || event === "drain") {
-      this._watched = true;
-      cacheEpoch.value++;
-    }
-    this._onchange?.();
-  }
-
-  /** @internal */
-  override on(event: string | symbol, listener: (...args: any[]) => void): this {
-    super.on(event, listener);
-    this.noteListener(event);
-    return this;
-  }
-
-  /** @internal */
-  override addListener(event: string | symbol, listener: (...args: any[]) => void): this {
-    return this.on(event, listener);
-  }
-
-  /** @internal */
-  override prependListener(event: string | symbol, listener: (...args: any[]) => void): this {
-    super.prependListener(event, listener);
-    this.noteListener(event);
     return this;
   }
 }

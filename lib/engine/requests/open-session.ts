@@ -97,7 +97,7 @@ function openRequest(
     form,
     upgrades: server._offer(transport),
     ...server._settings(),
-    external: server.ws !== undefined,
+    external: server._webSockets.serving !== undefined,
     address: countedAddress(server, req),
     raw: !server._decodesNatively,
   };
@@ -112,7 +112,8 @@ function addSession(
 ): Socket {
   // A socket that is pumped lives on in JavaScript, and can be asked (for certificates, say).
   const isTunnel = websocket && req.httpVersionMajor >= 2;
-  const pumped = server.ws !== undefined || isTunnel || !isAdoptable(req.socket);
+  const external = server._webSockets.serving !== undefined;
+  const pumped = external || isTunnel || !isAdoptable(req.socket);
   const seen = pumped || isRequestSeen(server, req, websocket ? "upgrade" : "request");
   return server._keep({
     server,
@@ -214,7 +215,8 @@ export function acceptWebSocket(server: Server, granted: Granted): void {
 }
 
 function offer(server: Server, granted: Granted, session: Socket): void {
-  if (server.ws !== undefined) return handOver(server, server.ws, granted, session);
+  const { serving } = server._webSockets;
+  if (serving !== undefined) return handOver(server, serving, granted, session);
   let taken = false;
   accept(server, granted, false, {
     attach: (connection) => {
@@ -232,14 +234,16 @@ async function openWebSocket(server: Server, granted: Granted): Promise<void> {
   const { upgrade } = granted;
   const { req } = upgrade;
   if (!isForWebSocket(granted)) {
-    if (server.ws !== undefined) return handOver(server, server.ws, granted, null);
+    const { serving } = server._webSockets;
+    if (serving !== undefined) return handOver(server, serving, granted, null);
     return accept(server, granted, false, { attach: (conn) => engine.turnAway(conn) });
   }
   const id = await newId(server, req);
   if (isRefusal(id)) return refuseUpgradeRequest(server, upgrade, id);
   const full = refusePlace(server, req);
   if (full !== null) return refuseUpgradeRequest(server, upgrade, full);
-  if (server.ws !== undefined) return handOver(server, server.ws, granted, id);
+  const { serving } = server._webSockets;
+  if (serving !== undefined) return handOver(server, serving, granted, id);
   let handle: number | null = null;
   accept(server, granted, true, {
     attach: (connection) => {
@@ -270,14 +274,23 @@ function accept(
   server: Server,
   granted: Granted,
   initial: boolean,
-  acceptor: Omit<Acceptor, "isHeld" | "refused">,
+  acceptor: Omit<Acceptor, "isHeld" | "refused" | "announce" | "answerBad">,
 ): void {
-  const { req, socket } = granted.upgrade;
+  const { upgrade } = granted;
+  const { req, socket } = upgrade;
+  const { _webSockets: webSockets } = server;
   const seen = isRequestSeen(server, req, "upgrade") || isHeld(socket as NetSocket);
   const lines = () => upgradeHeaders(server, granted, initial);
   const refused = (reason: RefusalName) => void server._counts.refused[reason]++;
-  const held = { ...acceptor, isHeld: seen, refused };
-  acceptUpgrade(granted.upgrade, server._options, server._closed, lines, held);
+  const full = {
+    ...acceptor,
+    isHeld: seen,
+    refused,
+    announce: (all: string[]) => webSockets.announce(all, upgrade),
+    answerBad: () => webSockets.answerBad(upgrade),
+  };
+  const isClosed = server._closed || webSockets.isClosed;
+  acceptUpgrade(upgrade, server._options, isClosed, lines, full);
 }
 
 /** Hands an upgrade request to the application's WebSocket server; `to`: an id for a new session. */
@@ -292,7 +305,8 @@ function handOver(
   if (server._closed) server._counts.refused.closed++;
   const isNew = typeof to === "string" || typeof to === "number";
   const headers = () => upgradeHeaders(server, granted, isNew);
-  handOverExternal(taker, upgrade, server._closed, headers, (ws) => {
+  const isClosed = server._closed || server._webSockets.isClosed;
+  handOverExternal(taker, upgrade, isClosed, headers, (ws) => {
     if (isNew) openExternal(server, req, to, ws);
     else if (isForWebSocket(granted) && to) offerExternal(to, ws, packetForm(req));
     else turnAwayExternal(ws);

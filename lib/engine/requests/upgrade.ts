@@ -35,6 +35,10 @@ export interface Acceptor {
   readonly isHeld: boolean;
   /** The request is refused, or its client has gone. */
   refused(reason: RefusalName): void;
+  /** Tells of the lines of the answer, which may be changed. */
+  announce(lines: string[]): void;
+  /** Answers a bad request; false: it does not. */
+  answerBad(): boolean;
   /** Hands the connection to the native engine; may throw. */
   attach(connection: Connection): void;
   /**
@@ -71,6 +75,7 @@ export function acceptUpgrade(
   const refusal = checked.refusal ?? (closed ? UNAVAILABLE : null);
   if (refusal !== null) {
     acceptor.refused(checked.refusal == null ? "closed" : "badWebSocketRequest");
+    if (checked.refusal != null && acceptor.answerBad()) return;
     return finish(socket, refusal);
   }
   if (!socket.readable || !socket.writable) {
@@ -91,7 +96,9 @@ export function acceptUpgrade(
   const more = headerLines();
   if (more === null) return;
   upgrade.keepsContexts = checked.keepsContexts;
-  const response = `${[...lines, ...more].join("\r\n")}\r\n\r\n`;
+  lines.push(...more);
+  acceptor.announce(lines);
+  const response = `${lines.join("\r\n")}\r\n\r\n`;
   // The server's timeout is for requests; frames are not to wait for one another.
   (socket as Partial<NetSocket>).setTimeout?.(0);
   (socket as Partial<NetSocket>).setNoDelay?.();

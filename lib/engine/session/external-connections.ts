@@ -76,8 +76,14 @@ const handings = new WeakMap<EngineRequest, Handing>();
 
 /** The options for the application's WebSocket server. */
 export function externalOptions(opts: ResolvedOptions): object {
-  const { perMessageDeflate, maxHttpBufferSize: maxPayload } = opts;
-  return { noServer: true, clientTracking: false, perMessageDeflate, maxPayload };
+  const { perMessageDeflate, maxHttpBufferSize: maxPayload, maxBufferedChunks } = opts;
+  return {
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate,
+    maxPayload,
+    maxBufferedChunks,
+  };
 }
 
 /** Adds the header lines of requests to the answers of the application's WebSocket server. */
