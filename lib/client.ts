@@ -10,7 +10,7 @@ import type { SocketId } from "socket.io-adapter";
 import * as defaultParser from "socket.io-parser";
 import { type Decoder, type Encoder, type Packet, PacketType } from "socket.io-parser";
 import { encodeText, isDefaultEncoder } from "./encode";
-import type { Socket as EngineSocket } from "./engine";
+import { type Socket as EngineSocket, nativeSession } from "./engine/declared";
 import { Bound } from "./engine/native/contract";
 import { cacheEpoch } from "./engine/native/outbound";
 import { TickQueue } from "./engine/native/tick-queue";
@@ -80,9 +80,10 @@ export class Client<
     this.server = server;
     this.conn = conn;
     this.id = (conn as any).id;
-    if (isNative(conn) && server._parser === defaultParser) {
+    const native: object = conn;
+    if (isNative(native) && server._parser === defaultParser) {
       this._native = true;
-      conn.setSink(this);
+      native.setSink(this);
     } else {
       this._native = false;
       this.detach = this.listen();
@@ -206,7 +207,7 @@ export class Client<
 
   /** True if the client may join no more namespaces than those that it has joined or is joining. */
   private hasTooManyNamespaces(name: string): boolean {
-    const { server } = this.conn;
+    const { server } = nativeSession(this.conn);
     const most = server?._limits?.maxNamespaces;
     if (!most || this.joining?.has(name)) return false;
     const joined = this.maps?.nsps.size ?? (this.only === undefined ? 0 : 1);
@@ -323,7 +324,7 @@ export class Client<
       if (socket === undefined) this.connect(nsp, packet.data);
       else this.close();
     } else if (socket !== undefined && type !== PacketType.CONNECT_ERROR) {
-      if (!this._native || (this.conn as NativeConn)._isShown) packetStage.boundary();
+      if (!this._native || (this.conn as unknown as NativeConn)._isShown) packetStage.boundary();
       packetStage.push(socket, packet);
     } else {
       if (debug.enabled) debug("unexpected packet of type %s for namespace %s", type, nsp);
@@ -370,7 +371,7 @@ export class Client<
     }
     const packets = Array.isArray(encodedPackets) ? encodedPackets : [encodedPackets];
     if (this._native) {
-      (this.conn as NativeConn).writeEncoded(packets, opts);
+      (this.conn as unknown as NativeConn).writeEncoded(packets, opts);
       return;
     }
     for (const packet of packets) this.conn.write(packet, opts as any);

@@ -1,24 +1,67 @@
 /** The entry `socket.io-native/engine`: the engine alone, with the interface of `engine.io`. */
-import { createServer } from "node:http";
-import { type AttachOptions, attach, type Server, type ServerOptions } from "./engine/index";
+import { createServer, type Server as HttpServer } from "node:http";
+import type {
+  Socket as EngineIoSocket,
+  Transport as EngineIoTransport,
+  transports as engineIoTransports,
+} from "engine.io";
+import type * as Declared from "./engine/declared";
+import {
+  type AttachOptions,
+  attach as attachNative,
+  Server as NativeServer,
+  Socket as NativeSocket,
+  Transport as NativeTransport,
+  type ServerOptions,
+} from "./engine/index";
 import { Polling, WebSocket, WebTransport } from "./engine/session/transports";
 import { loadEngine } from "./uws";
 
 export * as parser from "engine.io-parser";
-export { attach, protocol, Server, Socket, Transport } from "./engine/index";
+export type { BaseServer, ErrorCallback } from "engine.io";
+export { protocol } from "./engine/index";
 export type { EngineMetrics } from "./engine/metrics";
 export { METRICS_CONTENT_TYPE } from "./engine/metrics-text";
-export type { Server as BaseServer } from "./engine/server";
 export type { AttachOptions, ServerOptions };
 
-/** Reports the refusal of a request: a code of `Server.errors`, and a context for listeners. */
-export type ErrorCallback = (
-  errorCode?: (typeof Server.errors)[keyof typeof Server.errors],
-  errorContext?: Record<string, unknown> & { name?: string; message?: string },
-) => void;
+/** An engine: assignable to `Server` and `BaseServer` of the package `engine.io`. */
+export interface Server extends Declared.Server {}
+/** The class of engines. */
+export const Server = NativeServer as unknown as Declared.ServerClass;
+
+/** A session: the type of the package `engine.io`. */
+export type Socket = Declared.Socket;
+/** The class of sessions; only an engine makes them. */
+export const Socket = NativeSocket as unknown as typeof EngineIoSocket;
+
+/** A transport: the type of the package `engine.io`. */
+export type Transport = Declared.Transport;
+/** The class of transports; only an engine makes them. */
+export const Transport = NativeTransport as unknown as typeof EngineIoTransport;
 
 /** The transports by their names. */
-export const transports = { polling: Polling, websocket: WebSocket, webtransport: WebTransport };
+export const transports = {
+  polling: Polling,
+  websocket: WebSocket,
+  webtransport: WebTransport,
+} as unknown as typeof engineIoTransports;
+
+/**
+ * Makes an engine and attaches it to `server`.
+ *
+ * @param options - of the engine, and where it is attached; the path is `"/engine.io"` by default
+ *
+ * @example
+ * ```ts
+ * import { attach } from "socket.io-native/engine";
+ *
+ * const engine = attach(httpServer, { path: "/orders" });
+ * engine.on("connection", (conn) => conn.send("welcome"));
+ * ```
+ */
+export function attach(server: HttpServer, options?: AttachOptions & ServerOptions): Server {
+  return attachNative(server, options) as unknown as Server;
+}
 
 /**
  * Makes an engine on an HTTP server of its own, which answers everything else with 501.

@@ -1,5 +1,5 @@
 /** The handshake of a socket: facts about the request that opened its connection. */
-import type { Socket as EngineSocket } from "./engine";
+import type { Socket as EngineSocket } from "./engine/declared";
 import { isNative } from "./native-conn";
 import type { Handshake } from "./socket-types";
 
@@ -15,8 +15,9 @@ export function buildHandshake(
   issued: number,
   auth: { [key: string]: any },
 ): Handshake {
-  const request = isNative(conn)
-    ? { headers: conn._headers(), url: conn._url, _query: conn._query() }
+  const native: object = conn;
+  const request = isNative(native)
+    ? { headers: native._headers(), url: native._url, _query: native._query() }
     : (conn as any).request;
   const headers = request?.headers ?? {};
   return {
@@ -24,7 +25,7 @@ export function buildHandshake(
     time: `${new Date(issued)}`,
     address: conn.remoteAddress,
     xdomain: !!headers.origin,
-    secure: isNative(conn) ? conn._secure : !request || !!request.connection?.encrypted,
+    secure: isNative(native) ? native._secure : !request || !!request.connection?.encrypted,
     issued,
     url: request?.url,
     query: request?._query ?? {},

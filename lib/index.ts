@@ -10,7 +10,8 @@ import type { BroadcastOperator, RemoteSocket } from "./broadcast-operator";
 import { Client } from "./client";
 import { attachClientFiles, type RequestMiddleware } from "./client-files";
 import { type Closed, type CloseOptions, closeArguments, Deadline } from "./close";
-import { attach as attachEngine, Server as Engine, type Socket as EngineSocket } from "./engine";
+import { attach as attachEngine, Server as NativeEngine } from "./engine";
+import type { Server as Engine, Socket as EngineSocket } from "./engine/declared";
 import { checkAdapterClass, checkServerOptions } from "./engine/option-rules";
 import {
   checkDelay,
@@ -318,21 +319,22 @@ export class Server<
     checkOptionsObject("attachApp()", opts);
     mergeOptions(opts, this.opts, this._path);
     const path = () => this._path;
-    this.bind(attachUwsApp(app, opts, this._serveClient ? path : undefined) as Engine);
+    this.bind(attachUwsApp(app, opts, this._serveClient ? path : undefined));
   }
 
-  private initEngine(srv: TServerInstance, opts: Partial<ServerOptions>): Engine {
+  private initEngine(srv: TServerInstance, opts: Partial<ServerOptions>): NativeEngine {
     mergeOptions(opts, this.opts, this._path);
     if (debug.enabled) debug("creating engine.io instance with opts %j", opts);
     // Every kind of server has the events of an HTTP/1 one.
-    this.eio = attachEngine(srv as any, opts as any);
+    const engine = attachEngine(srv as any, opts as any);
+    this.eio = engine as unknown as Engine;
     if (this._serveClient) {
       const path = () => this._path;
       this.detachClientFiles = attachClientFiles(srv as any, path, this.clientFilesMiddleware);
     }
     this.httpServer = srv;
-    this.bind(this.eio);
-    return this.eio;
+    this.bind(engine);
+    return engine;
   }
 
   /**
@@ -347,15 +349,15 @@ export class Server<
    * io.bind(attach(httpServer, { path: "/orders" }));
    * ```
    */
-  bind(engine: Engine): this {
+  bind(engine: any): this {
     this.engine = engine;
     checkMethod("bind()", "engine", "an engine, which emits connections", engine, "on");
     const known = new WeakSet<object>();
-    if (engine instanceof Engine) {
+    if (engine instanceof NativeEngine) {
       engine._decodesNatively = this._parser === defaultParser;
       engine._introduce = (conn) => {
         known.add(conn);
-        this.onconnection(conn);
+        this.onconnection(conn as unknown as EngineSocket);
       };
     }
     this.engine.on("connection", (conn: EngineSocket) => {

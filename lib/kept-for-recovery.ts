@@ -1,4 +1,5 @@
 /** The sessions and packets that all namespaces of one server keep for clients that are away. */
+import { nativeServer } from "./engine/declared";
 import { Bound, MAX_RECOVERY_BYTES, MAX_SESSIONS_AWAY } from "./engine/native/contract";
 import type { PacketLog } from "./packet-log";
 
@@ -85,10 +86,10 @@ export class KeptForRecovery {
   }
 
   private get limits(): { maxSessionsAway?: number; maxRecoveryBytes?: number } {
-    return this.server.engine?._limits ?? {};
+    return nativeServer(this.server.engine)?._limits ?? {};
   }
 
   private reached(): void {
-    this.server.engine?._options?.reached(Bound.SessionsAway);
+    nativeServer(this.server.engine)?._options?.reached(Bound.SessionsAway);
   }
 }

@@ -2,8 +2,8 @@
 import type { Adapter, Room, SocketId } from "socket.io-adapter";
 import { BroadcastOperator, type RemoteSocket } from "./broadcast-operator";
 import {
+  type DecorateAcknowledgements,
   type DecorateAcknowledgementsWithMultipleResponses,
-  type DecorateAcknowledgementsWithTimeoutAndMultipleResponses,
   type EventsMap,
   type MessageParams,
   type RemoveAcknowledgements,
@@ -142,7 +142,7 @@ export abstract class BroadcastingNamespace<
   timeout(
     timeout: number,
   ): BroadcastOperator<
-    DecorateAcknowledgementsWithTimeoutAndMultipleResponses<EmitEvents>,
+    DecorateAcknowledgements<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>>,
     SocketData
   > {
     return this.operator().timeout(timeout) as BroadcastOperator<any, SocketData>;

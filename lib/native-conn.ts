@@ -60,6 +60,6 @@ export type NativeConn = EngineSocket & {
 };
 
 /** Returns true if a connection belongs to the native engine. @internal */
-export function isNative(conn: EngineSocket): conn is NativeConn {
+export function isNative(conn: object): conn is NativeConn {
   return (conn as { native?: boolean }).native === true;
 }

@@ -5,6 +5,7 @@ import type { ExtendedError, Namespace, ServerReservedEventsMap } from "./namesp
 import type { Socket } from "./socket";
 import {
   type AllButLast,
+  type DecorateAcknowledgements,
   type DecorateAcknowledgementsWithMultipleResponses,
   type DecorateAcknowledgementsWithTimeoutAndMultipleResponses,
   type EventNames,
@@ -165,7 +166,7 @@ export abstract class BroadcastingServer<
   timeout(
     timeout: number,
   ): BroadcastOperator<
-    DecorateAcknowledgementsWithTimeoutAndMultipleResponses<EmitEvents>,
+    DecorateAcknowledgements<DecorateAcknowledgementsWithMultipleResponses<EmitEvents>>,
     SocketData
   > {
     return this.sockets.timeout(timeout);

@@ -36,9 +36,9 @@ export abstract class OutgoingSocket<
   SocketData,
 > extends BroadcastingSocket<ListenEvents, EmitEvents, SocketData> {
   /** The namespace. */
-  abstract readonly nsp: Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>;
+  abstract readonly nsp: Namespace<ListenEvents, EmitEvents, ServerSideEvents>;
   /** The client, which has one socket per namespace. */
-  abstract readonly client: Client<ListenEvents, EmitEvents, ServerSideEvents, SocketData>;
+  abstract readonly client: Client<ListenEvents, EmitEvents, ServerSideEvents>;
   /** @internal */
   protected _acks?: Map<number, AckListener> = undefined;
   /** True once the socket has left its namespace for good. @internal */

@@ -10,7 +10,7 @@ import type { Adapter, PrivateSessionId, Room, SocketId } from "socket.io-adapte
 import { type Packet, PacketType } from "socket.io-parser";
 import { failAwaited } from "./awaited-acks";
 import type { Client } from "./client";
-import type { Socket as EngineSocket } from "./engine";
+import type { Socket as EngineSocket } from "./engine/declared";
 import { TickQueue } from "./engine/native/tick-queue";
 import { checkFunction } from "./engine/validate";
 import { buildHandshake } from "./handshake";
@@ -106,22 +106,22 @@ export class Socket<
    * @param auth - payload of the CONNECT packet
    */
   constructor(
-    nsp: Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
-    client: Client<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
+    nsp: Namespace<ListenEvents, EmitEvents, ServerSideEvents>,
+    client: Client<ListenEvents, EmitEvents, ServerSideEvents>,
     auth?: Record<string, unknown>,
   );
   /** @internal */
   constructor(
-    nsp: Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
-    client: Client<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
+    nsp: Namespace<ListenEvents, EmitEvents, ServerSideEvents>,
+    client: Client<ListenEvents, EmitEvents, ServerSideEvents>,
     auth?: Record<string, unknown>,
     recovery?: Recovery,
   );
   constructor(
     /** The namespace. */
-    readonly nsp: Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
+    readonly nsp: Namespace<ListenEvents, EmitEvents, ServerSideEvents>,
     /** The client, which has one socket per namespace. */
-    readonly client: Client<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
+    readonly client: Client<ListenEvents, EmitEvents, ServerSideEvents>,
     auth?: Record<string, unknown>,
     recovery?: Recovery,
   ) {

@@ -50,57 +50,49 @@ export type FirstNonErrorArg<T> = T extends (...args: infer Params) => any
 /** Each element becomes an array of itself. */
 export type MultiplyArray<T extends unknown[]> = { [K in keyof T]: T[K][] };
 
-/**
- * The kind of the last parameter of a listener: an acknowledgement that starts with an error
- * ("error"), another one ("ack"), no function ("none"), or unknown ("any").
- */
-type AckKind<Listener> =
-  IsAny<Listener> extends true
-    ? "any"
-    : Listener extends (...args: infer Params) => any
-      ? Params extends []
-        ? "none"
-        : IsAny<Last<Params>> extends true
-          ? "any"
-          : Last<Params> extends (...args: infer AckParams) => any
-            ? StartsWithError<AckParams> extends true
-              ? "error"
-              : "ack"
-            : "none"
-      : "any";
-
-type StartsWithError<Params extends any[]> =
-  IsAny<Params[0]> extends true ? false : Params[0] extends Error ? true : false;
-
-/** One event whose arguments are unknown makes the whole map a loose one. */
+/** One event whose arguments are unknown makes the whole map a loose one: it takes every name. */
 type IsLoose<Map extends EventsMap, K extends EventNames<Map>> = IsAny<
   Last<Parameters<Map[K]>> | Map[K]
 >;
 
-type NamesOfKind<Map extends EventsMap, Kind, K extends EventNames<Map>> =
-  IsLoose<Map, K> extends true ? K : StrictNamesOfKind<Map, Kind, K>;
+/** True if the last of the parameters is a function. */
+type EndsWithAck<Params extends any[]> = Params extends never[]
+  ? false
+  : Last<Params> extends Fn
+    ? true
+    : false;
 
-// Distributes over the names: each is kept or dropped by itself.
-type StrictNamesOfKind<Map extends EventsMap, Kind, K> =
-  K extends EventNames<Map> ? (AckKind<Map[K]> extends Kind ? K : never) : never;
+// These distribute over the names: each is kept or dropped by itself.
+type StrictNamesWithAck<Map extends EventsMap, K> =
+  K extends EventNames<Map> ? (EndsWithAck<Parameters<Map[K]>> extends true ? K : never) : never;
+type StrictNamesWithoutAck<Map extends EventsMap, K> =
+  K extends EventNames<Map> ? (EndsWithAck<Parameters<Map[K]>> extends true ? never : K) : never;
+type StrictNamesWithError<Map extends EventsMap, K> =
+  K extends EventNames<Map>
+    ? ParamsOf<Last<Parameters<Map[K]>>>[0] extends Error
+      ? K
+      : never
+    : never;
+
+type ParamsOf<T> = T extends (...args: infer Params) => any ? Params : never;
 
 /** Names of the events that end with an acknowledgement. */
 export type EventNamesWithAck<
   Map extends EventsMap,
   K extends EventNames<Map> = EventNames<Map>,
-> = NamesOfKind<Map, "ack" | "error" | "any", K>;
+> = IsLoose<Map, K> extends true ? K : StrictNamesWithAck<Map, K>;
 
 /** Names of the events without acknowledgement. */
 export type EventNamesWithoutAck<
   Map extends EventsMap,
   K extends EventNames<Map> = EventNames<Map>,
-> = NamesOfKind<Map, "none" | "any", K>;
+> = IsLoose<Map, K> extends true ? K : StrictNamesWithoutAck<Map, K>;
 
 /** Names of the events whose acknowledgement starts with an error, as after `timeout()`. */
 export type EventNamesWithError<
   Map extends EventsMap,
   K extends EventNamesWithAck<Map> = EventNamesWithAck<Map>,
-> = NamesOfKind<Map, "error" | "any", K>;
+> = IsLoose<Map, K> extends true ? K : StrictNamesWithError<Map, K>;
 
 /** The map without the events that expect an acknowledgement. */
 export type RemoveAcknowledgements<E extends EventsMap> = {
@@ -139,31 +131,32 @@ export interface TypedEventBroadcaster<EmitEvents extends EventsMap> {
 export type MessageParams<Map extends EventsMap> =
   "message" extends EventNames<Map> ? EventParams<Map, "message"> : never;
 
+/** Each acknowledgement with an error in front, unless it has one. */
 type PrependError<T extends any[]> = {
   [K in keyof T]: T[K] extends (...args: infer Params) => infer Result
-    ? StartsWithError<Params> extends true
+    ? Params[0] extends Error
       ? T[K]
       : (err: Error, ...args: Params) => Result
     : T[K];
 };
 
+/** The first element, with its name. */
+type OnlyFirst<T extends any[]> = T extends [any, ...infer More]
+  ? T extends [...infer First, ...More]
+    ? First
+    : never
+  : never;
+
+/** The error of each acknowledgement if it has one, and an array of its first other argument. */
 type CollectResponses<T extends any[]> = {
   [K in keyof T]: T[K] extends (...args: infer Params) => infer Result
-    ? Params extends []
-      ? T[K]
-      : StartsWithError<Params> extends true
-        ? Params extends [any]
-          ? T[K]
-          : (err: Error, responses: Params[1][]) => Result
-        : (responses: Params[0][]) => Result
-    : T[K];
-};
-
-type PrependErrorAndCollect<T extends any[]> = {
-  [K in keyof T]: T[K] extends (...args: infer Params) => infer Result
-    ? StartsWithError<Params> extends true
-      ? T[K]
-      : (err: Error, responses: Params[0][]) => Result
+    ? Params extends [Error]
+      ? (err: Error) => Result
+      : Params extends [Error, ...infer More]
+        ? (err: Error, ...args: OnlyFirst<MultiplyArray<More>>) => Result
+        : Params extends []
+          ? () => Result
+          : (...args: OnlyFirst<MultiplyArray<Params>>) => Result
     : T[K];
 };
 
@@ -181,10 +174,10 @@ export type DecorateAcknowledgementsWithMultipleResponses<E> = {
     : E[K];
 };
 
-/** Both at once, as after `io.timeout()`. Applying it twice changes nothing. */
+/** Both at once: those of `serverSideEmit()`. */
 export type DecorateAcknowledgementsWithTimeoutAndMultipleResponses<E> = {
   [K in keyof E]: E[K] extends (...args: infer Params) => infer Result
-    ? (...args: PrependErrorAndCollect<Params>) => Result
+    ? (...args: CollectResponses<PrependError<Params>>) => Result
     : E[K];
 };
 
@@ -279,7 +272,7 @@ export abstract class StrictEventEmitter<
   }
 
   /**
-   * Returns a copy of the array of the listeners of `ev`, in order.
+   * Returns a copy of the array of the listeners of `event`, in order.
    *
    * @example
    * ```ts
@@ -287,9 +280,9 @@ export abstract class StrictEventEmitter<
    * ```
    */
   override listeners<Ev extends ReservedOrUserEventNames<ReservedEvents, ListenEvents>>(
-    ev: Ev,
+    event: Ev,
   ): ReservedOrUserListener<ReservedEvents, ListenEvents, Ev>[] {
-    return super.listeners(ev) as Fn[] as ReservedOrUserListener<
+    return super.listeners(event) as Fn[] as ReservedOrUserListener<
       ReservedEvents,
       ListenEvents,
       Ev

@@ -1,7 +1,9 @@
 /** Options of the engine, with their defaults. */
 import type { IncomingMessage } from "node:http";
+import type { ZlibOptions } from "node:zlib";
 import type { CookieSerializeOptions } from "cookie";
 import type { CorsOptions, CorsOptionsDelegate } from "cors";
+import type { ServerOptions as EngineIoOptions } from "engine.io";
 import type { DeflateOptions } from "./native/binding";
 import { normalize } from "./native/bytes";
 import {
@@ -41,10 +43,15 @@ export interface ServerOptions {
   transports?: TransportName[];
   /** Tells clients that they may upgrade. @default true */
   allowUpgrades?: boolean;
-  /** Compression of WebSocket messages, RFC 7692. @default false */
-  perMessageDeflate?: boolean | PerMessageDeflateOptions | object;
-  /** Compression of polling answers. @default { threshold: 1024 } */
-  httpCompression?: boolean | object;
+  /**
+   * Compression of WebSocket messages, RFC 7692; `true` stands for no options. Messages are compressed
+   * on the engine's own threads: of the options of zlib only `level` (default 2) and `windowBits`
+   * (default 15) of `zlibDeflateOptions` matter; `zlibInflateOptions` and `concurrencyLimit` are taken
+   * without effect. @default false
+   */
+  perMessageDeflate?: EngineIoOptions["perMessageDeflate"];
+  /** Compression of polling answers of `threshold` bytes or more. @default { threshold: 1024 } */
+  httpCompression?: false | (ZlibOptions & { threshold: number });
   /**
    * A WebSocket server class to use instead of the native engine: `ws`'s, or one like it. Made with
    * `{ noServer, clientTracking, perMessageDeflate, maxPayload }`; needs `handleUpgrade` and `close`.
@@ -60,31 +67,6 @@ export interface ServerOptions {
   allowEIO3?: boolean;
   /** Options beyond those of socket.io. @default {} */
   native?: NativeServerOptions;
-}
-
-/**
- * Options of WebSocket compression; `true` stands for none of them. Messages are compressed on the
- * engine's own threads: of the options of zlib only the level and the window matter, and
- * `concurrencyLimit`, `chunkSize`, `memLevel`, `strategy` and `zlibInflateOptions` are taken
- * without effect.
- */
-export interface PerMessageDeflateOptions {
-  /** The server remembers nothing between messages: more bytes, and less memory for each client. */
-  serverNoContextTakeover?: boolean;
-  /** The client has to do so. */
-  clientNoContextTakeover?: boolean;
-  /** The server's window as a power of two, 8 to 15; `false` refuses clients that limit it. */
-  serverMaxWindowBits?: number | boolean;
-  /** The client's window; a number refuses clients that cannot be told, `false` tells none. */
-  clientMaxWindowBits?: number | boolean;
-  /** Shorter messages, in bytes, are not compressed; only without takeover. @default 1024 */
-  threshold?: number;
-  /** `level` and `windowBits` of the compression. @default { level: 2, windowBits: 15 } */
-  zlibDeflateOptions?: object;
-  /** Without effect. */
-  zlibInflateOptions?: object;
-  /** Without effect. */
-  concurrencyLimit?: number;
 }
 
 /** Options of {@link Server.attach}. */

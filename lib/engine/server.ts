@@ -329,7 +329,10 @@ export class Server extends ConfiguredServer {
    *
    * const webSockets = new WebSocketServer({ noServer: true });
    * httpServer.on("upgrade", (req, socket, head) => {
-   *   webSockets.handleUpgrade(req, socket, head, (ws) => io.engine.onWebSocket(req, socket, ws));
+   *   webSockets.handleUpgrade(req, socket, head, (ws) => {
+   *     // Private in the declarations of engine.io.
+   *     io.engine["onWebSocket"](req, socket, ws);
+   *   });
    * });
    * ```
    */
