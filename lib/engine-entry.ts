@@ -8,17 +8,17 @@ import type {
 import type * as Declared from "./engine/declared";
 import {
   type AttachOptions,
-  attach as attachNative,
-  Server as NativeServer,
-  Socket as NativeSocket,
-  Transport as NativeTransport,
+  attach as attachEngine,
+  Server as EngineServer,
+  Socket as EngineSocket,
+  Transport as EngineTransport,
+  transports as engineTransports,
   type ServerOptions,
 } from "./engine/index";
-import { Polling, WebSocket, WebTransport } from "./engine/session/transports";
 import { loadEngine } from "./uws";
 
-export * as parser from "engine.io-parser";
 export type { BaseServer, ErrorCallback } from "engine.io";
+export * as parser from "engine.io-parser";
 export { protocol } from "./engine/index";
 export type { EngineMetrics } from "./engine/metrics";
 export { METRICS_CONTENT_TYPE } from "./engine/metrics-text";
@@ -27,24 +27,20 @@ export type { AttachOptions, ServerOptions };
 /** An engine: assignable to `Server` and `BaseServer` of the package `engine.io`. */
 export interface Server extends Declared.Server {}
 /** The class of engines. */
-export const Server = NativeServer as unknown as Declared.ServerClass;
+export const Server = EngineServer as unknown as Declared.ServerClass;
 
 /** A session: the type of the package `engine.io`. */
 export type Socket = Declared.Socket;
 /** The class of sessions; only an engine makes them. */
-export const Socket = NativeSocket as unknown as typeof EngineIoSocket;
+export const Socket = EngineSocket as unknown as typeof EngineIoSocket;
 
 /** A transport: the type of the package `engine.io`. */
 export type Transport = Declared.Transport;
 /** The class of transports; only an engine makes them. */
-export const Transport = NativeTransport as unknown as typeof EngineIoTransport;
+export const Transport = EngineTransport as unknown as typeof EngineIoTransport;
 
 /** The transports by their names. */
-export const transports = {
-  polling: Polling,
-  websocket: WebSocket,
-  webtransport: WebTransport,
-} as unknown as typeof engineIoTransports;
+export const transports = engineTransports as unknown as typeof engineIoTransports;
 
 /**
  * Makes an engine and attaches it to `server`.
@@ -60,7 +56,7 @@ export const transports = {
  * ```
  */
 export function attach(server: HttpServer, options?: AttachOptions & ServerOptions): Server {
-  return attachNative(server, options) as unknown as Server;
+  return attachEngine(server, options) as unknown as Server;
 }
 
 /**

@@ -11,7 +11,11 @@ import { Client } from "./client";
 import { attachClientFiles, type RequestMiddleware } from "./client-files";
 import { type Closed, type CloseOptions, closeArguments, Deadline } from "./close";
 import { attach as attachEngine, Server as NativeEngine } from "./engine";
-import type { Server as Engine, Socket as EngineSocket } from "./engine/declared";
+import {
+  type Server as Engine,
+  type Socket as EngineSocket,
+  nativeServer,
+} from "./engine/declared";
 import { checkAdapterClass, checkServerOptions } from "./engine/option-rules";
 import {
   checkDelay,
@@ -353,7 +357,7 @@ export class Server<
     this.engine = engine;
     checkMethod("bind()", "engine", "an engine, which emits connections", engine, "on");
     const known = new WeakSet<object>();
-    if (engine instanceof NativeEngine) {
+    if (engine instanceof NativeEngine && engine.implementation === "native") {
       engine._decodesNatively = this._parser === defaultParser;
       engine._introduce = (conn) => {
         known.add(conn);
@@ -418,7 +422,7 @@ export class Server<
     this.engine.close();
     if (options.keepHttpServer) {
       this.detachClientFiles?.();
-      this.engine._detach?.();
+      nativeServer(this.engine)?._detach?.();
     }
     if (!this.httpServer || options.keepHttpServer) {
       deadline.cancel();

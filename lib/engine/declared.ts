@@ -15,7 +15,7 @@ import type { Socket as NativeSocket } from "./session/socket";
 /** An engine, `io.engine`: assignable to `Server` and `BaseServer` of the package `engine.io`. */
 export interface Server
   extends EngineIoServer,
-    Pick<NativeServer, "metrics" | "metricsText"> {
+    Pick<NativeServer, "implementation" | "metrics" | "metricsText"> {
   /** The options in use. Those of the heartbeat and the sizes may be changed while it runs. */
   opts: ServerOptions;
 }

@@ -135,6 +135,14 @@ export class Server extends ConfiguredServer {
   readonly _bodies = new BodiesUnderWay();
 
   /**
+   * The engine that serves: `"native"`, or `"javascript"` where the environment variable
+   * `SOCKET_IO_NATIVE_ENGINE` has chosen that of the package `engine.io`.
+   */
+  get implementation(): "native" | "javascript" {
+    return "native";
+  }
+
+  /**
    * The sessions by id: do not show the ids to others. Those that a native listener has opened just
    * now are among them, before `connection` tells of them.
    */

@@ -1,8 +1,10 @@
 /** The native engine of this environment: its calls, and the tick's flush. */
 import type { Connection, DeflateOptions, Engine, EngineOptions } from "../../../binding";
 import { DrainState } from "./contract";
+import { absent, loadAddon } from "./load";
 
-const binding: typeof import("../../../binding") = require("../../../binding.js");
+/** `null`: the JavaScript engine serves. */
+const binding = loadAddon();
 
 /** The calls made per event. They are defined in raw Node-API (`src/bridge/calls.rs`). */
 export interface Calls {
@@ -46,17 +48,19 @@ export interface Calls {
 let onwake: () => void = () => {};
 
 /** The engine of this thread. */
-export const engine: Engine = new binding.Engine(() => onwake());
+export const engine: Engine =
+  binding === null ? absent("Engine") : new binding.Engine(() => onwake());
 
 export const calls = {} as Calls;
-engine.defineCalls(calls);
+if (binding !== null) engine.defineCalls(calls);
 
 /** The native listener, where there is one. */
-export const listener = "NativeListener" in binding ? binding : null;
+export const listener = binding !== null && "NativeListener" in binding ? binding : null;
 
 export type { Connection, DeflateOptions };
 export type NativeOptions = EngineOptions;
-export const NativeOptions = binding.EngineOptions;
+export const NativeOptions: typeof EngineOptions =
+  binding?.EngineOptions ?? absent("EngineOptions");
 
 /** Sets the function that is called when there is a batch to take. */
 export function setWake(callback: () => void): void {

@@ -6,6 +6,7 @@ import createDebug = require("debug");
 
 import { engine } from "./binding";
 import { Topic } from "./contract";
+import { implementation } from "./load";
 
 /** The loggers, by the numbers of {@link Topic}. */
 const loggers: createDebug.Debugger[] = [];
@@ -56,5 +57,7 @@ function watchNamespaces(changed: () => void): void {
   });
 }
 
-watchNamespaces(refresh);
-refresh();
+if (implementation === "native") {
+  watchNamespaces(refresh);
+  refresh();
+}
