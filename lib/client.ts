@@ -15,6 +15,7 @@ import { Bound } from "./engine/native/contract";
 import { cacheEpoch } from "./engine/native/outbound";
 import { TickQueue } from "./engine/native/tick-queue";
 import { noteReplacement } from "./engine/replaced";
+import { setImmediate } from "./engine/scheduling";
 import type { Server } from "./index";
 import type { Namespace } from "./namespace";
 import { isNative, type NativeConn, type PacketSink, type WriteOptions } from "./native-conn";
@@ -23,8 +24,6 @@ import { type DisconnectReason, RESERVED_EVENTS } from "./socket-types";
 import type { EventsMap } from "./typed-events";
 
 const debug = debugModule("socket.io:client");
-// Bound here: tests of applications replace the timers by a clock of their own.
-const { setImmediate } = globalThis;
 
 /** The options of {@link Client._packet}. An encoded packet is passed on unchanged. */
 type PacketOptions = WriteOptions & { preEncoded?: boolean };

@@ -4,6 +4,7 @@ import type { Adapter, SocketId } from "socket.io-adapter";
 import { BroadcastOperator } from "./broadcast-operator";
 import type { Attempt, Client } from "./client";
 import { checkAdapter } from "./engine/option-rules";
+import { nextTick } from "./engine/scheduling";
 import { checkFunction } from "./engine/validate";
 import type { Server } from "./index";
 import { type Middleware, runMiddlewares } from "./middleware";
@@ -196,7 +197,7 @@ export class Namespace<
       this._doConnect(socket, fn);
       return;
     }
-    this.run(socket, (err) => process.nextTick(() => this.conclude(socket, err, fn, attempt)));
+    this.run(socket, (err) => nextTick(() => this.conclude(socket, err, fn, attempt)));
   }
 
   /** Applies the outcome of the middlewares. */

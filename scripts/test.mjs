@@ -6,6 +6,7 @@
 //   npm test -- --test-name-pattern=upgrade      only tests of that name (a regular expression)
 //   npm test -- --node 26 platforms/             on another Node, which is installed from npm
 //   npm run test:oracle                          the same files against the npm package socket.io
+//   npm test -- --engine javascript              the core of them with the JavaScript engine
 //   npm run test:nodes                           on every Node that is supported
 //
 // Words, patterns, --node and the oracle leave out cargo; --fast has its unit tests only. A part that
@@ -30,8 +31,15 @@ const ALONE = "__test__/load/";
 // Files of `--fast`, which is run after a build, while a change is being written.
 const FAST = ["__test__/unit/", "__test__/server/smoke.test.mjs"];
 
+// Files that are about the native engine alone.
+const NATIVE_ONLY = [];
+
+// Files of `--engine javascript`: what applications do with the API.
+const CORE = ["__test__/server/", "__test__/features/", "__test__/adapters/"];
+
 function readArguments() {
   const options = {
+    engine: { type: "string", default: "native" },
     oracle: { type: "boolean", default: false },
     fast: { type: "boolean", default: false },
     node: { type: "string" },
@@ -42,7 +50,10 @@ function readArguments() {
     const { values, positionals } = parseArgs({ options, allowPositionals: true });
     const selection = { testNamePatterns: values["test-name-pattern"], only: values["test-only"] };
     const node = values.node && Number.parseInt(values.node, 10);
-    return { oracle: values.oracle, fast: values.fast, node, words: positionals, selection };
+    const { engine, oracle, fast } = values;
+    if (!["native", "javascript"].includes(engine))
+      throw new Error(`There is no engine ${engine}.`);
+    return { engine, oracle, fast, node, words: positionals, selection };
   } catch (error) {
     throw new Complaint(error.message);
   }
@@ -87,17 +98,22 @@ function missingParts(events) {
 const failed = ({ type, data }) => type === "test:fail" && !data.todo;
 
 await script(async () => {
-  const { oracle, fast, node, words, selection } = readArguments();
+  const { engine, oracle, fast, node, words, selection } = readArguments();
   if (node !== undefined && node !== current) {
     process.exitCode = await runOn(node);
     return;
   }
-  const files = fast && words.length === 0 ? pick(FAST) : pick(words);
+  const javascript = engine === "javascript";
+  const listed = javascript ? CORE : fast ? FAST : [];
+  const files = pick(words.length === 0 ? listed : words).filter(
+    (file) => !javascript || !NATIVE_ONLY.some((word) => file.includes(word)),
+  );
   console.log(`Node ${process.version}, ${process.platform} ${process.arch}\n`);
   if (oracle) process.env.ORACLE = "upstream";
+  if (javascript) process.env.SOCKET_IO_NATIVE_ENGINE = engine;
   const everything =
     words.length === 0 && selection.testNamePatterns.length === 0 && !selection.only;
-  const crate = everything && !oracle && node === undefined;
+  const crate = everything && !oracle && !javascript && node === undefined;
   const complaints = crate ? await cargoTests(...(fast ? ["--lib"] : [])) : [];
   if (complaints.length > 0) process.exitCode = 1;
 

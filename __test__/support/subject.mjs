@@ -7,10 +7,13 @@ const require = createRequire(import.meta.url);
 /** True when the tests run against the npm package `socket.io` (environment ORACLE=upstream). */
 export const isOracle = process.env.ORACLE === "upstream";
 
+/** True when the tests run with the JavaScript engine (`node scripts/test.mjs --engine javascript`). */
+export const isJavaScript = !isOracle && process.env.SOCKET_IO_NATIVE_ENGINE === "javascript";
+
 /** The package the tests run against. */
 export const name = isOracle ? "socket.io" : "socket.io-native";
 
-if (isOracle) letGo();
+if (isOracle || isJavaScript) letGo();
 
 const subject = isOracle ? require("socket.io") : require("../../index.js");
 
@@ -26,9 +29,12 @@ export const engineName = isOracle ? "engine.io" : "socket.io-native/engine";
 /** A value that differs on purpose, as the texts of errors do: upstream's, or ours. */
 export const differs = (upstream, own) => (isOracle ? upstream : own);
 
-/** A test of a promise that goes beyond upstream: skipped under the oracle. */
+/** A test of a promise that goes beyond upstream: skipped under the oracle, and its engine. */
 export function beyond(title, fn) {
-  return test(title, { skip: isOracle && "a promise beyond upstream" }, fn);
+  const skip = isOracle
+    ? "a promise beyond upstream"
+    : isJavaScript && "a promise of the native engine";
+  return test(title, { skip }, fn);
 }
 
 /**

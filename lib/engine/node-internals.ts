@@ -7,6 +7,7 @@
 import { executionAsyncId } from "node:async_hooks";
 import { Server as HttpServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
+import { nextTick } from "./scheduling";
 
 import net = require("node:net");
 
@@ -418,7 +419,7 @@ class ForeignHandle {
     // Up to Node 25 a request says how it ended; a global that only Node's own handles set decides
     // whether Node waits for that. From Node 26 on the number returned is the end.
     if (req !== null) {
-      process.nextTick(() => {
+      nextTick(() => {
         if (req.async) req.oncomplete?.(0, this, undefined);
       });
     }

@@ -40,6 +40,7 @@ const PLACES = {
   "own-listeners": "lib/engine (shared)",
   "refuse-upgrade": "lib/engine (shared)",
   replaced: "lib/engine (shared)",
+  scheduling: "lib/engine (shared)",
   validate: "lib/engine (shared)",
   // The options that sessions and requests read; their text is made native here.
   options: "lib/engine/options",

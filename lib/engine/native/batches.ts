@@ -1,9 +1,8 @@
 /** The batches of records that this thread has taken, and the cursor over the one in work. */
+
+import { setImmediate } from "../scheduling";
 import { calls } from "./binding";
 import { RECORD_LENGTHS, RecordCode } from "./contract";
-
-// Not one that an application's tests replace by a clock of their own.
-const { setImmediate } = globalThis;
 
 /** Records, one behind the other, and the values that they refer to. */
 interface Records {

@@ -1,5 +1,6 @@
 /** The native engine of this environment: its calls, and the tick's flush. */
 import type { Connection, DeflateOptions, Engine, EngineOptions } from "../../../binding";
+import { nextTick } from "../scheduling";
 import { DrainState } from "./contract";
 import { absent, loadAddon } from "./load";
 
@@ -91,7 +92,7 @@ export function scheduleFlush(): void {
   if (scheduled) return;
   if (handOver !== null) return handOver();
   scheduled = true;
-  process.nextTick(flush);
+  nextTick(flush);
 }
 
 /** Hands over at once. */

@@ -4,6 +4,7 @@
  */
 import createDebug = require("debug");
 
+import { queueMicrotask } from "../scheduling";
 import { engine } from "./binding";
 import { Topic } from "./contract";
 import { implementation } from "./load";

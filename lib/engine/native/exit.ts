@@ -2,13 +2,12 @@
  * The end of the process: what was sent before it is handed to the kernel, as sockets of Node do it
  * at once. No listener of the application is called for that.
  */
+
+import { setImmediate } from "../scheduling";
 import { engine, flush, setHandOver } from "./binding";
 import { showDebugLines } from "./debug-lines";
 import { takeStreamWrites } from "./inbound";
 import { writeStream } from "./stream-table";
-
-// Not one that an application's tests replace by a clock of their own.
-const { setImmediate } = globalThis;
 
 /** Names the property of `process` by which the copies of this package share one listener. */
 const KEY = Symbol.for("socket.io-native.exit");

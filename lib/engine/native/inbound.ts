@@ -3,7 +3,7 @@
  * loop, and gives what this thread hears of by itself its place among them.
  */
 import { AsyncResource } from "node:async_hooks";
-
+import { nextTick, setImmediate } from "../scheduling";
 import {
   batch,
   eachOpened,
@@ -21,9 +21,6 @@ import { listenerOf } from "./stream-table";
 import { isDispatching } from "./tick-queue";
 
 export { ANYBODY } from "./order";
-
-// Not one that an application's tests replace by a clock of their own.
-const { setImmediate } = globalThis;
 
 /** Records are being dispatched: a listener may ask for more of them. */
 let draining = false;
@@ -64,7 +61,7 @@ function work(count: number, waits: 0 | 1 = 0): void {
     done = true;
   } finally {
     draining = false;
-    if (!done) process.nextTick(drain);
+    if (!done) nextTick(drain);
   }
 }
 
@@ -111,7 +108,7 @@ function goOn(): void {
   goingOn = true;
   const soon = batch.length < SMALL && ++small < MANY;
   if (!soon) small = 0;
-  (soon ? process.nextTick : setImmediate)(() => {
+  (soon ? nextTick : setImmediate)(() => {
     goingOn = false;
     if (soon) wakeSafely();
     else beginTurn();
@@ -127,7 +124,7 @@ function wakeSafely(): void {
     work(1);
     goOn();
   } catch (error) {
-    process.nextTick(() => {
+    nextTick(() => {
       throw error;
     });
   }

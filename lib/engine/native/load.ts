@@ -2,7 +2,7 @@
  * Loads the addon, or leaves it out where the environment asks for the JavaScript engine. An addon
  * that cannot be loaded is an error: the other engine is chosen by the user only.
  */
-import { existsSync } from "node:fs";
+import { closeSync, existsSync, fstatSync, openSync, readSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
 
@@ -44,6 +44,7 @@ export function loadAddon(): typeof import("../../../binding") | null {
     return null;
   }
   try {
+    refuseTruncated();
     return require("../../../binding.js");
   } catch (cause) {
     const error = new Error(explanation(cause), { cause });
@@ -99,20 +100,65 @@ function placesFor(libc: string | undefined): string[] {
   if (platform === "linux") names = [`${base}-${libc === "musl" ? "musl" : "gnu"}`];
   if (platform === "win32") names = [`${base}-msvc`];
   if (platform === "darwin") names = ["darwin-universal", base];
-  const root = path.join(__dirname, "..", "..", "..");
   const given = env.NAPI_RS_NATIVE_LIBRARY_PATH;
-  return [
-    ...(given ? [given] : []),
-    ...names.flatMap((name) => [
-      path.join(root, `socket.io-native.${name}.node`),
-      `socket.io-native-${name}`,
-    ]),
-  ];
+  return [...(given ? [given] : []), ...names.flatMap(placesOf)];
+}
+
+/** The file and the package of the addon for one system. */
+const placesOf = (system: string) => [
+  path.join(__dirname, "..", "..", "..", `socket.io-native.${system}.node`),
+  `socket.io-native-${system}`,
+];
+
+/**
+ * Refuses a shorter file than its header says, as an interrupted installation leaves it: the loader
+ * of Linux ends the process by a signal when it maps one.
+ *
+ * @throws Error for such a file
+ */
+function refuseTruncated(): void {
+  if (process.platform !== "linux") return;
+  const base = `linux-${process.arch}`;
+  for (const place of [`${base}-gnu`, `${base}-musl`].flatMap(placesOf)) {
+    const file = fileOf(place);
+    if (file !== undefined && isTruncated(file)) throw new Error(`${file}: ${TRUNCATED}`);
+  }
+}
+
+const TRUNCATED = "the file is truncated";
+
+/** The file of a place, if there is one. */
+function fileOf(place: string): string | undefined {
+  if (path.isAbsolute(place)) return existsSync(place) ? place : undefined;
+  try {
+    return createRequire(__filename).resolve(place);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Returns true for a 64-bit ELF file that ends before its table of sections does. */
+function isTruncated(file: string): boolean {
+  const header = Buffer.alloc(64);
+  const fd = openSync(file, "r");
+  try {
+    const length = readSync(fd, header, 0, header.length, 0);
+    const isElf = header.readUInt32BE(0) === 0x7f454c46;
+    const isLittle64 = header[4] === 2 && header[5] === 1;
+    if (!isElf || !isLittle64) return false;
+    const sections = header.readUInt16LE(0x3a) * header.readUInt16LE(0x3c);
+    const end = Number(header.readBigUInt64LE(0x28)) + sections;
+    return length < header.length || fstatSync(fd).size < end;
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** The error with which a file or package is not loaded. */
 function whyNot(place: string): string {
   if (path.isAbsolute(place) && !existsSync(place)) return "there is no such file";
+  const file = fileOf(place);
+  if (file !== undefined && isTruncated(file)) return TRUNCATED;
   try {
     createRequire(__filename)(place);
     return "it can be loaded, but the loader refuses it";

@@ -6,6 +6,8 @@
  * the first call of the stage it feeds, and an exception leaves the tick as it would leave its own.
  */
 
+import { nextTick } from "../scheduling";
+
 interface Batch {
   /** Runs the calls from the cursor on; may be left by an exception of one of them. */
   run(): void;
@@ -40,7 +42,7 @@ function runOldest(): void {
     // An exception goes on to "uncaughtException". What is left keeps its place before the batches
     // that follow, and gets a tick for the one it used up.
     if (batch.done) forgetOldest();
-    else process.nextTick(runOldest);
+    else nextTick(runOldest);
   }
 }
 
@@ -60,7 +62,7 @@ export class TickQueue<Target, Value> {
     if (this.waiting === null) {
       this.waiting = new StageBatch(this);
       batches.push(this.waiting);
-      process.nextTick(runOldest);
+      nextTick(runOldest);
     }
     this.waiting.targets.push(target);
     this.waiting.values.push(value);

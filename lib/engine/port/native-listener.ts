@@ -27,6 +27,7 @@ import {
 } from "../node-internals";
 import { compressionThreshold, delay } from "../options";
 import { isUnobserved } from "../own-listeners";
+import { setImmediate } from "../scheduling";
 import type { Server } from "../server";
 import { METHODS, noteAssignment } from "./instrumentation";
 import { staticCors } from "./static-cors";
@@ -35,9 +36,6 @@ const debug = createDebug("engine");
 
 /** Set to `off`, every request goes through Node: for comparisons. */
 const SWITCH = "SOCKET_IO_NATIVE_LISTENER";
-
-// Not the one that an application's tests replace by a clock of their own.
-const { setImmediate } = globalThis;
 
 /** Stands for a timeout of Node that never comes, in ms: a day. */
 const NEVER = 86_400_000;

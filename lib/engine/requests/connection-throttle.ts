@@ -9,9 +9,10 @@ import type { Duplex } from "node:stream";
 
 import { readHandleOf } from "../node-internals";
 import { ownListener } from "../own-listeners";
+import { setImmediate } from "../scheduling";
 
 // Not those that an application's tests replace by a clock of their own.
-const { setImmediate, setTimeout } = globalThis;
+const { setTimeout } = globalThis;
 
 /** The number of connections without a request that are read. */
 const FEW = 50;

@@ -1,5 +1,7 @@
 /** Spreads work that comes for many clients at once over turns of the event loop. */
 
+import { nextTick, queueMicrotask, setImmediate } from "../scheduling";
+
 /** The time for such work in one turn, in ms. */
 const BUDGET = 10;
 
@@ -37,7 +39,7 @@ export class WorkBudget {
     } else if (performance.now() <= this.deadline) {
       this.waiting[this.next++]();
       // Its work goes on in microtasks, which come before this tick.
-      queueMicrotask(() => process.nextTick(() => this.release()));
+      queueMicrotask(() => nextTick(() => this.release()));
     }
   }
 }

@@ -14,6 +14,7 @@ import { drain, inOrder, isUpToDate } from "../native/inbound";
 import type { ResolvedOptions } from "../options";
 import { refuseUnavailable, refuseUpgrade } from "../refuse-upgrade";
 import type { UpgradeRequest } from "../requests/upgrade";
+import { nextTick } from "../scheduling";
 import type { LinkCounts } from "./engine-counts";
 import { answerPoll } from "./polling-http";
 import type { EngineRequest } from "./request-snapshot";
@@ -335,7 +336,7 @@ class ExternalConnection {
   goOn(): void {
     if (!this.stopped) return;
     this.stopped = false;
-    process.nextTick(() => this.catchUp());
+    nextTick(() => this.catchUp());
   }
 
   private catchUp(): void {
@@ -343,7 +344,7 @@ class ExternalConnection {
       while (!this.stopped && this.behind.length > 0) {
         this.behind.shift()?.();
         // The note that stops it may be on its way here.
-        if (!isUpToDate()) return process.nextTick(() => this.catchUp());
+        if (!isUpToDate()) return nextTick(() => this.catchUp());
       }
       if (this.stopped || !this.open) return;
       engine.caughtUp(this.conn._handle);
@@ -395,7 +396,7 @@ class ExternalConnection {
     } catch (error) {
       debug("the WebSocket engine failed: %s", error);
       // Not within the caller's loop over all sessions.
-      process.nextTick(written, error);
+      nextTick(written, error);
     }
     if (this.bytes > this.conn.server._limits.maxBufferedBytes) this.watchReader();
     if (!this.blocked && this.bytes > BLOCKED_BYTES) this.setBlocked(true);
@@ -443,7 +444,7 @@ class ExternalConnection {
     else this.end();
     engine.lost(this.conn._handle, this.probe, message ?? undefined);
     // Maybe called within a send, where nothing else may be dispatched.
-    process.nextTick(drain);
+    nextTick(drain);
   }
 
   private leave(): void {

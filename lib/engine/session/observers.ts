@@ -2,6 +2,7 @@
 import { Decoder } from "socket.io-parser";
 import type { PacketSink } from "../../native-conn";
 import { PACKET_TYPES } from "../native/contract";
+import { nextTick } from "../scheduling";
 import type { Socket } from "./socket";
 import type { Transport } from "./transports";
 
@@ -97,7 +98,7 @@ export class Observers {
     if (after === null) return;
     this.after = null;
     const error = new Error("The connection was closed while data was being written");
-    for (const callback of after) process.nextTick(callback, error);
+    for (const callback of after) nextTick(callback, error);
   }
 }
 

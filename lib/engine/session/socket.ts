@@ -10,6 +10,7 @@ import { cacheEpoch, closeSession } from "../native/outbound";
 import { type SessionEvents, unregister } from "../native/session-table";
 import { noteReplacement } from "../replaced";
 import type { SocketInit } from "../requests/open-session";
+import { nextTick, setImmediate } from "../scheduling";
 import { ExternalConnections, type ExternalWebSocket, type LinkName } from "./external-connections";
 import { Jsonp } from "./jsonp";
 import {
@@ -80,7 +81,7 @@ export class Socket extends SendingSocket implements SessionEvents {
     if (!discard) this._handHeld();
     if (this._websocket) {
       closeSession(this._handle, discard ? SendFlag.Discard : 0);
-      if (!discard && this._isQueued) process.nextTick(() => this._onclose("forced close"));
+      if (!discard && this._isQueued) nextTick(() => this._onclose("forced close"));
       else this._onclose("forced close");
       return;
     }

@@ -20,6 +20,7 @@ import {
   serverOf,
 } from "../node-internals";
 import { isListenedTo, isUnobserved } from "../own-listeners";
+import { nextTick, setImmediate } from "../scheduling";
 import { abandonPoll } from "./polling-http";
 import type { Socket } from "./socket";
 
@@ -95,7 +96,7 @@ export class HeldConnection implements ForeignConnection, StreamEvents {
 
   close(reset: boolean, done: () => void): void {
     if (this.isOver) {
-      process.nextTick(done);
+      nextTick(done);
       return;
     }
     this.onended = done;
@@ -276,7 +277,7 @@ function unknownConnection(ends: RequestEnds, end: () => void): ForeignConnectio
     shutdown: end,
     close(_reset, done) {
       end();
-      process.nextTick(done);
+      nextTick(done);
     },
     keepAlive() {},
     write() {},

@@ -8,6 +8,7 @@
 import { currentTick, engine, isDrained } from "../native/binding";
 import { cacheEpoch, decodeInJs } from "../native/outbound";
 import type { SocketInit } from "../requests/open-session";
+import { nextTick } from "../scheduling";
 import type { Server } from "../server";
 import type { ExternalConnections } from "./external-connections";
 import { FLUSH_EVENTS, Observers, type SendCallback, type SentPacket } from "./observers";
@@ -247,7 +248,7 @@ export abstract class WatchedSession extends RequestedSession {
     if (watch.isWriting) return;
     watch.isWriting = true;
     // After the flush of this tick.
-    process.nextTick(() => this._lookWritten());
+    nextTick(() => this._lookWritten());
   }
 
   /** Calls back once all that was given to the WebSocket by now is written. @internal */
@@ -255,7 +256,7 @@ export abstract class WatchedSession extends RequestedSession {
     const watch = this.observers();
     watch.after ??= [];
     watch.after.push(callback);
-    process.nextTick(() => this._lookWritten());
+    nextTick(() => this._lookWritten());
   }
 
   /** Finds out whether all is written: after a tick's flush, and when that is told. @internal */

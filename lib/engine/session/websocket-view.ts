@@ -4,6 +4,7 @@ import { WatchfulEmitter } from "../emitter";
 import { bufferedBytes, engine, flush } from "../native/binding";
 import { normalize } from "../native/bytes";
 import { CLOSE_FRAME, PING_FRAME, PONG_FRAME } from "../native/contract";
+import { nextTick } from "../scheduling";
 import type { Socket } from "./socket";
 import { webSocketStream } from "./tcp-sockets";
 import type { Transport } from "./transports";
@@ -229,7 +230,7 @@ export class NativeWebSocket extends WatchfulEmitter {
     if (done === undefined) return;
     const state = this.readyState;
     const message = `WebSocket is not open: readyState ${state} (${STATE_NAMES[state]})`;
-    process.nextTick(done, new Error(message));
+    nextTick(done, new Error(message));
   }
 
   /** Shows a message of the client, as it came. @internal */

@@ -1,0 +1,56 @@
+// Runtimes and test runners that come as npm packages. Each is kept in a cache, in a folder of its own.
+import { execFile } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { test } from "node:test";
+import { promisify } from "node:util";
+import { beyond, isJavaScript, isOracle } from "./subject.mjs";
+
+/** The versions that are tested, by the names of the packages. */
+export const TOOLS = { bun: "1.4.5", deno: "2.9.6", jest: "30.5.2", vitest: "5.1.2" };
+
+const cache = path.join(
+  process.env.XDG_CACHE_HOME || path.join(os.homedir(), ".cache"),
+  "socket.io-native",
+  "tools",
+);
+
+/**
+ * A program of {@link TOOLS}, installed from npm at the first use: `{ program, missing, test, beyond }`.
+ * `missing` is false, or says that it cannot be installed: then its tests are skipped, or fail under
+ * REQUIRE_PARTS=1. `beyond` is for a promise that goes beyond upstream.
+ */
+export async function tool(name) {
+  const version = TOOLS[name];
+  const home = path.join(cache, `${name}-${version}`);
+  const program = path.join(home, "node_modules", ".bin", name);
+  const installed = () => {
+    const manifest = path.join(home, "node_modules", name, "package.json");
+    return existsSync(manifest) && JSON.parse(readFileSync(manifest, "utf8")).version === version;
+  };
+  let missing = false;
+  if (!installed() || !existsSync(program)) {
+    mkdirSync(home, { recursive: true });
+    writeFileSync(path.join(home, "package.json"), "{}\n");
+    const options = ["--prefix", home, "--no-audit", "--no-fund", "--loglevel=error"];
+    await promisify(execFile)("npm", ["install", ...options, `${name}@${version}`], {
+      cwd: home,
+    }).catch((error) => {
+      missing = `missing: ${name} ${version}, which is installed from npm (${error.message.split("\n", 1)[0]})`;
+    });
+  }
+  const toolTest = (title, fn) => {
+    const skip = process.env.REQUIRE_PARTS === "1" ? false : missing;
+    test(title, { skip }, async (t) => {
+      if (missing) throw new Error(missing);
+      await fn(t);
+    });
+  };
+  return {
+    program,
+    missing,
+    test: toolTest,
+    beyond: isOracle || isJavaScript ? beyond : toolTest,
+  };
+}
