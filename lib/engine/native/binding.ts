@@ -48,9 +48,12 @@ export interface Calls {
 
 let onwake: () => void = () => {};
 
+/** The number of sessions and connections that keep the process alive. */
+let held = 0;
+
 /** The engine of this thread. */
 export const engine: Engine =
-  binding === null ? absent("Engine") : new binding.Engine(() => onwake());
+  binding === null ? absent("Engine") : new binding.Engine(() => onwake(), { hasRef: () => held > 0 });
 
 export const calls = {} as Calls;
 if (binding !== null) engine.defineCalls(calls);
@@ -139,8 +142,6 @@ export function isDrained(handle: number, ms: number): boolean {
 export function currentTick(): number {
   return tick;
 }
-
-let held = 0;
 
 /** Sessions and connections keep the process alive, as sockets and timers of Node would. */
 export function hold(): void {
