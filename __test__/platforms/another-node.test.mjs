@@ -3,7 +3,12 @@ import assert from "node:assert/strict";
 import { spawnChild } from "../support/child.mjs";
 import { beyond } from "../support/subject.mjs";
 
-for (const part of ["none", "listening", "counting", "handles", "headers", "all"]) {
+const PARTS = [
+  ...["none", "listening", "listening that throws", "listening without descriptors"],
+  ...["counting", "handles", "headers", "all"],
+];
+
+for (const part of PARTS) {
   beyond(`clients are served on a Node whose private parts differ (${part})`, async (t) => {
     const child = spawnChild(t, "another-node.mjs", [part], "platforms");
     const { results } = await child.message("done");

@@ -99,12 +99,18 @@ export function createListenHandle(
 ): ListenHandle | null {
   const create: (...args: unknown[]) => ListenHandle | number = (net as any)._createServerHandle;
   let handle: ListenHandle | number;
-  if (address) {
-    handle = create(address, port, type, fd, flags);
-  } else {
-    // As Node does: any address of either family.
-    handle = create("::", port, 6, fd, flags);
-    if (typeof handle === "number") handle = create("0.0.0.0", port, 4, fd, flags);
+  try {
+    if (address) {
+      handle = create(address, port, type, fd, flags);
+    } else {
+      // As Node does: any address of either family.
+      handle = create("::", port, 6, fd, flags);
+      if (typeof handle === "number") handle = create("0.0.0.0", port, 4, fd, flags);
+    }
+  } catch (error) {
+    // Another runtime than Node, which has the function in name only.
+    debug("no handle to listen on: %s", error);
+    return null;
   }
   if (typeof handle === "number") return null;
   const isWhole = typeof handle.fd === "number" && handle.fd >= 0;

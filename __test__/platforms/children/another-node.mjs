@@ -17,6 +17,22 @@ const DIFFERENCES = {
       net._createServerHandle = create;
     };
   },
+  // In name only, as in other runtimes: these stay.
+  "listening that throws": () => {
+    net._createServerHandle = () => {
+      throw new Error("not implemented");
+    };
+    return () => {};
+  },
+  "listening without descriptors": () => {
+    const { _createServerHandle: create } = net;
+    net._createServerHandle = (...args) => {
+      const handle = create(...args);
+      if (typeof handle === "object") Object.defineProperty(handle, "fd", { value: undefined });
+      return handle;
+    };
+    return () => {};
+  },
   counting: () => {
     const { Server } = net;
     net.Server = function Other(...args) {

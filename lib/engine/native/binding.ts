@@ -53,7 +53,9 @@ let held = 0;
 
 /** The engine of this thread. */
 export const engine: Engine =
-  binding === null ? absent("Engine") : new binding.Engine(() => onwake(), { hasRef: () => held > 0 });
+  binding === null
+    ? absent("Engine")
+    : new binding.Engine(() => onwake(), { hasRef: () => held > 0 });
 
 export const calls = {} as Calls;
 if (binding !== null) engine.defineCalls(calls);

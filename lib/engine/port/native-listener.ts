@@ -189,17 +189,20 @@ export class PortListener {
   private extendServer(accepting: NonNullable<typeof this.accepting>): void {
     const { server } = this;
     const { getConnections, closeIdleConnections, closeAllConnections } = server;
-    server.getConnections = (callback) =>
-      getConnections.call(server, (error, count) => {
-        const unseen = this.waiting ? accepting.connections - 1 : accepting.connections;
-        callback(error, count + unseen);
-      });
+    // Not each of them is there in other runtimes than Node.
+    if (getConnections) {
+      server.getConnections = (callback) =>
+        getConnections.call(server, (error, count) => {
+          const unseen = this.waiting ? accepting.connections - 1 : accepting.connections;
+          callback(error, count + unseen);
+        });
+    }
     server.closeIdleConnections = () => {
-      closeIdleConnections.call(server);
+      closeIdleConnections?.call(server);
       accepting.endConnections(false);
     };
     server.closeAllConnections = () => {
-      closeAllConnections.call(server);
+      closeAllConnections?.call(server);
       accepting.endConnections(true);
     };
   }
