@@ -1,13 +1,11 @@
 /** Acknowledgements that fail when the client leaves before it has sent them. */
+import { nextTick, setImmediate } from "./engine/scheduling";
 
 /** Called with the error when the client has left. */
 type Fail = (error: Error) => void;
 
 /** The acknowledgements by socket. A socket that awaits none has no entry, and costs nothing. */
 const awaited = new WeakMap<object, Set<Fail>>();
-
-// Not the one that an application's tests replace by a clock of their own.
-const { setImmediate } = globalThis;
 
 /** Returns the error of an acknowledgement that cannot come any more. */
 function disconnected(): Error {
@@ -42,7 +40,7 @@ export function failAwaited(socket: object): void {
   awaited.delete(socket);
   // Each in a tick of its own: one that throws does not keep the others waiting.
   for (const fail of fails) {
-    process.nextTick(() => {
+    nextTick(() => {
       if (fails.delete(fail)) fail(disconnected());
     });
   }

@@ -77,10 +77,8 @@ type StrictNamesWithError<Map extends EventsMap, K> =
 type ParamsOf<T> = T extends (...args: infer Params) => any ? Params : never;
 
 /** Names of the events that end with an acknowledgement. */
-export type EventNamesWithAck<
-  Map extends EventsMap,
-  K extends EventNames<Map> = EventNames<Map>,
-> = IsLoose<Map, K> extends true ? K : StrictNamesWithAck<Map, K>;
+export type EventNamesWithAck<Map extends EventsMap, K extends EventNames<Map> = EventNames<Map>> =
+  IsLoose<Map, K> extends true ? K : StrictNamesWithAck<Map, K>;
 
 /** Names of the events without acknowledgement. */
 export type EventNamesWithoutAck<

@@ -8,6 +8,7 @@ import { CLOSE_WAIT_MS } from "./native/contract";
 import { type AttachOptions, delay } from "./options";
 import { isListenedTo, ownListener, takeRequests } from "./own-listeners";
 import { throttleConnections } from "./requests/connection-throttle";
+import { nextTick } from "./scheduling";
 import type { EngineRequest } from "./session/request-snapshot";
 
 /** The engine, as the server's listeners call it. */
@@ -108,7 +109,7 @@ function onConnect(
     }
     if (isListenedTo(server, "connect")) return;
     // Another engine may take it, after this one.
-    process.nextTick(() => {
+    nextTick(() => {
       if (ours._own) return;
       // Over HTTP/1.1, the second argument is the socket.
       if (req.httpVersionMajor < 2) return (res as Duplex).destroy();

@@ -9,6 +9,7 @@ import type { Duplex } from "node:stream";
 
 import { swapListener } from "./node-internals";
 import { isOwnListener, ownListener } from "./own-listeners";
+import { queueMicrotask } from "./scheduling";
 
 type UpgradeListener = (req: IncomingMessage, socket: Duplex, head: Buffer) => unknown;
 

@@ -31,15 +31,16 @@ export function serveSession(conn: Socket, req: IncomingMessage, res: ServerResp
 
 function servePoll(conn: Socket, req: IncomingMessage, res: ServerResponse): void {
   // The answer to the one before may be on its way here; else this one overlaps it.
-  const take = () => {
-    takePoll(conn, req, res);
-    conn._onpoll();
-  };
-  if ((conn.transport as Polling).poll === null) take();
-  else afterNews(conn._handle, take);
+  if ((conn.transport as Polling).poll === null) takePoll(conn, req, res);
+  else afterNews(conn._handle, () => takePoll(conn, req, res));
 }
 
 function takePoll(conn: Socket, req: IncomingMessage, res: ServerResponse): void {
+  offerPoll(conn, req, res);
+  conn._onpoll();
+}
+
+function offerPoll(conn: Socket, req: IncomingMessage, res: ServerResponse): void {
   const transport = conn.transport as Polling;
   const { payload, state } = engine.poll(conn._handle);
   if (state === PollState.Overlaps) {
