@@ -11,7 +11,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { compareInstances, compareModules, explain } from "./lib/compatibility.mjs";
 import { readDeclarations } from "./lib/declarations.mjs";
-import { behaviours, instanceReasons, memberReasons } from "./lib/differences.mjs";
+import { behaviours, beyondUpstream, instanceReasons, memberReasons } from "./lib/differences.mjs";
 import { readInstances } from "./lib/instances.mjs";
 import { NODES } from "./lib/nodes.mjs";
 import { Complaint, script } from "./lib/say.mjs";
@@ -107,6 +107,11 @@ function behaviourTable() {
   return ["| Object | Difference |", "| --- | --- |", ...rows].join("\n");
 }
 
+function beyondTable() {
+  const rows = beyondUpstream.map((columns) => `| ${columns.join(" | ")} |`);
+  return ["| Subject | Upstream | Here |", "| --- | --- | --- |", ...rows].join("\n");
+}
+
 const manifest = (folder) => JSON.parse(readFileSync(path.join(folder, "package.json"), "utf8"));
 const version = (folder) => manifest(folder).version;
 
@@ -140,6 +145,12 @@ ${nodeTable()}
 ${reasonTable(declared)}
 
 ${behaviourTable()}
+
+## Beyond upstream
+
+These change nothing for applications that rely on upstream.
+
+${beyondTable()}
 
 ## Members
 

@@ -28,6 +28,10 @@ export const memberReasons = [
     "engine: Socket._maybeUpgrade, engine: Socket.constructor, engine: Transport.*",
     "Sessions and transports are the native engine's; these objects show them. None can be constructed or fed from outside; another engine can be bound with `io.bind()`, another WebSocket server given as `wsEngine` or by `engine.onWebSocket()`.",
   ],
+  [
+    "Server.close",
+    "It takes options beside the callback: `timeout` and `keepHttpServer`, see [Beyond upstream](#beyond-upstream).",
+  ],
   ["engine: attach", "The options may be left out, as upstream too allows at run time."],
   [
     "Namespace._add, dist/parent-namespace: ParentNamespace._add",
@@ -138,5 +142,39 @@ export const behaviours = [
   [
     "Pings of a WebSocket",
     "All are answered. `ws` ends a connection of which 60 pings wait for their pongs.",
+  ],
+];
+
+/** Beyond upstream, changing nothing for who relies on it: the subject, upstream's way, and ours. */
+export const beyondUpstream = [
+  [
+    "`await socket.emitWithAck()` when the client leaves without an answer",
+    "Pending for ever; with `timeout()`, an Error when the time is over. The callback is kept.",
+    "Rejected at once with an Error of the code `ERR_SOCKET_DISCONNECTED`, behind the listeners of `disconnect`; so is a callback under a `timeout()` called. An `async` function that awaits an answer without a `timeout()` has to catch it. A client that comes back with its state recovered answers no question of before. A socket that has left already times out as upstream, or is rejected in a later turn of the event loop without `timeout()`. A plain callback is not called, as upstream, but forgotten. A broadcast waits for its members until its time is over, as upstream.",
+  ],
+  [
+    "`io.close()` while a response is open on the HTTP server, or a WebSocket of another package",
+    "It waits for them.",
+    "The same; with `io.close({ timeout })` it waits so many ms, also for adapters, and then destroys the connections of the HTTP server. A server that does not even close then is told of by the code `ERR_CLOSE_TIMEOUT` a second later.",
+  ],
+  [
+    "The HTTP server at `io.close()`",
+    "It is closed, too.",
+    "The same; `io.close({ keepHttpServer: true })` takes the listeners of Socket.IO off and leaves it open. Its other listeners get the requests for the path.",
+  ],
+  [
+    "Another WebSocket server on the same HTTP server: one of `ws` with or without a path, or listeners that call `handleUpgrade(req, socket, head, callback)` of one",
+    "One of them answers the upgrade requests of the other: with 400 if its path is another one, or with a second 101.",
+    "Both work, whichever came first. Listeners that do nothing but to call `handleUpgrade()` of a WebSocket server with all requests are not called for those of Socket.IO; others are, but the answer with 400 that `ws` gives to paths that are not its own is not written. All listeners stay as they are for `listeners()` and `removeListener()`. A listener that itself ends the connections of paths that it does not know has to let the path of Socket.IO pass, as upstream.",
+  ],
+  [
+    "A WebSocket server that takes longer than `destroyUpgradeTimeout` to answer a request of its own",
+    "Its connection is ended.",
+    "Servers of `ws` and of this package may take their time.",
+  ],
+  [
+    "A WebSocket over HTTP/2 (RFC 8441), on a server of `node:http2` with `settings: { enableConnectProtocol: true }`",
+    "Refused with 405.",
+    "Opened. Middlewares, `allowRequest` and listeners see the request as an upgrade request: its `method` is `GET`. Not with the option `wsEngine`.",
   ],
 ];
