@@ -284,6 +284,18 @@ for (const [kind, { test }] of Object.entries(KINDS)) {
   });
 }
 
+beyond("limits on sessions hold for streams", async (t) => {
+  const { io, h2 } = await serveHttp2(t, "plain", { native: { maxConnectionsPerAddress: 1 } });
+  const { stream } = await open(t, h2);
+  const refused = await ask(t, h2);
+  assert.equal(refused.status, 429);
+  assert.equal(refused.headers["retry-after"], "1");
+  assert.match(await refused.tcp.rest(), /^\{"code":4,"message":/);
+  stream.end();
+  await until(() => io.engine.clientsCount === 0);
+  await open(t, h2);
+});
+
 beyond("other CONNECT requests go to the application's listener", async (t) => {
   const { httpServer, h2 } = await serveHttp2(t, "plain");
   httpServer.on("connect", (req, res) => {
