@@ -106,9 +106,9 @@ export class Application {
   }
 
   /** Starts `node …args`: a process that collects its `output`; `ended()` resolves with its exit code. */
-  node(args, env = {}) {
+  node(args, env = {}, cwd = this.folder) {
     const child = spawn(this.#node.program, args, {
-      cwd: this.folder,
+      cwd,
       env: { ...this.#node.env, ...env },
       stdio: ["pipe", "pipe", "pipe"],
     });
@@ -130,8 +130,8 @@ export class Application {
   }
 
   /** Starts `node …args` as a server; resolves with the process when it answers on the port. */
-  async serve(port, args, env) {
-    const child = this.node(args, env);
+  async serve(port, args, env, cwd) {
+    const child = this.node(args, env, cwd);
     const answers = () =>
       fetch(`http://127.0.0.1:${port}/`, {
         redirect: "manual",
