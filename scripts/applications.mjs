@@ -43,7 +43,7 @@ async function attempt(trial, replacement) {
     return true;
   } catch (error) {
     console.log(`not ok  ${trial.name} (${since(start)})\n${error.stack}`);
-    console.log(application.words().join("\n"));
+    console.log(await application.words());
     return false;
   } finally {
     await application.end();

@@ -50,6 +50,7 @@ async function finish(program, args, options) {
 /** One application, installed in a folder of its own. */
 export class Application {
   #children = [];
+  #pages = [];
   #browser;
   #node;
 
@@ -163,6 +164,7 @@ export class Application {
     const context = await this.#browser.newContext(options);
     const page = await context.newPage();
     page.setDefaultTimeout(PATIENCE);
+    this.#pages.push(page);
     page.complaints = [];
     page.webSockets = [];
     page.on("console", (line) => line.type() === "error" && page.complaints.push(line.text()));
@@ -194,9 +196,16 @@ export class Application {
     return result;
   }
 
-  /** The last words of every process that was started. */
-  words() {
-    return this.#children.map(({ spawnargs, output }) => `$ ${spawnargs.join(" ")}\n${output.slice(-3_000)}`);
+  /** The last words of every process and page, for a report of a failure. */
+  async words() {
+    const told = this.#children.map(
+      ({ spawnargs, output }) => `$ ${spawnargs.join(" ")}\n${output.slice(-3_000)}`,
+    );
+    for (const page of this.#pages.filter((one) => !one.isClosed())) {
+      const text = await page.evaluate(() => document.body?.innerText).catch(String);
+      told.push([page.url(), ...page.complaints, text?.slice(0, 500)].join("\n"));
+    }
+    return told.join("\n\n");
   }
 
   /** Ends the browser and every process that still runs. */
