@@ -77,11 +77,12 @@ export class Application {
     if (!existsSync(path.join(this.folder, "node_modules"))) {
       const manifest = JSON.stringify({ ...own, overrides });
       writeFileSync(path.join(this.folder, "package.json"), manifest);
-      const args = ["install", "--no-audit", "--no-fund", "--loglevel=error", "--legacy-peer-deps"];
+      const args = ["install", "--no-audit", "--no-fund", "--loglevel=error"];
       const words = [...args, ...(this.trial.flags ?? []), ...this.trial.packages];
       const options = { cwd: this.folder, env: this.#node.env, shell: process.platform === "win32" };
       const { status, output } = await finish("npm", words, options);
       if (status !== 0) throw new Complaint(`${this.trial.name} could not be installed.`, output);
+      if (this.trial.rebuild) await finish("npm", ["rebuild", ...this.trial.rebuild], options);
     }
     const found = JSON.parse(this.read("node_modules/socket.io/package.json")).name;
     const wanted = this.native ? "socket.io-native" : "socket.io";
