@@ -79,7 +79,11 @@ export class Application {
       writeFileSync(path.join(this.folder, "package.json"), manifest);
       const args = ["install", "--no-audit", "--no-fund", "--loglevel=error"];
       const words = [...args, ...(this.trial.flags ?? []), ...this.trial.packages];
-      const options = { cwd: this.folder, env: this.#node.env, shell: process.platform === "win32" };
+      // addons are compiled against the headers beside this Node, where there are any
+      const prefix = path.resolve(this.#node.program, "../..");
+      const headers = existsSync(path.join(prefix, "include/node")) && { npm_config_nodedir: prefix };
+      const env = { ...this.#node.env, ...headers };
+      const options = { cwd: this.folder, env, shell: process.platform === "win32" };
       const { status, output } = await finish("npm", words, options);
       if (status !== 0) throw new Complaint(`${this.trial.name} could not be installed.`, output);
       if (this.trial.rebuild) await finish("npm", ["rebuild", ...this.trial.rebuild], options);
