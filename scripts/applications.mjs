@@ -27,14 +27,20 @@ const { values, positionals } = parseArgs({
 /** Packs this checkout; gives the address that npm installs it by. */
 function pack() {
   const args = ["pack", "--ignore-scripts", "--json", "--pack-destination", values.folder];
-  const [told] = Object.values(JSON.parse(execFileSync("npm", args, { cwd: root, stdio: ["ignore", "pipe", "ignore"] })));
+  const [told] = Object.values(
+    JSON.parse(execFileSync("npm", args, { cwd: root, stdio: ["ignore", "pipe", "ignore"] })),
+  );
   return `file:${path.join(values.folder, told.filename)}`;
 }
 
 /** Tries one application; gives a line about it. */
 async function attempt(trial, replacement) {
   const side = values.upstream ? "upstream" : "native";
-  const application = new Application(trial, path.join(values.folder, trial.name, side), replacement);
+  const application = new Application(
+    trial,
+    path.join(values.folder, trial.name, side),
+    replacement,
+  );
   const start = performance.now();
   try {
     await application.install();

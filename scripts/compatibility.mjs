@@ -9,6 +9,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { tried } from "./lib/applications-tried.mjs";
 import { compareInstances, compareModules, explain } from "./lib/compatibility.mjs";
 import { readDeclarations } from "./lib/declarations.mjs";
 import { behaviours, beyondUpstream, instanceReasons, memberReasons } from "./lib/differences.mjs";
@@ -123,6 +124,15 @@ function nodeTable() {
   return ["| Node | Tests |", "| --- | --- |", ...rows].join("\n");
 }
 
+function triedTable() {
+  const head = "| Application | Installed | What it is | What was driven | Seen |";
+  return [
+    head,
+    "| --- | --- | --- | --- | --- |",
+    ...tried.map((row) => `| ${row.join(" | ")} |`),
+  ].join("\n");
+}
+
 const document = (declared, live) => `# Compatibility
 
 Every public name of \`socket.io\` ${version(SOCKET_IO)} and \`engine.io\` ${version(ENGINE_IO)}, and what has become of it here.
@@ -139,6 +149,14 @@ The package asks for Node ${code(manifest(ROOT).engines.node)}. Its tests are ru
 (\`npm run test:nodes\`):
 
 ${nodeTable()}
+
+## Applications tried
+
+Published applications, installed from npm with this package in place of \`socket.io\` (an override
+in \`package.json\`), started, and driven by their own clients. \`node scripts/applications.mjs\` does it
+again, and with \`--upstream\` the same on socket.io.
+
+${triedTable()}
 
 ## Deliberate differences
 

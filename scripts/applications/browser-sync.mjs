@@ -8,13 +8,24 @@ export const trial = {
   node: 20,
 
   async drive(application) {
-    const page = '<link rel="stylesheet" href="a.css"><p id="p">one</p><input id="i"><a href="b.html">b</a>';
+    const page =
+      '<link rel="stylesheet" href="a.css"><p id="p">one</p><input id="i"><a href="b.html">b</a>';
     application.write("www/index.html", `<!doctype html><body>${page}</body>`);
     application.write("www/b.html", "<!doctype html><body><p id=p>other</p></body>");
     application.write("www/a.css", "p { color: rgb(1, 2, 3) }");
     const port = await freePort();
     const bin = "node_modules/browser-sync/dist/bin.js";
-    const args = ["start", "--server", "www", "--files", "www", "--port", port, "--no-open", "--no-ui"];
+    const args = [
+      "start",
+      "--server",
+      "www",
+      "--files",
+      "www",
+      "--port",
+      port,
+      "--no-open",
+      "--no-ui",
+    ];
     const server = await application.serve(port, [bin, ...args.map(String)]);
 
     const [one, two] = [await application.page(), await application.page()];
@@ -39,7 +50,10 @@ export const trial = {
     application.write("www/a.css", "p { color: rgb(4, 5, 6) }");
     await until(async () => (await color()) === "rgb(4, 5, 6)", "the new style is shown");
     strictEqual(await two.evaluate(() => window.same), true, "the page was not loaded again");
-    application.write("www/index.html", `<!doctype html><body>${page.replace("one", "two")}</body>`);
+    application.write(
+      "www/index.html",
+      `<!doctype html><body>${page.replace("one", "two")}</body>`,
+    );
     await two.waitForFunction(() => document.querySelector("#p")?.textContent === "two");
 
     // the command line tells the running server

@@ -68,7 +68,10 @@ export const trial = {
 
   async drive(application) {
     const port = await freePort();
-    const server = await application.serve(port, [application.write("server.js", SERVER), `${port}`]);
+    const server = await application.serve(port, [
+      application.write("server.js", SERVER),
+      `${port}`,
+    ]);
     const client = application.node([application.write("client.js", CLIENT), `${port}`]);
     strictEqual(await client.ended(), 0, client.output);
     const events = ["created first", "patched changed", "removed changed"];

@@ -16,7 +16,12 @@ export const trial = {
     const url = `http://127.0.0.1:${port}`;
     const home = path.join(application.folder, "home");
     rmSync(home, { recursive: true, force: true });
-    const bridge = { name: "Homebridge", username: "0E:21:3C:4D:5E:6F", port: 51_999, pin: "031-45-154" };
+    const bridge = {
+      name: "Homebridge",
+      username: "0E:21:3C:4D:5E:6F",
+      port: 51_999,
+      pin: "031-45-154",
+    };
     const ui = { platform: "config", name: "Config", port, auth: "none", host: "127.0.0.1" };
     const config = { bridge, accessories: [], platforms: [ui] };
     application.write("home/config.json", JSON.stringify(config));
@@ -29,7 +34,11 @@ export const trial = {
     const { access_token } = await (await fetch(`${wizard}/get-setup-wizard-token`)).json();
     const headers = { "Content-Type": "application/json", Authorization: `Bearer ${access_token}` };
     const user = { name: "Ann", username: "ann", password: "secret123", admin: true };
-    const made = await fetch(`${wizard}/create-first-user`, { method: "POST", headers, body: JSON.stringify(user) });
+    const made = await fetch(`${wizard}/create-first-user`, {
+      method: "POST",
+      headers,
+      body: JSON.stringify(user),
+    });
     ok(made.ok, `the first user: ${made.status}`);
 
     // the status page: requests that are acknowledged, in several namespaces
@@ -50,7 +59,10 @@ export const trial = {
     const logs = await application.page();
     await logs.goto(`${url}/logs`);
     await heard(logs, '42/log,["stdout"', "the log is shown");
-    await until(() => frames(logs).join("").includes("the first line"), "what the log has is shown");
+    await until(
+      () => frames(logs).join("").includes("the first line"),
+      "what the log has is shown",
+    );
     for (let i = 0; i < 500; i++) appendFileSync(log, `line ${i} ${"-".repeat(200)}\n`);
     await until(() => frames(logs).join("").includes("line 499 "), "what is added is shown");
 

@@ -35,7 +35,13 @@ export const trial = {
     await new Promise((done) => news.listen(feedPort, "127.0.0.1", done));
     const port = await freePort();
     const config = {
-      ...{ address: "127.0.0.1", port, basePath: "/", ipWhitelist: [], logLevel: ["INFO", "WARN", "ERROR"] },
+      ...{
+        address: "127.0.0.1",
+        port,
+        basePath: "/",
+        ipWhitelist: [],
+        logLevel: ["INFO", "WARN", "ERROR"],
+      },
       modules: [
         { module: "clock", position: "top_left" },
         {
@@ -43,15 +49,23 @@ export const trial = {
           position: "bottom_bar",
           config: {
             feeds: [{ title: "Local", url: `http://127.0.0.1:${feedPort}/feed.xml` }],
-            ...{ reloadInterval: 5_000, updateInterval: 2_000, animationSpeed: 0, showPublishDate: false },
+            ...{
+              reloadInterval: 5_000,
+              updateInterval: 2_000,
+              animationSpeed: 0,
+              showPublishDate: false,
+            },
           },
         },
         // half in the page, half in the server
         { module: "pingpong", position: "middle_center" },
       ],
     };
-    application.write("mirror/config/config.js", `var config = ${JSON.stringify(config)};
-      if (typeof module !== "undefined") module.exports = config;`);
+    application.write(
+      "mirror/config/config.js",
+      `var config = ${JSON.stringify(config)};
+      if (typeof module !== "undefined") module.exports = config;`,
+    );
     application.write(
       "mirror/modules/pingpong/pingpong.js",
       `Module.register("pingpong", {
@@ -72,7 +86,9 @@ export const trial = {
       const tabs = [await application.page(), await application.page()];
       for (const tab of tabs) {
         await tab.goto(`http://127.0.0.1:${port}/`);
-        await tab.waitForFunction(() => document.querySelector("#pong")?.textContent === "PING 100000");
+        await tab.waitForFunction(
+          () => document.querySelector("#pong")?.textContent === "PING 100000",
+        );
         await application.upgraded(tab);
       }
       const shows = (tab, text) =>
@@ -83,7 +99,10 @@ export const trial = {
 
       // it destroys the sockets it has seen, and its server closes: the pages are left
       strictEqual(await application.stop(server), 0);
-      await until(() => tabs.every((tab) => tab.webSockets.every(({ closed }) => closed)), "the pages are left");
+      await until(
+        () => tabs.every((tab) => tab.webSockets.every(({ closed }) => closed)),
+        "the pages are left",
+      );
     } finally {
       news.close();
     }

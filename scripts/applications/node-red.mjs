@@ -13,22 +13,110 @@ const FLOWS = [
   { id: "b", type: "ui-base", name: "Dashboard", path: "/dashboard", includeClientData: true },
   {
     ...{ id: "th", type: "ui-theme", name: "Theme" },
-    colors: { surface: "#fff", primary: "#09c", bgPage: "#eee", groupBg: "#fff", groupOutline: "#ccc" },
+    colors: {
+      surface: "#fff",
+      primary: "#09c",
+      bgPage: "#eee",
+      groupBg: "#fff",
+      groupOutline: "#ccc",
+    },
     sizes: { pagePadding: "12px", groupGap: "12px", groupBorderRadius: "4px", widgetGap: "12px" },
   },
   {
-    ...{ id: "p", type: "ui-page", name: "Page", ui: "b", path: "/page1", icon: "home", layout: "grid" },
+    ...{
+      id: "p",
+      type: "ui-page",
+      name: "Page",
+      ui: "b",
+      path: "/page1",
+      icon: "home",
+      layout: "grid",
+    },
     ...{ theme: "th", order: 1, visible: "true", disabled: "false", breakpoints: [] },
   },
-  { id: "g", type: "ui-group", name: "Group", page: "p", width: 6, height: 1, order: 1, showTitle: true },
-  widget("press", "ui-button", { label: "Press", payload: "pressed", payloadType: "str", topic: "t", topicType: "str", emulateClick: false, icon: "", iconPosition: "left" }, [["count"]]),
-  at("count", "function", { func: "context.n = (context.n || 0) + 1; return { payload: 'pressed ' + context.n }" }, [["shown"]]),
+  {
+    id: "g",
+    type: "ui-group",
+    name: "Group",
+    page: "p",
+    width: 6,
+    height: 1,
+    order: 1,
+    showTitle: true,
+  },
+  widget(
+    "press",
+    "ui-button",
+    {
+      label: "Press",
+      payload: "pressed",
+      payloadType: "str",
+      topic: "t",
+      topicType: "str",
+      emulateClick: false,
+      icon: "",
+      iconPosition: "left",
+    },
+    [["count"]],
+  ),
+  at(
+    "count",
+    "function",
+    { func: "context.n = (context.n || 0) + 1; return { payload: 'pressed ' + context.n }" },
+    [["shown"]],
+  ),
   widget("shown", "ui-text", { label: "Shown:", format: "{{msg.payload}}", layout: "row-spread" }),
-  widget("typed", "ui-text-input", { label: "Typed", topic: "t", topicType: "str", mode: "text", delay: 0, icon: "", iconPosition: "left", iconInnerPosition: "inside", passthru: true, sendOnDelay: true, sendOnBlur: true, sendOnEnter: true }, [["upper"]]),
-  at("upper", "function", { func: "msg.payload = msg.payload.toUpperCase(); return msg" }, [["loud"]]),
+  widget(
+    "typed",
+    "ui-text-input",
+    {
+      label: "Typed",
+      topic: "t",
+      topicType: "str",
+      mode: "text",
+      delay: 0,
+      icon: "",
+      iconPosition: "left",
+      iconInnerPosition: "inside",
+      passthru: true,
+      sendOnDelay: true,
+      sendOnBlur: true,
+      sendOnEnter: true,
+    },
+    [["upper"]],
+  ),
+  at("upper", "function", { func: "msg.payload = msg.payload.toUpperCase(); return msg" }, [
+    ["loud"],
+  ]),
   widget("loud", "ui-text", { label: "Loud:", format: "{{msg.payload}}", layout: "row-spread" }),
-  at("u", "uibuilder", { url: "uib", name: "", topic: "", fwdInMessages: false, allowScripts: true, allowStyles: true, copyIndex: true, templateFolder: "blank", showfolder: false, reload: true, deployedVersion: "7.7.4", sourceFolder: "src", showMsgUib: true }, [["back"], []]),
-  at("back", "function", { func: "msg.payload = { got: msg.payload, size: JSON.stringify(msg.payload).length }; return msg" }, [["u"]]),
+  at(
+    "u",
+    "uibuilder",
+    {
+      url: "uib",
+      name: "",
+      topic: "",
+      fwdInMessages: false,
+      allowScripts: true,
+      allowStyles: true,
+      copyIndex: true,
+      templateFolder: "blank",
+      showfolder: false,
+      reload: true,
+      deployedVersion: "7.7.4",
+      sourceFolder: "src",
+      showMsgUib: true,
+    },
+    [["back"], []],
+  ),
+  at(
+    "back",
+    "function",
+    {
+      func: "msg.payload = { got: msg.payload, size: JSON.stringify(msg.payload).length }; return msg",
+    },
+    [["u"]],
+  ),
   at("in", "http in", { url: "/tell", method: "get" }, [["ok", "told"]]),
   at("ok", "http response", { statusCode: "" }, []),
   at("told", "function", { func: "return { payload: 'told ' + msg.payload.n }" }, [["shown", "u"]]),
@@ -43,18 +131,34 @@ export const trial = {
     const port = await freePort();
     const url = `http://127.0.0.1:${port}`;
     application.write("flows.json", JSON.stringify(FLOWS));
-    application.write("uibuilder/uib/src/index.html",
-      '<!doctype html><body><script src="../uibuilder/uibuilder.iife.min.js"></script></body>');
-    application.write("settings.js", `module.exports = { flowFile: "flows.json", uiHost: "127.0.0.1",
+    application.write(
+      "uibuilder/uib/src/index.html",
+      '<!doctype html><body><script src="../uibuilder/uibuilder.iife.min.js"></script></body>',
+    );
+    application.write(
+      "settings.js",
+      `module.exports = { flowFile: "flows.json", uiHost: "127.0.0.1",
       telemetry: { enabled: false, updateNotification: false }, uibuilder: { telemetryEnabled: false },
-      editorTheme: { tours: false } };`);
+      editorTheme: { tours: false } };`,
+    );
     const bin = "node_modules/node-red/red.js";
-    const server = await application.serve(port, [bin, "-u", ".", "-s", "settings.js", "-p", `${port}`]);
+    const server = await application.serve(port, [
+      bin,
+      "-u",
+      ".",
+      "-s",
+      "settings.js",
+      "-p",
+      `${port}`,
+    ]);
     await until(() => server.output.includes("Started flows"), "the flows have started");
 
     const editor = await application.page();
     await editor.goto(url);
-    await until(() => editor.webSockets.some((one) => one.url.includes("/comms") && one.received.length > 0), "the editor's own WebSocket is used");
+    await until(
+      () => editor.webSockets.some((one) => one.url.includes("/comms") && one.received.length > 0),
+      "the editor's own WebSocket is used",
+    );
 
     const boards = [await application.page(), await application.page()];
     for (const board of boards) {
@@ -101,11 +205,19 @@ export const trial = {
 
     // the flows are deployed anew while pages are there
     const flows = await (await fetch(`${url}/flows`)).json();
-    for (const node of flows) if (node.id === "told") node.func = "return { payload: 'heard ' + msg.payload.n }";
+    for (const node of flows)
+      if (node.id === "told") node.func = "return { payload: 'heard ' + msg.payload.n }";
     const headers = { "Content-Type": "application/json", "Node-RED-Deployment-Type": "full" };
-    const deployed = await fetch(`${url}/flows`, { method: "POST", headers, body: JSON.stringify(flows) });
+    const deployed = await fetch(`${url}/flows`, {
+      method: "POST",
+      headers,
+      body: JSON.stringify(flows),
+    });
     strictEqual(deployed.status, 204);
-    await until(() => server.output.split("Started flows").length > 2, "the flows have started again");
+    await until(
+      () => server.output.split("Started flows").length > 2,
+      "the flows have started again",
+    );
     await until(async () => {
       await (await fetch(`${url}/tell?n=8`)).text();
       const seen = await Promise.all(boards.map((board) => board.locator("text=heard 8").count()));

@@ -51,7 +51,10 @@ export const trial = {
         });
       };`,
     );
-    application.write("cfg/nodecg.json", JSON.stringify({ host: "127.0.0.1", port, baseURL: `127.0.0.1:${port}` }));
+    application.write(
+      "cfg/nodecg.json",
+      JSON.stringify({ host: "127.0.0.1", port, baseURL: `127.0.0.1:${port}` }),
+    );
     const server = await application.serve(port, ["node_modules/nodecg/index.js"]);
     const url = `http://127.0.0.1:${port}`;
 
@@ -63,7 +66,10 @@ export const trial = {
     }
     const dashboard = await application.page();
     await dashboard.goto(`${url}/dashboard/`);
-    await until(() => dashboard.frames().some((one) => one.url().includes("/panel.html")), "the dashboard shows its panel");
+    await until(
+      () => dashboard.frames().some((one) => one.url().includes("/panel.html")),
+      "the dashboard shows its panel",
+    );
 
     const control = await application.page();
     await control.goto(`${url}/bundles/demo/dashboard/panel.html?standalone=true`);
@@ -80,6 +86,9 @@ export const trial = {
     }
     // it disconnects every socket, closes the server, and ends
     await application.stop(server, "SIGINT");
-    await until(() => graphics.every((page) => page.webSockets.every(({ closed }) => closed)), "the pages are left");
+    await until(
+      () => graphics.every((page) => page.webSockets.every(({ closed }) => closed)),
+      "the pages are left",
+    );
   },
 };

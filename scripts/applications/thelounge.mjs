@@ -20,7 +20,8 @@ function irc() {
       const who = () => `${client.nick}!u@local`;
       if (command === "NICK") client.nick = target.replace(/^:/, "");
       if (command === "USER") {
-        for (const reply of ["001", "376"]) socket.write(`:irc ${reply} ${client.nick} :welcome\r\n`);
+        for (const reply of ["001", "376"])
+          socket.write(`:irc ${reply} ${client.nick} :welcome\r\n`);
       }
       if (command === "PING") socket.write(`:irc PONG irc ${target}\r\n`);
       if (command === "JOIN") {
@@ -50,10 +51,22 @@ export const trial = {
     const [port, chatPort] = [await freePort(), await freePort()];
     await new Promise((done) => chat.listen(chatPort, "127.0.0.1", done));
     const config = {
-      ...{ public: true, host: "127.0.0.1", port, prefetch: false, storagePolicy: { enabled: false } },
+      ...{
+        public: true,
+        host: "127.0.0.1",
+        port,
+        prefetch: false,
+        storagePolicy: { enabled: false },
+      },
       ...{ fileUpload: { enable: true, maxFileSize: 1024 }, identd: { enable: false } },
       defaults: {
-        ...{ name: "Local", host: "127.0.0.1", port: chatPort, tls: false, rejectUnauthorized: false },
+        ...{
+          name: "Local",
+          host: "127.0.0.1",
+          port: chatPort,
+          tls: false,
+          rejectUnauthorized: false,
+        },
         ...{ nick: "guest%%", username: "u", realname: "r", join: "#room", leaveMessage: "bye" },
       },
       ...{ lockNetwork: false, messageStorage: [] },
@@ -90,7 +103,10 @@ export const trial = {
 
       // its own way to end: it tells everybody, and waits for its HTTP server to close
       strictEqual(await application.stop(server, "SIGINT"), 0, server.output);
-      await until(() => tabs.every((tab) => tab.webSockets.every(({ closed }) => closed)), "the pages are left");
+      await until(
+        () => tabs.every((tab) => tab.webSockets.every(({ closed }) => closed)),
+        "the pages are left",
+      );
     } finally {
       chat.close();
     }

@@ -8,14 +8,22 @@ export const trial = {
 
   async drive(application) {
     const port = await freePort();
-    const shell = application.write("shell.sh", "#!/bin/sh\nPS1='ready> ' exec bash --norc --noprofile\n");
+    const shell = application.write(
+      "shell.sh",
+      "#!/bin/sh\nPS1='ready> ' exec bash --norc --noprofile\n",
+    );
     const args = ["--host", "127.0.0.1", "--port", `${port}`, "--base", "/wetty", "--allow-iframe"];
     const command = ["--force-ssh=false", "--ssh-host", "localhost", "--command", `sh ${shell}`];
-    const server = await application.serve(port, ["node_modules/wetty/build/main.js", ...args, ...command]);
+    const server = await application.serve(port, [
+      "node_modules/wetty/build/main.js",
+      ...args,
+      ...command,
+    ]);
     const tabs = [await application.page(), await application.page()];
     // frames hold what the terminal draws
     const drawn = (tab) => tab.webSockets.flatMap(({ received }) => received.map(String)).join("");
-    const shows = (tab, text) => until(() => drawn(tab).includes(text), `the terminal shows ${text}`);
+    const shows = (tab, text) =>
+      until(() => drawn(tab).includes(text), `the terminal shows ${text}`);
     for (const [i, tab] of tabs.entries()) {
       await tab.goto(`http://127.0.0.1:${port}/wetty/`);
       await application.upgraded(tab);
@@ -36,7 +44,10 @@ export const trial = {
     await tabs[1].keyboard.type("exit\n");
     await shows(tabs[1], "logout");
     await tabs[0].close();
-    await until(() => (server.output.match(/Process exited/g) ?? []).length >= 2, "both shells have ended");
+    await until(
+      () => (server.output.match(/Process exited/g) ?? []).length >= 2,
+      "both shells have ended",
+    );
     await application.stop(server);
   },
 };

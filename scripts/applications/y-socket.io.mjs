@@ -56,7 +56,10 @@ export const trial = {
 
   async drive(application) {
     const port = await freePort();
-    const server = await application.serve(port, [application.write("server.js", SERVER), `${port}`]);
+    const server = await application.serve(port, [
+      application.write("server.js", SERVER),
+      `${port}`,
+    ]);
     const client = application.node([application.write("client.js", CLIENT), `${port}`]);
     strictEqual(await client.ended(), 0, client.output);
     strictEqual(client.output.includes("all in step"), true, client.output);

@@ -81,12 +81,27 @@ export class Application {
       const words = [...args, ...(this.trial.flags ?? []), ...this.trial.packages];
       // addons are compiled against the headers beside this Node, where there are any
       const prefix = path.resolve(this.#node.program, "../..");
-      const headers = existsSync(path.join(prefix, "include/node")) && { npm_config_nodedir: prefix };
+      const headers = existsSync(path.join(prefix, "include/node")) && {
+        npm_config_nodedir: prefix,
+      };
       const env = { ...this.#node.env, ...headers };
       const options = { cwd: this.folder, env, shell: process.platform === "win32" };
       const { status, output } = await finish("npm", words, options);
       if (status !== 0) throw new Complaint(`${this.trial.name} could not be installed.`, output);
       if (this.trial.rebuild) await finish("npm", ["rebuild", ...this.trial.rebuild], options);
+    }
+    if (this.native) {
+      // an installation of before gets this package as it is now
+      const target = path.join(this.folder, "node_modules/socket.io");
+      const words = [
+        "-xzf",
+        this.replacement.slice("file:".length),
+        "--strip-components=1",
+        "-C",
+        target,
+      ];
+      const { status, output } = await finish("tar", words, {});
+      if (status !== 0) throw new Complaint("The package could not be unpacked.", output);
     }
     const found = JSON.parse(this.read("node_modules/socket.io/package.json")).name;
     const wanted = this.native ? "socket.io-native" : "socket.io";
@@ -207,7 +222,7 @@ export class Application {
       ({ spawnargs, output }) => `$ ${spawnargs.join(" ")}\n${output.slice(-3_000)}`,
     );
     for (const page of this.#pages.filter((one) => !one.isClosed())) {
-      const text = await page.evaluate(() => document.body?.innerText).catch(String);
+      const text = await page.evaluate(() => document.body?.textContent).catch(String);
       told.push([page.url(), ...page.complaints, text?.slice(0, 500)].join("\n"));
     }
     return told.join("\n\n");
