@@ -2,6 +2,39 @@
 import { strictEqual } from "node:assert";
 import { freePort, until } from "../lib/application.mjs";
 
+/** Another site behind it, over TLS, with a WebSocket of its own on the same port. */
+async function proxied(application, bin) {
+  const [target, port] = [await freePort(), await freePort()];
+  const site = `
+    const page = '<!doctype html><body><script>const s = new WebSocket("wss://" + location.host + "/own");' +
+      's.onmessage = ({ data }) => document.title = data; s.onopen = () => s.send("own");</script></body>';
+    const server = require("http").createServer((_, answer) => answer.setHeader("Content-Type", "text/html").end(page));
+    new (require("ws").WebSocketServer)({ server, path: "/own" })
+      .on("connection", (one) => one.on("message", (data) => one.send(data + " answered")));
+    server.listen(Number(process.argv[2]), "127.0.0.1");`;
+  application.node([application.write("site.js", site), `${target}`]);
+  const args = ["start", "--proxy", `127.0.0.1:${target}`, "--ws", "--https", "--port", `${port}`];
+  const server = application.node([bin, ...args, "--no-open", "--no-ui"]);
+  await until(() => server.output.includes("Proxying"), "the proxy has started");
+  const tabs = [];
+  for (let i = 0; i < 2; i++) {
+    const tab = await application.page({ ignoreHTTPSErrors: true });
+    await tab.goto(`https://localhost:${port}/`);
+    await application.upgraded(tab);
+    await tab.waitForFunction(() => document.title === "own answered");
+    tabs.push(tab);
+  }
+  await tabs[0].setViewportSize({ width: 500, height: 300 });
+  for (const tab of tabs) {
+    await tab.evaluate(() => {
+      document.body.style.height = "9000px";
+    });
+  }
+  await tabs[0].evaluate(() => scrollTo(0, 4000));
+  await tabs[1].waitForFunction(() => scrollY > 1000);
+  await application.stop(server, "SIGINT");
+}
+
 export const trial = {
   packages: ["browser-sync"],
   flags: ["--ignore-scripts"],
@@ -63,6 +96,7 @@ export const trial = {
     const reload = application.node([bin, "reload", "--url", `http://localhost:${port}`]);
     strictEqual(await reload.ended(), 0, reload.output);
     await two.waitForFunction(() => window.same !== true);
+    await proxied(application, bin);
     strictEqual(await application.stop(server, "SIGINT"), "SIGINT", server.output);
   },
 };
