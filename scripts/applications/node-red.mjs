@@ -1,4 +1,4 @@
-// Node-RED with two user interfaces over Socket.IO, FlowFuse's dashboard and uibuilder, on one HTTP
+// Node-RED with three user interfaces over Socket.IO, two dashboards and uibuilder, on one HTTP
 // server with the editor's own WebSocket server.
 import { ok, strictEqual } from "node:assert";
 import { freePort, until } from "../lib/application.mjs";
@@ -119,11 +119,57 @@ const FLOWS = [
   ),
   at("in", "http in", { url: "/tell", method: "get" }, [["ok", "told"]]),
   at("ok", "http response", { statusCode: "" }, []),
-  at("told", "function", { func: "return { payload: 'told ' + msg.payload.n }" }, [["shown", "u"]]),
+  at("told", "function", { func: "return { payload: 'told ' + msg.payload.n }" }, [
+    ["shown", "u", "otext"],
+  ]),
+  {
+    id: "ot",
+    type: "ui_tab",
+    name: "Old",
+    icon: "dashboard",
+    order: 1,
+    disabled: false,
+    hidden: false,
+  },
+  { id: "og", type: "ui_group", name: "Group", tab: "ot", order: 1, disp: true, width: 6 },
+  at(
+    "obutton",
+    "ui_button",
+    {
+      group: "og",
+      order: 1,
+      width: 0,
+      height: 0,
+      label: "Old press",
+      payload: "old pressed",
+      payloadType: "str",
+      topic: "t",
+      topicType: "str",
+      passthru: false,
+    },
+    [["otext"]],
+  ),
+  at(
+    "otext",
+    "ui_text",
+    {
+      group: "og",
+      order: 2,
+      width: 0,
+      height: 0,
+      label: "Old:",
+      format: "{{msg.payload}}",
+      layout: "row-spread",
+    },
+    [],
+  ),
 ];
 
 export const trial = {
-  packages: ["node-red", "@flowfuse/node-red-dashboard", "node-red-contrib-uibuilder"],
+  packages: [
+    ...["node-red", "@flowfuse/node-red-dashboard"],
+    ...["node-red-contrib-uibuilder", "node-red-dashboard"],
+  ],
   flags: ["--ignore-scripts"],
   node: 22,
 
@@ -181,9 +227,15 @@ export const trial = {
     });
     await page.waitForFunction(() => window.heard.some(({ size }) => size === 200_011));
 
-    // the flow speaks to every page of both
+    const old = await application.page();
+    await old.goto(`${url}/ui/`);
+    await application.upgraded(old);
+    await old.click("button:has-text('Old press')");
+    await old.waitForSelector("text=old pressed");
+
+    // the flow speaks to every page of the three
     await (await fetch(`${url}/tell?n=7`)).text();
-    for (const board of boards) await board.waitForSelector("text=told 7");
+    for (const board of [...boards, old]) await board.waitForSelector("text=told 7");
     await page.waitForFunction(() => window.heard.includes("told 7"));
 
     // the dashboard refuses sessions that begin with a WebSocket
@@ -220,7 +272,9 @@ export const trial = {
     );
     await until(async () => {
       await (await fetch(`${url}/tell?n=8`)).text();
-      const seen = await Promise.all(boards.map((board) => board.locator("text=heard 8").count()));
+      const seen = await Promise.all(
+        [...boards, old].map((board) => board.locator("text=heard 8").count()),
+      );
       return seen.every((count) => count > 0);
     }, "the dashboards show what the new flows say");
     // uibuilder makes its namespace anew, and wants its pages to be loaded again

@@ -7,7 +7,7 @@ export const tried = [
     "`browser-sync` 3.0.4",
     "38 MB, 147 packages",
     "web server for development",
-    "Two pages in Chromium: typing, clicking and going from page to page in one is repeated in the other; a style sheet is exchanged, a page loaded again after a change; `browser-sync reload` on the command line.",
+    "Two pages in Chromium: typing, clicking and going from page to page in one is repeated in the other; a style sheet is exchanged, a page loaded again after a change; `browser-sync reload` on the command line. As a proxy over TLS of a site with a WebSocket of its own.",
   ],
   [
     "`express-status-monitor` 1.3.4",
@@ -40,10 +40,10 @@ export const tried = [
     "Its page in two tabs: a module of our own that sends 100 kB to its server half and is answered, the news of a local feed and of a changed one, shutdown by SIGTERM.",
   ],
   [
-    "`node-red` 5.0.7 with `@flowfuse/node-red-dashboard` 1.31.0 and `node-red-contrib-uibuilder` 7.7.4",
-    "317 MB, 589 packages",
-    "flow editor with two user interfaces: two Socket.IO servers, and a server of `ws`, on one HTTP server",
-    "The editor, the dashboard in two tabs and a page of uibuilder: buttons, text, messages of 200 kB, messages from a flow to every page, the refusal of sessions that begin with a WebSocket, deployment of changed flows, shutdown.",
+    "`node-red` 5.0.7 with `@flowfuse/node-red-dashboard` 1.31.0, `node-red-dashboard` 3.6.6 and `node-red-contrib-uibuilder` 7.7.4",
+    "324 MB, 595 packages",
+    "flow editor with three user interfaces: three Socket.IO servers, and a server of `ws`, on one HTTP server",
+    "The editor, both dashboards and a page of uibuilder: buttons, text, messages of 200 kB, messages from a flow to every page, the refusal of sessions that begin with a WebSocket, deployment of changed flows, shutdown.",
   ],
   [
     "`nodecg` 2.6.4",
