@@ -9,13 +9,13 @@ import { chromium } from "playwright-core";
 import { nodeOf } from "./nodes.mjs";
 import { Complaint } from "./say.mjs";
 
-/** After this many milliseconds a wait has failed. */
+/** After this many milliseconds a wait has failed; `PATIENCE` in the environment is another number. */
 const PATIENCE = Number(process.env.PATIENCE || 60_000);
 
 const CHROMIUM = process.env.CHROMIUM || "/usr/bin/chromium";
 const ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"];
 
-/** Resolves with the first truthy value of `condition()`; rejects with `what` after two minutes. */
+/** Resolves with the first truthy value of `condition()`; rejects with `what` when it takes too long. */
 export async function until(condition, what) {
   const end = Date.now() + PATIENCE;
   for (;;) {
@@ -35,7 +35,7 @@ export async function freePort() {
   return port;
 }
 
-/** Runs a program to its end, its output in a file; resolves with its exit code. */
+/** Runs a program to its end; resolves with its exit code as `status`, and its `output`. */
 async function finish(program, args, options) {
   const child = spawn(program, args, { ...options, stdio: ["ignore", "pipe", "pipe"] });
   const log = [];
@@ -47,7 +47,13 @@ async function finish(program, args, options) {
   return { status, output: Buffer.concat(log).toString() };
 }
 
-/** One application, installed in a folder of its own. */
+/**
+ * One application, installed in a folder of its own. A trial is `{ packages, node, drive }`: the packages
+ * of npm, the first of which gives the version; the major version of Node; and a function that drives
+ * the application and throws when something is not as it should be. It may have `flags` of `npm install`,
+ * `overrides` of other packages, `rebuild` (addons to build), and `direct` for a package that declares
+ * socket.io in a range of its own.
+ */
 export class Application {
   #children = [];
   #pages = [];
