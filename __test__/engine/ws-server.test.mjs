@@ -172,6 +172,7 @@ test("engine.ws.handleUpgrade() opens a WebSocket by hand", async (t) => {
   const { io } = await serve(t);
   const other = await serveHttp(t);
   other.on("upgrade", (req, socket, head) => {
+    io.engine.prepare(req);
     io.engine.ws.handleUpgrade(req, socket, head, (ws) => ws.send("by hand"));
   });
   const ws = await Ws.open(t, other.address().port, { query: "&sid=none" });
