@@ -53,6 +53,7 @@ test("constructed with the options, and again when the server listens", async (t
     clientTracking: false,
     perMessageDeflate: { threshold: 1024 },
     maxPayload: 5,
+    maxBufferedChunks: 10_000,
   };
   assert.deepEqual(wsEngine.constructed, [options, options]);
   assert.equal(wsEngine.closed, 1);

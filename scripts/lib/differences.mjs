@@ -62,10 +62,6 @@ export const instanceReasons = [
     "What recovery keeps is in a log of its own, bounded by bytes: `lib/packet-log.ts`.",
   ],
   [
-    "engine Server.ws",
-    "The server of the option `wsEngine`; without it, the native engine serves.",
-  ],
-  [
     each("engine Server", "cleanup createTransport _computePath _applyMiddlewares handshake"),
     "Steps of a handshake. To take part in it there are `allowRequest`, `use()`, `generateId()`, `verify()`, `handleRequest()`, `handleUpgrade()` and `onWebSocket()`.",
   ],
@@ -105,7 +101,19 @@ export const behaviours = [
   ],
   [
     "`socket.conn.transport.socket` where the native engine serves",
-    "It has `readyState`, `bufferedAmount`, `protocol`, `extensions`, `_socket`, `send()`, `close()`, `terminate()` and the event `close`, and nothing else of the package `ws`.",
+    "It has no `addEventListener()`, `onmessage` and the like, `pause()`, `resume()`, `url`, `_receiver` and `_sender`. Its `error` has the reason for which the session ends, and not the one of `ws`. Messages and pings that come before somebody listens are not told.",
+  ],
+  [
+    "`io.engine.ws`",
+    "A server of the package `ws`, made when it is first asked for. The native engine serves in its place until a method or an option of it is changed, or another server is assigned; WebSockets opened before go on. Of an upgrade that it does not serve, it emits `headers` and `wsClientError` as upstream.",
+  ],
+  [
+    "`transport.writable` and `transport.readyState`, set by an application",
+    "Heartbeats, which are sent natively, do not heed `writable`. `conn.close()` ends the session whatever `readyState` was set to, and sends what waits for `writable` before.",
+  ],
+  [
+    "Heartbeats that a listener of `packet` or `packetCreate` changes",
+    "They are answered and sent natively: a change has no effect on them. A message that becomes a heartbeat counts as one, but for the time of the next ping.",
   ],
   [
     "Changes inside of `io.engine.opts.cors`, `io.engine.opts.transports`, `io.engine.middlewares` and other objects, on a port",
@@ -176,5 +184,15 @@ export const beyondUpstream = [
     "A WebSocket over HTTP/2 (RFC 8441), on a server of `node:http2` with `settings: { enableConnectProtocol: true }`",
     "Refused with 405.",
     "Opened. Middlewares, `allowRequest` and listeners see the request as an upgrade request: its `method` is `GET`. Not with the option `wsEngine`.",
+  ],
+  [
+    "A broadcast of which a listener of `packetCreate` changes the data",
+    "It is changed over polling and with compression; over other WebSockets the frame that was made before goes out.",
+    "It is changed for the client whose connection has the listener, over each transport.",
+  ],
+  [
+    "`transport.writable = true` on polling while no poll waits",
+    "The next packet throws a TypeError, which ends the process by default.",
+    "The packet waits for the next poll.",
   ],
 ];

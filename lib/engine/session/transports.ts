@@ -52,9 +52,17 @@ export abstract class Transport extends WatchfulEmitter {
     return this.conn.id;
   }
 
+  set sid(sid: string) {
+    assign(this, "sid", sid);
+  }
+
   /** Revision of the protocol. */
   get protocol(): number {
     return this.conn.protocol;
+  }
+
+  set protocol(protocol: number) {
+    assign(this, "protocol", protocol);
   }
 
   /**
@@ -271,6 +279,12 @@ export class WebTransport extends Transport {
   }
 }
 
+/** Puts a value in the place of a member that is computed. */
+function assign(object: object, name: string, value: unknown): void {
+  const options = { value, writable: true, configurable: true, enumerable: true };
+  Object.defineProperty(object, name, options);
+}
+
 /**
  * Lets the application put values of its own in the place of members that are computed here: with
  * another server they are plain properties.
@@ -279,13 +293,12 @@ function letAssign(prototype: object, names: string[]): void {
   for (const name of names) {
     const { get } = Object.getOwnPropertyDescriptor(prototype, name) as PropertyDescriptor;
     const set = function (this: object, value: unknown) {
-      const options = { value, writable: true, configurable: true, enumerable: true };
-      Object.defineProperty(this, name, options);
+      assign(this, name, value);
     };
     Object.defineProperty(prototype, name, { get, set, configurable: true });
   }
 }
 
-letAssign(Transport.prototype, ["sid", "protocol", "opts", "parser"]);
+letAssign(Transport.prototype, ["opts", "parser"]);
 letAssign(Polling.prototype, ["maxHttpBufferSize", "httpCompression", "req", "res"]);
 letAssign(WebSocket.prototype, ["perMessageDeflate", "socket"]);
