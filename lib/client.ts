@@ -11,11 +11,12 @@ import * as defaultParser from "socket.io-parser";
 import { type Decoder, type Encoder, type Packet, PacketType } from "socket.io-parser";
 import { encodeText, isDefaultEncoder } from "./encode";
 import { type Socket as EngineSocket, nativeSession } from "./engine/declared";
-import { Bound } from "./engine/native/contract";
+import { Bound, MAX_PENDING_BYTES } from "./engine/native/contract";
 import { cacheEpoch } from "./engine/native/outbound";
 import { TickQueue } from "./engine/native/tick-queue";
 import { noteReplacement } from "./engine/replaced";
 import { setImmediate } from "./engine/scheduling";
+import { HeldPackets } from "./held-packets";
 import type { Server } from "./index";
 import type { Namespace } from "./namespace";
 import { isNative, type NativeConn, type PacketSink, type WriteOptions } from "./native-conn";
@@ -32,6 +33,8 @@ type PacketOptions = WriteOptions & { preEncoded?: boolean };
 export interface Attempt {
   /** The socket that is going to be connected, once it exists. */
   socket?: Socket<any, any, any, any>;
+  /** What the client has sent to the namespace meanwhile. */
+  held?: HeldPackets;
 }
 
 /** First stage of an incoming packet: catch-all listeners and middlewares, or acknowledgement. */
@@ -227,6 +230,8 @@ export class Client<
       this.register(socket);
       clearTimeout(this.connectTimeout);
       this.connectTimeout = undefined;
+      // Dispatched in a later tick: the listeners of "connection" come first.
+      for (const packet of attempt.held?.packets ?? []) packetStage.push(socket, packet);
     };
     nsp._add(this, auth, accepted, attempt);
   }
@@ -325,10 +330,25 @@ export class Client<
     } else if (socket !== undefined && type !== PacketType.CONNECT_ERROR) {
       if (!this._native || (this.conn as unknown as NativeConn)._isShown) packetStage.boundary();
       packetStage.push(socket, packet);
+    } else if (type !== PacketType.CONNECT_ERROR && this.joining?.has(nsp)) {
+      this.hold(packet, this.joining.get(nsp) as Attempt);
     } else {
       if (debug.enabled) debug("unexpected packet of type %s for namespace %s", type, nsp);
       this.close();
     }
+  }
+
+  /** Keeps a packet for a namespace that the client is joining, or closes a client that sends too much. */
+  private hold(packet: Packet, attempt: Attempt): void {
+    attempt.held ??= new HeldPackets();
+    attempt.held.add(packet);
+    let cost = 0;
+    for (const { held } of this.joining?.values() ?? []) cost += held?.cost ?? 0;
+    const { server } = this.conn;
+    const most = server?._limits?.maxPendingBytes ?? MAX_PENDING_BYTES;
+    if (cost <= most) return;
+    server?._options?.reached(Bound.PendingOfClient);
+    this.onerror(new Error(`too many bytes for a namespace that is being joined (limit: ${most})`));
   }
 
   // --- outgoing packets -----------------------------------------------------------------------

@@ -1,9 +1,12 @@
 // The server closes, seen from the client: websocket, polling with and without a pending poll.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { FORMS, SERVE } from "../support/forms.mjs";
 import { Polling, RS, Ws } from "../support/raw.mjs";
 import { serve } from "../support/server.mjs";
+import { beyond } from "../support/subject.mjs";
 import { once, until } from "../support/wait.mjs";
+import { WsServer } from "../support/ws-engines.mjs";
 
 const GONE = '{"code":1,"message":"Session ID unknown"}';
 
@@ -133,6 +136,53 @@ test("a client's close packet on polling", async (t) => {
   assert.equal((await answer).text, "6");
   assert.equal((await session.get()).text, GONE);
 });
+
+for (const form of FORMS) {
+  for (const [way, options, eio] of [
+    ["protocol 4", {}, 4],
+    ["protocol 3", { allowEIO3: true }, 3],
+    ["wsEngine", { wsEngine: WsServer }, 4],
+  ]) {
+    beyond(
+      `a client's close packet over a WebSocket ends the session (${form}, ${way})`,
+      async (t) => {
+        const { io, port } = await SERVE[form](t, options);
+        const heard = [];
+        io.on("connection", (socket) => {
+          socket.on("last", (value) => heard.push(value));
+          socket.on("disconnect", (reason) => heard.push(reason));
+        });
+        const session = await Ws.open(t, port, { eio });
+        if (eio === 3) assert.equal(await session.next(), "40");
+        else await session.join();
+        // what comes in front of it is heard, and nothing behind it
+        await session.send('42["last","words"]', "1", '42["last","no"]');
+        await session.closed;
+        await until(() => heard.length === 2, "the end is heard");
+        assert.deepEqual(heard, ["words", "transport close"]);
+        assert.equal(io.engine.clientsCount, 0);
+      },
+    );
+  }
+}
+
+beyond(
+  "a close packet of a client whose packets are watched is shown, and ends the session",
+  async (t) => {
+    const { io, port } = await serve(t);
+    const seen = [];
+    io.engine.on("connection", (conn) => {
+      conn.on("packet", ({ type }) => seen.push(type));
+      conn.on("close", (reason) => seen.push(reason));
+    });
+    const session = await Ws.open(t, port);
+    await session.join();
+    await session.send("1");
+    await session.closed;
+    await until(() => seen.includes("transport close"), "the end is heard");
+    assert.deepEqual(seen, ["message", "close", "transport close"]);
+  },
+);
 
 test("the server ends the TCP connection after the closing handshake", async (t) => {
   const { session, conn } = await joined(t, Ws);

@@ -168,8 +168,8 @@ impl Session {
         out.received(packet);
     }
 
-    /// Handles a message of one of the session's WebSockets; `None` if it cannot be decoded. A
-    /// close packet has no effect there: the close frame ends a WebSocket.
+    /// Handles a message of one of the session's WebSockets; `None` if it cannot be decoded. A close
+    /// packet ends the session, as it does on polling.
     pub fn receive_on(
         &mut self,
         socket: SocketRole,
@@ -179,7 +179,13 @@ impl Session {
         out: &mut impl Output,
     ) {
         match (socket, packet) {
-            (SocketRole::Main, Some(packet)) => self.receive(packet, config, now, out),
+            (SocketRole::Main, Some(packet)) => {
+                let closes = matches!(packet, Packet::Text(Type::Close, _));
+                self.receive(packet, config, now, out);
+                if closes {
+                    self.end(CloseReason::without_detail(Reason::TransportClose), out);
+                }
+            }
             (SocketRole::Main, None) => self.receive_undecodable(out),
             (SocketRole::Probe, packet) => self.receive_probe(packet, config, now, out),
         }
