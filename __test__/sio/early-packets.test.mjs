@@ -94,6 +94,8 @@ for (const form of FORMS) {
         const session = await kind.open(t, port);
         await session.join();
         await session.send("40/slow,");
+        // without a poll, the end of a polling session waits for one
+        if (transport === "polling") session.get().catch(() => {});
         for (let i = 0; i < 20 && errors.length === 0; i++) {
           await session.send(`42/slow,["${"x".repeat(1000)}"]`).catch(() => {});
         }
@@ -109,7 +111,8 @@ for (const form of FORMS) {
       const session = await kind.open(t, port);
       await session.join();
       await session.send('42/other,["a"]').catch(() => {});
-      await until(() => log.includes("/ forced server close"), "the session has ended");
+      await until(() => log.length === 2, "the session has ended");
+      assert.match(log[1], /^\/ forced (server )?close$/);
     });
   }
 }
