@@ -11,7 +11,9 @@ import * as defaultParser from "socket.io-parser";
 import { type Decoder, type Encoder, type Packet, PacketType } from "socket.io-parser";
 import { encodeText, isDefaultEncoder } from "./encode";
 import { type Socket as EngineSocket, nativeSession } from "./engine/declared";
-import { Bound, MAX_PENDING_BYTES } from "./engine/native/contract";
+import { isDeeper, TOO_DEEP } from "./engine/depth";
+import { limitBehind } from "./engine/limit-behind";
+import { Bound, MAX_DEPTH, MAX_PENDING_BYTES } from "./engine/native/contract";
 import { cacheEpoch } from "./engine/native/outbound";
 import { TickQueue } from "./engine/native/tick-queue";
 import { noteReplacement } from "./engine/replaced";
@@ -41,6 +43,9 @@ export interface Attempt {
 const packetStage = new TickQueue<Socket<any, any, any, any>, Packet>((socket, packet) =>
   socket._onpacket(packet),
 );
+
+/** The limits that clients have gone beyond, which are closed for it. */
+const faults = new WeakMap<PacketSink, Error>();
 
 /** One per engine connection. */
 export class Client<
@@ -254,9 +259,13 @@ export class Client<
     const { conn } = this;
     const decoder = new this.server._parser.Decoder();
     this.decoder = decoder;
+    const isDefault = this.server._parser === defaultParser;
     const ondata = (data: unknown) => {
       // An error of a decoder is caused by the data: only the client that sent it is closed.
       try {
+        if (typeof data === "string" && isDefault && isDeeper(data, MAX_DEPTH)) {
+          throw new Error(TOO_DEEP);
+        }
         decoder.add(data);
       } catch (err) {
         if (debug.enabled) debug("invalid packet format: %s", err);
@@ -344,11 +353,11 @@ export class Client<
     attempt.held.add(packet);
     let cost = 0;
     for (const { held } of this.joining?.values() ?? []) cost += held?.cost ?? 0;
-    const { server } = this.conn;
+    const { server } = nativeSession(this.conn);
     const most = server?._limits?.maxPendingBytes ?? MAX_PENDING_BYTES;
     if (cost <= most) return;
     server?._options?.reached(Bound.PendingOfClient);
-    this.onerror(new Error(`too many bytes for a namespace that is being joined (limit: ${most})`));
+    this.onerror(new Error("too many bytes for a namespace that is being joined"));
   }
 
   // --- outgoing packets -----------------------------------------------------------------------
@@ -420,6 +429,8 @@ export class Client<
   /** An undecodable packet, or an error of the connection. @internal */
   onerror(err: Error | string): void {
     const error = typeof err === "string" ? new Error(err) : err;
+    const limit = limitBehind(error.message, nativeSession(this.conn).server);
+    if (limit !== undefined) faults.set(this, Object.assign(error, { description: limit }));
     for (const socket of this.allSockets()) socket._onerror(error);
     this.conn.close();
   }
@@ -442,7 +453,7 @@ export class Client<
       for (const { socket } of joining.values()) socket?.nsp._drop(socket);
     }
     for (const socket of this.allSockets()) {
-      socket._onclose(reason as DisconnectReason, description);
+      socket._onclose(reason as DisconnectReason, description ?? faults.get(this));
     }
   }
 }

@@ -31,6 +31,9 @@ pub const FIRST_PACKET_GAP_MS: u64 = 5;
 pub const MAX_FRAGMENTS: u32 = 16_384;
 /// Attachments one Socket.IO packet may announce, unless the application says otherwise.
 pub const MAX_ATTACHMENTS: u32 = 10;
+/// Arrays and objects that may be nested in the data of one packet. `JSON.stringify` and a walk by
+/// recursion take several times as many on the default stack.
+pub const MAX_DEPTH: u32 = 1_000;
 
 /// Bytes that may wait for one client, unless the application says otherwise. A client for which
 /// more waits is closed if it takes nothing: it would otherwise use up the memory of all.
@@ -133,6 +136,7 @@ pub struct EngineConfig {
     max_contexts: AtomicUsize,
     max_bodies_of_all: AtomicUsize,
     max_attachments: AtomicU32,
+    max_depth: AtomicU32,
     /// The limits on new sessions.
     pub admission: AdmissionLimits,
     /// The limits on what one connection sends in a second.
@@ -154,6 +158,7 @@ impl Default for EngineConfig {
             max_contexts: AtomicUsize::new(MAX_COMPRESSION_CONTEXTS),
             max_bodies_of_all: AtomicUsize::new(MAX_BODY_BYTES_OF_ALL),
             max_attachments: AtomicU32::new(MAX_ATTACHMENTS),
+            max_depth: AtomicU32::new(MAX_DEPTH),
             admission: AdmissionLimits::default(),
             pace: PaceLimits::default(),
         }
@@ -223,6 +228,16 @@ impl EngineConfig {
     /// Attachments that one packet may announce.
     pub fn max_attachments(&self) -> u32 {
         self.max_attachments.load(Relaxed)
+    }
+
+    /// Stores the number of arrays and objects that may be nested in one packet.
+    pub fn set_max_depth(&self, max_depth: u32) {
+        self.max_depth.store(max_depth, Relaxed);
+    }
+
+    /// Arrays and objects that may be nested in one packet.
+    pub fn max_depth(&self) -> u32 {
+        self.max_depth.load(Relaxed)
     }
 
     /// Delay before a ping, in ms.

@@ -47,6 +47,8 @@ shared_enum! {
         SessionsAway = 15,
         /// The sum of request bodies that are being received: the largest was given up.
         BodyBytes = 16,
+        /// Arrays and objects nested too deeply in one packet.
+        Depth = 17,
     }
 }
 

@@ -28,6 +28,7 @@ const NAMES = [
   "maxBytesPerSecond",
   "maxNamespaces",
   "maxAttachments",
+  "maxDepth",
 ].join(", ");
 const SUMS = [
   "maxBufferedBytesOfAll",
@@ -89,6 +90,7 @@ const WRONG = [
     maxBytesPerSecond: "bytes per second",
     maxNamespaces: "namespaces",
     maxAttachments: "attachments",
+    maxDepth: "arrays and objects",
   }).flatMap(([name, unit]) =>
     [0, -1, 1.5, Number.POSITIVE_INFINITY, null, true].map((value) => [
       { [name]: value },

@@ -100,7 +100,7 @@ for (const form of FORMS) {
           await session.send(`42/slow,["${"x".repeat(1000)}"]`).catch(() => {});
         }
         await until(() => log.includes("/ forced close"), "the session has ended");
-        const message = "too many bytes for a namespace that is being joined (limit: 10000)";
+        const message = "too many bytes for a namespace that is being joined";
         assert.deepEqual(errors, [message]);
         assert.equal(io.engine.metrics().bounds.pendingOfClient > 0, true);
       },

@@ -165,6 +165,7 @@ fuzz_target!(|data: &[u8]| {
     let limits = Limits {
         max_attachments: u32::from(input.byte() % 16),
         max_attachment_bytes: 4 * usize::from(input.byte()),
+        max_depth: u32::MAX,
     };
     let body = payload::decode_body(input.rest());
     let mut decoder = Decoder::new();

@@ -35,7 +35,12 @@ export function refuse(code: number, context: Record<string, any>): Refusal {
   return { code, context };
 }
 
-/** Why a transport failed, as listeners of `close` get it. */
-export function transportError(message: string): Error {
-  return Object.assign(new Error(message), { type: "TransportError" });
+/**
+ * Why a transport failed, as listeners of `close` get it.
+ *
+ * @param description - the limit that was reached, if it was one
+ */
+export function transportError(message: string, description?: string): Error {
+  const error = Object.assign(new Error(message), { type: "TransportError" });
+  return description === undefined ? error : Object.assign(error, { description });
 }

@@ -27,6 +27,7 @@ const LIMIT_NAMES = [
   "maxEventsPerSecond",
   "maxBytesPerSecond",
   "maxAttachments",
+  "maxDepth",
 ] as const;
 
 /** A session with its address: empty for a UNIX socket, null if there is none. */
@@ -120,6 +121,7 @@ export class LiveOptions {
       events: limits.maxEventsPerSecond,
       bytes: limits.maxBytesPerSecond,
       attachments: limits.maxAttachments,
+      depth: limits.maxDepth,
     });
     if (limits.maxConnectionsPerAddress === 0 || before.maxConnectionsPerAddress > 0) return;
     // Addresses are counted only while they are limited.

@@ -7,6 +7,7 @@ import {
   MAX_BUFFERED_BYTES,
   MAX_BUFFERED_BYTES_OF_ALL,
   MAX_COMPRESSION_CONTEXTS,
+  MAX_DEPTH,
   MAX_PENDING_BYTES,
   MAX_RECOVERY_BYTES,
   MAX_SESSIONS_AWAY,
@@ -93,6 +94,12 @@ export interface NativeServerOptions {
    * and it is closed. Another `parser` has its own limit. @default 10
    */
   maxAttachments?: number;
+  /**
+   * Arrays and objects that may be nested in the data of one packet. The sockets of a client that sends
+   * deeper data get the event `error`, and it is closed. Another `parser` has no such limit.
+   * @default 1000
+   */
+  maxDepth?: number;
 }
 
 /** The values that an option takes: their description, their check, and the default. */
@@ -157,6 +164,11 @@ const RULES: Record<keyof NativeServerOptions, Rule> = {
     takes: "a positive integer of attachments",
     isMet: isPositive,
     fallback: MAX_ATTACHMENTS,
+  },
+  maxDepth: {
+    takes: "a positive integer of arrays and objects",
+    isMet: isPositive,
+    fallback: MAX_DEPTH,
   },
 };
 

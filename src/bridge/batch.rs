@@ -339,6 +339,7 @@ mod tests {
     const LIMITS: Limits = Limits {
         max_attachments: 10,
         max_attachment_bytes: 1 << 20,
+        max_depth: u32::MAX,
     };
 
     fn parsed(batch: Batch) -> (Vec<serde_json::Value>, Vec<Value>) {

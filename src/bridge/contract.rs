@@ -347,6 +347,11 @@ fn limits(source: &mut Source) {
             config::MAX_ATTACHMENTS.into(),
         ),
         (
+            "MAX_DEPTH",
+            "Default number of arrays and objects that may be nested in one packet.",
+            config::MAX_DEPTH.into(),
+        ),
+        (
             "FLOOD_PATIENCE_MS",
             "The same for a client to which more and more is sent, once a quarter more waits.",
             config::FLOOD_PATIENCE_MS,

@@ -95,6 +95,7 @@ impl EngineOptions {
             limits.handshakes as u64,
         );
         config.set_max_attachments(limits.attachments as u32);
+        config.set_max_depth(limits.depth as u32);
         (config.pace).set(limits.events as u64, limits.bytes as u64);
         runtime().look_at_paces();
     }
@@ -162,6 +163,8 @@ pub struct Limits {
     pub bytes: f64,
     /// Attachments of one packet.
     pub attachments: f64,
+    /// Arrays and objects that are nested in one packet.
+    pub depth: f64,
 }
 
 /// The options of compression. Where one is absent, the client decides.

@@ -4,6 +4,7 @@
 //! packet that announces attachments is copied and held until they have all arrived.
 
 use super::{Error, Id, Kind, Packet, header, json};
+use crate::config::MAX_DEPTH;
 
 /// Bounds on what one connection can make the decoder hold.
 #[derive(Clone, Copy, Debug)]
@@ -13,6 +14,8 @@ pub struct Limits {
     /// Bytes of all attachments of one packet together. Default 10 MB, which is ten messages
     /// of the default `maxHttpBufferSize`.
     pub max_attachment_bytes: usize,
+    /// Arrays and objects that may be nested in the data of one packet. Default 1,000.
+    pub max_depth: u32,
 }
 
 impl Default for Limits {
@@ -20,6 +23,7 @@ impl Default for Limits {
         Limits {
             max_attachments: 10,
             max_attachment_bytes: 10_000_000,
+            max_depth: MAX_DEPTH,
         }
     }
 }
@@ -93,7 +97,7 @@ impl Decoder {
         if self.pending.is_some() {
             return Err(Error::UnexpectedText);
         }
-        let packet = decode(text, limits.max_attachments)?;
+        let packet = decode(text, limits)?;
         if packet.attachments == 0 {
             return Ok(Some(packet));
         }
@@ -151,11 +155,14 @@ impl Decoder {
     }
 }
 
-fn decode(text: &str, max_attachments: u32) -> Result<Packet<'_>, Error> {
-    let header = header::read(text, max_attachments)?;
+fn decode<'a>(text: &'a str, limits: &Limits) -> Result<Packet<'a>, Error> {
+    let header = header::read(text, limits.max_attachments)?;
     let json = (!header.rest.is_empty()).then_some(header.rest);
     if json.is_some_and(|json| !json::is_payload(header.kind, json)) {
         return Err(Error::InvalidPayload);
+    }
+    if json.is_some_and(|json| json::is_deeper(json, limits.max_depth)) {
+        return Err(Error::TooDeep);
     }
     Ok(Packet {
         kind: header.kind,
@@ -174,6 +181,7 @@ mod tests {
     const LIMITS: Limits = Limits {
         max_attachments: 10,
         max_attachment_bytes: 100,
+        max_depth: 3,
     };
 
     fn text(text: &str) -> Result<Option<Packet<'_>>, Error> {
@@ -229,6 +237,18 @@ mod tests {
             "51-1-",
         ] {
             assert_eq!(text(message), Err(Error::InvalidPayload), "{message:?}");
+        }
+    }
+
+    #[test]
+    fn the_nesting_of_data_is_bounded() {
+        assert!(text("2[\"a\",[{}]]").is_ok());
+        for message in [
+            "2[\"a\",[[[]]]]",
+            "0{\"a\":{\"b\":{\"c\":{}}}}",
+            "31[[[{}]]]",
+        ] {
+            assert_eq!(text(message), Err(Error::TooDeep), "{message:?}");
         }
     }
 

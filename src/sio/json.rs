@@ -29,6 +29,39 @@ pub fn is_value(text: &str) -> bool {
     IgnoredAny::deserialize(&mut json).is_ok() && json.end().is_ok()
 }
 
+/// True if `json`, a value that was proven to be one, has more than `max` arrays and objects inside each
+/// other.
+pub(super) fn is_deeper(json: &str, max: u32) -> bool {
+    let bytes = json.as_bytes();
+    let max = max as usize;
+    // Each has an end too; most packets are too short.
+    if bytes.len() / 2 <= max {
+        return false;
+    }
+    let begins = |byte: &&u8| matches!(**byte, b'[' | b'{');
+    if bytes.iter().filter(begins).count() <= max {
+        return false;
+    }
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for byte in bytes {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            _ if in_string => {}
+            b'[' | b'{' => {
+                depth += 1;
+                if depth > max {
+                    return true;
+                }
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    false
+}
+
 /// True if clients may not send an event of this name.
 pub fn is_reserved_event(name: &str) -> bool {
     RESERVED.contains(&name)
@@ -149,6 +182,22 @@ mod tests {
         ] {
             assert!(!is_value(text), "{text:?}");
         }
+    }
+
+    #[test]
+    fn the_depth_counts_arrays_and_objects_outside_of_strings() {
+        for (json, depth) in [
+            ("[]", 1),
+            ("[[],[],[]]", 2),
+            ("[{\"a\":[1]},[[]]]", 3),
+            ("[\"[[[[[[\"]", 1),
+            ("[\"\\\"[[[[\",\"\\\\\",[]]", 2),
+            ("{\"[[[\":{}}", 2),
+        ] {
+            assert!(!is_deeper(json, depth), "{json}");
+            assert!(is_deeper(json, depth - 1), "{json}");
+        }
+        assert!(!is_deeper("[[[[[[", 6));
     }
 
     #[test]

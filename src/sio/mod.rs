@@ -94,6 +94,8 @@ pub enum Error {
     TooManyAttachments,
     /// The attachments held for one packet exceed [`Limits::max_attachment_bytes`].
     AttachmentsTooLarge,
+    /// More arrays and objects inside each other than [`Limits::max_depth`].
+    TooDeep,
     /// A text message while attachments are missing.
     UnexpectedText,
     /// A binary message that no packet announced.
@@ -112,6 +114,7 @@ impl fmt::Display for Error {
             Error::IllegalAttachments => "Illegal attachments",
             Error::TooManyAttachments => "too many attachments",
             Error::AttachmentsTooLarge => "too many attachment bytes",
+            Error::TooDeep => "data is nested too deeply",
             Error::UnexpectedText => "got plaintext data when reconstructing a packet",
             Error::UnexpectedBinary => "got binary data when not reconstructing a packet",
             Error::IllegalPlaceholder => "illegal attachments",

@@ -244,6 +244,8 @@ export const enum Bound {
   SessionsAway = 15,
   /** The sum of request bodies that are being received: the largest was given up. */
   BodyBytes = 16,
+  /** Arrays and objects nested too deeply in one packet. */
+  Depth = 17,
 }
 
 /** The transport that carries a session, and the thread that serves it. */
@@ -299,6 +301,7 @@ export const BOUND_NAMES: readonly string[] = [
   "compressionContexts",
   "sessionsAway",
   "bodyBytes",
+  "depth",
 ];
 
 /** The answers to handshakes that a bound refuses: bound, status, option, message. */
@@ -429,6 +432,9 @@ export const MAX_RECOVERY_BYTES = 536870912;
 
 /** Default number of attachments that one packet may announce. */
 export const MAX_ATTACHMENTS = 10;
+
+/** Default number of arrays and objects that may be nested in one packet. */
+export const MAX_DEPTH = 1000;
 
 /** The same for a client to which more and more is sent, once a quarter more waits. */
 export const FLOOD_PATIENCE_MS = 250;

@@ -3,7 +3,9 @@ import createDebug = require("debug");
 
 import type { PacketForm } from "../../../binding";
 import type { PacketSink } from "../../native-conn";
+import { isDeeper, TOO_DEEP } from "../depth";
 import { transportError } from "../errors";
+import { limitBehind } from "../limit-behind";
 import { engine, release } from "../native/binding";
 import { Bound, CLOSE_REASONS, CloseState, Note, Reason, SendFlag } from "../native/contract";
 import { cacheEpoch, closeSession } from "../native/outbound";
@@ -189,11 +191,13 @@ export class Socket extends SendingSocket implements SessionEvents {
     if (this.readyState !== "open") return;
     if (data === "" || data === undefined) return this._onrefused("empty message");
     try {
-      const { maxAttachments } = this.server._limits;
+      const { maxAttachments, maxDepth } = this.server._limits;
+      if (typeof data === "string" && isDeeper(data, maxDepth)) throw new Error(TOO_DEEP);
       this.observers().decode(data, maxAttachments, () => this._sink);
     } catch (error) {
       const { message } = error as Error;
       if (message === "too many attachments") this.server._options.reached(Bound.Attachments);
+      if (message === TOO_DEEP) this.server._options.reached(Bound.Depth);
       this._onrefused(message);
     }
   }
@@ -210,7 +214,8 @@ export class Socket extends SendingSocket implements SessionEvents {
 
   /** @internal */
   _onclosed(reason: number, message: string | null): void {
-    const description = message === null ? undefined : transportError(message);
+    const description =
+      message === null ? undefined : transportError(message, limitBehind(message, this.server));
     if (
       reason === Reason.ParseError &&
       this._observers?.decodesInJs &&

@@ -470,6 +470,7 @@ impl Messages {
         let limits = sio::Limits {
             max_attachments: engine.config.max_attachments(),
             max_attachment_bytes: attachment_limit(&engine.config),
+            max_depth: engine.config.max_depth(),
         };
         let result = match packet {
             Packet::Text(Type::Message, text) => self.decoder.text(text, &limits).map(|packet| {
@@ -494,6 +495,7 @@ impl Messages {
             self.refused = true;
             match error {
                 sio::Error::TooManyAttachments => engine.counters.reached(Bound::Attachments),
+                sio::Error::TooDeep => engine.counters.reached(Bound::Depth),
                 sio::Error::AttachmentsTooLarge => engine.counters.reached(Bound::AttachmentBytes),
                 _ => {}
             }
