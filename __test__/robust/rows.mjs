@@ -87,7 +87,7 @@ const INPUTS = {
   "forged acknowledgements": [BOTH, "are ignored"],
   "second CONNECT": [BOTH, "closes the session"],
   "two CONNECTs at once": [BOTH, "give one socket at most"],
-  "CONNECT with an event behind it": [BOTH, "closes the session"],
+  "CONNECT with an event behind it": [BOTH, "joins, and hears the event then"],
   "packets before CONNECT": [BOTH, "close the session"],
   "nesting in an event": [BOTH, "400,000 arrays are no end of the process"],
   "nesting beside an attachment": [BOTH, "20,000 arrays are no end of the process"],

@@ -195,4 +195,29 @@ export const beyondUpstream = [
     "The next packet throws a TypeError, which ends the process by default.",
     "The packet waits for the next poll.",
   ],
+  [
+    "The open packet of a WebSocket of protocol 3",
+    "It may come in one read with the 101.",
+    "It comes 5 ms later: a client that listens once it is open hears it.",
+  ],
+  [
+    "A close packet of Engine.IO over a WebSocket",
+    "It is ignored.",
+    "It ends the session, as on polling.",
+  ],
+  [
+    "Packets for a namespace that the client is still joining",
+    "They close the connection.",
+    "They wait until the client is accepted, up to `native.maxPendingBytes`; a refusal drops them.",
+  ],
+  [
+    "Data nested more than `native.maxDepth` deep",
+    "It is taken. `JSON.stringify` of it may throw and end the process.",
+    "The sockets of the client get the event `error`, and it is closed.",
+  ],
+  [
+    "A session that ends for a limit",
+    "`disconnect` listeners are told of some.",
+    "Their second argument is an error, and its `description` names the limit with its figure.",
+  ],
 ];
