@@ -245,8 +245,8 @@ row("CONNECT with an event behind it", async (a) => {
   // It waits until the namespace has accepted the client.
   await eachTalker(a, async (client) => {
     await client.send("40", '421["echo",1]');
-    assert.match(await client.next(), /^40\{/);
-    assert.equal(await client.next(), "431[1]");
+    assert.match(await client.joined(), /^40\{/);
+    assert.equal(await client.joined(), "431[1]");
     await client.leave();
   });
 });

@@ -34,7 +34,9 @@ export const LIB_ORDER = [
 const PLACES = {
   // Every room may use these: they use nothing but each other.
   emitter: "lib/engine (shared)",
+  depth: "lib/engine (shared)",
   errors: "lib/engine (shared)",
+  "limit-behind": "lib/engine (shared)",
   "native-options": "lib/engine (shared)",
   "node-internals": "lib/engine (shared)",
   "own-listeners": "lib/engine (shared)",
