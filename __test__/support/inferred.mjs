@@ -49,36 +49,48 @@ const MAPS = {
     ackFirst: (answer: (n: number) => void, n: number) => void;
     twoAcks: (one: (n: number) => void, other: (text: string) => void) => void;
   }`,
-  Loose: "interface Loose { any: any; arg: (value: any) => void; ack: (f: (n: number) => void) => void }",
-  Indexed: "interface Indexed { [event: string]: (n: number, answer: (text: string) => void) => void }",
+  Loose:
+    "interface Loose { any: any; arg: (value: any) => void; ack: (f: (n: number) => void) => void }",
+  Indexed:
+    "interface Indexed { [event: string]: (n: number, answer: (text: string) => void) => void }",
   Default: 'type Default = import("package-under-test").DefaultEventsMap;',
   Any: "type Any = any;",
   None: "type None = Record<never, never>;",
 };
 
+/** Classes with their type parameters; M is the map. */
 const CLASSES = {
-  Server: "Server<M, M, M, Data>",
-  Namespace: "Namespace<M, M, M, Data>",
-  Socket: "Socket<M, M, M, Data>",
-  BroadcastOperator: "BroadcastOperator<M, Data>",
-  RemoteSocket: "RemoteSocket<M, Data>",
+  Server: "M, M, M, Data",
+  Namespace: "M, M, M, Data",
+  Socket: "M, M, M, Data",
+  BroadcastOperator: "M, Data",
+  RemoteSocket: "M, Data",
 };
 
 /** The ways from an object to others that emit. */
-const STEPS = ["timeout(5)", "to('r')", "in('r')", "except('r')", "compress(true)", "volatile"];
-STEPS.push("local", "broadcast", "of('/')", "sockets", "nsp");
+const STEPS = [
+  ...["timeout(5)", "to('r')", "in('r')", "except('r')", "compress(true)", "volatile", "local"],
+  ...["broadcast", "of('/')", "sockets", "nsp"],
+];
 
-/** A file that has each type in a name of its own. */
-function source(packageName, name) {
-  const maps = Object.values(MAPS).join("\n");
-  const objects = Object.entries(CLASSES).map(
-    ([of, type]) => `export declare const ${of}_: ${type.replaceAll("M", name)
-      .replace(/^(\w+)/, 'import("package-under-test").$1')};`,
-  );
-  const text = `${maps}\ninterface Data { name: string }\n${objects.join("\n")}\n`;
-  return text.replaceAll("package-under-test", packageName);
+const MEMBERS = [
+  ...["emit", "emitWithAck", "serverSideEmit", "serverSideEmitWithAck", "on", "once", "listeners"],
+  ...["send", "write", "fetchSockets", "timeout"],
+];
+
+/** A file that has an object of each class for each map: `Typed_Server`. */
+function source(packageName) {
+  const lines = [...Object.values(MAPS), "interface Data { name: string }"];
+  for (const map of Object.keys(MAPS)) {
+    for (const [name, parameters] of Object.entries(CLASSES)) {
+      const type = `import("package-under-test").${name}<${parameters.replaceAll("M", map)}>`;
+      lines.push(`export declare const ${map}_${name}: ${type};`);
+    }
+  }
+  return lines.join("\n").replaceAll("package-under-test", packageName);
 }
 
+/** All types as text, without the names of aliases where that is possible. */
 const FLAGS =
   ts.TypeFormatFlags.NoTruncation |
   ts.TypeFormatFlags.InTypeAlias |
@@ -89,16 +101,12 @@ const FLAGS =
  *
  * @param {string} packageName - as files in `folder` import it
  * @param {string} folder - existing, in which the package is found
- * @returns {Map<string, string>} the types by what they are of, as `Typed Server.timeout(5).emit ackOne`
+ * @returns {Map<string, string>} the types by what they are of: `Typed_Server.timeout(5).emit "ackOne": takes`
  */
 export function inferredTypes(packageName, folder) {
-  const found = new Map();
-  for (const name of Object.keys(MAPS)) {
-    const objects = source(packageName, name);
-    const ways = reachable(folder, objects, name === "Typed" ? 2 : 1);
-    for (const [of, text] of read(folder, objects, ways)) found.set(`${name} ${of}`, text);
-  }
-  return found;
+  const objects = source(packageName);
+  const members = readMembers(folder, objects, reachable(folder, objects));
+  return new Map([...members.found, ...readEvents(folder, objects, members.probes)]);
 }
 
 /** Compiles one file that is not on disk. */
@@ -114,81 +122,74 @@ function compile(folder, text) {
   };
   const program = ts.createProgram([file], OPTIONS, host);
   const checker = program.getTypeChecker();
-  const exported = checker.getExportsOfModule(
-    checker.getSymbolAtLocation(program.getSourceFile(file)),
-  );
+  const module = checker.getSymbolAtLocation(program.getSourceFile(file));
+  const exported = checker.getExportsOfModule(module);
   const types = new Map(exported.map((one) => [one.name, checker.getTypeOfSymbol(one)]));
-  return { checker, types };
+  return { checker, types, print: (type) => checker.typeToString(type, undefined, FLAGS) };
 }
 
 /** Files of declarations that have been parsed: the same in every program. */
 const parsed = new Map();
 
-/** The ways of one step or two that exist: `Server_.to('r').timeout(5)`. */
-function reachable(folder, objects, steps) {
-  const all = Object.keys(CLASSES).flatMap((of) => [
-    `${of}_`,
-    ...STEPS.map((step) => `${of}_.${step}`),
-    ...(steps === 1 ? [] : STEPS).flatMap((step) => STEPS.map((next) => `${of}_.${step}.${next}`)),
-  ]);
+/** The ways of one step that exist, and of two for the first map: `Typed_Server.to('r').timeout(5)`. */
+function reachable(folder, objects) {
+  const all = Object.keys(MAPS).flatMap((map, i) =>
+    Object.keys(CLASSES).flatMap((name) => {
+      const of = `${map}_${name}`;
+      const twice = i === 0 ? STEPS.flatMap((one) => STEPS.map((two) => `${one}.${two}`)) : [];
+      return [of, ...[...STEPS, ...twice].map((steps) => `${of}.${steps}`)];
+    }),
+  );
   const lines = all.map((way, i) => `export const way${i} = ${way};`);
   const { types } = compile(folder, `${objects}\n${lines.join("\n")}`);
   return all.filter((_, i) => types.get(`way${i}`).intrinsicName !== "error");
 }
 
-const MEMBERS = ["emit", "emitWithAck", "serverSideEmit", "serverSideEmitWithAck", "on", "once"];
-MEMBERS.push("listeners", "send", "write", "fetchSockets", "timeout");
-
-/** The types of the members of all ways: the names that they take, and what each of them makes. */
-function read(folder, objects, ways) {
+/** The events that the members of all ways take, and what is to be asked of each. */
+function readMembers(folder, objects, ways) {
   const lines = ways.flatMap((way, i) => [
-    `export const w${i} = ${way};`,
-    ...MEMBERS.map((member) => `export const w${i}_${member} = ${way}.${member};`),
+    `export const way${i} = ${way};`,
+    ...MEMBERS.map((member) => `export const way${i}_${member} = ${way}.${member};`),
   ]);
-  const first = compile(folder, `${objects}\n${lines.join("\n")}`);
+  const { checker, types, print } = compile(folder, `${objects}\n${lines.join("\n")}`);
   const found = new Map();
   const probes = [];
   const seen = new Set();
   ways.forEach((way, i) => {
-    const of = way.replace("_", "");
-    const reached = first.checker.typeToString(first.types.get(`w${i}`), undefined, FLAGS);
-    found.set(of, reached);
+    const reached = print(types.get(`way${i}`));
+    found.set(way, reached);
     // Another way to the same type.
     if (seen.has(reached)) return;
     seen.add(reached);
     for (const member of MEMBERS) {
-      const type = first.types.get(`w${i}_${member}`);
-      const [signature] = type.getCallSignatures();
-      if (signature === undefined) continue;
-      const at = `${of}.${member}`;
-      const [parameter] = signature.typeParameters ?? [];
+      const of = `${way}.${member}`;
+      const [signature] = types.get(`way${i}_${member}`).getCallSignatures();
+      const [parameter] = signature?.typeParameters ?? [];
       if (parameter === undefined) {
-        probes.push({ at, of: `${way}.${member}` });
+        if (signature !== undefined) probes.push({ at: of, of });
         continue;
       }
-      const names = first.checker.getBaseConstraintOfType(parameter);
-      const texts = (names.isUnion() ? names.types : [names]).map((one) =>
-        first.checker.typeToString(one, undefined, FLAGS),
-      );
-      found.set(`${at} takes`, texts.sort().join(" | "));
-      for (const event of texts) {
-        if (event === "never") continue;
-        probes.push({ at: `${at} ${event}`, of: `${way}.${member}<${event}>` });
+      const names = checker.getBaseConstraintOfType(parameter);
+      const events = (names.isUnion() ? names.types : [names]).map(print).sort();
+      found.set(`${of} takes`, events.join(" | "));
+      for (const event of events) {
+        if (event !== "never") probes.push({ at: `${of} ${event}`, of: `${of}<${event}>` });
       }
     }
   });
-  const text = probes.map(({ of }, i) => {
-    const name = `probe${i}`;
-    return `const of_${name} = ${of};
-      export declare const ${name}_takes: Parameters<typeof of_${name}>;
-      export declare const ${name}_gives: ReturnType<typeof of_${name}>;`;
-  });
-  const second = compile(folder, `${objects}\n${text.join("\n")}`);
-  probes.forEach(({ at }, i) => {
-    for (const side of ["takes", "gives"]) {
-      const type = second.types.get(`probe${i}_${side}`);
-      found.set(`${at}: ${side}`, second.checker.typeToString(type, undefined, FLAGS));
-    }
-  });
-  return found;
+  return { found, probes };
+}
+
+/** The arguments and the result of each member for each event. */
+function readEvents(folder, objects, probes) {
+  const lines = probes.flatMap(({ of }, i) => [
+    `const probe${i} = ${of};`,
+    `export declare const takes${i}: Parameters<typeof probe${i}>;`,
+    `export declare const gives${i}: ReturnType<typeof probe${i}>;`,
+  ]);
+  const { types, print } = compile(folder, `${objects}\n${lines.join("\n")}`);
+  return probes.flatMap(({ at }, i) => [
+    [`${at}: takes`, print(types.get(`takes${i}`))],
+    [`${at}: gives`, print(types.get(`gives${i}`))],
+  ]);
 }

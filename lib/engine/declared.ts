@@ -42,12 +42,12 @@ export type Socket = EngineIoSocket;
 /** A transport, `socket.conn.transport`: the type of the package `engine.io`. */
 export type Transport = EngineIoTransport;
 
-/** The native session that is declared as a {@link Socket}; one of another engine has less. */
+/** The native session that is declared as a {@link Socket}; one of another engine has less. @internal */
 export function nativeSession(conn: Socket): Partial<NativeSocket> {
   return conn as unknown as NativeSocket;
 }
 
-/** The native engine that is declared as a {@link Server}; another engine has less. */
+/** The native engine that is declared as a {@link Server}; another engine has less. @internal */
 export function nativeServer(engine: Server | undefined): Partial<NativeServer> | undefined {
   return engine as unknown as NativeServer | undefined;
 }

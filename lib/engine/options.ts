@@ -49,7 +49,7 @@ export interface ServerOptions {
    * (default 15) of `zlibDeflateOptions` matter; `zlibInflateOptions` and `concurrencyLimit` are taken
    * without effect. @default false
    */
-  perMessageDeflate?: EngineIoOptions["perMessageDeflate"];
+  perMessageDeflate?: NonNullable<EngineIoOptions["perMessageDeflate"]>;
   /** Compression of polling answers of `threshold` bytes or more. @default { threshold: 1024 } */
   httpCompression?: false | (ZlibOptions & { threshold: number });
   /**

@@ -163,7 +163,9 @@ export class Server extends ConfiguredServer {
    *
    * @example
    * ```ts
-   * io.engine.use((req, res, next) => {
+   * import type { IncomingMessage, ServerResponse } from "node:http";
+   *
+   * io.engine.use((_req: IncomingMessage, res: ServerResponse, next: () => void) => {
    *   res.setHeader("x-kitchen", "open");
    *   next();
    * });
@@ -262,7 +264,8 @@ export class Server extends ConfiguredServer {
    * @example
    * ```ts
    * httpServer.on("request", (req) => {
-   *   io.engine.prepare(req);
+   *   // Private in the declarations of engine.io.
+   *   io.engine["prepare"](req);
    *   console.log("_query" in req);
    * });
    * ```
@@ -385,7 +388,8 @@ export class Server extends ConfiguredServer {
    * httpServer.on("request", (req) => {
    *   const url = new URL(req.url ?? "/", "http://localhost");
    *   const request = Object.assign(req, { _query: Object.fromEntries(url.searchParams) });
-   *   console.log(io.engine.verify(request, false)?.code);
+   *   // Protected in the declarations of engine.io.
+   *   console.log((io.engine as any).verify(request, false)?.code);
    * });
    * ```
    */

@@ -118,7 +118,8 @@ export abstract class SendingSocket extends WatchedSession {
    *
    * @example
    * ```ts
-   * socket.conn.sendPacket("noop");
+   * // Private in the declarations of engine.io.
+   * socket.conn["sendPacket"]("noop");
    * ```
    */
   sendPacket(type: string, data?: any, options?: any, callback?: SendCallback): void {
