@@ -37,7 +37,7 @@ test("the published declarations are read: classes of both entries and what they
     "dist/client.d.ts Client",
     "dist/engine/server.d.ts Server",
     "dist/engine/session/socket.d.ts Socket",
-    "dist/engine/session/transports.d.ts Polling",
+    "dist/engine/session/transports.d.ts Transport",
   ]) {
     assert.ok(classes.includes(one), `${one} is not among ${classes.join(", ")}`);
   }

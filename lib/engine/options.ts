@@ -180,7 +180,12 @@ export function delay(value: unknown): number {
  *
  * @throws TypeError for a value that cannot become a number, or a text
  */
-export function readSettings(options: ServerOptions) {
+export function readSettings(options: ServerOptions): {
+  pingInterval: number;
+  pingTimeout: number;
+  maxPayload: number | undefined;
+  initialPacket: string | Buffer | undefined;
+} {
   const { initialPacket } = options;
   const size = Number(options.maxHttpBufferSize);
   return {

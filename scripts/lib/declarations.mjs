@@ -39,18 +39,21 @@ const resolve = (checker, symbol) =>
 
 function describe(checker, symbol) {
   const has = (flag) => (symbol.flags & flag) !== 0;
+  if (has(ts.SymbolFlags.Variable)) {
+    // A class that is exported as a constant: its name stands for the instances, too.
+    const own = checker.getTypeOfSymbol(symbol);
+    const [constructor] = own.getConstructSignatures();
+    if (constructor && has(ts.SymbolFlags.Interface | ts.SymbolFlags.TypeAlias)) {
+      const members = membersOf(checker, constructor.getReturnType());
+      addStatics(checker, own, members);
+      return { kind: "class", generics: 0, members };
+    }
+  }
   if (has(ts.SymbolFlags.Class | ts.SymbolFlags.Interface)) {
     const type = checker.getDeclaredTypeOfSymbol(symbol);
     const members = membersOf(checker, type);
     if (has(ts.SymbolFlags.Class)) {
-      const own = checker.getTypeOfSymbol(symbol);
-      for (const [name, member] of membersOf(checker, own)) {
-        if (name !== "prototype") members.set(`static ${name}`, member);
-      }
-      // Their type parameters are those of the class.
-      const constructors = signatures(own.getConstructSignatures());
-      for (const one of constructors) one.generics = 0;
-      members.set("constructor", { kind: "method", signatures: constructors });
+      addStatics(checker, checker.getTypeOfSymbol(symbol), members);
     }
     // `this` is the last of them for the compiler
     const generics = (type.typeParameters ?? []).filter((one) => !one.isThisType).length;
@@ -69,6 +72,17 @@ function describe(checker, symbol) {
   const isCalled = type.getCallSignatures().length + type.getConstructSignatures().length > 0;
   const isObject = (type.flags & ts.TypeFlags.Object) !== 0 && !isCalled;
   return { kind: "value", generics: 0, members: isObject ? membersOf(checker, type) : new Map() };
+}
+
+/** Adds the static members and the constructors of a class. */
+function addStatics(checker, own, members) {
+  for (const [name, member] of membersOf(checker, own)) {
+    if (name !== "prototype") members.set(`static ${name}`, member);
+  }
+  // Their type parameters are those of the class.
+  const constructors = signatures(own.getConstructSignatures());
+  for (const one of constructors) one.generics = 0;
+  members.set("constructor", { kind: "method", signatures: constructors });
 }
 
 function membersOf(checker, type) {

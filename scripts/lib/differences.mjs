@@ -11,23 +11,7 @@ export const memberReasons = [
     "dist/uws: *",
     "`attachApp()` leaves the adapter as it is: a broadcast goes to each session, and not to a topic of µWebSockets.js.",
   ],
-  [
-    "engine: Server.clientsCount, engine: BaseServer.clientsCount",
-    "Counted when it is read: the native engine may have opened sessions meanwhile.",
-  ],
   ["engine: uServer", "Constructs that of the package `engine.io`, which is loaded for the first."],
-  [
-    "engine: Socket._readyState",
-    "`readyState` is a property of its own, and not an accessor of this.",
-  ],
-  [
-    "engine: Socket.transport",
-    "The transport changes with the native session, and with nothing else.",
-  ],
-  [
-    "engine: Socket._maybeUpgrade, engine: Socket.constructor, engine: Transport.*",
-    "Sessions and transports are the native engine's; these objects show them. None can be constructed or fed from outside; another engine can be bound with `io.bind()`, another WebSocket server given as `wsEngine` or by `engine.onWebSocket()`.",
-  ],
   [
     "Server.close",
     "It takes options beside the callback: `timeout` and `keepHttpServer`, see [Beyond upstream](#beyond-upstream).",
@@ -95,6 +79,10 @@ export const instanceReasons = [
 
 /** Of what objects do that have the same names. */
 export const behaviours = [
+  [
+    "`io.engine` and `socket.conn`, as declared",
+    "They have the types of the package `engine.io`, so that they go where those go. `clientsCount` and `socket.conn.transport` are read-only all the same; sessions and transports are the native engine's: none can be constructed or fed from outside. Another engine can be bound with `io.bind()`, another WebSocket server given as `wsEngine` or by `engine.onWebSocket()`.",
+  ],
   [
     "`send` of a transport, replaced by an application",
     "It is not called for what the session sends, but where somebody listens to `flush` or `drain` on a WebSocket: sessions send natively. Listeners of `packetCreate` see each packet of `socket.conn`, and a replaced `write` of it is called.",
