@@ -12,9 +12,9 @@ import {
   Server as EngineServer,
   Socket as EngineSocket,
   Transport as EngineTransport,
-  transports as engineTransports,
   type ServerOptions,
 } from "./engine/index";
+import { Polling, WebSocket, WebTransport } from "./engine/session/transports";
 import { loadEngine } from "./uws";
 
 export type { BaseServer, ErrorCallback } from "engine.io";
@@ -40,7 +40,11 @@ export type Transport = Declared.Transport;
 export const Transport = EngineTransport as unknown as typeof EngineIoTransport;
 
 /** The transports by their names. */
-export const transports = engineTransports as unknown as typeof engineIoTransports;
+export const transports = {
+  polling: Polling,
+  websocket: WebSocket,
+  webtransport: WebTransport,
+} as unknown as typeof engineIoTransports;
 
 /**
  * Makes an engine and attaches it to `server`.

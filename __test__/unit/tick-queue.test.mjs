@@ -69,8 +69,9 @@ beyond("an exception leaves its tick, and the calls behind it are made in the ne
   });
   // An exception in a real tick would be one of the test.
   const ticks = [];
-  const { nextTick } = process;
-  process.nextTick = (tick) => ticks.push(tick);
+  const scheduling = load("engine/scheduling");
+  const { nextTick } = scheduling;
+  scheduling.nextTick = (tick) => ticks.push(tick);
   try {
     for (const value of [1, 2, 3]) queue.push(null, value);
     assert.equal(ticks.length, 1);
@@ -80,7 +81,7 @@ beyond("an exception leaves its tick, and the calls behind it are made in the ne
     assert.equal(ticks.length, 1);
     ticks.shift()();
   } finally {
-    process.nextTick = nextTick;
+    scheduling.nextTick = nextTick;
   }
   assert.deepEqual(log, [1, 2, 3]);
   assert.ok(!isDispatching());

@@ -2,38 +2,23 @@
 import type { Server as HttpServer } from "node:http";
 import { javascriptEngine } from "./javascript";
 import type { AttachOptions, ServerOptions } from "./options";
-import { Server as NativeServer } from "./server";
-import { Socket as NativeSocket } from "./session/socket";
-import {
-  Transport as NativeTransport,
-  Polling,
-  WebSocket,
-  WebTransport,
-} from "./session/transports";
+import { Server } from "./server";
 
 export type { AttachOptions, ServerOptions, TransportName } from "./options";
 export { PortListener, preparePort } from "./port/native-listener";
+export { Server } from "./server";
+export { Socket } from "./session/socket";
+export { Transport } from "./session/transports";
 
-const nativeTransports = { polling: Polling, websocket: WebSocket, webtransport: WebTransport };
-
-// The one place that decides which engine serves. Both have the interface of the package `engine.io`.
-const chosen = javascriptEngine ?? {
-  Server: NativeServer,
-  Socket: NativeSocket,
-  Transport: NativeTransport,
-  transports: nativeTransports,
-};
-/** Serves Engine.IO sessions on HTTP servers: `io.engine`. */
-export const Server: typeof NativeServer = chosen.Server;
-export type Server = NativeServer;
-/** A session: `socket.conn`. */
-export const Socket: typeof NativeSocket = chosen.Socket;
-export type Socket = NativeSocket;
-/** The transport of a session: `socket.conn.transport`. */
-export const Transport: typeof NativeTransport = chosen.Transport;
-export type Transport = NativeTransport;
-/** The transports by their names. */
-export const transports: typeof nativeTransports = chosen.transports;
+// The one place that decides which engine serves: the classes of the JavaScript one, which have the
+// same interface, take the place of those of the native one.
+if (javascriptEngine !== null) {
+  const { Server, Socket, Transport, transports } = javascriptEngine;
+  const { polling: Polling, websocket: WebSocket, webtransport: WebTransport } = transports;
+  Object.assign(require("./server"), { Server });
+  Object.assign(require("./session/socket"), { Socket });
+  Object.assign(require("./session/transports"), { Transport, Polling, WebSocket, WebTransport });
+}
 
 /** Revision of the Engine.IO protocol. */
 export const protocol = 4;
