@@ -16,6 +16,7 @@ import { behaviours, beyondUpstream, instanceReasons, memberReasons } from "./li
 import { readInstances } from "./lib/instances.mjs";
 import { NODES } from "./lib/nodes.mjs";
 import { Complaint, script } from "./lib/say.mjs";
+import { BUNDLERS, TOOLS } from "./lib/tools.mjs";
 
 const require = createRequire(import.meta.url);
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -133,6 +134,22 @@ function triedTable() {
   ].join("\n");
 }
 
+function toolTable() {
+  const bundlers = BUNDLERS.map((name) => [name, version(folderOf(name))]);
+  const tools = Object.fromEntries([...Object.entries(TOOLS), ...bundlers]);
+  const rows = [
+    [["bun", "deno"], "a server on a port, and one attached, with real clients", "runtimes"],
+    [["jest"], "`--detectOpenHandles` after `io.close()`; clients under its fake timers", "jest"],
+    [["vitest"], "clients, also under its fake timers", "vitest"],
+    [BUNDLERS, "a bundle starts, serves a client and ends", "bundles"],
+  ].flatMap(([names, tested, file]) =>
+    names.map(
+      (name) => `| ${name} ${tools[name]} | ${tested} | \`__test__/platforms/${file}.test.mjs\` |`,
+    ),
+  );
+  return ["| Tool | Tested | By |", "| --- | --- | --- |", ...rows].join("\n");
+}
+
 const document = (declared, live) => `# Compatibility
 
 Every public name of \`socket.io\` ${version(SOCKET_IO)} and \`engine.io\` ${version(ENGINE_IO)}, and what has become of it here.
@@ -143,12 +160,17 @@ difference without a reason fails the tests. What the names _do_ is what the tes
 A member is the same if it has the same kind, visibility, overloads, type parameters and numbers of
 arguments. Members that both inherit from Node's \`EventEmitter\` are left out.
 
-## Runtimes
+## Runtimes and tools tested
 
 The package asks for Node ${code(manifest(ROOT).engines.node)}. Its tests are run on Linux x64 with these versions
 (\`npm run test:nodes\`):
 
 ${nodeTable()}
+
+These are run for real, too. The core of the tests runs on the JavaScript engine as well
+([when the addon cannot be loaded](options.md#when-the-addon-cannot-be-loaded)).
+
+${toolTable()}
 
 ## Applications tried
 

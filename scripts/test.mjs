@@ -31,11 +31,14 @@ const ALONE = "__test__/load/";
 // Files of `--fast`, which is run after a build, while a change is being written.
 const FAST = ["__test__/unit/", "__test__/server/smoke.test.mjs"];
 
-// Files that are about the native engine alone.
-const NATIVE_ONLY = [];
+// Of these, the files that are about the native engine alone: its metrics, and its texts of errors.
+const NATIVE_ONLY = ["__test__/features/metrics", "__test__/server/wrong-arguments"];
 
 // Files of `--engine javascript`: what applications do with the API.
-const CORE = ["__test__/server/", "__test__/features/", "__test__/adapters/"];
+const CORE = [
+  ...["__test__/server/", "__test__/features/"],
+  ...["__test__/adapters/in-memory", "__test__/adapters/redis"],
+];
 
 function readArguments() {
   const options = {

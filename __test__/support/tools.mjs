@@ -5,10 +5,8 @@ import os from "node:os";
 import path from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
+import { TOOLS } from "../../scripts/lib/tools.mjs";
 import { beyond, isJavaScript, isOracle } from "./subject.mjs";
-
-/** The versions that are tested, by the names of the packages. */
-export const TOOLS = { bun: "1.4.5", deno: "2.9.6", jest: "30.5.2", vitest: "5.1.2" };
 
 const cache = path.join(
   process.env.XDG_CACHE_HOME || path.join(os.homedir(), ".cache"),
@@ -17,7 +15,7 @@ const cache = path.join(
 );
 
 /**
- * A program of {@link TOOLS}, installed from npm at the first use: `{ program, missing, test, beyond }`.
+ * A program of scripts/lib/tools.mjs, installed from npm at the first use: `{ program, missing, test, beyond }`.
  * `missing` is false, or says that it cannot be installed: then its tests are skipped, or fail under
  * REQUIRE_PARTS=1. `beyond` is for a promise that goes beyond upstream.
  */

@@ -208,4 +208,14 @@ export const beyondUpstream = [
     "`disconnect` listeners are told of some.",
     "Their second argument is an error, and its `description` names the limit with its figure.",
   ],
+  [
+    "A system on which the native addon cannot be loaded",
+    "There is no addon.",
+    "The package throws, and says why. `SOCKET_IO_NATIVE_ENGINE=javascript` in the environment chooses the JavaScript engine, that of the package `engine.io`; `io.engine.implementation` tells which one serves: [docs/options.md](options.md#when-the-addon-cannot-be-loaded).",
+  ],
+  [
+    "A test runner that replaces `process.nextTick`, `queueMicrotask` and `setImmediate` by a clock that stands still, as the fake timers of jest",
+    "No client joins a namespace meanwhile.",
+    "Clients connect and exchange events: those of Node are taken when the package is loaded. Timeouts, as of acknowledgements, stay those of the clock.",
+  ],
 ];
