@@ -31,8 +31,12 @@ const ALONE = "__test__/load/";
 // Files of `--fast`, which is run after a build, while a change is being written.
 const FAST = ["__test__/unit/", "__test__/server/smoke.test.mjs"];
 
-// Of these, the files that are about the native engine alone: its metrics, and its texts of errors.
-const NATIVE_ONLY = ["__test__/features/metrics", "__test__/server/wrong-arguments"];
+// Left out with the JavaScript engine: what the native engine promises alone (metrics, texts of errors,
+// many clients at once).
+const NATIVE_ONLY = [
+  ...["__test__/features/metrics", "__test__/features/recovery.many"],
+  ...["__test__/server/wrong-arguments"],
+];
 
 // Files of `--engine javascript`: what applications do with the API.
 const CORE = [
