@@ -89,10 +89,10 @@ pub struct Engine {
 #[napi]
 impl Engine {
     /// Makes the engine of an environment; it calls `wake` when there is a batch to take.
-    /// `resource` is what hooks of `async_hooks` are told of: its `hasRef()` says whether the engine
+    /// `resource`, if given, is what hooks of `async_hooks` are told of: its `hasRef()` says whether the engine
     /// keeps the process alive.
     #[napi(constructor, catch_unwind)]
-    pub fn new(env: Env, wake: Function<'_, (), ()>, resource: Object<'_>) -> Result<Self> {
+    pub fn new(env: Env, wake: Function<'_, (), ()>, resource: Option<Object<'_>>) -> Result<Self> {
         faults::watch();
         start().map_err(failure)?;
         let hub = Arc::new(EventQueue::default());
@@ -107,7 +107,7 @@ impl Engine {
             sys::napi_create_threadsafe_function(
                 env.raw(),
                 wake.raw(),
-                resource.raw(),
+                resource.map_or(std::ptr::null_mut(), |one| one.raw()),
                 name,
                 0,
                 1,
