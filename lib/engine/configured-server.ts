@@ -35,7 +35,9 @@ export abstract class ConfiguredServer extends EventEmitter {
     const resolved = resolveOptions(options);
     checkEngineOptions(resolved, options);
     const changed = () => this._onchange?.();
-    const live = new LiveOptions(resolved, changed, () => Object.values(this.clients));
+    // They are asked for within this constructor, too, when there is no table of them.
+    const sessions = () => Object.values(this.clients ?? {});
+    const live = new LiveOptions(resolved, changed, sessions);
     this.liveOptions = live;
     Object.defineProperty(this, "opts", {
       get: () => live.current,
