@@ -28,7 +28,7 @@ use support::dump::dump;
 const LIMITS: Limits = Limits {
     max_attachments: 10,
     max_attachment_bytes: 1 << 20,
-        max_depth: u32::MAX,
+    max_depth: u32::MAX,
 };
 
 /// An item of a record, as it has to come out.
