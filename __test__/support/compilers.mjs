@@ -1,7 +1,16 @@
 // Versions of the TypeScript compiler, each installed from npm into a cache of its own, and projects
 // that are compiled by them as a user's are: the packages lie in a node_modules of their own.
 import { execFile } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import os from "node:os";
 import path from "node:path";
@@ -25,12 +34,12 @@ const CACHE = path.join(
  */
 export const COMPILERS = {
   "5.0": { node: "~20.14.0", resolutions: ["node16", "node10"] },
-  "5.2": { node: "~20.14.0", resolutions: ["bundler"] },
-  "5.4": { node: "20", resolutions: ["nodenext"] },
-  "5.7": { node: "22", resolutions: ["node16"] },
-  "5.9": { node: "26", resolutions: ["bundler"] },
-  "6": { node: "26", resolutions: ["nodenext", "node10"] },
-  "7": { node: "26", resolutions: ["node16", "nodenext", "bundler"] },
+  5.2: { node: "~20.14.0", resolutions: ["bundler"] },
+  5.4: { node: "20", resolutions: ["nodenext"] },
+  5.7: { node: "22", resolutions: ["node16"] },
+  5.9: { node: "26", resolutions: ["bundler"] },
+  6: { node: "26", resolutions: ["nodenext", "node10"] },
+  7: { node: "26", resolutions: ["node16", "nodenext", "bundler"] },
 };
 
 /** The options of each resolution. */
@@ -62,7 +71,8 @@ async function install(version) {
 function copyTypes(from, to) {
   const filter = (file) => {
     const inside = path.relative(from, file).split(path.sep);
-    if (inside.some((one) => ["node_modules", "target", ".git", "__test__"].includes(one))) return false;
+    if (inside.some((one) => ["node_modules", "target", ".git", "__test__"].includes(one)))
+      return false;
     return statSync(file).isDirectory() || /\.d\.[cm]?ts$|[/\\]package\.json$/.test(file);
   };
   cpSync(from, to, { recursive: true, dereference: true, filter });
@@ -119,7 +129,8 @@ export async function compileWith(version, resolution, packageName, files) {
     const modules = path.join(folder, "node_modules");
     lay("@types/node", ROOT, modules, installed);
     lay(packageName, ROOT, modules, installed);
-    const kinds = resolution.startsWith("node1") && resolution !== "node16" ? ["ts"] : ["mts", "cts"];
+    const kinds =
+      resolution.startsWith("node1") && resolution !== "node16" ? ["ts"] : ["mts", "cts"];
     if (resolution === "bundler") kinds.splice(0, 2, "ts");
     const names = files.flatMap((file) => kinds.map((kind) => file.replace(/ts$/, kind)));
     for (const file of files) {

@@ -42,9 +42,9 @@ function describe(checker, symbol) {
   if (has(ts.SymbolFlags.Variable)) {
     // A class that is exported as a constant: its name stands for the instances, too.
     const own = checker.getTypeOfSymbol(symbol);
-    const [constructor] = own.getConstructSignatures();
-    if (constructor && has(ts.SymbolFlags.Interface | ts.SymbolFlags.TypeAlias)) {
-      const members = membersOf(checker, constructor.getReturnType());
+    const [signature] = own.getConstructSignatures();
+    if (signature && has(ts.SymbolFlags.Interface | ts.SymbolFlags.TypeAlias)) {
+      const members = membersOf(checker, signature.getReturnType());
       addStatics(checker, own, members);
       return { kind: "class", generics: 0, members };
     }

@@ -1,6 +1,11 @@
 // The types of the package engine.io, as code that is written for socket.io names them.
 import { createServer } from "node:http";
-import type { BaseServer, Server as EngineServer, Socket as EngineSocket, Transport } from "engine.io";
+import type {
+  BaseServer,
+  Server as EngineServer,
+  Socket as EngineSocket,
+  Transport,
+} from "engine.io";
 import { Server as Engine } from "engine.io";
 import { Server, type ServerOptions, type Socket } from "socket.io-native";
 

@@ -2,7 +2,13 @@
 import { createServer } from "node:http";
 import type { BaseServer, Server as EngineServer, Socket as EngineSocket } from "engine.io";
 import { Server } from "socket.io-native";
-import { attach, listen, Server as Engine, type Socket, type Transport } from "socket.io-native/engine";
+import {
+  attach,
+  Server as Engine,
+  listen,
+  type Socket,
+  type Transport,
+} from "socket.io-native/engine";
 
 const own = new Engine({ native: { maxConnections: 5 } });
 export const engines: EngineServer[] = [own, attach(createServer()), listen(3000)];
