@@ -4,7 +4,7 @@ import type {
   Socket as EngineIoSocket,
   Transport as EngineIoTransport,
   transports as engineIoTransports,
-} from "engine.io";
+} from "../types/engine-io";
 import type * as Declared from "./engine/declared";
 import {
   type AttachOptions,
@@ -17,8 +17,8 @@ import {
 import { Polling, WebSocket, WebTransport } from "./engine/session/transports";
 import { loadEngine } from "./uws";
 
-export type { BaseServer, ErrorCallback } from "engine.io";
 export * as parser from "engine.io-parser";
+export type { BaseServer, ErrorCallback } from "../types/engine-io";
 export { protocol } from "./engine/index";
 export type { EngineMetrics } from "./engine/metrics";
 export { METRICS_CONTENT_TYPE } from "./engine/metrics-text";

@@ -8,7 +8,7 @@ import type { Packet } from "socket.io-parser";
 const PACKET_COST = 256;
 const VALUE_COST = 16;
 
-/** The cost of a packet in bytes, about: texts and bytes as long as they are, and an overhead. */
+/** The cost of a packet in bytes, about: texts and bytes as long as they are, and an overhead. @internal */
 export function costOf(packet: Packet): number {
   let cost = PACKET_COST;
   // Not by recursion: a client chooses the nesting.
@@ -29,7 +29,7 @@ export function costOf(packet: Packet): number {
   return cost;
 }
 
-/** The packets that wait for one attempt to join a namespace, in order. */
+/** The packets that wait for one attempt to join a namespace, in order. @internal */
 export class HeldPackets {
   readonly packets: Packet[] = [];
   /** The cost of all of them. */

@@ -46,7 +46,10 @@ beyond("the tarball has every file that the package needs, and no other", async 
     "LICENSE",
     "README.md",
     "package.json",
-    ...["index", "engine"].flatMap((entry) => [`${entry}.js`, `${entry}.mjs`, `${entry}.d.ts`]),
+    ...["index", "engine"].flatMap((entry) =>
+      ["js", "mjs", "d.ts", "d.mts"].map((end) => `${entry}.${end}`),
+    ),
+    ...["package.json", "index.d.ts", "before-5.7.d.ts"].map((file) => `types/engine-io/${file}`),
     "binding.js",
     "binding.d.ts",
     "client-dist/socket.io.js",

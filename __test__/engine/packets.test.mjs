@@ -87,12 +87,3 @@ for (const [protocol, packet, shown] of SHOWN) {
     assert.deepEqual(seen, shown);
   });
 }
-
-test("a close packet says nothing on a WebSocket", async (t) => {
-  const { eio, port } = await serveEngine(t);
-  const { client, conn } = await meet(t, eio, port, Ws);
-  const seen = watch(conn);
-  await client.send("1", "4end");
-  await until(() => seen.at(-1)?.[1] === "end");
-  assert.deepEqual(seen, [["packet", { type: "close" }], ...END]);
-});

@@ -240,7 +240,7 @@ for (const [title, bytes, reason, message] of [
 test("the session stays open after a packet of another type, or the end of the stream", async (t) => {
   const { client, conn } = await meet(t);
   const received = once(conn, "message");
-  await client.send("1", "6", "5", "0", "3", "4still here");
+  await client.send("6", "5", "0", "3", "4still here");
   assert.deepEqual(await received, ["still here"]);
   await client.writer.close();
   conn.send("and here");

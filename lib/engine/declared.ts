@@ -7,7 +7,7 @@ import type {
   Server as EngineIoServer,
   Socket as EngineIoSocket,
   Transport as EngineIoTransport,
-} from "engine.io";
+} from "../../types/engine-io";
 import type { ServerOptions } from "./options";
 import type { Server as NativeServer } from "./server";
 import type { Socket as NativeSocket } from "./session/socket";

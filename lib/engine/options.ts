@@ -3,7 +3,7 @@ import type { IncomingMessage } from "node:http";
 import type { ZlibOptions } from "node:zlib";
 import type { CookieSerializeOptions } from "cookie";
 import type { CorsOptions, CorsOptionsDelegate } from "cors";
-import type { ServerOptions as EngineIoOptions } from "engine.io";
+import type { ServerOptions as EngineIoOptions } from "../../types/engine-io";
 import type { DeflateOptions } from "./native/binding";
 import { normalize } from "./native/bytes";
 import {
