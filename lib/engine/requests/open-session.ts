@@ -201,7 +201,7 @@ export async function openPolling(
 /** Opens a session for an admitted upgrade request, or offers its WebSocket to one that polls. */
 export function acceptWebSocket(server: Server, granted: Granted): void {
   const { req, socket } = granted.upgrade;
-  if (server.ws !== undefined && isHttp2Stream(socket)) {
+  if (server._webSockets.serving !== undefined && isHttp2Stream(socket)) {
     // The servers of `wsEngine` speak HTTP/1.1 alone.
     const context = { name: "TRANSPORT_HANDSHAKE_ERROR" };
     return refuseUpgradeRequest(server, granted.upgrade, refuse(ErrorCode.BAD_REQUEST, context));
