@@ -29,13 +29,14 @@ export function costOf(packet: Packet): number {
   return cost;
 }
 
-/** The packets that wait for one attempt to join a namespace, in order. @internal */
+/** The packets that wait for one attempt to join a namespace, in order. */
 export class HeldPackets {
+  /** @internal */
   readonly packets: Packet[] = [];
-  /** The cost of all of them. */
+  /** The cost of all of them. @internal */
   cost = 0;
 
-  /** Adds a packet behind the others. */
+  /** Adds a packet behind the others. @internal */
   add(packet: Packet): void {
     this.packets.push(packet);
     this.cost += costOf(packet);
