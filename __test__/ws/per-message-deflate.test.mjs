@@ -251,7 +251,7 @@ test("the options as the engine shows them", async (t) => {
   ]) {
     const { io, socket } = await pair(t, { server: { perMessageDeflate: given } });
     assert.deepEqual(io.engine.opts.perMessageDeflate, shown);
-    assert.deepEqual(socket.conn.transport.perMessageDeflate, shown);
+    assert.deepEqual(socket.conn.transport.opts.perMessageDeflate, shown);
   }
 });
 
