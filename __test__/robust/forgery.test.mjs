@@ -123,7 +123,7 @@ function eventText(random, mark) {
   if (draw < 4) return prefix + random.pick(ATTACKS);
   const value = random.pick(VALUES).replaceAll("MARK", `"${mark}"`);
   if (draw < 10) return prefix + random.mutate(value, PIECES);
-  if (draw < 13) return `${prefix}["deep","${mark}",${nested(random.pick([60, 600, 5000]))}]`;
+  if (draw < 13) return `${prefix}["deep","${mark}",${nested(random.pick([60, 300, 900]))}]`;
   if (draw < 16) return `${prefix}["long","${mark}","${"€x]".repeat(random.pick([500, 30_000]))}"]`;
   return prefix + value;
 }
