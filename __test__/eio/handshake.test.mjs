@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { Polling, RS, request, Ws } from "../support/raw.mjs";
 import { serve } from "../support/server.mjs";
 import { bare, exchange, openFrames, opening, Tcp } from "../support/tcp.mjs";
-import { once } from "../support/wait.mjs";
+import { once, until } from "../support/wait.mjs";
 
 const POLLING = "/socket.io/?EIO=4&transport=polling";
 
@@ -199,7 +199,7 @@ test("pipelined frames behind the request do no harm", async (t) => {
   tcp.write(Buffer.concat([Buffer.from(opening()), Buffer.from([0xff, 0xff, 0, 1, 2, 3])]));
   assert.match(await tcp.head(), /^HTTP\/1.1 101 /);
   await tcp.rest();
-  assert.equal(io.engine.clientsCount, 0);
+  await until(() => io.engine.clientsCount === 0, "the session has ended");
   const connecting = once(io.engine, "connection");
   await openFrames(t, port);
   await connecting;
