@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { rawPair } from "../support/pairs.mjs";
 import { eachTransport, Polling, Ws } from "../support/raw.mjs";
 import { serve } from "../support/server.mjs";
-import { once, until } from "../support/wait.mjs";
+import { until } from "../support/wait.mjs";
 
 /** Logs the engine's own events from the very first one. */
 function logEngine(io, seen) {
@@ -123,21 +123,6 @@ eachTransport("CONNECT precedes what the handler emits", async (t, open) => {
   await session.send("40");
   assert.match(await session.next(), /^40\{/);
   for (const event of ["a", "b", "c"]) assert.equal(await session.next(), `42["${event}"]`);
-});
-
-eachTransport("CONNECT and an EVENT without waiting close the connection", async (t, open) => {
-  const { io, port } = await serve(t);
-  const connecting = once(io.engine, "connection");
-  const session = await open(port);
-  const [conn] = await connecting;
-  const closed = once(conn, "close");
-  // in one segment: between two, the namespace may be joined
-  session.ws?._socket.cork();
-  await session.send("40", '42["e"]');
-  session.ws?._socket.uncork();
-  // polling waits for a poll to say goodbye on
-  if (session instanceof Polling) session.get();
-  assert.equal((await closed)[0], "forced close");
 });
 
 eachTransport("an incoming event: catch-all, then use, then listeners", async (t, open) => {

@@ -164,7 +164,7 @@ export class NativeWebSocket extends WatchfulEmitter {
    *
    * @param code - close code for the client; default: none
    * @param reason - at most 123 bytes for the client; default: none
-   * @throws TypeError for a code that an application may not send
+   * @throws TypeError for a code that an application may not send, or a reason of another type
    * @throws RangeError for a reason that is too long
    *
    * @example
@@ -175,11 +175,14 @@ export class NativeWebSocket extends WatchfulEmitter {
    * if (transport instanceof transports.websocket) transport.socket.close(4001, "out of soup");
    * ```
    */
-  close(code?: number, reason: string | Buffer = ""): void {
+  close(code?: number, reason: string | Uint8Array = ""): void {
     if (this.readyState !== OPEN) return;
     if (code !== undefined) {
       if (!isCloseCode(code)) {
         throw new TypeError("First argument must be a valid error code number");
+      }
+      if (ArrayBuffer.isView(reason) && !(reason instanceof Uint8Array)) {
+        throw new TypeError("the reason must be a string or a Uint8Array");
       }
       const payload = Buffer.concat([Buffer.alloc(2), bytesOf(reason)]);
       payload.writeUInt16BE(code);
