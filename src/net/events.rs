@@ -76,8 +76,13 @@ pub struct Opened<'a> {
     pub request: (&'a str, &'a str),
 }
 
+/// The beginning of a message by which a client leaves a namespace: events in front of it, in the same
+/// read, are not heard.
+pub const DISCONNECT: [u8; 2] = *b"41";
+
 /// The packets of one read of a connection, while they are passed on: JavaScript takes them together,
-/// as it would find them in one chunk of a socket of its own.
+/// as it would find them in one chunk of a socket of its own. To be begun where the client may leave in
+/// the read: JavaScript waits for its end.
 pub struct OneRead<'a>(&'a dyn EventSink);
 
 impl<'a> OneRead<'a> {

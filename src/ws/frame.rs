@@ -163,6 +163,36 @@ fn opcode(first: u8, so_far: Progress, compressed: bool) -> Result<Option<Opcode
     })
 }
 
+/// A client's frame, of which nothing is checked.
+pub(super) struct Span {
+    /// The number of its opcode.
+    pub opcode: u8,
+    /// True if RSV1 is set.
+    pub compressed: bool,
+    /// Size of the header in bytes.
+    pub header: usize,
+    /// Payload length in bytes.
+    pub len: u64,
+    /// Key of the mask.
+    pub mask: [u8; 4],
+}
+
+/// Looks at the frame at the beginning of `bytes`; `None`: its header is not complete.
+pub(super) fn span(bytes: &[u8]) -> Option<Span> {
+    let &[first, second, ref rest @ ..] = bytes else {
+        return None;
+    };
+    let (len, rest) = payload_length(second & !MASKED, rest)?;
+    let (&mask, rest) = rest.split_first_chunk()?;
+    Some(Span {
+        opcode: first & 0x0f,
+        compressed: first & RSV1 != 0,
+        header: bytes.len() - rest.len(),
+        len,
+        mask,
+    })
+}
+
 /// Checks the header of a control frame, whose 7-bit length is `short`.
 fn check_control(
     opcode: Option<Opcode>,

@@ -24,6 +24,7 @@ pub mod handshake;
 pub mod reader;
 
 mod assembly;
+mod look_ahead;
 
 pub use error::Error;
 pub use frame::Opcode;

@@ -113,6 +113,15 @@ impl Reader {
         self.feed_with(chunk, limits, None, on)
     }
 
+    /// The number of bytes before the next frame begins; `None`: a header is not complete.
+    pub(super) fn next_frame(&self) -> Option<u64> {
+        match &self.state {
+            State::Partial(partial) if !partial.header.is_empty() => None,
+            State::Partial(partial) => Some((partial.frame.as_ref()).map_or(0, |f| f.remaining)),
+            State::Idle | State::Ended => Some(0),
+        }
+    }
+
     /// [`Reader::feed`] where compression may have been agreed on; then the connection's inflater
     /// has to come with every chunk.
     ///

@@ -7,7 +7,7 @@ use crate::config::EngineConfig;
 use crate::eio::payload::{self, Payload};
 use crate::eio::session::{Poll, Session};
 use crate::error::CloseReason;
-use crate::net::events::OneRead;
+use crate::net::events::{DISCONNECT, OneRead};
 use crate::net::handle::Handle;
 use crate::net::lock;
 use crate::net::runtime::remote_output::RemoteOutput;
@@ -74,7 +74,14 @@ impl Runtime {
         let Some(shared) = self.table().get(handle) else {
             return;
         };
-        let _one_read = OneRead::begin(&*shared.inbox);
+        // The packet that ends the session is the last one.
+        let ends = body.ends_with('1')
+            || body
+                .as_bytes()
+                .windows(2)
+                .skip(1)
+                .any(|two| two == DISCONNECT);
+        let _one_read = ends.then(|| OneRead::begin(&*shared.inbox));
         self.here(handle, |session, config, now, out| {
             out.count_post(body.len());
             out.messages.begin_request(true);

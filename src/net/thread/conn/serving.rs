@@ -12,7 +12,7 @@ use crate::config::{CLOSE_WAIT_MS, MAX_FRAGMENTS, READ_TURN_BYTES};
 use crate::eio::packet::Packet;
 use crate::eio::session::SocketRole;
 use crate::error::{CloseReason, INTERNAL, Reason};
-use crate::net::events::{OneRead, StreamEnd};
+use crate::net::events::{DISCONNECT, OneRead, StreamEnd};
 use crate::net::thread::NO_STREAM;
 use crate::net::thread::conn::{State, WebSocketConn};
 use crate::net::thread::state::IoThread;
@@ -131,7 +131,8 @@ impl WebSocketConn {
         if bytes.is_empty() {
             return;
         }
-        let one_read = OneRead::begin(&*self.inbox);
+        let leaves = reading.reader.may_hold_behind(bytes, DISCONNECT);
+        let one_read = leaves.then(|| OneRead::begin(&*self.inbox));
         let limits = ws::reader::Limits {
             max_message: (self.entry.as_ref()).map_or(1, |e| e.shared.engine.config.max_message()),
             max_fragments: MAX_FRAGMENTS,
