@@ -122,7 +122,7 @@ impl EventQueue {
         if may_grow { None } else { self.take() }
     }
 
-    /// Blocks the calling thread until no read is being decoded, for [`READ_PATIENCE`] at most.
+    /// Blocks the calling thread until no read is being decoded, for 20 ms at most.
     pub fn await_reads(&self) {
         let mut begun = None;
         while self.reading.load(Ordering::Acquire) > 0 {

@@ -404,7 +404,7 @@ impl WebSocketConn {
         });
     }
 
-    /// Writes what [`WebSocketConn::hold_back`] has held back.
+    /// Writes what `hold_back()` has held back.
     pub fn let_go(self: &Rc<Self>, local: &IoThread) {
         if !self.held.replace(false) {
             return;
