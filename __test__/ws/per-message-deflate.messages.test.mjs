@@ -34,7 +34,7 @@ async function ending(tcp, socket) {
   let last = await tcp.frame();
   while (last.opcode !== 8) last = await tcp.frame();
   const code = last.payload.length ? last.payload.readUInt16BE() : 1005;
-  return { reason, description: String(details?.description ?? details?.message), code };
+  return { reason, description: String(details?.message), code };
 }
 
 const text = (length) => "x".repeat(length - '42["a",""]'.length);
