@@ -35,7 +35,7 @@ type PacketOptions = WriteOptions & { preEncoded?: boolean };
 export interface Attempt {
   /** The socket that is going to be connected, once it exists. */
   socket?: Socket<any, any, any, any>;
-  /** What the client has sent to the namespace meanwhile. */
+  /** The packets that the client has sent to the namespace meanwhile. */
   held?: HeldPackets;
 }
 

@@ -4,7 +4,7 @@
  */
 import type { Packet } from "socket.io-parser";
 
-/** What a packet costs beside its data, and each value in it beside its bytes. */
+/** The cost of a packet beside its data, and of each value in it beside its bytes. */
 const PACKET_COST = 256;
 const VALUE_COST = 16;
 

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { isOracle } from "./subject.mjs";
 import { defer, once, within } from "./wait.mjs";
 
-/** What `require()` and `import` find the package under test by, from a file of this checkout. */
+/** The names by which `require()` and `import` find the package under test, from a file of this checkout. */
 export const subject = isOracle
   ? "socket.io"
   : fileURLToPath(new URL("../../index.js", import.meta.url));

@@ -92,7 +92,7 @@ async function talkBoth(t, { base }, path = "/other") {
   assert.equal(sockets[1].readyState, WebSocket.OPEN);
 }
 
-/** What else serves WebSockets, as a function that attaches it. */
+/** Other servers of WebSockets, each as a function that attaches it. */
 const OTHERS = {
   "ws 8 with a path": (t) => (server) => echoing(t, new WS[8]({ server, path: "/other" })),
   "ws 7 with a path": (t) => (server) => echoing(t, new WS[7]({ server, path: "/other" })),

@@ -51,7 +51,7 @@ export async function findOutdated(parts, ask) {
   return { outdated, unasked };
 }
 
-/** What `npm view --json` prints of versions: a text, a list, or nothing. */
+/** Reads the versions that `npm view --json` prints: a text, a list, or nothing. */
 export function versionsOf(printed) {
   if (printed.trim() === "") return [];
   const answer = JSON.parse(printed);

@@ -85,7 +85,7 @@ class ConnectionThrottle {
   }
 }
 
-/** What an engine has of the throttle of its HTTP server. */
+/** The part of an HTTP server's throttle that an engine uses. */
 export interface Throttle {
   /** To be called with each request. */
   requested(): void;

@@ -134,7 +134,7 @@ export abstract class WatchedSession extends RequestedSession {
     this._watchPolls();
     if (!writable && this._websocket) this._observeFlushes();
     this.observers().writable = writable;
-    // What is sent natively does not heed it.
+    // Native sends do not heed it.
     cacheEpoch.value++;
   }
 
