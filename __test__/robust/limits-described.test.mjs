@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { FORMS, SERVE } from "../support/forms.mjs";
 import { Polling, SESSIONS } from "../support/raw.mjs";
 import { beyond } from "../support/subject.mjs";
+import { Tcp } from "../support/tcp.mjs";
 import { once } from "../support/wait.mjs";
 
 const nested = (depth) => `42["echo",${"[".repeat(depth - 1)}${"]".repeat(depth - 1)}]`;
@@ -88,5 +89,36 @@ for (const form of FORMS) {
         assert.equal(io.engine.metrics().bounds.depth, 1);
       },
     );
+  }
+}
+
+/** Limits on the body of a POST: option, what is sent behind the head, message, description. */
+const BODIES = {
+  maxBufferedChunks: [
+    3,
+    ["Transfer-Encoding: chunked\r\n\r\n", "1\r\n4\r\n".repeat(4)],
+    ["too many chunks", "maxBufferedChunks is 3"],
+  ],
+  httpRequestBodyTimeout: [
+    100,
+    ["Content-Length: 10\r\n\r\n", "4"],
+    ["http request timeout", "httpRequestBodyTimeout is 100 ms"],
+  ],
+};
+
+for (const form of FORMS) {
+  for (const [option, [value, pieces, told]] of Object.entries(BODIES)) {
+    beyond(`tells the limit behind a body that breaks ${option} (${form})`, async (t) => {
+      const { io, port } = await SERVE[form](t, { [option]: value });
+      const connecting = once(io, "connection");
+      const session = await Polling.open(t, port);
+      await session.join();
+      const [socket] = await connecting;
+      const left = once(socket, "disconnect");
+      const tcp = await Tcp.open(t, port);
+      tcp.write(`POST ${session.path} HTTP/1.1\r\nHost: x\r\n${pieces.join("")}`);
+      const [reason, error] = await left;
+      assert.deepEqual([reason, error.message, error.description], ["transport error", ...told]);
+    });
   }
 }
