@@ -7,7 +7,7 @@ import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
-import { beyond, isOracle } from "./subject.mjs";
+import { beyond, isJavaScript, isOracle } from "./subject.mjs";
 import { within } from "./wait.mjs";
 
 /**
@@ -65,7 +65,7 @@ export function part(missing, launch) {
     });
   }
 
-  return { test: partTest, beyond: isOracle ? beyond : partTest };
+  return { test: partTest, beyond: isOracle || isJavaScript ? beyond : partTest };
 }
 
 // The server goes when the shell's input ends: with the test, however that ends. SIGINT, as
