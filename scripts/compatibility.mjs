@@ -144,7 +144,7 @@ function toolTable() {
     [BUNDLERS, "a bundle starts, serves a client and ends", "bundles"],
   ].flatMap(([names, tested, file]) =>
     names.map(
-      (name) => `| ${name} ${tools[name]} | ${tested} | \`__test__/platforms/${file}.test.mjs\` |`,
+      (name) => `| ${name} ${tools[name]} | ${tested} | \`__test__/tools/${file}.test.mjs\` |`,
     ),
   );
   return ["| Tool | Tested | By |", "| --- | --- | --- |", ...rows].join("\n");

@@ -111,7 +111,7 @@ function lay(name, from, modules, nodeTypes) {
 }
 
 /**
- * Compiles files of `__test__/platforms/types/` that import a package, strictly, and without
+ * Compiles files of `__test__/tools/types/` that import a package, strictly, and without
  * `skipLibCheck`: as ES modules and as CommonJS ones where the resolution tells them apart.
  *
  * @param {string} version - of the compiler, a key of {@link COMPILERS}
@@ -132,7 +132,7 @@ export async function compileWith(version, resolution, packageName, files) {
     if (resolution === "bundler") kinds.splice(0, 2, "ts");
     const names = files.flatMap((file) => kinds.map((kind) => file.replace(/ts$/, kind)));
     for (const file of files) {
-      const text = readFileSync(new URL(`../platforms/types/${file}`, import.meta.url), "utf8");
+      const text = readFileSync(new URL(`../tools/types/${file}`, import.meta.url), "utf8");
       for (const kind of kinds) {
         const name = file.replace(/ts$/, kind);
         writeFileSync(path.join(folder, name), text.replaceAll("socket.io-native", packageName));
