@@ -44,6 +44,18 @@ const FORMS = {
   },
 };
 
+/** Closes a server with a short timeout: it ends, and without an error. */
+async function closeInTime(io) {
+  let error = "not called";
+  await within(
+    io.close({ timeout: 30 }, (given) => {
+      error = given;
+    }),
+    "the server to close",
+  );
+  assert.equal(error, undefined);
+}
+
 function eachForm(title, fn) {
   for (const [form, make] of Object.entries(FORMS)) {
     const declare = form === "TLS" ? secureBeyond : beyond;
@@ -106,14 +118,7 @@ eachForm("close({ timeout }) ends although a response is open", async (t, served
   const { client } = await join(t, served);
   const left = once(client, "disconnect");
   const { ended } = await get(t, served, "/long", { partial: true });
-  let error = "not called";
-  await within(
-    io.close({ timeout: 30 }, (given) => {
-      error = given;
-    }),
-    "the server to close",
-  );
-  assert.equal(error, undefined);
+  await closeInTime(io);
   assert.equal(httpServer.listening, false);
   assert.equal(await within(ended, "the end of the response"), "error");
   await left;
@@ -127,14 +132,7 @@ eachForm("close({ timeout }) ends although ws has a WebSocket", async (_t, serve
   });
   await once(socket, "open");
   const closed = once(socket, "close");
-  let error = "not called";
-  await within(
-    io.close({ timeout: 30 }, (given) => {
-      error = given;
-    }),
-    "the server to close",
-  );
-  assert.equal(error, undefined);
+  await closeInTime(io);
   await closed;
   await until(() => others.clients.size === 0);
 });

@@ -115,11 +115,7 @@ impl EventQueue {
     /// The next batch, unless a read is being decoded whose records may go to it. There is
     /// [more](Self::rest) to take then.
     pub fn take_whole(&self) -> Option<Batch> {
-        self.worked_off();
-        let batches = lock(&self.batches);
-        let may_grow = batches.len() == 1 && self.reading.load(Ordering::Acquire) > 0;
-        drop(batches);
-        if may_grow { None } else { self.take() }
+        self.take_unless(|batches| batches.len() == 1 && self.reading.load(Ordering::Acquire) > 0)
     }
 
     /// Blocks the calling thread until no read is being decoded, for 20 ms at most.
@@ -174,8 +170,19 @@ impl EventQueue {
 
     /// The next batch. Those that were taken before have been worked off.
     pub fn take(&self) -> Option<Batch> {
+        self.take_unless(|_| false)
+    }
+
+    /// The same, but nothing if `waits` says so under the lock that appending needs: a read that begins
+    /// afterwards puts its records into another batch.
+    fn take_unless(&self, waits: impl FnOnce(&VecDeque<Batch>) -> bool) -> Option<Batch> {
         self.worked_off();
-        let mut batch = lock(&self.batches).pop_front()?;
+        let mut batches = lock(&self.batches);
+        if waits(&batches) {
+            return None;
+        }
+        let mut batch = batches.pop_front()?;
+        drop(batches);
         self.lag.count(batch.age());
         let mut in_work = lock(&self.in_work);
         in_work.cost += batch.cost();

@@ -13,13 +13,10 @@ use crate::bridge::runtime::runtime;
 use crate::net::handle::Handle;
 use crate::net::thread::Command;
 use crate::net::thread::conn::End;
-use crate::ws::frame::Opcode;
+use crate::ws::frame::{MAX_CONTROL, Opcode};
 
 /// The longest time that the JavaScript thread waits for the answer of an I/O thread.
 const ANSWER_WAIT: Duration = Duration::from_millis(500);
-
-/// The largest payload of a control frame of WebSocket, in bytes (RFC 6455, 5.5).
-const MAX_CONTROL: usize = 125;
 
 /// The ends of a TCP connection.
 #[napi(object)]

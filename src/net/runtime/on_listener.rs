@@ -71,9 +71,6 @@ impl Runtime {
     /// the rest.
     pub fn push_here(&self, handle: Handle, body: &[u8]) {
         let body = payload::decode_body(body);
-        let Some(shared) = self.table().get(handle) else {
-            return;
-        };
         // The packet that ends the session is the last one.
         let ends = body.ends_with('1')
             || body
@@ -81,7 +78,8 @@ impl Runtime {
                 .windows(2)
                 .skip(1)
                 .any(|two| two == DISCONNECT);
-        let _one_read = ends.then(|| OneRead::begin(&*shared.inbox));
+        let shared = ends.then(|| self.table().get(handle)).flatten();
+        let _one_read = (shared.as_deref()).map(|shared| OneRead::begin(&*shared.inbox));
         self.here(handle, |session, config, now, out| {
             out.count_post(body.len());
             out.messages.begin_request(true);

@@ -79,8 +79,8 @@ impl SharedSession {
     }
 
     /// Gives a packet of the client to JavaScript, and counts its cost until that has worked it off.
-    /// `lane`: of the calling thread; `now`: the clock. Returns true if it waits for attachments, so that the sum of those may be too
-    /// large.
+    /// `lane`: of the calling thread; `now`: the clock. Returns true if it waits for attachments, so that
+    /// the sum of those may be too large.
     pub(in crate::net) fn receive(
         &self,
         lane: &Lane,
