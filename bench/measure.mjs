@@ -91,8 +91,12 @@ export async function alternate({ servers, scenarios, profile, env, note, save }
   const results = {};
   for (const [s, scenario] of Object.entries(scenarios)) {
     const able = Object.keys(servers).filter(
-      (n) => (!servers[n].raw || scenario.raw) && !servers[n].skip?.includes(s),
+      (n) =>
+        (!servers[n].raw || scenario.raw) &&
+        !servers[n].skip?.includes(s) &&
+        (scenario.servers?.includes(n) ?? true),
     );
+    if (able.length === 0) continue;
     results[s] = Object.fromEntries(able.map((n) => [n, []]));
     for (let round = 0; round < profile.rounds; round++) {
       for (const n of round % 2 ? [...able].reverse() : able) {
@@ -116,9 +120,20 @@ export function median(values) {
 
 const scaled = (value, by) => (typeof value === "number" ? value * by : null);
 
+/** The kernel's part of a thread's time, and the part outside it, per operation. */
+function threadsOf(runs) {
+  const names = new Set(runs.flatMap((r) => (r.threads ?? []).map((t) => t.name)));
+  const found = (name, key) =>
+    median(runs.map((r) => r.threads?.find((t) => t.name === name)?.[key] ?? 0));
+  return [...names]
+    .map((name) => ({ name, user_us: found(name, "user_us_op"), sys_us: found(name, "sys_us_op") }))
+    .sort((a, b) => b.user_us + b.sys_us - a.user_us - a.sys_us);
+}
+
 /**
- * The medians of one server's runs in one scenario; `reference` is upstream's summary, of which
- * `cpu_x` and `main_x` are multiples. One failed run fails them all.
+ * The medians of one server's runs in one scenario; `reference` is upstream's summary. `cpu_times` and
+ * `main_times` are the reference's time over this server's; `cpu_of`, `p50_of` and `p99_of` are this
+ * server's figure over the reference's. One failed run fails them all.
  */
 export function summary(runs, reference) {
   const failure = runs.find((r) => r.error);
@@ -126,18 +141,41 @@ export function summary(runs, reference) {
   const of = (f) => median(runs.map(f));
   const s = {
     cpu_us: of((r) => r.cpu_us_op),
+    cpu_min: Math.min(...runs.map((r) => r.cpu_us_op)),
+    cpu_max: Math.max(...runs.map((r) => r.cpu_us_op)),
     main_us: of((r) => r.main_us_op),
+    sys_us: of((r) => r.sys_us_op),
     ops_s: of((r) => r.ops_s),
     p50_ms: of((r) => scaled(r.p50_us, 1e-3)),
+    p99_ms: of((r) => scaled(r.p99_us, 1e-3)),
     rss_kib: of((r) => scaled(r.rss_per_conn, 1 / 1024)),
     emit_ms: of((r) => r.server_stats?.emit_blocked_ms?.p50),
     emit_max_ms: of((r) => r.server_stats?.emit_blocked_ms?.max),
     stall_ms: of((r) => r.server_stats?.stall_max_ms),
     load: of((r) => r.load_util),
     other: of((r) => r.other_util),
+    threads: threadsOf(runs),
   };
   const over = (a, b) => (a > 0 && b > 0 ? a / b : null);
-  s.cpu_x = over(s.cpu_us, (reference ?? s).cpu_us);
-  s.main_x = over(s.main_us, (reference ?? s).main_us);
+  const them = reference ?? s;
+  s.cpu_times = over(them.cpu_us, s.cpu_us);
+  s.main_times = over(them.main_us, s.main_us);
+  s.cpu_of = over(s.cpu_us, them.cpu_us);
+  s.p50_of = over(s.p50_ms, them.p50_ms);
+  s.p99_of = over(s.p99_ms, them.p99_ms);
   return s;
+}
+
+/** The summaries of every scenario by server: `{scenario: {server: summary}}`. */
+export function summaries(results) {
+  const rows = {};
+  for (const [scenario, byServer] of Object.entries(results)) {
+    const reference = byServer.upstream && summary(byServer.upstream);
+    const entries = Object.entries(byServer).map(([n, runs]) => [
+      n,
+      summary(runs, reference ?? {}),
+    ]);
+    rows[scenario] = Object.fromEntries(entries);
+  }
+  return rows;
 }

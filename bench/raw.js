@@ -1,6 +1,6 @@
 "use strict";
 // A limit, not a peer: a bare WebSocket echo, no Engine.IO and no Socket.IO above it.
-//   ENGINE=ws | uws; UWS and PEER_DIR as in server.js
+//   ENGINE=ws | uws; PEER_DIR as in server.js
 
 const path = require("node:path");
 const http = require("node:http");
@@ -17,7 +17,7 @@ function announce(port, name) {
 }
 
 if (process.env.ENGINE === "uws") {
-  const name = process.env.UWS;
+  const name = "uWebSockets.js";
   const uws = load(name);
   uws
     .App()

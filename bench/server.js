@@ -3,17 +3,20 @@
 //
 //   PKG        package name or module path to load as `socket.io`      (socket.io)
 //   PEER_DIR   folder whose node_modules the names below resolve from  (the repository)
-//   ENGINE     default | uws | eiows                                   (default)
-//   UWS        package with the uWebSockets.js API, for ENGINE=uws
+//   ENGINE     default | uws | eiows | bun                             (default)
 //   MODE       attach: http.createServer + attach; port: new Server(port)  (attach)
 //   DEFLATE=1  permessage-deflate on
-//   OPTIONS    JSON merged into the server's options
+//   TLS_KEY, TLS_CERT  files in PEM format: the server speaks TLS (MODE=attach, ENGINE=default)
+//   OPTIONS    JSON merged into the server's options; with ENGINE=bun, into the engine's too
 //
+// With ENGINE=bun it runs under Bun, whose server takes the engine of `@socket.io/bun-engine`.
 // Prints one line of JSON, {"port":..,"pid":..,"version":..}, once it listens. Ends when its
 // standard input ends, so that it never outlives the runner.
 
+const { readFileSync } = require("node:fs");
 const path = require("node:path");
 const http = require("node:http");
+const https = require("node:https");
 const { createRequire } = require("node:module");
 const { monitorEventLoopDelay } = require("node:perf_hooks");
 
@@ -128,14 +131,23 @@ function setup(io) {
   });
 }
 
-function describe() {
+/** Names a package and its version. */
+function versionOf(name) {
   try {
-    const { name, version } = load(`${pkg}/package.json`);
-    return `${name} ${version}`;
+    const { name: real, version } = load(`${name}/package.json`);
+    return `${real} ${version}`;
   } catch {
     // A file, or a package that keeps its package.json to itself.
-    return pkg;
+    return name;
   }
+}
+
+function describe() {
+  const parts = [versionOf(pkg)];
+  if (engine === "uws") parts.push(versionOf("uWebSockets.js"));
+  if (engine === "eiows") parts.push(versionOf("eiows"));
+  if (engine === "bun") parts.push(versionOf("@socket.io/bun-engine"), `Bun ${Bun.version}`);
+  return parts.join(" + ");
 }
 
 function announce(port) {
@@ -143,8 +155,8 @@ function announce(port) {
   process.stdout.write(`${JSON.stringify(line)}\n`);
 }
 
-if (engine === "uws") {
-  const uws = load(process.env.UWS);
+function serveUws() {
+  const uws = load("uWebSockets.js");
   if (options.perMessageDeflate) options.compression = uws.SHARED_COMPRESSOR;
   const app = uws.App();
   const io = new Server(options);
@@ -154,22 +166,45 @@ if (engine === "uws") {
     if (!token) throw new Error("could not listen");
     announce(uws.us_socket_local_port(token));
   });
-} else if (process.env.MODE === "port") {
+}
+
+function serveBun() {
+  const { Server: Engine } = load("@socket.io/bun-engine");
+  const io = new Server(options);
+  const engine = new Engine({ path: "/socket.io/", ...options });
+  io.bind(engine);
+  setup(io);
+  const server = Bun.serve({ hostname: host, port: 0, idleTimeout: 30, ...engine.handler() });
+  announce(server.port);
+}
+
+function servePort() {
   const io = new Server(0, options);
   setup(io);
   const listening = () => announce(io.httpServer.address().port);
   if (io.httpServer.listening) listening();
   else io.httpServer.once("listening", listening);
-} else {
+}
+
+function serveAttached() {
   if (engine === "eiows") options.wsEngine = load("eiows").Server;
-  const server = http.createServer((_req, res) => {
+  const { TLS_KEY, TLS_CERT } = process.env;
+  const answer = (_req, res) => {
     res.statusCode = 404;
     res.end();
-  });
+  };
+  const server = TLS_CERT
+    ? https.createServer({ key: readFileSync(TLS_KEY), cert: readFileSync(TLS_CERT) }, answer)
+    : http.createServer(answer);
   const io = new Server(server, options);
   setup(io);
   server.listen(0, host, () => announce(server.address().port));
 }
+
+if (engine === "uws") serveUws();
+else if (engine === "bun") serveBun();
+else if (process.env.MODE === "port") servePort();
+else serveAttached();
 
 process.stdin.resume();
 process.stdin.on("end", () => process.exit(0));

@@ -1,55 +1,98 @@
 // The servers by name, and the life of a measured server process.
 
 import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { certificate } from "./certificate.mjs";
 
 export const here = path.dirname(fileURLToPath(import.meta.url));
 export const root = path.dirname(here);
 export const loader = path.join(here, "sioload", "target", "release", "sioload");
 
-const UWS = "@trufflesuite/uws-js-unofficial";
 const peer = (name, env = {}) => ({ env: { PEER_DIR: path.join(here, "peers", name), ...env } });
 
+/** The forms of our package that the goals hold for. */
+export const FORMS = ["attached", "port"];
+/** The optional servers that are measured wherever they are installed. */
+export const PEERS = ["uws", "bun", "socketioxide"];
+
 /**
- * `env` are the settings of server.js, `script` another script than that one, `bin` a program of
- * its own; `raw` servers speak WebSocket only; `skip` names scenarios a server is not able to run.
- * All but the first three want `setup.sh`.
+ * `title` is what tables and charts call a server; `env` are the settings of server.js, `script`
+ * another script than that one, `bin` a program of its own and `args` its arguments; `raw` servers
+ * speak WebSocket only; `skip` names scenarios a server is not able to run. All but the first five
+ * want `setup.sh`. `ours` is attached or a port, as `--mode` has it.
  */
 export const servers = {
-  upstream: { env: { PKG: "socket.io" } },
-  ours: { env: { PKG: root } },
-  "raw-ws": { raw: true, script: "raw.js", env: { ENGINE: "ws" } },
-  bufferutil: peer("bufferutil"),
-  uws: peer("uws", { ENGINE: "uws", UWS }),
-  eiows: peer("eiows", { ENGINE: "eiows" }),
-  "raw-uws": { raw: true, script: "raw.js", ...peer("uws", { ENGINE: "uws", UWS }) },
+  upstream: { title: "socket.io + ws", env: { PKG: "socket.io" } },
+  attached: { title: "attached", env: { PKG: root, MODE: "attach" } },
+  port: {
+    title: "port",
+    env: { PKG: root, MODE: "port" },
+    skip: ["ack_tls", "bcast_tls", "idle_tls"],
+  },
+  ours: { title: "ours", env: { PKG: root } },
+  "raw-ws": { title: "ws alone", raw: true, script: "raw.js", env: { ENGINE: "ws" } },
+  bufferutil: { title: "+ bufferutil", ...peer("bufferutil") },
+  uws: {
+    title: "socket.io + uWebSockets.js",
+    ...peer("uws", { ENGINE: "uws" }),
+    // Upgrades from polling fail in some handshakes, and `App` has no certificate.
+    skip: ["ack_tls", "bcast_tls", "idle_tls"],
+  },
+  bun: {
+    title: "socket.io on Bun",
+    ...peer("bun", { ENGINE: "bun" }),
+    bin: path.join(here, "peers", "bun", "node_modules", "bun", "bin", "bun.exe"),
+    args: [path.join(here, "server.js")],
+    skip: ["deflate4k", "ack_tls", "bcast_tls", "idle_tls"],
+  },
+  eiows: { title: "+ eiows", ...peer("eiows", { ENGINE: "eiows" }) },
+  "raw-uws": {
+    title: "uWebSockets.js alone",
+    raw: true,
+    script: "raw.js",
+    ...peer("uws", { ENGINE: "uws" }),
+  },
   socketioxide: {
+    title: "socketioxide (limit)",
     bin: path.join(here, "limits", "socketioxide", "target", "release", "sioxide-limit"),
-    skip: ["deflate4k"],
+    skip: ["deflate4k", "ack_tls", "bcast_tls", "idle_tls"],
   },
 };
 
-/** Makes `name` stand for another module: a package name, or a path from the current folder. */
-export function substitute(name, module) {
+/** Tells whether `setup.sh` has installed a server; one that it does not install counts as there. */
+export function isInstalled({ bin, env }) {
+  return existsSync(bin ?? env?.PEER_DIR ?? here);
+}
+
+/** Makes `names` stand for another module: a package name, or a path from the current folder. */
+export function substitute(names, module) {
   const isPath = module.startsWith(".") || path.isAbsolute(module);
-  servers[name].env.PKG = isPath ? path.resolve(module) : module;
+  for (const name of names) servers[name].env.PKG = isPath ? path.resolve(module) : module;
+}
+
+let node = process.execPath;
+
+/** Lets the servers run under another program than the Node that runs this. */
+export function useNode(program) {
+  node = program;
 }
 
 const START_LIMIT_MS = 15_000;
 
 /**
- * Starts a server and waits until it listens.
+ * Starts a server and waits until it listens. `TLS: "1"` in `extraEnv` makes it speak TLS.
  * @returns the process, its port, its pid and what it says it is
  * @throws if it ends or says nothing within 15 seconds
  */
 export async function start(server, extraEnv = {}, { flags = [], cwd } = {}) {
-  const env = { ...process.env, ...server.env, ...extraEnv };
+  const secure = extraEnv.TLS === "1" ? certificate() : {};
+  const env = { ...process.env, ...extraEnv, ...server.env, ...secure };
   const script = path.join(here, server.script ?? "server.js");
   const [command, ...args] = server.bin
-    ? [server.bin]
-    : [process.execPath, "--expose-gc", ...flags, script];
+    ? [server.bin, ...(server.args ?? [])]
+    : [node, "--expose-gc", ...flags, script];
   const child = spawn(command, args, { env, cwd, stdio: ["pipe", "pipe", "pipe"] });
   let complaint = "";
   child.stderr.on("data", (d) => {

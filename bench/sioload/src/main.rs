@@ -8,6 +8,7 @@ mod procfs;
 mod report;
 mod scenario;
 mod script;
+mod tls;
 mod wire;
 
 use report::Out;
@@ -19,7 +20,9 @@ scenarios: idle echo ack binary deflate flood broadcast room polling pollhs
   --depth D        operations in flight per connection, 1 to 16            (1)
   --payload P      payload bytes, or 'json' for a nested object            (32)
   --mode M         websocket | upgrade | raw                               (websocket)
+  --tls 1          the server speaks TLS; its certificate is not checked
   --concurrency N  connections being opened at once                        (200)
+  --held N         idle only: connections that are open before the clock starts  (0)
   --count M        emits per burst                                         (20)
   --rooms R        rooms                                                   (100)
   --warm S         seconds before the clock starts                         (1)

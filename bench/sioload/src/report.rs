@@ -3,6 +3,7 @@
 use crate::hist::Hist;
 use crate::load::Load;
 use crate::{net, procfs};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// Collects the fields of the printed object.
@@ -13,7 +14,7 @@ impl Out {
     pub fn num(&mut self, k: &str, v: f64) {
         let sep = if self.0.is_empty() { "" } else { "," };
         let v = if v.is_finite() { v } else { 0.0 };
-        let _ = write!(self.0, "{sep}\"{k}\":{}", (v * 1000.0).round() / 1000.0);
+        let _ = write!(self.0, "{sep}\"{k}\":{}", (v * 10_000.0).round() / 10_000.0);
     }
     pub fn text(&mut self, k: &str, v: &str) {
         let sep = if self.0.is_empty() { "" } else { "," };
@@ -34,6 +35,7 @@ pub struct Mark {
     pub own: f64,
     pub busy: f64,
     pub ops: u64,
+    pub threads: Vec<procfs::Thread>,
 }
 
 pub fn mark(pid: u32, l: &Load) -> Mark {
@@ -43,6 +45,7 @@ pub fn mark(pid: u32, l: &Load) -> Mark {
         own: procfs::own_cpu(),
         busy: procfs::machine_busy(),
         ops: l.ops,
+        threads: procfs::threads(pid),
     }
 }
 
@@ -58,6 +61,8 @@ pub fn report_span(out: &mut Out, a: &Mark, b: &Mark, ops: f64) {
     out.num("user_us_op", per(cpu.user));
     out.num("sys_us_op", per(cpu.sys));
     out.num("main_us_op", per(cpu.main));
+    out.num("main_sys_us_op", per(cpu.main_sys));
+    report_threads(out, a, b, ops);
     out.num("server_util", cpu.total / wall);
     out.num("load_us_op", per(b.own - a.own));
     out.num("load_util", (b.own - a.own) / wall);
@@ -67,6 +72,32 @@ pub fn report_span(out: &mut Out, a: &Mark, b: &Mark, ops: f64) {
         "other_util",
         (((b.busy - a.busy) - cpu.total - (b.own - a.own)) / wall).max(0.0),
     );
+}
+
+/// Per group of threads with one name: how many there are, and the time they took per operation.
+fn report_threads(out: &mut Out, a: &Mark, b: &Mark, ops: f64) {
+    let mut groups: BTreeMap<&str, (u64, f64, f64)> = BTreeMap::new();
+    for t in &b.threads {
+        let before = a.threads.iter().find(|x| x.id == t.id);
+        let (user, sys) = before.map_or((0.0, 0.0), |x| (x.user, x.sys));
+        let group = groups.entry(&t.name).or_default();
+        group.0 += 1;
+        group.1 += t.user - user;
+        group.2 += t.sys - sys;
+    }
+    let mut all = Vec::new();
+    for (name, (threads, user, sys)) in groups {
+        if ops <= 0.0 || user + sys <= 0.0 {
+            continue;
+        }
+        let mut one = Out::default();
+        one.text("name", name);
+        one.num("threads", threads as f64);
+        one.num("user_us_op", user * 1e6 / ops);
+        one.num("sys_us_op", sys * 1e6 / ops);
+        all.push(format!("{{{}}}", one.0));
+    }
+    out.raw("threads", &format!("[{}]", all.join(",")));
 }
 
 pub fn report_latency(out: &mut Out, h: &Hist) {

@@ -2,7 +2,7 @@
 
 use crate::load::{App, Load, Mode, VARIANTS};
 use crate::report::{Mark, Out, mark, only_arg, report_latency, report_span};
-use crate::{Args, USAGE, net, procfs, script, wire};
+use crate::{Args, USAGE, net, procfs, script, tls, wire};
 use std::net::SocketAddrV4;
 
 /// One run as the command line asks for it.
@@ -12,6 +12,7 @@ struct Plan {
     mode: Mode,
     conns: usize,
     concurrency: usize,
+    held: usize,
     depth: usize,
     payload: String,
     count: u64,
@@ -41,6 +42,7 @@ impl Plan {
             mode,
             conns: a.num("conns", conns)?,
             concurrency: a.num("concurrency", 200)?,
+            held: a.num("held", 0)?,
             depth: a.num::<usize>("depth", 1)?.clamp(1, VARIANTS),
             payload: a.text("payload", payload),
             count: a.num("count", 20)?,
@@ -62,7 +64,7 @@ impl Plan {
             Mode::Polling | Mode::Upgrade => 3,
             _ => 1,
         };
-        each * self.conns as u64 + 50
+        each * self.conns as u64 + self.held as u64 + 50
     }
 }
 
@@ -83,6 +85,9 @@ pub fn run(a: &Args, out: &mut Out) -> Result<(), String> {
     net::fine_timers();
     let mut l = Load::new(addr, &a.text("path", "/socket.io/")).map_err(|e| e.to_string())?;
     l.nap_us = a.num("nap", 100u64)?.min(10_000);
+    if a.text("tls", "0") == "1" {
+        l.tls = Some(tls::Connector::new()?);
+    }
     l.deflate = p.scenario == "deflate";
     out.text("scenario", &p.scenario);
     out.num("conns", p.conns as f64);
@@ -214,6 +219,7 @@ fn idle(l: &mut Load, p: &Plan, out: &mut Out) -> Result<(), String> {
     l.connect_many(n.min(300), mode, conc, 60.0)?;
     l.close_all();
     l.pump_for(1.0);
+    l.connect_many(p.held, Mode::WebSocket, conc, 120.0)?;
     l.ask("[\"gc\"]")?;
     l.pump_for(0.3);
     l.connect_lat.clear();
@@ -241,10 +247,10 @@ fn idle(l: &mut Load, p: &Plan, out: &mut Out) -> Result<(), String> {
     out.num("rss_per_conn", per(settled));
     out.num("rss_per_conn_gc", per(collected));
     out.raw("server_stats", only_arg(&stats));
-    if wire::json_u64(&stats, "sockets") != Some(n as u64 + 1) {
+    if wire::json_u64(&stats, "sockets") != Some((n + p.held) as u64 + 1) {
         return Err(format!(
             "the server does not count {} sockets: {stats}",
-            n + 1
+            n + p.held + 1
         ));
     }
     let m3 = mark(pid, l);

@@ -172,7 +172,7 @@ impl Load {
             return;
         }
         let conn = &mut self.conns[ws];
-        conn.out.extend_from_slice(&self.script.send[v]);
+        conn.outgoing().extend_from_slice(&self.script.send[v]);
         if !conn.queued {
             conn.queued = true;
             self.dirty.push(ws);

@@ -10,6 +10,7 @@ mod socket;
 
 use crate::hist::Hist;
 use crate::net::{self, Epoll};
+use crate::tls;
 use std::net::SocketAddrV4;
 
 const NONE: usize = usize::MAX;
@@ -70,6 +71,9 @@ struct Conn {
     inb: Vec<u8>,
     out: Vec<u8>,
     out_at: usize,
+    /// Under TLS `out` are encrypted bytes, and `plain` what waits to be encrypted.
+    tls: Option<Box<tls::Session>>,
+    plain: Vec<u8>,
 }
 
 struct Client {
@@ -129,6 +133,7 @@ pub struct Load {
     host: String,
     path: String,
     pub deflate: bool,
+    pub tls: Option<tls::Connector>,
     /// Microseconds between looks at the sockets; 0 blocks until one is ready.
     pub nap_us: u64,
     conns: Vec<Conn>,
@@ -136,6 +141,8 @@ pub struct Load {
     clients: Vec<Client>,
     dirty: Vec<usize>,
     rbuf: Vec<u8>,
+    /// What was decrypted last.
+    plain: Vec<u8>,
     now: u64,
     opened: usize,
     in_flight: usize,
@@ -170,12 +177,14 @@ impl Load {
             host: dst.to_string(),
             path: path.to_string(),
             deflate: false,
+            tls: None,
             nap_us: 100,
             conns: Vec::new(),
             free: Vec::new(),
             clients: Vec::new(),
             dirty: Vec::new(),
             rbuf: vec![0; 256 * 1024],
+            plain: Vec::new(),
             now: net::now_ns(),
             opened: 0,
             in_flight: 0,

@@ -4,6 +4,30 @@ use super::{Conn, Load, NONE, Phase, Role, SOURCES};
 use crate::net::{self, Io};
 use crate::wire;
 
+impl Conn {
+    /// The buffer that plain bytes are appended to.
+    pub(super) fn outgoing(&mut self) -> &mut Vec<u8> {
+        if self.tls.is_some() {
+            &mut self.plain
+        } else {
+            &mut self.out
+        }
+    }
+
+    /// Moves what waits to be encrypted to what waits to be written.
+    fn encrypt(&mut self) -> Result<(), String> {
+        let Some(tls) = &mut self.tls else {
+            return Ok(());
+        };
+        if self.plain.is_empty() && !tls.wants_write() {
+            return Ok(());
+        }
+        tls.encrypt(&self.plain, &mut self.out)?;
+        self.plain.clear();
+        Ok(())
+    }
+}
+
 impl Load {
     pub(super) fn open_conn(&mut self, client: usize, role: Role) -> usize {
         let octet = (1 + self.opened % SOURCES) as u8;
@@ -21,6 +45,19 @@ impl Load {
         } else {
             0
         };
+        let session = self.tls.as_ref().map(|tls| {
+            tls.session((*self.dst.ip()).into())
+                .map(Box::new)
+                .map_err(|e| format!("tls: {e}"))
+        });
+        let tls = match session.transpose() {
+            Ok(tls) => tls,
+            Err(e) => {
+                self.fail(e);
+                net::close(fd);
+                return NONE;
+            }
+        };
         let conn = Conn {
             fd,
             generation,
@@ -33,6 +70,8 @@ impl Load {
             inb: Vec::new(),
             out: Vec::new(),
             out_at: 0,
+            tls,
+            plain: Vec::new(),
         };
         if idx < self.conns.len() {
             self.conns[idx] = conn;
@@ -56,6 +95,8 @@ impl Load {
         c.inb = Vec::new();
         c.out = Vec::new();
         c.out_at = 0;
+        c.tls = None;
+        c.plain = Vec::new();
         self.free.push(idx);
     }
 
@@ -64,7 +105,7 @@ impl Load {
             return;
         }
         let c = &mut self.conns[idx];
-        c.out.extend_from_slice(bytes);
+        c.outgoing().extend_from_slice(bytes);
         if !c.queued {
             c.queued = true;
             self.dirty.push(idx);
@@ -77,6 +118,11 @@ impl Load {
         if c.fd < 0 || !c.connected {
             return;
         }
+        if let Err(e) = c.encrypt() {
+            self.lost(idx, &format!("tls: {e}"));
+            return;
+        }
+        let c = &mut self.conns[idx];
         while c.out_at < c.out.len() {
             match net::write(c.fd, &c.out[c.out_at..]) {
                 Io::Done(n) => c.out_at += n,
@@ -210,25 +256,54 @@ impl Load {
         match net::read(self.conns[idx].fd, &mut rbuf) {
             Io::Again => {}
             Io::Closed => self.lost(idx, "closed by the server"),
+            Io::Done(n) if self.conns[idx].tls.is_some() => self.decrypted(idx, &rbuf[..n]),
             Io::Done(n) => {
                 self.now = net::now_ns();
-                let mut inb = std::mem::take(&mut self.conns[idx].inb);
-                if inb.is_empty() {
-                    let used = self.consume(idx, &rbuf[..n]);
-                    if used < n {
-                        inb.extend_from_slice(&rbuf[used..n]);
-                    }
-                } else {
-                    inb.extend_from_slice(&rbuf[..n]);
-                    let used = self.consume(idx, &inb);
-                    inb.drain(..used);
-                }
-                if self.conns[idx].fd >= 0 {
-                    self.conns[idx].inb = inb;
-                }
+                self.arrived(idx, &rbuf[..n]);
             }
         }
         self.rbuf = rbuf;
+    }
+
+    /// Decrypts what was read, and sends what the handshake wants sent.
+    fn decrypted(&mut self, idx: usize, wire: &[u8]) {
+        let mut plain = std::mem::take(&mut self.plain);
+        plain.clear();
+        let c = &mut self.conns[idx];
+        let result = match &mut c.tls {
+            Some(tls) => tls.decrypt(wire, &mut plain),
+            None => Ok(()),
+        };
+        let answers = c.tls.as_ref().is_some_and(|tls| tls.wants_write());
+        if answers && !c.queued {
+            c.queued = true;
+            self.dirty.push(idx);
+        }
+        self.now = net::now_ns();
+        match result {
+            Err(e) => self.lost(idx, &format!("tls: {e}")),
+            Ok(()) if plain.is_empty() => {}
+            Ok(()) => self.arrived(idx, &plain),
+        }
+        self.plain = plain;
+    }
+
+    /// Takes bytes of the connection in; keeps what is not a whole message yet.
+    fn arrived(&mut self, idx: usize, bytes: &[u8]) {
+        let mut inb = std::mem::take(&mut self.conns[idx].inb);
+        if inb.is_empty() {
+            let used = self.consume(idx, bytes);
+            if used < bytes.len() {
+                inb.extend_from_slice(&bytes[used..]);
+            }
+        } else {
+            inb.extend_from_slice(bytes);
+            let used = self.consume(idx, &inb);
+            inb.drain(..used);
+        }
+        if self.conns[idx].fd >= 0 {
+            self.conns[idx].inb = inb;
+        }
     }
 
     pub(super) fn consume(&mut self, idx: usize, data: &[u8]) -> usize {
