@@ -1,34 +1,64 @@
 // Where a JavaScript server's time goes in one scenario.
 //
-//   node bench/profile.mjs [--server ours] [--load "echo --payload 32"] [--how v8|perf]
-//                          [--secs 4] [--top 25]
+//   node bench/profile.mjs [--server attached] [--scenario echo32 | --load "echo --payload 32"]
+//                          [--how v8|perf] [--secs 4] [--top 25] [--node PATH|MAJOR]
+//
+// First it says, without a profiler, how the time divides among threads, and of each the kernel's
+// part; then the functions:
 //
 // v8:   node --cpu-prof; self time on the main thread, per function and per package. Sees through
 //       inlining, does not see inside "(program)", which is the event loop's own C code.
 // perf: perf record -e cpu-clock with --perf-basic-prof; all threads: kernel, garbage collection,
 //       JSON, the addon, JavaScript by package. Wants the perf tool; charges inlined JavaScript to
 //       the function it was inlined into.
+//
+// --scenario is one of scenarios.mjs, with its server's settings; --load is the load generator's own
+// command line.
 
 import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
+import { layout } from "./layout.mjs";
+import { buildLoadGenerator } from "./load-generator.mjs";
 import { drive } from "./measure.mjs";
-import { servers, start, stop } from "./servers.mjs";
+import { findNode } from "./nodes.mjs";
+import { scenarios } from "./scenarios.mjs";
+import { servers, start, stop, useNode } from "./servers.mjs";
 
 const { values: opts } = parseArgs({
   options: {
-    server: { type: "string", default: "ours" },
+    server: { type: "string", default: "attached" },
+    scenario: { type: "string" },
     load: { type: "string", default: "echo --payload 32" },
     how: { type: "string", default: "v8" },
     secs: { type: "string", default: "4" },
     top: { type: "string", default: "25" },
+    node: { type: "string" },
   },
 });
 const WARM_S = 1.5;
 const secs = Number(opts.secs);
-const idle = opts.load.startsWith("idle");
+
+/** The load generator's arguments and the server's settings. */
+function chooseLoad() {
+  const { scenario: name, load } = opts;
+  if (name === undefined) {
+    const env = {
+      DEFLATE: load.startsWith("deflate") ? "1" : "",
+      TLS: /--tls 1/.test(load) ? "1" : "",
+    };
+    return { name: load, load: ["--scenario", ...load.split(" ")], env };
+  }
+  if (!Object.hasOwn(scenarios, name)) {
+    throw new Error(`no scenario "${name}"; there are ${Object.keys(scenarios).join(", ")}`);
+  }
+  return { name, load: scenarios[name].args, env: scenarios[name].env ?? {} };
+}
+
+const { name: title, load, env } = chooseLoad();
+const idle = load[1] === "idle";
 
 const PACKAGES =
   /node_modules\/(engine\.io-parser|socket\.io-parser|socket\.io-adapter|socket\.io|engine\.io|ws|debug)\/(?!.*node_modules)/;
@@ -125,53 +155,102 @@ function readPerf(file) {
   return spawnSync("perf", args, { encoding: "utf8", maxBuffer: 1 << 30 }).stdout;
 }
 
-async function profile(dir) {
-  const server = servers[opts.server];
-  if (!server || server.bin) throw new Error(`no JavaScript server "${opts.server}"`);
-  const perf = opts.how === "perf";
-  const flags = perf
-    ? ["--perf-basic-prof", "--interpreted-frames-native-stack"]
-    : ["--cpu-prof", "--cpu-prof-interval", "500", `--cpu-prof-dir=${dir}`];
-  const env = opts.load.startsWith("deflate") ? { DEFLATE: "1" } : {};
-  const running = await start(server, env, { flags, cwd: dir });
+/** Starts the server, drives it, and gives `meanwhile` and `after` the running process. */
+async function measured(server, options, { meanwhile, after } = {}) {
+  const running = await start(server, env, options);
   try {
     const { port, pid } = running;
-    const args = ["--addr", `127.0.0.1:${port}`, "--pid", String(pid), "--scenario"];
-    args.push(...opts.load.split(" "));
+    const args = ["--addr", `127.0.0.1:${port}`, "--pid", String(pid), ...load];
+    if (server.raw) args.push("--mode", "raw");
     if (!idle) args.push("--warm", String(WARM_S), "--secs", opts.secs);
-    const file = path.join(dir, "perf.data");
-    const [result] = await Promise.all([drive(args), perf && recordPerf(pid, file)]);
+    const [result] = await Promise.all([drive(args), meanwhile?.(pid)]);
     if (result.error) throw new Error(result.error);
-    // The names of compiled functions are lost with the process; a v8 profile is written at its end.
-    if (perf) return { result, samples: perfSamples(readPerf(file), pid) };
-    await stop(running);
-    const name = readdirSync(dir).find((f) => f.endsWith(".cpuprofile"));
-    return { result, samples: v8Samples(JSON.parse(readFileSync(path.join(dir, name), "utf8"))) };
+    return { result, after: await after?.(running) };
   } finally {
     await stop(running);
   }
 }
 
-const dir = mkdtempSync(path.join(os.tmpdir(), "sioprof-"));
-try {
-  const { result, samples } = await profile(dir);
-  const groups = new Map();
-  const functions = new Map();
-  let total = 0;
-  for (const [group, name, weight] of samples) {
-    groups.set(group, (groups.get(group) ?? 0) + weight);
-    functions.set(name, (functions.get(name) ?? 0) + weight);
-    total += weight;
+async function profile(server, dir) {
+  if (opts.how === "perf") {
+    const file = path.join(dir, "perf.data");
+    const flags = ["--perf-basic-prof", "--interpreted-frames-native-stack"];
+    const { result, after } = await measured(
+      server,
+      { flags, cwd: dir },
+      {
+        meanwhile: (pid) => recordPerf(pid, file),
+        // The names of compiled functions are lost with the process.
+        after: ({ pid }) => [...perfSamples(readPerf(file), pid)],
+      },
+    );
+    return { result, samples: after };
   }
-  const show = (map, n) =>
-    [...map]
-      .sort((a, b) => b[1] - a[1])
-      .slice(0, n)
-      .map(([k, v]) => `${((v * 100) / total).toFixed(1).padStart(6)} %  ${k}`)
-      .join("\n");
-  console.log(`${opts.server}, ${opts.load}, ${opts.how}; under the profiler:`);
-  console.log(`${result.cpu_us_op} µs/op in all, ${result.main_us_op} on the main thread`);
-  console.log(`${show(groups, 30)}\n--\n${show(functions, Number(opts.top))}`);
-} finally {
-  rmSync(dir, { recursive: true, force: true });
+  const flags = ["--cpu-prof", "--cpu-prof-interval", "500", `--cpu-prof-dir=${dir}`];
+  // The profile is written at the process's end.
+  const { result } = await measured(server, { flags, cwd: dir });
+  const name = readdirSync(dir).find((f) => f.endsWith(".cpuprofile"));
+  return { result, samples: v8Samples(JSON.parse(readFileSync(path.join(dir, name), "utf8"))) };
 }
+
+/** The threads of a run: µs per operation outside the kernel and in it. */
+function threadTable({ threads }) {
+  const rows = threads
+    .map(({ name, threads: count, user_us_op: user, sys_us_op: sys }) => ({
+      name,
+      count,
+      user,
+      sys,
+    }))
+    .sort((a, b) => b.user + b.sys - a.user - a.sys)
+    .map(({ name, count, user, sys }) => [
+      count > 1 ? `${name} (${count} threads)` : name,
+      ...[user + sys, user, sys].map((us) => us.toFixed(2)),
+      `${((100 * sys) / (user + sys)).toFixed(0)} %`,
+    ]);
+  const head = ["thread", "µs/op", "user", "kernel", "kernel's share"];
+  return layout([head, ...rows], (i) => i > 0).join("\n");
+}
+
+/** Adds weights up by a key of the samples, and prints the heaviest. */
+function heaviest(samples, key, count) {
+  const sums = new Map();
+  let total = 0;
+  for (const sample of samples) {
+    sums.set(sample[key], (sums.get(sample[key]) ?? 0) + sample[2]);
+    total += sample[2];
+  }
+  return [...sums]
+    .sort((a, b) => b[1] - a[1])
+    .slice(0, count)
+    .map(([name, weight]) => `${((weight * 100) / total).toFixed(1).padStart(6)} %  ${name}`)
+    .join("\n");
+}
+
+async function printFunctions(server) {
+  const dir = mkdtempSync(path.join(os.tmpdir(), "sioprof-"));
+  try {
+    const { result, samples } = await profile(server, dir);
+    const all = [...samples];
+    console.log(`Under the profiler (${opts.how}):`);
+    console.log(`${result.cpu_us_op} µs/op in all, ${result.main_us_op} on the main thread`);
+    console.log(`${heaviest(all, 0, 30)}\n--\n${heaviest(all, 1, Number(opts.top))}`);
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+const server = servers[opts.server];
+if (!server) {
+  throw new Error(`no server "${opts.server}"; there are ${Object.keys(servers).join(", ")}`);
+}
+useNode((await findNode(opts.node)).program);
+buildLoadGenerator();
+const { result } = await measured(server, {});
+console.log(
+  `${opts.server}, ${title}: ${result.cpu_us_op} µs/op in all, ${result.sys_us_op} of them`,
+);
+console.log(`in the kernel; ${result.main_us_op} on the main thread\n`);
+console.log(`${threadTable(result)}\n`);
+// The profilers are Node's.
+if (!server.bin) await printFunctions(server);

@@ -1,6 +1,7 @@
 // Turns results into the printed table and says which goals a run met.
 
 import { verdicts } from "./goals.mjs";
+import { cell, layout } from "./layout.mjs";
 import { NOISE, summaries } from "./measure.mjs";
 
 const COLUMNS = [
@@ -20,21 +21,9 @@ const COLUMNS = [
   ["other", "other", 2],
 ];
 
-const cell = (v, digits) => (typeof v === "number" ? v.toFixed(digits) : "");
-
 function told({ label, bound, value, met }) {
   if (value === null) return `${label} ${bound}: NOT MEASURED`;
   return `${label} ${bound}: ${met ? "met" : "MISSED"}`;
-}
-
-/** Pads a table's cells, so that it reads as plain text and as Markdown. */
-function layout(rows) {
-  const widths = rows[0].map((_, i) => Math.max(2, ...rows.map((r) => r[i].length)));
-  const isFigure = (i) => i > 1 && i < widths.length - 1;
-  const pad = (text, i) => (isFigure(i) ? text.padStart(widths[i]) : text.padEnd(widths[i]));
-  const line = (r) => `| ${r.map(pad).join(" | ")} |`;
-  const rule = widths.map((w, i) => (isFigure(i) ? `${"-".repeat(w - 1)}:` : "-".repeat(w)));
-  return [line(rows[0]), line(rule), ...rows.slice(1).map(line)];
 }
 
 /**
@@ -64,7 +53,7 @@ export function report(results, scenarios, mode) {
       rows.push([scenario, name, ...figures, goals.map(told).join(", ")]);
     }
   }
-  const lines = layout(rows);
+  const lines = layout(rows, (i, count) => i > 1 && i < count - 1);
   if (failures.length) lines.push("", "Failed runs:", ...failures.map((f) => `  ${f}`));
   return { text: lines.join("\n"), ...outcome };
 }

@@ -24,7 +24,8 @@ const run = (title, line, more = {}) => ({
 });
 /** Echoes also run against servers that speak WebSocket only. */
 const echo = (title, line, more) => run(title, `echo ${line}`, { raw: true, ...more });
-const TLS = { TLS: "1" };
+/** The peers are not set up for TLS, and a port has no TLS form. */
+const tls = { env: { TLS: "1" }, servers: ["upstream", "attached", "ours"] };
 
 /**
  * `title` is the row's name in documents; `goals` are those of each form of our package; `beats`
@@ -114,16 +115,16 @@ export const scenarios = {
     memory: true,
   }),
   ack_tls: run("TLS: acknowledged event of 32 B", "ack --payload 32 --tls 1", {
-    env: TLS,
+    ...tls,
     goals: { attached: times(1.6) },
   }),
   bcast_tls: run(
     "TLS: bursts of 20 broadcasts to 1,000, per delivery",
     "broadcast --conns 1000 --count 20 --payload 128 --tls 1",
-    { env: TLS, goals: { attached: times(4) } },
+    { ...tls, goals: { attached: times(4) } },
   ),
   idle_tls: run("TLS: connection, WebSocket", "idle --conns 2000 --tls 1", {
-    env: TLS,
+    ...tls,
     idle: true,
     small: 500,
     goals: { attached: [atMost("cpu_of", 0.95, "total of upstream's")] },

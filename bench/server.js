@@ -30,7 +30,8 @@ const { Server } = load(pkg);
 const options = JSON.parse(process.env.OPTIONS || "{}");
 if (process.env.DEFLATE === "1") options.perMessageDeflate = { threshold: 1024 };
 
-const EVENT_LOOP_RESOLUTION_MS = 1;
+/** Milliseconds between two looks at the loop: a look each ms costs more than a broadcast does. */
+const EVENT_LOOP_RESOLUTION_MS = 20;
 let delays = null;
 let counted = 0;
 

@@ -12,6 +12,12 @@ export const loader = path.join(here, "sioload", "target", "release", "sioload")
 
 const peer = (name, env = {}) => ({ env: { PEER_DIR: path.join(here, "peers", name), ...env } });
 
+/** The version of a crate that a limit is built with. */
+function lockedVersion(name) {
+  const lock = readFileSync(path.join(here, "limits", name, "Cargo.lock"), "utf8");
+  return new RegExp(`^name = "${name}"\nversion = "(.*)"`, "m").exec(lock)[1];
+}
+
 /** The forms of our package that the goals hold for. */
 export const FORMS = ["attached", "port"];
 /** The optional servers that are measured wherever they are installed. */
@@ -20,32 +26,26 @@ export const PEERS = ["uws", "bun", "socketioxide"];
 /**
  * `title` is what tables and charts call a server; `env` are the settings of server.js, `script`
  * another script than that one, `bin` a program of its own and `args` its arguments; `raw` servers
- * speak WebSocket only; `skip` names scenarios a server is not able to run. All but the first five
- * want `setup.sh`. `ours` is attached or a port, as `--mode` has it.
+ * speak WebSocket only; `skip` names scenarios a server is not able to run;
+ * `version` says what a program does not say itself. All but the first five want `setup.sh`. `ours` is attached or a port, as `--mode` has it.
  */
 export const servers = {
   upstream: { title: "socket.io + ws", env: { PKG: "socket.io" } },
   attached: { title: "attached", env: { PKG: root, MODE: "attach" } },
-  port: {
-    title: "port",
-    env: { PKG: root, MODE: "port" },
-    skip: ["ack_tls", "bcast_tls", "idle_tls"],
-  },
+  port: { title: "port", env: { PKG: root, MODE: "port" } },
   ours: { title: "ours", env: { PKG: root } },
   "raw-ws": { title: "ws alone", raw: true, script: "raw.js", env: { ENGINE: "ws" } },
   bufferutil: { title: "+ bufferutil", ...peer("bufferutil") },
   uws: {
     title: "socket.io + uWebSockets.js",
     ...peer("uws", { ENGINE: "uws" }),
-    // Upgrades from polling fail in some handshakes, and `App` has no certificate.
-    skip: ["ack_tls", "bcast_tls", "idle_tls"],
   },
   bun: {
     title: "socket.io on Bun",
     ...peer("bun", { ENGINE: "bun" }),
     bin: path.join(here, "peers", "bun", "node_modules", "bun", "bin", "bun.exe"),
     args: [path.join(here, "server.js")],
-    skip: ["deflate4k", "ack_tls", "bcast_tls", "idle_tls"],
+    skip: ["deflate4k"],
   },
   eiows: { title: "+ eiows", ...peer("eiows", { ENGINE: "eiows" }) },
   "raw-uws": {
@@ -56,8 +56,9 @@ export const servers = {
   },
   socketioxide: {
     title: "socketioxide (limit)",
+    version: `socketioxide ${lockedVersion("socketioxide")}`,
     bin: path.join(here, "limits", "socketioxide", "target", "release", "sioxide-limit"),
-    skip: ["deflate4k", "ack_tls", "bcast_tls", "idle_tls"],
+    skip: ["deflate4k"],
   },
 };
 
@@ -100,7 +101,8 @@ export async function start(server, extraEnv = {}, { flags = [], cwd } = {}) {
   });
   try {
     const line = await firstLine(child);
-    return { child, ...JSON.parse(line), complaint: () => complaint };
+    const { version } = server;
+    return { child, version, ...JSON.parse(line), complaint: () => complaint };
   } catch (e) {
     child.kill("SIGKILL");
     const reason = complaint.split("\n").find((l) => /\w*Error\b/.test(l)) ?? complaint.trim();
