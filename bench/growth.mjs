@@ -1,6 +1,6 @@
 // The cost as work grows: deliveries, one emit, memory, handshakes among many, I/O threads.
 //
-//   node bench/growth.mjs [--parts deliveries,memory] [--rounds 3] [--quick] [--node PATH|MAJOR]
+//   node bench/growth.mjs [--parts deliveries,memory] [--rounds 2] [--quick] [--node PATH|MAJOR]
 //                         [--servers upstream,attached,port] [--out FILE]
 
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -35,7 +35,7 @@ const pick = (list, names) =>
   );
 
 const profile = {
-  rounds: Number(values.rounds ?? (values.quick ? 1 : 3)),
+  rounds: Number(values.rounds ?? (values.quick ? 1 : 2)),
   timing: values.quick ? ["--warm", "0.5", "--secs", "0.8"] : ["--warm", "1", "--secs", "1.5"],
   retries: 0,
   patience: 30,

@@ -93,7 +93,7 @@ function groupOfSymbol(symbol, object) {
   if (/kernel|vmlinux/.test(object) || (symbol === "[unknown]" && object.startsWith("["))) {
     return "kernel";
   }
-  if (/socket-io-native.*\.node/.test(object)) return "addon";
+  if (/socket\.io-native.*\.node/.test(object)) return "addon";
   const group = packageOf(symbol);
   if (group) return group;
   if (/libc|libpthread|vdso|ld-linux/.test(object)) return "libc";

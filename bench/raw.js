@@ -5,6 +5,7 @@
 const path = require("node:path");
 const http = require("node:http");
 const { createRequire } = require("node:module");
+const { loadUws } = require("./uws.js");
 
 const peerDir = path.resolve(process.env.PEER_DIR || path.join(__dirname, ".."));
 const load = createRequire(path.join(peerDir, "x.js"));
@@ -18,7 +19,7 @@ function announce(port, name) {
 
 if (process.env.ENGINE === "uws") {
   const name = "uWebSockets.js";
-  const uws = load(name);
+  const uws = loadUws(load);
   uws
     .App()
     .ws("/*", {

@@ -19,6 +19,7 @@ const http = require("node:http");
 const https = require("node:https");
 const { createRequire } = require("node:module");
 const { monitorEventLoopDelay } = require("node:perf_hooks");
+const { loadUws } = require("./uws.js");
 
 const peerDir = path.resolve(process.env.PEER_DIR || path.join(__dirname, ".."));
 const load = createRequire(path.join(peerDir, "x.js"));
@@ -157,7 +158,7 @@ function announce(port) {
 }
 
 function serveUws() {
-  const uws = load("uWebSockets.js");
+  const uws = loadUws(load);
   if (options.perMessageDeflate) options.compression = uws.SHARED_COMPRESSOR;
   const app = uws.App();
   const io = new Server(options);
