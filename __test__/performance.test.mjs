@@ -95,12 +95,12 @@ test("a goal is met at its bound, missed beyond it, and missed when nothing was 
   assert.deepEqual(judged("ack32", [runOf(20, 5)]), { total: true, main: true });
   assert.deepEqual(judged("ack32", [runOf(20.1, 5.1)]), { total: false, main: false });
   assert.deepEqual(judged("ack32", [runOf(20, 0)]), { total: true, main: false });
-  assert.deepEqual(judged("lone", [runOf(1, 1, { p50_us: 1100 })]), { "p50 of upstream's": true });
-  assert.deepEqual(judged("lone", [runOf(1, 1, { p50_us: 1101 })]), { "p50 of upstream's": false });
-  assert.deepEqual(judged("idle_tls", [runOf(57, 1)]), { "total of upstream's": true });
-  assert.deepEqual(judged("idle_tls", [runOf(58, 1)]), { "total of upstream's": false });
+  assert.deepEqual(judged("lone", [runOf(1, 1, { p50_us: 1100 })]), { "p50 over upstream's": true });
+  assert.deepEqual(judged("lone", [runOf(1, 1, { p50_us: 1101 })]), { "p50 over upstream's": false });
+  assert.deepEqual(judged("idle_tls", [runOf(57, 1)]), { "total over upstream's": true });
+  assert.deepEqual(judged("idle_tls", [runOf(58, 1)]), { "total over upstream's": false });
   const peers = { uws: summary([runOf(30, 30)]), bun: summary([runOf(10, 9)]) };
-  const { "total of uws": uws, "total of bun": bun } = judged("ack32", [runOf(20, 5)], peers);
+  const { "uws over ours": uws, "bun over ours": bun } = judged("ack32", [runOf(20, 5)], peers);
   assert.deepEqual({ uws, bun }, { uws: true, bun: false });
 });
 

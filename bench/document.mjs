@@ -9,7 +9,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { parseArgs } from "node:util";
-import { FIGURES, readFigures, render, take } from "./document/figures.mjs";
+import { FIGURES, readFigures, render, take, write } from "./document/figures.mjs";
 import { root } from "./servers.mjs";
 
 const { values } = parseArgs({
@@ -21,7 +21,7 @@ if (values.take.length > 0) {
   const figures = readFigures();
   for (const file of values.take) take(figures, JSON.parse(readFileSync(file, "utf8")));
   mkdirSync(path.dirname(FIGURES), { recursive: true });
-  writeFileSync(FIGURES, `${JSON.stringify(figures, null, 1)}\n`);
+  writeFileSync(FIGURES, `${write(figures)}\n`);
 }
 for (const [file, text] of Object.entries(render(readFigures()))) {
   writeFileSync(path.join(root, file), text);

@@ -28,7 +28,7 @@ export function verdicts(scenario, form, row) {
     const theirs = row[peer]?.cpu_us;
     if (!(theirs > 0)) continue;
     const value = theirs / ours.cpu_us;
-    list.push({ label: `total of ${peer}`, bound: "≥ 1", value, met: value * EVEN >= 1 });
+    list.push({ label: `${peer} over ours`, bound: "≥ 1", value, met: value * EVEN >= 1 });
   }
   return list;
 }

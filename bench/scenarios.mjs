@@ -45,14 +45,14 @@ export const scenarios = {
   paced10k: echo("light load: 10,000 echoes a second", "--payload 32 --conns 1000 --rate 10000", {
     goals: both(
       ...times(2, 4),
-      atMost("p50_of", 1, "p50 of upstream's"),
-      atMost("p99_of", 1, "p99 of upstream's"),
+      atMost("p50_of", 1, "p50 over upstream's"),
+      atMost("p99_of", 1, "p99 over upstream's"),
     ),
     ...ahead,
     latency: true,
   }),
   lone: echo("echo of one lone connection", "--payload 32 --conns 1 --nap 0", {
-    goals: both(atMost("p50_of", 1.1, "p50 of upstream's")),
+    goals: both(atMost("p50_of", 1.1, "p50 over upstream's")),
     latency: true,
     servers: ["upstream", "attached", "port", "ours"],
   }),
@@ -127,7 +127,7 @@ export const scenarios = {
     ...tls,
     idle: true,
     small: 500,
-    goals: { attached: [atMost("cpu_of", 0.95, "total of upstream's")] },
+    goals: { attached: [atMost("cpu_of", 0.95, "total over upstream's")] },
   }),
   bcast1: run(
     "one broadcast to 1,000, per delivery",

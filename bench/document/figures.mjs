@@ -19,6 +19,21 @@ export function readFigures() {
   return JSON.parse(readFileSync(FIGURES, "utf8"));
 }
 
+/** Objects this deep stand on one line: the figures of one server in one scenario. */
+const DEEP = 5;
+
+/** The figures as the text of their file: a line for each server, so that a new run is readable. */
+export function write(value, depth = 0) {
+  if (depth >= DEEP || value === null || typeof value !== "object" || Array.isArray(value)) {
+    return JSON.stringify(value);
+  }
+  const indent = " ".repeat(depth + 1);
+  const lines = Object.entries(value).map(
+    ([key, one]) => `${indent}${JSON.stringify(key)}: ${write(one, depth + 1)}`,
+  );
+  return `{\n${lines.join(",\n")}\n${indent.slice(1)}}`;
+}
+
 const round = (value) =>
   typeof value === "number" && value !== 0 ? Number(value.toPrecision(4)) : value;
 

@@ -1,7 +1,8 @@
 // The figures of README.md.
 
 import { layout } from "../layout.mjs";
-import { digits, pair, ratios } from "./tables.mjs";
+import { scenarios } from "../scenarios.mjs";
+import { connections, digits, pair, ratios } from "./tables.mjs";
 
 /** The five figures that matter: a title, the scenario, and how a cell is read from a summary. */
 const FIVE = [
@@ -25,7 +26,7 @@ export function brief(run) {
     const less = (s) => digits(idle.upstream.rss_kib / s?.rss_kib);
     const { attached, port, upstream } = idle;
     const cells = [kib(attached), kib(port), kib(upstream), less(attached), less(port)];
-    const count = about.small ? "2,000" : "5,000";
+    const count = connections(scenarios.idle_ws, about);
     body.push([`memory per idle connection at ${count}, KiB (RSS)`, ...cells]);
   }
   const head = [

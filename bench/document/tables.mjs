@@ -52,18 +52,29 @@ function latencies(rows) {
   return layout([head, ...body], left);
 }
 
-function memory(rows) {
+/** How many connections a run of a scenario opened. */
+export function connections({ args, small }, about) {
+  const count = about.small && small ? small : Number(args[args.indexOf("--conns") + 1]);
+  return count.toLocaleString("en-US");
+}
+
+function memory(rows, about) {
   const who = ["attached", "port", "upstream", ...LIMITS];
-  const head = ["resident set per idle connection, KiB", ...who.map((n) => servers[n].title)];
+  const head = ["resident set per idle connection, KiB", "connections"];
+  head.push(...who.map((n) => servers[n].title));
   const body = Object.entries(rows)
     .filter(([, row]) => row.upstream?.rss_kib)
-    .map(([name, row]) => [scenarios[name].title, ...who.map((n) => digits(row[n]?.rss_kib))]);
+    .map(([name, row]) => {
+      const { title } = scenarios[name];
+      const count = connections(scenarios[name], about);
+      return [title, count, ...who.map((n) => digits(row[n]?.rss_kib))];
+    });
   return layout([head, ...body], left);
 }
 
 /** The three tables of one Node: times, latencies, memory. */
 export function figuresOf(run) {
-  const tables = [times, latencies, memory].map((table) => table(run.rows).join("\n"));
+  const tables = [times, latencies, memory].map((table) => table(run.rows, run.about).join("\n"));
   return [`### ${heading(run)}`, ...tables].join("\n\n");
 }
 
