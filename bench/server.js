@@ -6,7 +6,7 @@
 //   ENGINE     default | uws | eiows | bun                             (default)
 //   MODE       attach: http.createServer + attach; port: new Server(port)  (attach)
 //   DEFLATE=1  permessage-deflate on
-//   TLS_KEY, TLS_CERT  files in PEM format: the server speaks TLS (MODE=attach, ENGINE=default)
+//   TLS_KEY, TLS_CERT  files in PEM format: an attached server speaks TLS, whatever MODE is
 //   OPTIONS    JSON merged into the server's options; with ENGINE=bun, into the engine's too
 //
 // With ENGINE=bun it runs under Bun, whose server takes the engine of `@socket.io/bun-engine`.
@@ -205,7 +205,7 @@ function serveAttached() {
 
 if (engine === "uws") serveUws();
 else if (engine === "bun") serveBun();
-else if (process.env.MODE === "port") servePort();
+else if (process.env.MODE === "port" && !process.env.TLS_CERT) servePort();
 else serveAttached();
 
 process.stdin.resume();

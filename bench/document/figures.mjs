@@ -27,6 +27,7 @@ export function write(value, depth = 0) {
   if (depth >= DEEP || value === null || typeof value !== "object" || Array.isArray(value)) {
     return JSON.stringify(value);
   }
+  if (Object.keys(value).length === 0) return "{}";
   const indent = " ".repeat(depth + 1);
   const lines = Object.entries(value).map(
     ([key, one]) => `${indent}${JSON.stringify(key)}: ${write(one, depth + 1)}`,
