@@ -48,10 +48,10 @@ test("the kept figures are of Node 20 and 26, of known scenarios and servers", (
 
 test("a changed figure changes the tables, the chart and README.md", () => {
   const changed = structuredClone(figures);
-  for (const { rows } of Object.values(changed.nodes)) rows.ack32.attached.cpu_us = 987;
+  for (const { rows } of Object.values(changed.nodes)) rows.ack32.attached.cpu_us = 98_765;
   const now = render(changed);
   for (const [file, text] of Object.entries(rendered)) {
-    assert.ok(!text.includes("987") && now[file].includes("987"), file);
+    assert.ok(!text.includes("98,765") && now[file].includes("98,765"), file);
   }
 });
 
@@ -95,8 +95,12 @@ test("a goal is met at its bound, missed beyond it, and missed when nothing was 
   assert.deepEqual(judged("ack32", [runOf(20, 5)]), { total: true, main: true });
   assert.deepEqual(judged("ack32", [runOf(20.1, 5.1)]), { total: false, main: false });
   assert.deepEqual(judged("ack32", [runOf(20, 0)]), { total: true, main: false });
-  assert.deepEqual(judged("lone", [runOf(1, 1, { p50_us: 1100 })]), { "p50 over upstream's": true });
-  assert.deepEqual(judged("lone", [runOf(1, 1, { p50_us: 1101 })]), { "p50 over upstream's": false });
+  assert.deepEqual(judged("lone", [runOf(1, 1, { p50_us: 1100 })]), {
+    "p50 over upstream's": true,
+  });
+  assert.deepEqual(judged("lone", [runOf(1, 1, { p50_us: 1101 })]), {
+    "p50 over upstream's": false,
+  });
   assert.deepEqual(judged("idle_tls", [runOf(57, 1)]), { "total over upstream's": true });
   assert.deepEqual(judged("idle_tls", [runOf(58, 1)]), { "total over upstream's": false });
   const peers = { uws: summary([runOf(30, 30)]), bun: summary([runOf(10, 9)]) };
