@@ -112,17 +112,19 @@ function* perfSamples(text, pid) {
   }
 }
 
-/** Yields [group, name, microseconds] for every sample of a .cpuprofile, warm-up left out. */
-function* v8Samples(profile) {
+/**
+ * Yields [group, name, microseconds] for every sample of a .cpuprofile between two moments of the
+ * monotonic clock, in µs: neither warm-up nor the end of the connections is in it.
+ */
+function* v8Samples(profile, [from, to]) {
   const byId = new Map(profile.nodes.map((n) => [n.id, n]));
   const parent = new Map();
   for (const n of profile.nodes) for (const c of n.children ?? []) parent.set(c, n.id);
-  const from = idle ? 0 : profile.endTime - (secs + 0.3) * 1e6;
   let at = profile.startTime;
   for (const [i, id] of profile.samples.entries()) {
     at += profile.timeDeltas[i];
     const { functionName: name, url, lineNumber } = byId.get(id).callFrame;
-    if (at < from || name === "(idle)" || name === "(root)") continue;
+    if (at < from || at > to || name === "(idle)" || name === "(root)") continue;
     let group = packageOf(url) ?? "js node core";
     if (name === "(garbage collector)") group = "gc";
     else if (name === "(program)") group = "(program): libuv, reads, epoll";
@@ -190,7 +192,8 @@ async function profile(server, dir) {
   // The profile is written at the process's end.
   const { result } = await measured(server, { flags, cwd: dir });
   const name = readdirSync(dir).find((f) => f.endsWith(".cpuprofile"));
-  return { result, samples: v8Samples(JSON.parse(readFileSync(path.join(dir, name), "utf8"))) };
+  const written = JSON.parse(readFileSync(path.join(dir, name), "utf8"));
+  return { result, samples: v8Samples(written, result.clock_us) };
 }
 
 /** The threads of a run: µs per operation outside the kernel and in it. */

@@ -55,6 +55,8 @@ pub fn report_span(out: &mut Out, a: &Mark, b: &Mark, ops: f64) {
     let per = |s: f64| if ops > 0.0 { s * 1e6 / ops } else { 0.0 };
     out.num("ops", ops);
     out.num("wall_s", wall);
+    // By the monotonic clock, which V8's profiles use too.
+    out.raw("clock_us", &format!("[{},{}]", a.ns / 1000, b.ns / 1000));
     out.num("ops_s", ops / wall);
     out.num("cpu_s", cpu.total);
     out.num("cpu_us_op", per(cpu.total));
