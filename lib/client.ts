@@ -9,7 +9,7 @@ import debugModule from "debug";
 import type { SocketId } from "socket.io-adapter";
 import * as defaultParser from "socket.io-parser";
 import { type Decoder, type Encoder, type Packet, PacketType } from "socket.io-parser";
-import { encodeText, isDefaultEncoder } from "./encode";
+import { encodeParts, isDefaultEncoder } from "./encode";
 import { type Socket as EngineSocket, nativeSession } from "./engine/declared";
 import { isDeeper, TOO_DEEP } from "./engine/depth";
 import { limitBehind } from "./engine/limit-behind";
@@ -377,8 +377,8 @@ export class Client<
   private encode(packet: Packet): (string | Buffer)[] {
     const { encoder } = this;
     if (isDefaultEncoder(encoder)) {
-      const text = encodeText(packet);
-      if (text !== undefined) return [text];
+      const parts = encodeParts(packet);
+      if (parts !== undefined) return parts;
     }
     return encoder.encode(packet);
   }

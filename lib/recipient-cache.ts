@@ -4,7 +4,7 @@
  */
 import type { Adapter, BroadcastOptions, Room, SocketId } from "socket.io-adapter";
 import type { Packet } from "socket.io-parser";
-import { encodeText, isDefaultEncoder } from "./encode";
+import { encodeParts, isDefaultEncoder } from "./encode";
 import { SendFlag } from "./engine/native/contract";
 import { broadcast, cacheEpoch } from "./engine/native/outbound";
 import { isNative } from "./native-conn";
@@ -130,8 +130,8 @@ export type Parts = (string | Buffer)[];
 /** Encodes a packet with the encoder of its server. */
 export function encodePacket(adapter: Adapter, packet: Packet): Parts {
   const { encoder } = adapter.nsp.server;
-  const text = isDefaultEncoder(encoder) ? encodeText(packet) : undefined;
-  return text === undefined ? encoder.encode(packet) : [text];
+  const parts = isDefaultEncoder(encoder) ? encodeParts(packet) : undefined;
+  return parts ?? encoder.encode(packet);
 }
 
 /** The handles without those of single sockets. */

@@ -15,6 +15,7 @@ async function joined(t, open, nsp = "/") {
 
 const one = Buffer.from([1]);
 const two = Buffer.from([2, 3]);
+const one2 = Buffer.from(Uint16Array.of(513).buffer);
 const empty = Buffer.alloc(0);
 const hole = (num) => `{"_placeholder":true,"num":${num}}`;
 const ack = () => {};
@@ -53,6 +54,23 @@ const EVENTS = [
   [
     ["e", { toJSON: () => [one] }],
     [`451-/admin,["e",[${hole(0)}]]`, one],
+  ],
+  [
+    [
+      "e",
+      one,
+      undefined,
+      () => {},
+      Number.NaN,
+      "é",
+      { a: [1] },
+      new DataView(two.buffer, two.byteOffset, 2),
+    ],
+    [`452-/admin,["e",${hole(0)},null,null,null,"é",{"a":[1]},${hole(1)}]`, one, two],
+  ],
+  [
+    ["e", Uint16Array.of(513).buffer, { toJSON: () => two }],
+    [`452-/admin,["e",${hole(0)},${hole(1)}]`, one2, two],
   ],
   [["e", new Map([["k", one]]), new Set([one])], ['42/admin,["e",{},{}]']],
   [["e", new Date(0), /x/], ['42/admin,["e","1970-01-01T00:00:00.000Z",{}]']],

@@ -44,6 +44,12 @@ for (const [name, items, values, call] of [
     ["packet", Kind.Event, "/", undefined, ["long"]],
   ],
   [
+    "an event whose long strings travel beside its payload",
+    [Code.Event, 1, -1],
+    ['[[1,3],["e",0,1,0]]', "x", "y"],
+    ["packet", Kind.Event, "/", undefined, ["e", "x", 1, "y"]],
+  ],
+  [
     "an event to be acknowledged",
     [Code.EventWithAck, 1, 7, ["a"]],
     [],

@@ -21,7 +21,7 @@ use socket_io_native::eio::session::SocketRole;
 use socket_io_native::error::{CloseReason, Reason};
 use socket_io_native::net::events::{Note, Opened, StreamEnd};
 use socket_io_native::net::handle::Handle;
-use socket_io_native::sio::{Decoder, Id, Kind, Limits, Packet};
+use socket_io_native::sio::{Decoder, Id, Kind, Limits, Packet, lift};
 use support::Input;
 use support::dump::dump;
 
@@ -43,6 +43,8 @@ enum Item {
     Id(Id),
     /// The index of a value beside the text.
     Beside(Value),
+    /// A long payload: the index of its text, or of what is left of it without its long strings.
+    Long(String),
 }
 
 impl Item {
@@ -58,10 +60,31 @@ impl Item {
             Self::Raw(text) => assert_eq!(raw, text.trim_matches([' ', '\t', '\r', '\n'])),
             Self::Id(id) if id.get().is_nan() => assert_eq!(raw, "\"NaN\""),
             Self::Id(id) => assert_eq!(raw.parse(), Ok(id.get())),
+            Self::Long(json) if lift(json, INLINE_PAYLOAD_BYTES).is_none() => {
+                let index: usize = raw.parse().expect("an index");
+                assert_eq!(values[index], Value::Text(json.clone()));
+            }
+            Self::Long(json) => {
+                let index: usize = raw[1..].parse().expect("an index");
+                let expected = elements(json.as_bytes());
+                let expected: Vec<_> = expected.iter().map(|one| one.get()).collect();
+                assert_eq!(put_back(&values[index - 1..]), expected);
+            }
             Self::Beside(value) => {
                 let index: usize = raw.parse().expect("an index");
                 assert_eq!(&values[index], value);
             }
+        }
+    }
+
+    /// The number of values that it has beside the text.
+    fn values(&self) -> usize {
+        match self {
+            Self::Long(json) => {
+                1 + lift(json, INLINE_PAYLOAD_BYTES).map_or(0, |(_, strings)| strings.len())
+            }
+            Self::Beside(_) => 1,
+            _ => 0,
         }
     }
 
@@ -72,6 +95,28 @@ impl Item {
     fn bytes(bytes: impl Into<Vec<u8>>) -> Self {
         Self::Beside(Value::Bytes(bytes.into()))
     }
+}
+
+/// The elements of a payload whose long strings are values of their own.
+fn put_back(values: &[Value]) -> Vec<String> {
+    let string = |value: &Value| match value {
+        Value::Text(text) => text.clone(),
+        Value::Bytes(_) => panic!("bytes in a payload"),
+    };
+    let text = string(&values[0]);
+    let both = elements(text.as_bytes());
+    let [places, payload] = both[..] else {
+        panic!("places and an array");
+    };
+    let places: Vec<usize> = serde_json::from_str(places.get()).expect("places");
+    let payload = elements(payload.get().as_bytes());
+    let mut elements: Vec<String> = payload.iter().map(|one| one.get().to_owned()).collect();
+    assert!(!places.is_empty());
+    for (place, value) in places.into_iter().zip(&values[1..]) {
+        let element = std::mem::replace(&mut elements[place], format!("\"{}\"", string(value)));
+        assert_eq!(element, "0");
+    }
+    elements
 }
 
 /// A batch, and the records that went in.
@@ -100,7 +145,7 @@ impl Model {
         self.batch.packet(handle, packet, attachments.clone());
         let payload = |json: &str| {
             if json.len() > INLINE_PAYLOAD_BYTES {
-                Item::beside(json)
+                Item::Long(json.into())
             } else {
                 Item::Raw(json.into())
             }
@@ -124,10 +169,9 @@ impl Model {
             }
         }
         // The values that are beside so far, with the payload of this packet.
-        let beside = |item: &Item| matches!(item, Item::Beside(_));
         let payload = packet.json.map_or(Item::Null, payload);
-        let first = self.items.iter().filter(|item| beside(item)).count()
-            + usize::from(beside(&payload))
+        let first = self.items.iter().map(Item::values).sum::<usize>()
+            + payload.values()
             + self.attached.len();
         let items = [
             Item::Number(packet.kind as u64),
@@ -191,7 +235,8 @@ fn record(model: &mut Model, input: &mut Input<'_>) {
     match code {
         0..=3 => client(model, handle, &text(input)),
         4 => {
-            // A payload around the length from which payloads travel beside the text.
+            // A payload around the length from which payloads travel beside the text, and their strings
+            // beside them.
             let padding = INLINE_PAYLOAD_BYTES - 40 + usize::from(input.byte());
             let (prefix, tail) = (text(input), text(input));
             let message = format!("{prefix}[\"{}\"{tail}]", "x".repeat(padding));

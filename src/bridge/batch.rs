@@ -3,7 +3,9 @@
 //!
 //! The array is flat: each record is its code, the session's handle, and as many items as the
 //! code has ([`RecordCode`]). Payloads are embedded as they came, which is safe because `sio` has proven each to
-//! be exactly one JSON value; a number in the place of a payload is the index of a value beside.
+//! be exactly one JSON value; a number in the place of a payload is the index of a value beside. A
+//! negative number, -1 - index, names a value `[places,payload]`, and behind it the strings that belong
+//! to these places of the payload.
 
 use std::io::Write as _;
 use std::ops::Range;
@@ -21,7 +23,7 @@ use crate::eio::session::SocketRole;
 use crate::error::CloseReason;
 use crate::net::events::{Note, Opened, StreamEnd};
 use crate::net::handle::Handle;
-use crate::sio::{Kind, Packet};
+use crate::sio::{Kind, Packet, lift};
 use crate::ws::frame::Opcode;
 
 /// The number of a control frame of WebSocket, in place of the type of an Engine.IO packet.
@@ -44,6 +46,8 @@ pub struct Batch {
     text: Vec<u8>,
     values: Vec<Value>,
     value_bytes: usize,
+    /// Number of the values that are strings of a payload in front of them.
+    lifted: usize,
     records: usize,
     /// The cost of the packets of each session, in the order of the records.
     costs: Vec<(Handle, usize)>,
@@ -84,7 +88,7 @@ impl Batch {
 
     /// The cost of holding it: its bytes, and an overhead for each record and each value.
     pub fn cost(&self) -> usize {
-        let objects = self.records + self.values.len();
+        let objects = self.records + self.values.len() - self.lifted;
         self.bytes() + objects * RECORD_OVERHEAD
     }
 
@@ -143,10 +147,23 @@ impl Batch {
 
     fn payload(&mut self, json: &str) {
         if json.len() > INLINE_PAYLOAD_BYTES {
-            return self.value(Value::Text(json.to_owned()));
+            return match lift(json, INLINE_PAYLOAD_BYTES) {
+                Some((text, strings)) => self.lifted(json.len(), text, &strings),
+                None => self.value(Value::Text(json.to_owned())),
+            };
         }
         self.text.push(b',');
         self.text.extend_from_slice(json.as_bytes());
+    }
+
+    /// A payload of `len` bytes that costs the same as if it had its strings inside.
+    fn lifted(&mut self, len: usize, text: String, strings: &[&str]) {
+        self.value_bytes += len;
+        self.lifted += strings.len();
+        let _ = write!(self.text, ",-{}", self.values.len() + 1);
+        self.values.push(Value::Text(text));
+        let strings = strings.iter().map(|&string| Value::Text(string.to_owned()));
+        self.values.extend(strings);
     }
 
     /// Appends a Socket.IO packet.
@@ -331,169 +348,4 @@ impl Batch {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sio::{Decoder, Limits};
-    use proptest::prelude::*;
-
-    const LIMITS: Limits = Limits {
-        max_attachments: 10,
-        max_attachment_bytes: 1 << 20,
-        max_depth: u32::MAX,
-    };
-
-    fn parsed(batch: Batch) -> (Vec<serde_json::Value>, Vec<Value>) {
-        let (text, values) = batch.finish();
-        let array: serde_json::Value = serde_json::from_slice(&text).expect("a batch is JSON");
-        (array.as_array().expect("an array").clone(), values)
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_connection_handed_over_is_closed_unless_somebody_takes_it() {
-        use std::io::Read as _;
-        use std::os::fd::FromRawFd as _;
-        use std::os::unix::net::UnixStream;
-
-        for taken in [false, true] {
-            let (own, mut peer) = UnixStream::pair().expect("two sockets");
-            peer.set_nonblocking(true).expect("set");
-            let mut batch = Batch::default();
-            batch.handover(1, own.into(), Vec::new(), None);
-            let fd = taken.then(|| parsed(batch).0[2].as_i64().expect("a descriptor"));
-            let read = peer.read(&mut [0]);
-            assert_eq!(read.ok(), (!taken).then_some(0));
-            if let Some(fd) = fd {
-                // SAFETY: it was given to whoever took the batch.
-                drop(unsafe { UnixStream::from_raw_fd(fd as i32) });
-                assert_eq!(peer.read(&mut [0]).ok(), Some(0));
-            }
-        }
-    }
-
-    #[test]
-    fn records_have_their_values() {
-        let mut batch = Batch::default();
-        let handle = Handle::from_raw(5);
-        let mut decoder = Decoder::new();
-        for text in ["2[\"a\",1]", "27[\"b\"]", "31[]", "0/x,{\"t\":1}", "1"] {
-            let packet = decoder
-                .text(text, &LIMITS)
-                .expect("valid")
-                .expect("complete");
-            batch.packet(handle, &packet, Vec::new());
-        }
-        batch.closed(handle, &CloseReason::transport("why \"quoted\""), false);
-        let end = StreamEnd {
-            abort: true,
-            read: 5,
-            written: 7,
-        };
-        batch.stream_end(9, end);
-        let (array, values) = parsed(batch);
-        let expected = serde_json::json!([
-            0, 5, ["a", 1], 1, 5, 7, ["b"], 2, 5, 1, [], 3, 5, 0, "/x", null, {"t": 1}, 0, 0,
-            3, 5, 1, "/", null, null, 0, 0, 5, 5, 0, "why \"quoted\"", 0, 10, 9, 1, 5, 7
-        ]);
-        assert_eq!(serde_json::Value::from(array), expected);
-        assert!(values.is_empty());
-    }
-
-    #[test]
-    fn each_record_has_the_length_of_its_code() {
-        let handle = Handle::from_raw(5);
-        let opened = Opened {
-            sid: "a",
-            websocket: true,
-            remote: std::net::Ipv4Addr::LOCALHOST.into(),
-            request: ("", ""),
-        };
-        let packet = |batch: &mut Batch, text: &str| {
-            let mut decoder = Decoder::new();
-            let packet = decoder.text(text, &LIMITS).expect("valid");
-            batch.packet(handle, &packet.expect("complete"), Vec::new());
-        };
-        for &(code, ..) in RecordCode::VARIANTS {
-            let mut batch = Batch::default();
-            match code {
-                RecordCode::Event => packet(&mut batch, "2[\"a\"]"),
-                RecordCode::EventWithAck => packet(&mut batch, "21[\"a\"]"),
-                RecordCode::Ack => packet(&mut batch, "31[]"),
-                RecordCode::Packet => packet(&mut batch, "0{}"),
-                RecordCode::Refused => batch.refused(handle, ""),
-                RecordCode::Closed => batch.closed(handle, &CloseReason::transport(""), true),
-                RecordCode::Answer => batch.answer(handle, Payload::Text(String::new())),
-                RecordCode::EnginePacket => {
-                    batch.engine_packet(handle, EnginePacket::Binary([].as_slice().into()));
-                }
-                RecordCode::Note => batch.note(handle, Note::Drained),
-                RecordCode::StreamWrite => batch.stream_write(1, &[]),
-                RecordCode::StreamEnd => batch.stream_end(1, StreamEnd::default()),
-                RecordCode::StreamTaken => batch.stream_taken(1),
-                RecordCode::Opened => batch.opened(1, handle, &opened),
-                #[cfg(unix)]
-                RecordCode::Handover => {
-                    let (socket, _) = std::os::unix::net::UnixStream::pair().expect("two sockets");
-                    batch.handover(1, socket.into(), Vec::new(), None);
-                }
-                #[cfg(not(unix))]
-                RecordCode::Handover => continue,
-                RecordCode::ListenerDrained => batch.listener_drained(1),
-                RecordCode::Frame => {
-                    let packet = EnginePacket::Binary([].as_slice().into());
-                    batch.frame(handle, SocketRole::Main, packet);
-                }
-                RecordCode::Place => batch.place(1),
-            }
-            let (array, _) = parsed(batch);
-            assert_eq!(array[0], code as u8, "{code:?}");
-            assert_eq!(array.len(), code.length(), "{code:?}");
-        }
-    }
-
-    #[test]
-    fn long_payloads_travel_beside() {
-        let long = format!("[\"{}\"]", "x".repeat(INLINE_PAYLOAD_BYTES));
-        let text = format!("2{long}");
-        let mut batch = Batch::default();
-        let packet = Decoder::new()
-            .text(&text, &LIMITS)
-            .expect("valid")
-            .expect("complete");
-        batch.packet(Handle::from_raw(1), &packet, Vec::new());
-        let (array, values) = parsed(batch);
-        assert_eq!(serde_json::Value::from(array), serde_json::json!([0, 1, 0]));
-        assert_eq!(values, [Value::Text(long)]);
-    }
-
-    proptest! {
-        /// The record of any message holds one payload, and leaves the records behind it as they
-        /// are: no client can write records for others.
-        #[test]
-        fn a_payload_cannot_break_out(
-            body in r#"[\[\]{},:"'\\0-9a-z \-+.eE]{0,40}"#,
-            prefix in prop::sample::select(vec!["2", "21", "31", "2[\"e\",", "2[\"e\"],", "2/n,"]),
-        ) {
-            let text = format!("{prefix}{body}");
-            let mut batch = Batch::default();
-            let victim = Handle::from_raw(77);
-            if let Ok(Some(packet)) = Decoder::new().text(&text, &LIMITS) {
-                batch.packet(Handle::from_raw(1), &packet, Vec::new());
-            }
-            batch.refused(victim, "marker");
-            let (array, _) = parsed(batch);
-            // The marker is the last record, and the first one has exactly its own length.
-            let n = array.len();
-            let marker = serde_json::json!([4, 77, "marker"]);
-            prop_assert_eq!(serde_json::Value::from(array[n - 3..].to_vec()), marker);
-            let own = if n == 3 {
-                0
-            } else {
-                let code = array[0].as_u64();
-                let code = RecordCode::VARIANTS.iter().find(|(c, ..)| Some(*c as u64) == code);
-                code.expect("a record").0.length()
-            };
-            prop_assert_eq!(n, own + 3);
-        }
-    }
-}
+mod tests;

@@ -10,7 +10,9 @@ use napi::sys;
 use crate::bridge::batch::Value;
 use crate::bridge::event_queue::EventQueue;
 use crate::bridge::faults::{self, FaultPlace};
+use crate::bridge::quoting::quote;
 use crate::bridge::runtime::runtime;
+use crate::bridge::strings::make_string;
 use crate::net::events::EventSink as _;
 use crate::net::handle::Handle;
 use crate::net::send_batch::{DISCARD, MAX_MESSAGE_BYTES, TooLong, Writer};
@@ -116,7 +118,7 @@ type Callback = unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info) -> 
 /// # Safety
 /// On the JavaScript thread of `env`, with `object` one of its objects.
 pub unsafe fn define(env: sys::napi_env, object: sys::napi_value, boundary: *mut Boundary) {
-    let calls: [(&CStr, Callback); 13] = [
+    let calls: [(&CStr, Callback); 14] = [
         (c"take", take),
         (c"waiting", waiting),
         (c"rest", rest),
@@ -130,6 +132,7 @@ pub unsafe fn define(env: sys::napi_env, object: sys::napi_value, boundary: *mut
         (c"releaseHandle", release_handle),
         (c"setRaw", set_raw),
         (c"flush", flush),
+        (c"quote", quote),
     ];
     for (name, call) in calls {
         let mut function = ptr::null_mut();
@@ -150,9 +153,9 @@ pub unsafe fn define(env: sys::napi_env, object: sys::napi_value, boundary: *mut
 }
 
 /// The arguments of a call.
-struct Args<const N: usize> {
-    env: sys::napi_env,
-    values: [sys::napi_value; N],
+pub(super) struct Args<const N: usize> {
+    pub(super) env: sys::napi_env,
+    pub(super) values: [sys::napi_value; N],
     boundary: *mut Boundary,
 }
 
@@ -190,7 +193,7 @@ impl<const N: usize> Args<N> {
         unsafe { &mut *self.boundary }
     }
 
-    fn number(&self, index: usize) -> u32 {
+    pub(super) fn number(&self, index: usize) -> u32 {
         let mut n = 0;
         // SAFETY: a valid value of this environment; anything but a number leaves 0.
         unsafe { sys::napi_get_value_uint32(self.env, self.values[index], &mut n) };
@@ -257,7 +260,7 @@ impl<const N: usize> Args<N> {
 }
 
 /// Carries out a call from JavaScript. A panic becomes an exception.
-fn call<const N: usize>(
+pub(super) fn call<const N: usize>(
     env: sys::napi_env,
     info: sys::napi_callback_info,
     work: impl FnOnce(&Args<N>) -> sys::napi_value,
@@ -370,27 +373,6 @@ unsafe extern "C" fn opened_ahead(
         Some(records) => make_string(env, &records),
         None => ptr::null_mut(),
     })
-}
-
-/// A JavaScript string. Latin-1 where all is ASCII, else UTF-16: both beat V8's UTF-8 decoder.
-fn make_string(env: sys::napi_env, text: &[u8]) -> sys::napi_value {
-    let mut value = ptr::null_mut();
-    if text.is_ascii() {
-        // SAFETY: pointer and length of one slice; ASCII is Latin-1.
-        unsafe {
-            sys::napi_create_string_latin1(
-                env,
-                text.as_ptr().cast(),
-                text.len() as isize,
-                &mut value,
-            )
-        };
-        return value;
-    }
-    let units: Vec<u16> = String::from_utf8_lossy(text).encode_utf16().collect();
-    // SAFETY: pointer and length of one vector.
-    unsafe { sys::napi_create_string_utf16(env, units.as_ptr(), units.len() as isize, &mut value) };
-    value
 }
 
 fn make_buffer(env: sys::napi_env, bytes: &[u8]) -> sys::napi_value {

@@ -8,6 +8,8 @@ mod decoder;
 mod header;
 mod id;
 mod json;
+mod lift;
+mod quote;
 
 use std::fmt;
 
@@ -15,6 +17,8 @@ pub use decoder::{Assembled, Decoder, Limits};
 pub use header::{write_event_prefix, write_header};
 pub use id::Id;
 pub use json::{is_reserved_event, is_value};
+pub use lift::lift;
+pub use quote::quote;
 
 /// Packet type; the discriminant is the digit on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

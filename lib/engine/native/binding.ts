@@ -44,6 +44,8 @@ export interface Calls {
   setRaw(handle: number, on: number): void;
   /** Hands over the sends of the tick, which ends. */
   flush(): void;
+  /** The JSON text of a string; undefined: the string stands between quotes as it is. */
+  quote(text: string, length: number): undefined | string;
 }
 
 let onwake: () => void = () => {};

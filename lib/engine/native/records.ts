@@ -72,9 +72,18 @@ function findLeavers(): number[] {
   return found;
 }
 
-/** A payload: in place, or as the index of its text beside the records. */
+/**
+ * A payload: in place, or as the index of its text beside the records; -1 - index: as the text of
+ * `[places, payload]`, with the strings for these places behind it.
+ */
 function payload(item: any): any {
-  return typeof item === "number" ? JSON.parse(batch.values[item] as string) : item;
+  if (typeof item !== "number") return item;
+  const { values } = batch;
+  if (item >= 0) return JSON.parse(values[item] as string);
+  let at = -1 - item;
+  const [places, data] = JSON.parse(values[at] as string);
+  for (let i = 0; i < places.length; i++) data[places[i]] = values[++at];
+  return data;
 }
 
 /**
