@@ -86,7 +86,7 @@ pub const BATCH_VALUE_BYTES: usize = 256 << 10;
 /// Payloads longer than this travel beside the batch, as strings of their own, in bytes.
 pub const INLINE_PAYLOAD_BYTES: usize = 2 << 10;
 
-/// Threads that compress long answers and give memory back, for each I/O thread; more work waits.
+/// Threads that compress long answers and messages, and give memory back, for each I/O thread; more work waits.
 pub const BLOCKING_THREADS: usize = 2;
 
 /// Headers whose values hardly differ between the clients of an application: what is kept of

@@ -26,6 +26,7 @@ use crate::net::thread::session::ThreadSession;
 use crate::net::thread::state::IoThread;
 use crate::net::websocket::stream::ByteStream;
 use crate::sio;
+use crate::ws::deflate::Deflater;
 use crate::ws::frame::Opcode;
 
 /// The number that JavaScript knows the connections of a [`Kit`] by.
@@ -267,6 +268,20 @@ impl Kit {
         role: SocketRole,
         form: PacketEncoding,
     ) -> (Rc<WebSocketConn>, Rc<Tap>) {
+        self.connect_with(role, form, None)
+    }
+
+    /// The WebSocket that carries the session, with compression.
+    pub fn connect_compressed(&self, deflater: Deflater) -> (Rc<WebSocketConn>, Rc<Tap>) {
+        self.connect_with(SocketRole::Main, PacketEncoding::V4, Some(deflater))
+    }
+
+    fn connect_with(
+        &self,
+        role: SocketRole,
+        form: PacketEncoding,
+        deflater: Option<Deflater>,
+    ) -> (Rc<WebSocketConn>, Rc<Tap>) {
         let tap = Rc::new(Tap {
             room: Cell::new(usize::MAX),
             written: RefCell::default(),
@@ -275,7 +290,7 @@ impl Kit {
         });
         let entry = Some(self.entry.clone());
         let inbox = self.heard.clone();
-        let conn = WebSocketConn::new(STREAM, inbox, entry, role, form, tap.clone(), None);
+        let conn = WebSocketConn::new(STREAM, inbox, entry, role, form, tap.clone(), deflater);
         *self.entry.conn(role).borrow_mut() = Some(conn.clone());
         (conn, tap)
     }

@@ -1,6 +1,7 @@
 //! One WebSocket of a session: its framing, the bytes that wait to be written, and its end.
 
 mod backlog;
+mod compressed;
 mod counted;
 mod serving;
 
@@ -65,6 +66,9 @@ pub enum Framing {
     Own,
     /// Compressed, and the same for all connections of this kind.
     Shared(Kind),
+    /// Compressed, and the same for all connections of this kind with the same
+    /// [`WebSocketConn::history`].
+    SharedAfter(Kind),
 }
 
 /// One WebSocket connection.
@@ -230,7 +234,9 @@ impl WebSocketConn {
         match deflater.shared_kind() {
             _ if !deflater.applies(len) => Framing::Uncompressed,
             Some(kind) => Framing::Shared(kind),
-            None => Framing::Own,
+            None => deflater
+                .kind_with_history(len)
+                .map_or(Framing::Own, Framing::SharedAfter),
         }
     }
 
@@ -238,6 +244,9 @@ impl WebSocketConn {
     pub fn message(self: &Rc<Self>, local: &IoThread, opcode: Opcode, prefix: &[u8], data: &[u8]) {
         if self.framing(prefix.len() + data.len()) == Framing::Uncompressed {
             return self.frame(local, opcode, prefix, data);
+        }
+        if let Some(ticket) = self.compress_elsewhere(local, opcode, prefix, data) {
+            return self.await_frame(local, ticket);
         }
         self.compress(opcode, prefix, data, |frame| self.append(local, frame));
     }
@@ -423,7 +432,7 @@ impl WebSocketConn {
             return;
         }
         let mut queue = self.queue.borrow_mut();
-        while !queue.is_empty() {
+        while queue.is_writable() {
             match self.byte_stream.write(queue.front()) {
                 Ok(n) if n > 0 => self.wrote(local, &mut queue, n),
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
@@ -437,7 +446,11 @@ impl WebSocketConn {
                 }
             }
         }
+        let waits = !queue.is_empty();
         drop(queue);
+        if waits {
+            return self.block(local);
+        }
         if self.notes_drained.get() {
             self.written_through(local);
         }
@@ -463,14 +476,18 @@ impl WebSocketConn {
     /// The waiting half of [`WebSocketConn::flush`]; ready when everything is written.
     fn poll_flush(&self, cx: &mut Context<'_>, local: &IoThread) -> Poll<io::Result<()>> {
         let mut queue = self.queue.borrow_mut();
-        while !queue.is_empty() {
+        while queue.is_writable() {
             let n = std::task::ready!(self.byte_stream.poll_write(cx, queue.front()))?;
             if n == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.wrote(local, &mut queue, n);
         }
-        Poll::Ready(Ok(()))
+        match queue.is_empty() {
+            true => Poll::Ready(Ok(())),
+            // Whoever brings the frame that is missing wakes the task.
+            false => Poll::Pending,
+        }
     }
 }
 

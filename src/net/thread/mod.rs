@@ -8,6 +8,7 @@ mod command;
 mod command_counter;
 mod commands;
 pub mod conn;
+mod elsewhere;
 mod exit;
 pub mod exit_flush;
 mod mailbox;

@@ -17,6 +17,7 @@ use crate::net::lock;
 use crate::net::session::sessions::Sessions;
 use crate::net::session::shared::SharedSession;
 use crate::net::thread::conn::WebSocketConn;
+use crate::net::thread::elsewhere::Elsewhere;
 use crate::net::thread::pending_writes::PendingWrites;
 use crate::net::thread::session::ThreadSession;
 use crate::net::thread::sum_watch::Crowded;
@@ -66,6 +67,7 @@ pub struct IoThread {
     spare: RefCell<Vec<Vec<u8>>>,
     /// The contexts that connections with compression share.
     pub(super) deflate: Rc<Pool>,
+    pub(super) elsewhere: Elsewhere,
     pub(super) trim: Rc<Trim>,
     /// Counts send batches: a volatile message is dropped behind others of its own batch.
     pub(super) batch: Cell<u64>,
@@ -106,6 +108,7 @@ impl IoThread {
             buffer: RefCell::new(vec![0; READ_BUFFER_BYTES].into()),
             spare: RefCell::default(),
             deflate: Rc::default(),
+            elsewhere: Elsewhere::default(),
             trim: Rc::default(),
             batch: Cell::new(0),
             js_tick: Cell::new(0),

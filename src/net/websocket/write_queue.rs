@@ -34,6 +34,8 @@ impl Drop for SharedFrame {
 enum Chunk {
     Own(Vec<u8>),
     Shared(Arc<SharedFrame>),
+    /// The place of a frame that is not made yet; what is behind it waits. It counts for one byte.
+    Later(u64),
 }
 
 impl Chunk {
@@ -41,14 +43,19 @@ impl Chunk {
         match self {
             Self::Own(bytes) => bytes,
             Self::Shared(frame) => &frame.bytes,
+            Self::Later(_) => &[],
         }
+    }
+
+    fn is_later(&self) -> bool {
+        matches!(self, Self::Later(_))
     }
 
     /// Bytes of memory that no other connection has.
     fn held(&self) -> usize {
         match self {
             Self::Own(bytes) => bytes.capacity(),
-            Self::Shared(_) => 0,
+            Self::Shared(_) | Self::Later(_) => 0,
         }
     }
 }
@@ -177,15 +184,43 @@ impl Queue {
         if len == 0 {
             return;
         }
+        self.push_chunk(Chunk::Shared(frame), len);
+    }
+
+    fn push_chunk(&mut self, chunk: Chunk, len: usize) {
         if self.is_empty() {
-            (self.first, self.at) = (Chunk::Shared(frame), 0);
+            (self.first, self.at) = (chunk, 0);
         } else {
-            self.rest().push(Chunk::Shared(frame));
+            self.rest().push(chunk);
         }
         self.len += len;
     }
 
-    /// The bytes that one call can write; empty only if nothing waits.
+    /// Keeps a place at the end for a frame that is not made yet.
+    pub fn keep_place(&mut self, ticket: u64) {
+        self.push_chunk(Chunk::Later(ticket), 1);
+    }
+
+    /// Puts a frame into the place that was kept for it. Returns false if there is no such place.
+    pub fn fill_place(&mut self, ticket: u64, frame: Arc<SharedFrame>) -> bool {
+        let rest = self.rest.iter_mut().flat_map(|rest| &mut rest.chunks);
+        let place = std::iter::once(&mut self.first)
+            .chain(rest)
+            .find(|chunk| matches!(chunk, Chunk::Later(its) if *its == ticket));
+        let Some(place) = place else {
+            return false;
+        };
+        self.len += frame.bytes.len() - 1;
+        *place = Chunk::Shared(frame);
+        true
+    }
+
+    /// True if there are bytes to write: something waits, and not for a frame that is not made yet.
+    pub fn is_writable(&self) -> bool {
+        self.len > 0 && !self.first.is_later()
+    }
+
+    /// The bytes that one call can write; empty if the queue [is not writable](Self::is_writable).
     pub fn front(&self) -> &[u8] {
         self.first.bytes().get(self.at..).unwrap_or_default()
     }
@@ -200,7 +235,7 @@ impl Queue {
             self.at = 0;
             return recycle(std::mem::take(bytes));
         }
-        while self.at >= self.first.bytes().len() {
+        while !self.first.is_later() && self.at >= self.first.bytes().len() {
             self.at -= self.first.bytes().len();
             let next = self.rest.as_mut().and_then(|rest| rest.pop());
             let last = next.is_none();
@@ -276,6 +311,35 @@ mod tests {
         // One message is as large as it is.
         queue.push(&[&[0; 5_000_000]], Vec::new);
         assert_eq!(queue.held(), 5_000_000);
+    }
+
+    #[test]
+    fn what_is_behind_a_place_waits_for_its_frame() {
+        let mut queue = Queue::default();
+        queue.push(&[b"before"], Vec::new);
+        queue.keep_place(1);
+        queue.push(&[b"between"], Vec::new);
+        queue.keep_place(2);
+        queue.share(SharedFrame::new(b"behind", None));
+        let frame = |bytes: &[u8]| SharedFrame::new(bytes, None);
+        assert!(queue.fill_place(2, frame(b"second")));
+        assert!(!queue.fill_place(2, frame(b"again")));
+        assert_eq!(queue.len(), 26);
+        queue.written(6, drop);
+        assert!(!queue.is_writable() && !queue.is_empty() && queue.front().is_empty());
+        assert!(queue.fill_place(1, frame(b"first")));
+        let mut written = Vec::new();
+        while queue.is_writable() {
+            let n = queue.front().len().min(4);
+            written.extend_from_slice(&queue.front()[..n]);
+            queue.written(n, drop);
+        }
+        assert_eq!(written, b"firstbetweensecondbehind");
+        assert!(queue.is_empty());
+        queue.keep_place(3);
+        assert!(!queue.is_writable());
+        assert!(queue.fill_place(3, frame(b"alone")));
+        assert_eq!(queue.front(), b"alone");
     }
 
     proptest! {

@@ -3,15 +3,16 @@
 //!
 //! A context is zlib's memory of earlier messages, some hundred KiB to compress with and
 //! some fifty to inflate. Where the peers agreed to take none over, contexts come from the
-//! [`Pool`] of the thread for the time of one message; otherwise a connection makes its own when
-//! the first message wants it.
+//! [`Pool`] of the thread for the time of one message. Otherwise a connection makes its own when the
+//! first short message wants it; long ones are compressed by a context of the pool that is told the
+//! last bytes of the messages before ([`History`]).
 
 mod deflater;
 mod inflater;
 mod negotiation;
 mod pool;
 
-pub use deflater::{Deflater, Kind};
+pub use deflater::{Deflater, Detached, History, Kind};
 pub use inflater::Inflater;
 pub use negotiation::{Agreement, Bits, Options, negotiate};
 pub use pool::Pool;

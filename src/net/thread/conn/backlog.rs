@@ -199,7 +199,7 @@ impl WebSocketConn {
             return;
         }
         let mut queue = self.queue.borrow_mut();
-        while !queue.is_empty() {
+        while queue.is_writable() {
             match self.byte_stream.write(queue.front()) {
                 Ok(n) if n > 0 => self.wrote(local, &mut queue, n),
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
