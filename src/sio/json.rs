@@ -6,7 +6,7 @@
 
 use serde::de::{Deserialize, IgnoredAny};
 
-use super::Kind;
+use super::{Kind, lift};
 
 /// Names that a server emits about a socket itself, so that no client may send them.
 const RESERVED: [&str; 6] = [
@@ -24,6 +24,37 @@ const RESERVED_MAX: usize = "removeListener".len() * 6;
 /// True if `text` is exactly one JSON value, as `JSON.parse` would accept it: white space
 /// around it allowed, lone surrogate escapes and numbers of any size too.
 pub fn is_value(text: &str) -> bool {
+    match without_long_strings(text) {
+        Some(rest) => is_value_as_it_is(&rest),
+        None => is_value_as_it_is(text),
+    }
+}
+
+/// The length from which texts are looked through for long strings, in bytes.
+const LONG_TEXT: usize = 1 << 10;
+/// The length of a long string, in bytes.
+const LONG_STRING: usize = 256;
+
+/// The same text with empty strings in place of long ones, if it has some: it is JSON if, and only if,
+/// the other is. A string that is left out has neither escapes nor characters that need one.
+fn without_long_strings(text: &str) -> Option<String> {
+    if text.len() < LONG_TEXT {
+        return None;
+    }
+    let mut rest = String::new();
+    let mut copied = 0;
+    for string in lift::find(text.as_bytes(), LONG_STRING) {
+        rest.push_str(text.get(copied..string.start)?);
+        copied = string.end;
+    }
+    if copied == 0 {
+        return None;
+    }
+    rest.push_str(text.get(copied..)?);
+    Some(rest)
+}
+
+fn is_value_as_it_is(text: &str) -> bool {
     let mut json = serde_json::Deserializer::from_str(text);
     json.disable_recursion_limit();
     IgnoredAny::deserialize(&mut json).is_ok() && json.end().is_ok()
@@ -282,6 +313,27 @@ mod tests {
         proptest::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat())
     }
 
+    /// The same pieces around long strings, which are left out, and others like them, which are not.
+    fn pieces_with_long_strings() -> impl Strategy<Value = String> {
+        let long = |unit: &str, behind: &str| format!("\"{}{behind}\"", unit.repeat(LONG_TEXT));
+        prop_oneof![
+            scraps(),
+            proptest::sample::select(vec![
+                long("a", ""),
+                format!(",{}", long("a", "")),
+                format!("{},", long("\u{e9}", "")),
+                long("],[", ""),
+                long("a", "\n"),
+                long("a", "\\"),
+                long("a", "\\\""),
+                long("\u{1}", ""),
+                ",".into(),
+                "\"".into(),
+                "tru".into(),
+            ]),
+        ]
+    }
+
     /// Strings and numbers that JavaScript accepts and a full parser here refuses.
     fn beyond_a_full_parser(text: &str) -> bool {
         text.contains("\\u") || text.contains('e')
@@ -295,6 +347,13 @@ mod tests {
             match serde_json::from_str::<Value>(&text) {
                 Ok(_) => prop_assert!(is_value(&text)),
                 Err(_) => prop_assert!(!is_value(&text) || beyond_a_full_parser(&text)),
+            }
+        }
+
+        #[test]
+        fn long_strings_change_nothing(texts in proptest::collection::vec(pieces_with_long_strings(), 0..9)) {
+            for text in [format!("[{}]", texts.concat()), texts.concat()] {
+                prop_assert_eq!(is_value(&text), is_value_as_it_is(&text), "{}", text);
             }
         }
 

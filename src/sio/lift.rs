@@ -33,14 +33,19 @@ pub fn lift(array: &str, min: usize) -> Option<(String, Vec<&str>)> {
 }
 
 /// A string inside an array, without its quotes.
-struct Found {
+pub(super) struct Found {
     /// Its index in the array.
     place: usize,
-    start: usize,
-    end: usize,
+    /// The index of its first byte.
+    pub start: usize,
+    /// The index of the quote behind it.
+    pub end: usize,
 }
 
-fn find(array: &[u8], min: usize) -> Vec<Found> {
+/// Finds strings of at least `min` bytes, as [`lift`] does, in a text that need not be JSON: in front of
+/// each there are a bracket or a comma, and values that are whole if the text is JSON. They hold neither
+/// escapes nor control characters.
+pub(super) fn find(array: &[u8], min: usize) -> Vec<Found> {
     let mut found = Vec::new();
     let mut at = skip_space(array, 0);
     let mut place = 0;
