@@ -39,12 +39,15 @@ export async function scene(t, form, options = {}) {
     },
     /** Resolves once Node holds a poll or a POST of a session. */
     underway: () => until(async () => (await report()).underway > 0, "a request is under way"),
-    /** The chronicle, once there is such a line in it. */
-    async chronicle(last) {
-      const { chronicle } = await until(async () => {
-        const seen = await report();
-        return seen.chronicle.includes(last) && seen;
-      }, `"${last}" is heard`);
+    /** The chronicle, once all of these lines are in it. */
+    async chronicle(...lines) {
+      const { chronicle } = await until(
+        async () => {
+          const seen = await report();
+          return lines.every((line) => seen.chronicle.includes(line)) && seen;
+        },
+        `"${lines.join('" and "')}" is heard`,
+      );
       return chronicle;
     },
     /** Everybody has gone and nothing is left; the server ends. */
