@@ -16,7 +16,7 @@ export function listenOnPort(port: number, attach: (server: HttpServer) => Engin
   server.listen(port);
   try {
     const engine = attach(server);
-    native?.serve(engine);
+    native?.serve(server, engine);
   } catch (error) {
     server.close();
     throw error;

@@ -3,7 +3,7 @@
 
 pub(crate) use std::sync::{Condvar, Mutex, PoisonError, atomic};
 
-pub(crate) use tokio::sync::Notify;
+pub(crate) use tokio::sync::{Notify, oneshot};
 
 /// Locks, also after a panic elsewhere: what these mutexes guard is consistent between statements.
 pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

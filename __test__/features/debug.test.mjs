@@ -25,7 +25,7 @@ async function run(t, form, way, DEBUG) {
 }
 
 const BEGAN = { port: "from a port", attached: "from an HTTP server, adopted" };
-const POLLING = { port: "polling (native)", attached: "polling (javascript)" };
+const POLLING = { port: "polling (native)", attached: "polling (native)" };
 
 for (const form of FORMS) {
   for (const way of ["exit", "close"]) {

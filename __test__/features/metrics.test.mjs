@@ -24,7 +24,7 @@ const becomes = (io, read, expected) =>
     `${read} is ${JSON.stringify(expected)}`,
   );
 
-const SERVED = { port: "native", attached: "javascript" };
+const SERVED = { port: "native", attached: "native" };
 
 for (const form of FORMS) {
   beyond(`counts a session that polls until it ends, ${form}`, async (t) => {

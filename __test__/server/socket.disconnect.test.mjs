@@ -116,6 +116,7 @@ test("an undecodable packet without a poll: error at once, disconnect at the nex
   assert.equal((await failed)[0].message, "unknown packet type NaN");
   assert.deepEqual(seen, []);
   assert.equal((await session.get()).text, "6\x1e1");
+  await until(() => seen.length > 0, "the end is heard");
   assert.deepEqual(seen, ["forced close"]);
 });
 

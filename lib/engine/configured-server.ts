@@ -9,6 +9,7 @@ import { cacheEpoch } from "./native/outbound";
 import type { NativeServerOptions } from "./native-options";
 import { checkEngineOptions } from "./option-rules";
 import { type ResolvedOptions, readSettings, resolveOptions, type ServerOptions } from "./options";
+import { METHODS, noteAssignment } from "./port/instrumentation";
 import { EngineCounts } from "./session/engine-counts";
 import type { Socket } from "./session/socket";
 import { checkOptionsObject } from "./validate";
@@ -22,8 +23,8 @@ export abstract class ConfiguredServer extends EventEmitter {
   declare opts: ResolvedOptions;
   /** True if somebody listens to `flush` or `drain`. @internal */
   _watched = false;
-  /** Called when the requests that may be answered natively may have changed. @internal */
-  _onchange: (() => void) | null = null;
+  private readonly requestWatchers = new Set<() => void>();
+  private notesAssignments = false;
   /** The counts of this thread for {@link metrics}. @internal */
   readonly _counts = new EngineCounts();
   private readonly liveOptions: LiveOptions;
@@ -34,7 +35,7 @@ export abstract class ConfiguredServer extends EventEmitter {
     if (options === null) checkOptionsObject("new Server()", options);
     const resolved = resolveOptions(options);
     checkEngineOptions(resolved, options);
-    const changed = () => this._onchange?.();
+    const changed = () => this._changed();
     // They are asked for within this constructor, too, when there is no table of them.
     const sessions = () => Object.values(this.clients ?? {});
     const live = new LiveOptions(resolved, changed, sessions);
@@ -105,6 +106,34 @@ export abstract class ConfiguredServer extends EventEmitter {
     return this.opts.transports.indexOf(transport as "polling") !== -1;
   }
 
+  /** True if native listeners open sessions. @internal */
+  get _hasListeners(): boolean {
+    return this.requestWatchers.size > 0;
+  }
+
+  /** The requests that may be answered natively may have changed. @internal */
+  _changed(): void {
+    for (const changed of this.requestWatchers) changed();
+  }
+
+  /**
+   * Has `changed` called when the requests that may be answered natively may have changed.
+   *
+   * @returns a function that ends it
+   * @internal
+   */
+  _watchRequests(changed: () => void): () => void {
+    if (!this.notesAssignments) {
+      this.notesAssignments = true;
+      // The engine tells of its options.
+      for (const name of ["middlewares", ...METHODS]) {
+        noteAssignment(this, name, () => this._changed());
+      }
+    }
+    this.requestWatchers.add(changed);
+    return () => this.requestWatchers.delete(changed);
+  }
+
   /** The options that a new session is told in its handshake. @internal */
   _settings() {
     return readSettings(this.opts);
@@ -116,7 +145,7 @@ export abstract class ConfiguredServer extends EventEmitter {
       this._watched = true;
       cacheEpoch.value++;
     }
-    this._onchange?.();
+    this._changed();
   }
 
   /** @internal */

@@ -5,7 +5,7 @@ import type { AttachOptions, ServerOptions } from "./options";
 import { Server } from "./server";
 
 export type { AttachOptions, ServerOptions, TransportName } from "./options";
-export { PortListener, preparePort } from "./port/native-listener";
+export { PortListener, preparePort } from "./port/listening-port";
 export { Server } from "./server";
 export { Socket } from "./session/socket";
 export { Transport } from "./session/transports";

@@ -5,7 +5,7 @@
  * interfaces only: Node's own listener for a port, a stream that Node reads for a WebSocket.
  */
 import { executionAsyncId } from "node:async_hooks";
-import { Server as HttpServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { Server as HttpServer, IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { nextTick } from "./scheduling";
 
@@ -122,6 +122,115 @@ export function createListenHandle(
   return null;
 }
 
+// --- connections that a server accepts -------------------------------------------------------------
+
+/** A TCP connection for which Node has made no socket yet. */
+export interface AcceptedHandle extends ReadHandle {
+  readonly fd: number;
+  /** Called with a chunk; with anything else at the end, or after an error. */
+  onread: unknown;
+  setKeepAlive?(on: boolean, seconds: number): unknown;
+  close(): void;
+}
+
+/** Hears of the connections that a server accepts. */
+export interface Acceptance {
+  /**
+   * @param pass - has Node serve the connection, with what was read of it
+   * @returns false if Node is to serve it at once
+   */
+  accepted(handle: AcceptedHandle, pass: (chunk?: ArrayBuffer | null) => void): boolean;
+  /** The server stops listening. */
+  closed(): void;
+}
+
+/**
+ * Hears of the connections that a listening server accepts, before Node makes sockets for them.
+ *
+ * @returns false if this Node does not let that be done
+ */
+export function interceptAccepted(server: HttpServer, acceptance: Acceptance): boolean {
+  const own = server as any;
+  const listening = own._handle;
+  if (!found.counting || typeof listening?.onconnection !== "function") return false;
+  const { onconnection, close } = listening;
+  listening.onconnection = (error: unknown, handle: any) => {
+    const pass = (chunk?: ArrayBuffer | null) => {
+      passOn(handle, () => onconnection.call(listening, error, handle), chunk);
+    };
+    if (error || !isAcceptedTcp(handle)) return onconnection.call(listening, error, handle);
+    if (!acceptance.accepted(handle, pass)) return onconnection.call(listening, error, handle);
+    if (own.keepAlive) handle.setKeepAlive?.(true, own.keepAliveInitialDelay);
+  };
+  listening.close = (callback: unknown) => {
+    acceptance.closed();
+    close.call(listening, callback);
+  };
+  return true;
+}
+
+function isAcceptedTcp(handle: any): handle is AcceptedHandle {
+  const isTcp = handle?.constructor?.name === "TCP" && handle.fd >= 0;
+  return isTcp && typeof handle.readStart === "function" && typeof handle.readStop === "function";
+}
+
+/** Reads the first chunk of a connection; `null`: it has ended or failed. */
+export function readFirstChunk(
+  handle: AcceptedHandle,
+  callback: (chunk: ArrayBuffer | null) => void,
+): void {
+  handle.onread = (chunk: unknown) => callback(chunk instanceof ArrayBuffer ? chunk : null);
+  handle.readStart();
+}
+
+/** Has Node serve a connection, and gives the socket that it makes what was read before. */
+function passOn(handle: AcceptedHandle, accept: () => void, chunk?: ArrayBuffer | null): void {
+  handle.onread = noop;
+  // A handle that has ended or failed cannot begin to read again, and Node would tell that error.
+  if (chunk === null)
+    Object.defineProperty(handle, "readStart", { value: () => 0, configurable: true });
+  else handle.readStop();
+  try {
+    accept();
+  } finally {
+    if (chunk === null) delete (handle as Partial<AcceptedHandle>).readStart;
+    // The number of bytes, or of the error, is still where Node looks for it. A listener that throws
+    // does not keep the others from serving the connection.
+    const { onread } = handle;
+    if (chunk !== undefined && typeof onread === "function")
+      onread.call(handle, chunk ?? undefined);
+  }
+}
+
+/** Symbols of the classes that an HTTP server makes requests and answers of, by their names. */
+const CLASSES = { IncomingMessage, ServerResponse } as Record<string, unknown>;
+
+const plain = new HttpServer() as any;
+
+/**
+ * Returns true if an HTTP server parses requests as it does without options, makes objects of Node's
+ * own classes of them, and accepts all connections.
+ */
+export function isPlainHttpServer(server: HttpServer): boolean {
+  const own = server as any;
+  const isParsedAlike = [
+    "insecureHTTPParser",
+    "maxHeaderSize",
+    "joinDuplicateHeaders",
+    "requireHostHeader",
+    "pauseOnConnect",
+    "blockList",
+  ].every((name) => own[name] === plain[name]);
+  const hasOwnClasses = Object.getOwnPropertySymbols(own).some((symbol) => {
+    const expected = CLASSES[symbol.description as string];
+    return expected !== undefined && own[symbol] !== expected;
+  });
+  // Node makes a function for each server.
+  const { shouldUpgradeCallback } = own;
+  const upgradesAlike = String(shouldUpgradeCallback) === String(plain.shouldUpgradeCallback);
+  return isParsedAlike && !hasOwnClasses && upgradesAlike;
+}
+
 // --- connections of a server ------------------------------------------------------------------
 
 /** The number of connections that a server counts. */
@@ -206,9 +315,9 @@ export function socketsOf(server: net.Server): Duplex[] {
 // --- sockets ------------------------------------------------------------------------------------
 
 /** The part of a handle that starts and stops reading. */
-interface ReadHandle {
-  readStart(): void;
-  readStop(): void;
+export interface ReadHandle {
+  readStart(): unknown;
+  readStop(): unknown;
 }
 
 /** The handle of a socket, if it lets reading be stopped; `null`: it is closed or another kind. */

@@ -14,6 +14,7 @@ import { lookAhead } from "./native/inbound";
 import { NativePermissions } from "./native-permissions";
 import { checkAttachOptions } from "./option-rules";
 import type { AttachOptions, ServerOptions } from "./options";
+import { type AttachedListener, serveAttached } from "./port/first-bytes";
 import { methodsOf } from "./port/instrumentation";
 import { enterRequest, enterUpgrade } from "./requests/entrance";
 import type { Middleware } from "./requests/middleware";
@@ -47,7 +48,7 @@ export class Server extends ConfiguredServer {
   readonly _webSockets = new WebSocketServers(
     () => this.opts,
     () => this._isEnabled("websocket"),
-    () => this._onchange?.(),
+    () => this._changed(),
   );
   /** The HTTP server that `listen()` has made; `undefined` for an engine that was attached. */
   httpServer?: HttpServer;
@@ -147,13 +148,13 @@ export class Server extends ConfiguredServer {
    * now are among them, before `connection` tells of them.
    */
   get clients(): Record<string, Socket> {
-    if (this._onchange !== null) lookAhead();
+    if (this._hasListeners) lookAhead();
     return this._sessions;
   }
 
   /** The number of sessions in {@link clients}. */
   get clientsCount(): number {
-    if (this._onchange !== null) lookAhead();
+    if (this._hasListeners) lookAhead();
     return this.registry.count;
   }
 
@@ -174,7 +175,7 @@ export class Server extends ConfiguredServer {
   use(fn: Middleware): void {
     checkFunction("use()", "middleware", fn);
     this.middlewares.push(fn);
-    this._onchange?.();
+    this._changed();
   }
 
   /**
@@ -229,15 +230,20 @@ export class Server extends ConfiguredServer {
     checkAttachOptions(options);
     const path = pathOf(options);
     this._path = path;
+    let native: AttachedListener | null = null;
     const detach = attachTo(server, path, options, {
       takesWebSockets: this._isEnabled("websocket"),
       onRequest: (req, res) => this.handleRequest(req, res),
       onUpgrade: (req, socket, head) => this.handleUpgrade(req, socket, head),
-      onListening: () => this.reopen(),
+      onListening: () => {
+        this.reopen();
+        native?.listening();
+      },
       onClose: () => this.close(),
       onSocketError,
     });
-    this.detachments.push(detach);
+    native = serveAttached(server, this);
+    this.detachments.push(detach, () => native?.detach());
   }
 
   /** Takes the listeners of the engine off the servers that it is attached to. @internal */
@@ -254,7 +260,7 @@ export class Server extends ConfiguredServer {
       this._closed = true;
       process.emitWarning(error as Error);
     }
-    this._onchange?.();
+    this._changed();
   }
 
   /**
@@ -467,7 +473,7 @@ export class Server extends ConfiguredServer {
     for (const conn of Object.values(this.clients)) conn.close(true);
     this._closed = true;
     this._webSockets.close();
-    this._onchange?.();
+    this._changed();
     return this;
   }
 }

@@ -121,3 +121,19 @@ pub mod atomic {
         AtomicIsize(isize) { fetch_add, fetch_sub, fetch_and, swap }
     }
 }
+
+/// As `tokio::sync::oneshot`: nobody waits for it here.
+pub mod oneshot {
+    /// The sending end.
+    #[derive(Debug)]
+    pub struct Sender<T>(std::marker::PhantomData<T>);
+    /// The receiving end.
+    #[derive(Debug)]
+    pub struct Receiver<T>(std::marker::PhantomData<T>);
+
+    /// A channel for one value.
+    pub const fn channel<T>() -> (Sender<T>, Receiver<T>) {
+        let phantom = std::marker::PhantomData;
+        (Sender(phantom), Receiver(phantom))
+    }
+}

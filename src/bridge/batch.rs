@@ -24,6 +24,7 @@ use crate::error::CloseReason;
 use crate::net::events::{Note, Opened, StreamEnd};
 use crate::net::handle::Handle;
 use crate::sio::{Kind, Packet, lift};
+use crate::sync::oneshot;
 use crate::ws::frame::Opcode;
 
 /// The number of a control frame of WebSocket, in place of the type of an Engine.IO packet.
@@ -51,6 +52,8 @@ pub struct Batch {
     records: usize,
     /// The cost of the packets of each session, in the order of the records.
     costs: Vec<(Handle, usize)>,
+    /// Those who wait until the batch has been worked off.
+    waiting: Vec<oneshot::Sender<()>>,
     /// The places of the records of opened sessions in the text.
     opened: Vec<Range<usize>>,
     /// The time of its first record; none in tests.
@@ -103,6 +106,11 @@ impl Batch {
     /// Takes the cost of the packets of each session; a session may be there several times.
     pub fn take_costs(&mut self) -> Vec<(Handle, usize)> {
         std::mem::take(&mut self.costs)
+    }
+
+    /// Those who wait until the batch has been worked off.
+    pub const fn waiting(&mut self) -> &mut Vec<oneshot::Sender<()>> {
+        &mut self.waiting
     }
 
     /// The array's text and the values beside it.

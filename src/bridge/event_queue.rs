@@ -14,7 +14,7 @@ use crate::net::Gate;
 use crate::net::handle::Handle;
 use crate::net::thread::Command;
 use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
-use crate::sync::{Mutex, lock};
+use crate::sync::{Mutex, lock, oneshot};
 
 /// The cost of all batches above which nothing more is read.
 const MAX_COST: isize = MAX_INBOX_COST as isize;
@@ -53,11 +53,19 @@ pub struct EventQueue {
     debug_lines: DebugLines,
 }
 
-/// The cost of batches that JavaScript has taken and not worked off: in all, and by session.
+/// The cost of batches that JavaScript has taken and not worked off: in all, and by session; and those
+/// who wait until it has.
 #[derive(Default)]
 struct InWork {
     cost: usize,
     sessions: Vec<(Handle, usize)>,
+    waiting: Vec<oneshot::Sender<()>>,
+}
+
+impl InWork {
+    const fn is_empty(&self) -> bool {
+        self.cost == 0 && self.waiting.is_empty()
+    }
 }
 
 impl EventQueue {
@@ -135,6 +143,22 @@ impl EventQueue {
         self.append(|batch| batch.place(handle));
     }
 
+    /// The returned channel ends when JavaScript has worked off all that was appended so far; `None`: it
+    /// has.
+    pub(super) fn await_work(&self) -> Option<oneshot::Receiver<()>> {
+        let mut batches = lock(&self.batches);
+        // Still under the lock: the last batch cannot be taken in between.
+        let mut in_work = lock(&self.in_work);
+        let waiting = match batches.back_mut() {
+            Some(batch) => batch.waiting(),
+            None if in_work.is_empty() => return None,
+            None => &mut in_work.waiting,
+        };
+        let (sender, worked_off) = oneshot::channel();
+        waiting.push(sender);
+        Some(worked_off)
+    }
+
     /// Number of batches.
     pub fn waiting(&self) -> usize {
         lock(&self.batches).len()
@@ -182,22 +206,26 @@ impl EventQueue {
             return None;
         }
         let mut batch = batches.pop_front()?;
-        drop(batches);
-        self.lag.count(batch.age());
         let mut in_work = lock(&self.in_work);
+        drop(batches);
         in_work.cost += batch.cost();
         in_work.sessions.append(&mut batch.take_costs());
+        in_work.waiting.append(batch.waiting());
+        drop(in_work);
+        self.lag.count(batch.age());
         Some(batch)
     }
 
     /// JavaScript has worked off what it has taken: connections that have stopped go on.
     fn worked_off(&self) {
-        let InWork { cost, sessions } = std::mem::take(&mut *lock(&self.in_work));
-        if cost == 0 {
+        let done = std::mem::take(&mut *lock(&self.in_work));
+        if done.is_empty() {
             return;
         }
+        let InWork { cost, sessions, .. } = &done;
+        let (cost, sessions) = (*cost, sessions);
         let go_on = self.cost.take(cost, || MAX_COST / 2);
-        runtime().worked_off(&sessions);
+        runtime().worked_off(sessions);
         if go_on {
             runtime().send_all(|| Command::Resume);
         }

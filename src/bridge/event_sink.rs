@@ -1,5 +1,7 @@
 //! The events of I/O threads, as records of an [`EventQueue`].
 
+use tokio::sync::oneshot;
+
 use crate::bridge::event_queue::EventQueue;
 use crate::eio::packet::Packet as EnginePacket;
 use crate::eio::payload::Payload;
@@ -37,6 +39,10 @@ impl EventSink for EventQueue {
 
     fn frame(&self, handle: Handle, socket: SocketRole, packet: EnginePacket<'_>) {
         self.append(|batch| batch.frame(handle, socket, packet));
+    }
+
+    fn await_work(&self) -> Option<oneshot::Receiver<()>> {
+        Self::await_work(self)
     }
 
     fn note(&self, handle: Handle, note: Note) {

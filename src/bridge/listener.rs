@@ -193,6 +193,18 @@ impl NativeListener {
         Ok(())
     }
 
+    /// Takes a connection of which `bytes` were read, and of which it keeps a duplicate, if its first
+    /// request may be answered natively. The answer is false if the system has no descriptor left.
+    #[napi(catch_unwind)]
+    pub fn take(&self, fd: i32, bytes: &[u8]) -> bool {
+        if !self.listener.may_answer(bytes) {
+            return false;
+        }
+        // SAFETY: JavaScript read the descriptor from a handle that is open during this call.
+        let socket = unsafe { crate::net::websocket::stream::adopt(fd) };
+        socket.is_ok_and(|socket| self.listener.take(socket, bytes.to_vec()))
+    }
+
     /// Stops listening. Returns true if connections go on. A record follows when there is none.
     #[napi(catch_unwind)]
     pub fn stop(&self) -> bool {

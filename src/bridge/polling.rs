@@ -7,7 +7,7 @@ use crate::bridge::engine::{Engine, of_session};
 use crate::bridge::runtime::runtime;
 use crate::bridge::values::{Body, body, message};
 use crate::eio::payload::Payload;
-use crate::eio::session::Poll;
+use crate::eio::session::{Outgoing, Poll};
 use crate::error::PollingFault;
 use crate::net::events::EventSink as _;
 use crate::net::handle::Handle;
@@ -168,10 +168,16 @@ impl Engine {
         runtime().taken_over(Handle::from_raw(handle));
     }
 
-    /// Has the polls of the session come to JavaScript, from the next one on.
+    /// Has the polls of the session come to JavaScript, from the next one on. Returns the packets that
+    /// wait for it: the digit of the type and the data as text, or the data of a binary message.
     #[napi(catch_unwind)]
-    pub fn watch_polls(&self, handle: u32) {
-        runtime().watch_polls(Handle::from_raw(handle));
+    pub fn watch_polls(&mut self, handle: u32) -> Vec<Either<String, Buffer>> {
+        self.flush();
+        let mut waiting = Vec::new();
+        runtime().watch_polls(Handle::from_raw(handle), |packets| {
+            waiting = packets.iter().map(shown).collect();
+        });
+        waiting
     }
 
     /// Closes a session that polls; returns a [`CloseState`], and the payload that answers the
@@ -192,5 +198,13 @@ impl Engine {
                 CloseState::AwaitsPoll
             } as u32,
         }
+    }
+}
+
+/// A packet as JavaScript shows it.
+fn shown(packet: &Outgoing) -> Either<String, Buffer> {
+    match packet {
+        Outgoing::Text(kind, text) => Either::A(format!("{}{text}", kind.digit())),
+        Outgoing::Binary(bytes) => Either::B(bytes.to_vec().into()),
     }
 }

@@ -196,6 +196,16 @@ impl Session {
         self.end(CloseReason::without_detail(Reason::ParseError), out);
     }
 
+    /// The packets that wait for a poll.
+    pub fn waiting(&self) -> &[Outgoing] {
+        &self.buffer
+    }
+
+    /// The encoding of the client's packets.
+    pub const fn encoding(&self) -> PacketEncoding {
+        self.form
+    }
+
     /// Queues a packet. Nothing is sent on a session that is closing.
     pub fn send(&mut self, packet: Packet<'_>, out: &mut impl Output) {
         if self.state != State::Open {

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use tokio::sync::oneshot;
+
 use crate::eio::packet::Packet;
 use crate::eio::payload::Payload;
 use crate::eio::session::SocketRole;
@@ -116,6 +118,9 @@ pub trait EventSink: Send + Sync {
     fn answer(&self, handle: Handle, payload: Payload);
     /// A packet for a WebSocket of the session that JavaScript serves.
     fn frame(&self, handle: Handle, socket: SocketRole, packet: Packet<'_>);
+    /// The returned channel ends when JavaScript has worked off all that was appended so far; `None`: it
+    /// has.
+    fn await_work(&self) -> Option<oneshot::Receiver<()>>;
     /// A note.
     fn note(&self, handle: Handle, note: Note);
     /// The session has ended. With `told`, the client has said so in the packets of the request that

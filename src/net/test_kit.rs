@@ -26,6 +26,7 @@ use crate::net::thread::session::ThreadSession;
 use crate::net::thread::state::IoThread;
 use crate::net::websocket::stream::ByteStream;
 use crate::sio;
+use crate::sync::oneshot;
 use crate::ws::deflate::Deflater;
 use crate::ws::frame::Opcode;
 
@@ -72,6 +73,9 @@ impl EventSink for Heard {
     fn control_frame(&self, _: Handle, opcode: Opcode, payload: &[u8]) -> usize {
         self.push(format!("control frame {opcode:?} {payload:?}"));
         0
+    }
+    fn await_work(&self) -> Option<oneshot::Receiver<()>> {
+        None
     }
     fn refused(&self, _: Handle, message: &str) {
         self.push(format!("refused {message}"));

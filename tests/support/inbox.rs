@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use tokio::sync::oneshot;
 
 use socket_io_native::eio::packet::Packet as EnginePacket;
 use socket_io_native::eio::payload::{self, Payload};
@@ -153,6 +154,10 @@ impl Environment {
 }
 
 impl EventSink for Environment {
+    fn await_work(&self) -> Option<oneshot::Receiver<()>> {
+        None
+    }
+
     fn packet(&self, handle: Handle, packet: &Packet<'_>, attachments: Vec<Vec<u8>>) -> usize {
         let json = packet.json.map(Into::into);
         if json.as_deref() == Some(PANIC) {

@@ -5,9 +5,8 @@
  */
 import { Server as HttpServer } from "node:http";
 import type { Socket } from "node:net";
-import type { Duplex } from "node:stream";
 
-import { readHandleOf } from "../node-internals";
+import { type ReadHandle, readHandleOf } from "../node-internals";
 import { ownListener } from "../own-listeners";
 import { setImmediate } from "../scheduling";
 
@@ -20,18 +19,23 @@ const FEW = 50;
 const PATIENCE = 5;
 
 /** Reads the new connections of one HTTP server, a few at a time. */
-class ConnectionThrottle {
+export class ConnectionThrottle {
   /** Connections being read from which no request has come; when counting began, in ms. */
   private silent = 0;
   private since = 0;
-  private readonly waiting: Duplex[] = [];
+  private readonly waiting: (() => ReadHandle | null)[] = [];
   private next = 0;
   private releasing = false;
   private watching = false;
+  private isPassing = false;
 
-  /** A connection was accepted. */
-  connected(socket: Duplex): void {
-    const handle = readHandleOf(socket);
+  /**
+   * A connection was accepted.
+   *
+   * @param handleNow - returns what reads it, `null` once it is closed
+   */
+  connected(handleNow: () => ReadHandle | null): void {
+    const handle = this.isPassing ? null : handleNow();
     if (handle === null) return;
     if (this.silent >= FEW && performance.now() - this.since >= PATIENCE) this.forget();
     if (this.silent < FEW) {
@@ -39,8 +43,18 @@ class ConnectionThrottle {
       return;
     }
     handle.readStop();
-    this.waiting.push(socket);
+    this.waiting.push(handleNow);
     this.watch();
+  }
+
+  /** Runs `pass`, during which Node accepts a connection that {@link connected} knows already. */
+  pass(pass: () => void): void {
+    this.isPassing = true;
+    try {
+      pass();
+    } finally {
+      this.isPassing = false;
+    }
   }
 
   /** A request has come, maybe the first one of its connection. */
@@ -73,7 +87,7 @@ class ConnectionThrottle {
 
   private release(): void {
     while (this.silent < FEW && this.next < this.waiting.length) {
-      const handle = readHandleOf(this.waiting[this.next++]);
+      const handle = this.waiting[this.next++]();
       // It may have been closed meanwhile.
       if (handle === null) continue;
       this.silent++;
@@ -102,6 +116,11 @@ interface Shared {
 
 const throttles = new WeakMap<HttpServer, Shared>();
 
+/** Returns the throttle of a server that has one. */
+export function throttleOf(server: HttpServer): ConnectionThrottle | undefined {
+  return throttles.get(server)?.crowd;
+}
+
 /** Spreads the crowds that come to a server. */
 export function throttleConnections(server: unknown): Throttle {
   // Others know their connections in ways of their own.
@@ -109,7 +128,9 @@ export function throttleConnections(server: unknown): Throttle {
   let shared = throttles.get(server);
   if (shared === undefined) {
     const crowd = new ConnectionThrottle();
-    const onconnection = ownListener((socket: Socket) => crowd.connected(socket));
+    const onconnection = ownListener((socket: Socket) =>
+      crowd.connected(() => readHandleOf(socket)),
+    );
     shared = { crowd, onconnection, users: 0 };
     throttles.set(server, shared);
     server.on("connection", onconnection);

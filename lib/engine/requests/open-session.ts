@@ -125,7 +125,7 @@ function addSession(
     remoteAddress: share(req.socket.remoteAddress ?? "") || undefined,
     request: seen ? req : null,
     packed: seen ? null : packRequest(req),
-    pollsNatively: false,
+    pollsNatively: server._hasListeners,
   });
 }
 

@@ -6,7 +6,7 @@ import { PACKET_OVERHEAD, SendFlag } from "../native/contract";
 import { onBeforeExit } from "../native/exit";
 import { gather, sendBinary, sendText } from "../native/outbound";
 import type { SocketInit } from "../requests/open-session";
-import { packetDigit, type SendCallback, type SentPacket } from "./observers";
+import { packetDigit, packetType, type SendCallback, type SentPacket } from "./observers";
 import { answerPoll } from "./polling-http";
 import { Polling, type Transport, WebSocket, WebTransport } from "./transports";
 import { WatchedSession } from "./watched-session";
@@ -158,6 +158,17 @@ export abstract class SendingSocket extends WatchedSession {
     // The native engine has it already: memory is not spent twice on a client that does not read.
     watch.buffer.push(shown || watch.mayKeep(packet.data) ? packet : { type, options });
     if (this._websocket) this._awaitWritten();
+  }
+
+  /** @internal */
+  protected override _keepWaiting(packets: (string | Buffer)[]): void {
+    for (const packet of packets) {
+      if (typeof packet !== "string") this._keep(packetOf("message", packet));
+      else
+        this._keep(
+          packetOf(packetType(Number(packet[0])), packet.length > 1 ? packet.slice(1) : undefined),
+        );
+    }
   }
 
   /** @internal */

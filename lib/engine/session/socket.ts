@@ -63,7 +63,11 @@ export class Socket extends SendingSocket implements SessionEvents {
     super(init);
     this.id = init.id;
     this.protocol = init.protocol;
-    if (init.jsonp !== undefined) this._transport = new Jsonp(this, init.jsonp);
+    if (init.jsonp !== undefined) {
+      this._transport = new Jsonp(this, init.jsonp);
+      // Its answers are scripts, also to requests that do not say so.
+      this._watchPolls();
+    }
   }
 
   /**

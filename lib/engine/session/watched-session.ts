@@ -166,8 +166,17 @@ export abstract class WatchedSession extends RequestedSession {
   protected _watchPolls(): void {
     if (!this._pollsNatively || this._websocket) return;
     this._pollsNatively = false;
-    engine.watchPolls(this._handle);
+    const waiting = engine.watchPolls(this._handle);
+    if (waiting.length > 0) this._keepWaiting(waiting);
   }
+
+  /**
+   * Shows packets that wait for a poll, which the native engine has.
+   *
+   * @param packets - text with the digit of the type, or the data of binary messages
+   * @internal
+   */
+  protected abstract _keepWaiting(packets: (string | Buffer)[]): void;
 
   /** Brings packets to this thread undecoded: somebody observes them. @internal */
   _decodeInJs(): void {

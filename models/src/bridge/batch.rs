@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::net::handle::Handle;
+use crate::sync::oneshot;
 
 /// Records.
 #[derive(Debug, Default)]
@@ -10,12 +11,18 @@ pub struct Batch {
     /// The records.
     pub records: Vec<u32>,
     costs: Vec<(Handle, usize)>,
+    waiting: Vec<oneshot::Sender<()>>,
 }
 
 impl Batch {
     /// No records.
     pub fn begin() -> Self {
         Self::default()
+    }
+
+    /// Those who wait until the batch has been worked off.
+    pub const fn waiting(&mut self) -> &mut Vec<oneshot::Sender<()>> {
+        &mut self.waiting
     }
 
     /// Time stands still.

@@ -37,8 +37,8 @@ enum Step {
     Next,
 }
 
-/// Serves a connection.
-pub async fn serve(stream: TcpStream, guard: ConnectionGuard, local: Rc<IoThread>) {
+/// Serves a connection of which `bytes` were read.
+pub async fn serve(stream: TcpStream, bytes: Vec<u8>, guard: ConnectionGuard, local: Rc<IoThread>) {
     let Ok(remote) = stream.peer_addr() else {
         return;
     };
@@ -48,7 +48,7 @@ pub async fn serve(stream: TcpStream, guard: ConnectionGuard, local: Rc<IoThread
     };
     let _fault = CountFault(local.clone());
     let listener = guard.listener.clone();
-    let io = RequestIo::new(stream, local.clone());
+    let io = RequestIo::new(stream, bytes, local.clone());
     let http = Http::new(&listener, &local);
     let mut ending = Ending::of(&listener);
     let mut first = true;

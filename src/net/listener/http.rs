@@ -37,6 +37,9 @@ use crate::net::session::pending_answer::PendingAnswer;
 use crate::net::thread::pending_writes::AnswerInProgress;
 use crate::net::thread::state::IoThread;
 
+/// The time for which the answer to a POST waits until JavaScript has heard the packets.
+const LATE: Duration = Duration::from_millis(500);
+
 /// Memory that is taken for a body before its bytes come, at most.
 const RESERVED: usize = 64 << 10;
 
@@ -282,6 +285,14 @@ impl Http {
         if let Some(taken) = self.listener.runtime.taking_post(handle) {
             // An end of the session ends it, too.
             let _ = taken.await;
+        }
+        if let Some(heard) = self
+            .listener
+            .runtime
+            .heard_here(handle, &*self.listener.inbox)
+        {
+            // The client is not to wait for a thread that is late: a pong may follow.
+            let _ = tokio::time::timeout(LATE, heard).await;
         }
         Ok(reply.ok())
     }

@@ -120,6 +120,34 @@ impl Listener {
         self.say(|| "accepts connections".into());
     }
 
+    /// Returns true if the first request of a connection that begins with `bytes` may be answered here.
+    pub fn may_answer(&self, bytes: &[u8]) -> bool {
+        let settings = self.settings();
+        match head::inspect(bytes, &settings.path) {
+            head::Inspected::Partial => !settings.hands_over,
+            head::Inspected::Foreign => false,
+            head::Inspected::Ours(request) => !settings.hands_over && settings.answer(request.kind),
+        }
+    }
+
+    /// Serves a connection that somebody else has accepted, and of which `bytes` were read. Returns
+    /// false if the system does not let it.
+    pub fn take(self: &Arc<Self>, socket: OwnedFd, bytes: Vec<u8>) -> bool {
+        let stream = std::net::TcpStream::from(socket);
+        if stream.set_nonblocking(true).is_err() {
+            return false;
+        }
+        let open = ConnectionGuard::new(self);
+        let thread = open.number as usize % self.runtime.threads();
+        let serve = Command::Call(Box::new(move |local| {
+            if let Ok(stream) = tokio::net::TcpStream::from_std(stream) {
+                serve_http(local, stream, bytes, open);
+            }
+        }));
+        self.runtime.send(thread, serve);
+        true
+    }
+
     /// Stops listening; the port is free when this returns. Idle connections end. Returns whether
     /// others go on. [`EventSink::listener_drained`] tells of the last one's end, or that there is
     /// none, behind all that the listener has told before.
@@ -239,13 +267,13 @@ fn distribute(stream: tokio::net::TcpStream, open: ConnectionGuard, local: &Rc<I
     let runtime = open.listener.runtime;
     let threads = runtime.threads();
     if threads == 1 {
-        return serve_http(local, stream, open);
+        return serve_http(local, stream, Vec::new(), open);
     }
     let thread = open.number as usize % threads;
     if let Ok(stream) = stream.into_std() {
         let serve = Command::Call(Box::new(move |local| {
             if let Ok(stream) = tokio::net::TcpStream::from_std(stream) {
-                serve_http(local, stream, open);
+                serve_http(local, stream, Vec::new(), open);
             }
         }));
         runtime.send(thread, serve);
@@ -314,8 +342,14 @@ impl ConnectionCounter for Listener {
     }
 }
 
-fn serve_http(local: &Rc<IoThread>, stream: tokio::net::TcpStream, open: ConnectionGuard) {
+/// Serves a connection of which `bytes` were read.
+fn serve_http(
+    local: &Rc<IoThread>,
+    stream: tokio::net::TcpStream,
+    bytes: Vec<u8>,
+    open: ConnectionGuard,
+) {
     // Answers are written whole, as by Node's HTTP server.
     let _ = stream.set_nodelay(true);
-    tokio::task::spawn_local(connection::serve(stream, open, local.clone()));
+    tokio::task::spawn_local(connection::serve(stream, bytes, open, local.clone()));
 }

@@ -3,7 +3,7 @@
 //! WebSocket between two requests.
 
 use std::cell::{Cell, RefCell};
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -13,6 +13,9 @@ use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::net::thread::state::IoThread;
+
+/// Bytes at the beginning of an answer in which its headers stand, but for very long ones.
+const HEAD_SEARCHED: usize = 1 << 10;
 
 /// Bytes of later requests that are read while one is being answered.
 const READ_AHEAD: usize = 64 << 10;
@@ -33,20 +36,23 @@ pub struct RequestIo {
     blocked: Cell<bool>,
     /// Bytes of all answers that the system has taken.
     written: Cell<u64>,
+    /// Nothing of the current answer has been written.
+    at_head: Cell<bool>,
 }
 
 impl RequestIo {
-    /// Begins with a connection that was just accepted.
-    pub fn new(socket: TcpStream, local: Rc<IoThread>) -> Rc<Self> {
+    /// Begins with a connection of which `input` was read.
+    pub fn new(socket: TcpStream, input: Vec<u8>, local: Rc<IoThread>) -> Rc<Self> {
         Rc::new(Self {
             socket: RefCell::new(socket),
             local,
-            input: RefCell::default(),
+            input: RefCell::new(input),
             due: Cell::new(0),
             answering: Rc::default(),
             ended: Cell::new(false),
             blocked: Cell::new(false),
             written: Cell::new(0),
+            at_head: Cell::new(false),
         })
     }
 
@@ -68,6 +74,7 @@ impl RequestIo {
     /// the body of the answer.
     pub fn release(&self, bytes: usize) -> Answering {
         self.due.set(bytes);
+        self.at_head.set(true);
         self.answering.set(true);
         Answering::new(self.answering.clone())
     }
@@ -112,7 +119,8 @@ impl RequestIo {
 
     /// Writes as many of the bytes as the system takes at once.
     pub fn say(&self, bytes: &[u8]) {
-        let _ = self.socket.borrow().try_write(bytes);
+        // `try_write` of tokio waits for news of the socket, which there may have been none of yet.
+        let _ = socket2::SockRef::from(&*self.socket.borrow()).send(bytes);
     }
 }
 
@@ -168,6 +176,21 @@ impl hyper::rt::Read for HyperIo {
     }
 }
 
+/// The header that socket.io writes without capitals, and the letters in question.
+const NO_STORE: &[u8] = b"\r\nCache-Control: no-store\r\n";
+const LOWER_CASE: &[u8] = b"\r\ncache-control: no-store\r\n";
+
+/// The bytes in front of the header `Cache-Control` in the head of an answer, the header as socket.io
+/// spells it, and the bytes behind it. hyper spells all headers alike.
+fn as_upstream(answer: &[u8]) -> Option<[&[u8]; 3]> {
+    let head = answer.get(..HEAD_SEARCHED).unwrap_or(answer);
+    let at = head
+        .windows(NO_STORE.len())
+        .position(|part| part == NO_STORE)?;
+    let (before, rest) = answer.split_at(at);
+    Some([before, LOWER_CASE, rest.get(NO_STORE.len()..)?])
+}
+
 impl Write for HyperIo {
     fn poll_write(
         self: Pin<&mut Self>,
@@ -175,10 +198,15 @@ impl Write for HyperIo {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let io = &*self.0;
-        let written = Pin::new(&mut *io.socket.borrow_mut()).poll_write(cx, bytes);
+        let mut socket = io.socket.borrow_mut();
+        let written = match io.at_head.get().then(|| as_upstream(bytes)).flatten() {
+            Some(parts) => Pin::new(&mut *socket).poll_write_vectored(cx, &parts.map(IoSlice::new)),
+            None => Pin::new(&mut *socket).poll_write(cx, bytes),
+        };
         io.blocked.set(written.is_pending());
         if let Poll::Ready(Ok(count)) = written {
             io.written.set(io.written.get() + count as u64);
+            io.at_head.set(false);
         }
         written
     }

@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::eio::encoding::Protocol;
 use crate::net::handle::Handle;
 use crate::net::listener::Listener;
 use crate::net::listener::encoding::Accepted;
@@ -121,11 +122,13 @@ fn session(sid: &str, listener: &Listener) -> Option<Arc<SharedSession>> {
     ours.then_some(peer)
 }
 
-/// The polling session of an id, unless JavaScript sees its requests.
+/// The polling session of an id, unless JavaScript sees its requests, or the session speaks another
+/// protocol than they.
 fn polling(sid: &str, listener: &Listener) -> Option<Arc<SharedSession>> {
     let peer = session(sid, listener)?;
     let inner = lock(&peer.inner);
-    let ours = !inner.session.is_websocket() && !inner.watched;
+    let is_v4 = inner.session.encoding().protocol == Protocol::V4;
+    let ours = is_v4 && !inner.session.is_websocket() && !inner.watched;
     drop(inner);
     ours.then_some(peer)
 }

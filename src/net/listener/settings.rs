@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use hyper::header::{HeaderName, HeaderValue};
 
 use crate::eio::session::Outgoing;
+use crate::net::listener::head::RequestKind;
 
 /// The settings of a listener. By default it answers nothing.
 #[derive(Default)]
@@ -58,6 +59,18 @@ pub struct Settings {
     pub head_ms: u64,
     /// The time for a whole request, in ms.
     pub request_ms: u64,
+}
+
+impl Settings {
+    /// Returns true if requests of a kind may be answered, as far as the settings go.
+    pub(in crate::net) const fn answer(&self, kind: RequestKind<'_>) -> bool {
+        match kind {
+            RequestKind::Handshake => self.handshakes,
+            RequestKind::Poll(_) | RequestKind::Push(_) => self.polls,
+            RequestKind::WebSocket(None) => self.websockets,
+            RequestKind::WebSocket(Some(_)) => self.upgrades,
+        }
+    }
 }
 
 /// A cookie, without the session id that is its value.

@@ -1,20 +1,22 @@
 //! Polls and posts that an I/O thread answers by itself. Their connection may be served by another
 //! thread than their session's WebSocket.
 
+use std::sync::Arc;
+
 use tokio::sync::oneshot;
 
 use crate::config::EngineConfig;
 use crate::eio::payload::{self, Payload};
 use crate::eio::session::{Poll, Session};
 use crate::error::CloseReason;
-use crate::net::events::{DISCONNECT, OneRead};
+use crate::net::events::{DISCONNECT, EventSink, OneRead};
 use crate::net::handle::Handle;
 use crate::net::lock;
 use crate::net::runtime::remote_output::RemoteOutput;
 use crate::net::runtime::requests::tail;
 use crate::net::runtime::{PostBegin, Runtime};
 use crate::net::session::post_rest::Body;
-use crate::net::session::shared::{Answer, Post};
+use crate::net::session::shared::{Answer, Post, SharedSession};
 
 /// The result of a poll.
 pub enum Polled {
@@ -87,6 +89,19 @@ impl Runtime {
             let rest = left.map(|left| Body::Text(tail(&body, left).to_owned()));
             out.keep_rest(session, rest, false);
         });
+    }
+
+    /// Waits until JavaScript has heard what the session has received, or its end; `None`: it has.
+    pub fn heard_here(
+        &self,
+        handle: Handle,
+        inbox: &dyn EventSink,
+    ) -> Option<oneshot::Receiver<()>> {
+        let is_heard = |shared: Arc<SharedSession>| shared.pending.cost() == 0;
+        if self.table().get(handle).is_some_and(is_heard) {
+            return None;
+        }
+        inbox.await_work()
     }
 
     /// Ends the session, because a request of it broke the protocol.

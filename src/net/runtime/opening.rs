@@ -6,7 +6,7 @@ use crate::counters::Bound;
 use crate::eio::encoding::{PacketEncoding, Protocol};
 use crate::eio::packet::Packet;
 use crate::eio::payload::Payload;
-use crate::eio::session::{Session, SocketRole};
+use crate::eio::session::{Outgoing, Session, SocketRole};
 use crate::error::CloseReason;
 use crate::net::events::EventSink;
 use crate::net::handle::Handle;
@@ -214,10 +214,14 @@ impl Runtime {
         }
     }
 
-    /// Leaves the polls of the session to JavaScript, from the next one on.
-    pub fn watch_polls(&self, handle: Handle) {
+    /// Leaves the polls of the session to JavaScript, from the next one on. `show` gets the packets
+    /// that wait for it.
+    pub fn watch_polls(&self, handle: Handle, show: impl FnOnce(&[Outgoing])) {
         if let Some(shared) = self.table().get(handle) {
-            lock(&shared.inner).watched = true;
+            let mut inner = lock(&shared.inner);
+            inner.watched = true;
+            show(inner.session.waiting());
+            drop(inner);
             shared.polls_in_js();
         }
     }
