@@ -27,6 +27,9 @@ use crate::sio::{Kind, Packet, lift};
 use crate::sync::oneshot;
 use crate::ws::frame::Opcode;
 
+/// The room for text that a batch begins with, in bytes.
+const FIRST_BYTES: usize = 256;
+
 /// The number of a control frame of WebSocket, in place of the type of an Engine.IO packet.
 pub const fn control_number(opcode: Opcode) -> i8 {
     -(opcode as i8)
@@ -67,6 +70,8 @@ impl Batch {
     /// A batch that begins now.
     pub fn begin() -> Self {
         Self {
+            // The text of one small record, or of a few, does not have to grow.
+            text: Vec::with_capacity(FIRST_BYTES),
             begun: Some(Instant::now()),
             ..Self::default()
         }
