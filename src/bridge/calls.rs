@@ -46,7 +46,12 @@ impl Boundary {
     /// threads, so that all of it happens in order.
     pub fn flush(&mut self) {
         for (thread, run) in self.runs.iter_mut().enumerate() {
-            if !run.is_empty() {
+            if run.is_empty() {
+                continue;
+            }
+            if runtime().carry_out(thread, run.batch(), self.tick) {
+                run.clear();
+            } else {
                 runtime().send(thread, Command::SendBatch(run.take(), self.tick));
             }
         }

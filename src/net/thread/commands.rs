@@ -25,10 +25,7 @@ impl IoThread {
     /// Carries out a command.
     pub(in crate::net) fn command(self: &Rc<Self>, command: Command) {
         match command {
-            Command::SendBatch(bytes, tick) => {
-                self.js_tick.set(tick);
-                self.carry_out_batch(&bytes);
-            }
+            Command::SendBatch(bytes, tick) => self.carry_out_batch(&bytes, tick),
             Command::Open(shared) => {
                 self.open(shared);
             }
@@ -189,7 +186,9 @@ impl IoThread {
         self.resume();
     }
 
-    fn carry_out_batch(self: &Rc<Self>, bytes: &[u8]) {
+    /// Carries out a send batch of a tick of JavaScript.
+    pub(super) fn carry_out_batch(self: &Rc<Self>, bytes: &[u8], tick: u32) {
+        self.js_tick.set(tick);
         self.batch.set(self.batch.get() + 1);
         for op in send_batch::Reader::new(bytes) {
             match op {
