@@ -5,13 +5,15 @@
 //   node scripts/checks.mjs tsan      ThreadSanitizer: the I/O threads over real sockets
 //   node scripts/checks.mjs miri      Miri: the protocols, their codecs and the tables of sessions
 //   node scripts/checks.mjs asan      AddressSanitizer: the addon in Node, with workers that end
+//   node scripts/checks.mjs counts    callgrind: instructions, compared with benches/counts.json
 //
-// The last three need Rust's nightly toolchain, and say so.
+// `counts --update` writes that file. tsan, miri and asan need Rust's nightly toolchain, and say so.
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { useAddress } from "./lib/asan.mjs";
 import { answer, stream } from "./lib/command.mjs";
+import { counts } from "./lib/counts.mjs";
 import { root } from "./lib/files.mjs";
 import { mutants } from "./lib/mutants.mjs";
 import { Complaint, script, since } from "./lib/say.mjs";
@@ -156,10 +158,18 @@ async function asan() {
   await useAddress(path.join(target("asan"), host, "release/libsocket_io_native.so"));
 }
 
-const CHECKS = { models: () => models(), mutants: breakModels, tsan, miri, asan };
+const update = process.argv.includes("--update");
+const CHECKS = {
+  models: () => models(),
+  mutants: breakModels,
+  tsan,
+  miri,
+  asan,
+  counts: () => counts(targets, update),
+};
 
 await script(async () => {
-  const names = process.argv.slice(2);
+  const names = process.argv.slice(2).filter((name) => name !== "--update");
   const unknown = names.find((name) => !Object.hasOwn(CHECKS, name));
   if (unknown !== undefined) {
     throw new Complaint(`"${unknown}" is no check; these are: ${Object.keys(CHECKS).join(", ")}.`);
