@@ -307,7 +307,10 @@ impl Kit {
     /// The task that serves a WebSocket.
     pub fn serve(&self, conn: &Rc<WebSocketConn>, tap: &Rc<Tap>) -> Served {
         Served {
-            task: Box::pin(conn.clone().serve(self.local.clone(), Vec::new(), None)),
+            task: Box::pin(
+                conn.clone()
+                    .serve(self.local.clone(), Vec::new(), None, None),
+            ),
             tap: tap.clone(),
         }
     }

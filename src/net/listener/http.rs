@@ -106,6 +106,8 @@ impl Http {
 
     /// Answers the current request.
     pub async fn answer(&self, request: Request<Incoming>) -> io::Result<Response<FullBody>> {
+        // Its headers go with the buffer that they lie in: a poll may wait for long.
+        let body = request.into_body();
         let current = self.current.take().ok_or_else(silence)?;
         let Current {
             admitted,
@@ -127,10 +129,7 @@ impl Http {
         match admitted.route {
             Route::Handshake(packed) => self.handshake(packed, reply).await,
             Route::Poll(handle) => self.poll(handle, reply).await,
-            Route::Push(handle) => {
-                let body = request.into_body();
-                self.push(handle, body, admitted.body, reply).await
-            }
+            Route::Push(handle) => self.push(handle, body, admitted.body, reply).await,
             Route::Refused(refusal) => Ok(self.refuse(refusal, reply)),
             Route::WebSocket(..) | Route::RefusedUpgrade(_) => Err(silence()),
         }

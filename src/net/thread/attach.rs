@@ -9,7 +9,7 @@ use crate::error::{CloseReason, Reason};
 use crate::net::events::{EventSink, StreamEnd};
 use crate::net::lock;
 use crate::net::session::shared::SharedSession;
-use crate::net::thread::conn::WebSocketConn;
+use crate::net::thread::conn::{Kept, WebSocketConn};
 use crate::net::thread::session::ThreadSession;
 use crate::net::thread::state::IoThread;
 use crate::net::thread::{Attach, NO_STREAM, OpenConnection, Source, is_single};
@@ -161,16 +161,12 @@ impl IoThread {
         inflater: Option<Box<Inflater>>,
         open: Option<OpenConnection>,
     ) {
-        let trim = inflater.is_some().then(|| self.trim.clone());
-        let counted = conn.counted(open.is_some());
-        let serving = conn.serve(self.clone(), head, inflater);
-        tokio::task::spawn_local(async move {
-            serving.await;
-            if let Some(trim) = trim {
-                trim.compressed_ended();
-            }
-            drop(counted);
-            drop(open);
-        });
+        let kept = Kept {
+            trim: inflater.is_some().then(|| self.trim.clone()),
+            counted: conn.counted(open.is_some()),
+            open,
+        };
+        let serving = conn.serve(self.clone(), head, inflater, Some(kept));
+        tokio::task::spawn_local(serving);
     }
 }

@@ -5,6 +5,8 @@ mod compressed;
 mod counted;
 mod serving;
 
+pub use self::serving::{Kept, Serving};
+
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::net::SocketAddr;

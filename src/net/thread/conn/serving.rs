@@ -1,21 +1,25 @@
 //! The task that serves a WebSocket: it reads until the end, writes bytes that the kernel did not
 //! take at once, and passes packets and the end on to the session.
 
-use std::future::{Future as _, poll_fn};
+use std::future::Future;
 use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tokio::time::Sleep;
+
 use crate::config::{CLOSE_WAIT_MS, MAX_FRAGMENTS, READ_TURN_BYTES};
 use crate::eio::packet::Packet;
 use crate::eio::session::SocketRole;
 use crate::error::{CloseReason, INTERNAL, Reason};
 use crate::net::events::{DISCONNECT, OneRead, StreamEnd};
-use crate::net::thread::NO_STREAM;
+use crate::net::thread::conn::counted::CountedConn;
 use crate::net::thread::conn::{State, WebSocketConn};
 use crate::net::thread::state::IoThread;
+use crate::net::thread::trim::Trim;
+use crate::net::thread::{NO_STREAM, OpenConnection};
 use crate::ws::deflate::Inflater;
 use crate::ws::reader::{Message, Stop};
 use crate::ws::{self, frame::Opcode};
@@ -27,32 +31,27 @@ const CONTROL_HEADER: usize = 2;
 const PONG_ROOM: usize = 64 << 10;
 
 impl WebSocketConn {
-    /// Serves the WebSocket until its connection ends. `head` came with the upgrade request.
-    /// `inflater`: only if compression was agreed on.
-    pub async fn serve(
+    /// The task that serves the WebSocket until its connection ends. `head` came with the upgrade
+    /// request. `inflater`: only if compression was agreed on. `kept` goes at the end.
+    pub fn serve(
         self: Rc<Self>,
         local: Rc<IoThread>,
-        mut head: Vec<u8>,
+        head: Vec<u8>,
         inflater: Option<Box<Inflater>>,
-    ) {
-        // Runs on every way out, a panic included.
-        let _end = End {
-            conn: &self,
-            local: &local,
-        };
-        let mut reading = Reading {
-            reader: ws::reader::Reader::default(),
-            inflater,
-            unread: Vec::new(),
-        };
-        let mut closing: Option<Pin<Box<tokio::time::Sleep>>> = None;
-        self.take_bytes(&local, &mut reading, &mut head);
-        drop(head);
-        poll_fn(|cx| {
-            *self.waker.borrow_mut() = Some(cx.waker().clone());
-            self.poll(cx, &local, &mut reading, &mut closing)
-        })
-        .await;
+        kept: Option<Kept>,
+    ) -> Serving {
+        Serving {
+            conn: self,
+            local,
+            reading: Reading {
+                reader: ws::reader::Reader::default(),
+                inflater,
+                unread: head,
+            },
+            closing: None,
+            kept,
+            stage: Stage::New,
+        }
     }
 
     fn poll(
@@ -60,7 +59,7 @@ impl WebSocketConn {
         cx: &mut Context<'_>,
         local: &Rc<IoThread>,
         reading: &mut Reading,
-        closing: &mut Option<Pin<Box<tokio::time::Sleep>>>,
+        closing: &mut Option<Pin<Box<Sleep>>>,
     ) -> Poll<()> {
         if self.blocked.get() {
             match self.poll_flush(cx, local) {
@@ -254,10 +253,11 @@ impl WebSocketConn {
 }
 
 /// The reading half of a WebSocket.
+#[derive(Default)]
 struct Reading {
     reader: ws::reader::Reader,
     inflater: Option<Box<Inflater>>,
-    /// Bytes that were read from the connection and wait because too much is pending.
+    /// Bytes that were read from the connection, and are yet to be decoded.
     unread: Vec<u8>,
 }
 
@@ -267,41 +267,107 @@ fn give_way(cx: &mut Context<'_>) -> Poll<()> {
     std::pin::pin!(tokio::task::yield_now()).poll(cx)
 }
 
-struct End<'a> {
-    conn: &'a Rc<WebSocketConn>,
-    local: &'a Rc<IoThread>,
+/// Kept for a WebSocket while it is served.
+pub struct Kept {
+    /// Told when a connection with compression has ended.
+    pub trim: Option<Rc<Trim>>,
+    /// The connection in the counts of its engine.
+    pub counted: CountedConn,
+    /// The connection in the counts of its listener.
+    pub open: Option<OpenConnection>,
 }
 
-impl Drop for End<'_> {
-    fn drop(&mut self) {
-        let fault = std::thread::panicking();
-        if fault {
-            self.local.count_panic();
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Never polled.
+    New,
+    Waiting,
+    /// Being polled; it stays at this when that panics.
+    Polled,
+    Ended,
+}
+
+/// The task that serves a WebSocket. A type of its own: an `async` function holds its arguments twice,
+/// and each idle connection has one of these.
+pub struct Serving {
+    conn: Rc<WebSocketConn>,
+    local: Rc<IoThread>,
+    reading: Reading,
+    closing: Option<Pin<Box<Sleep>>>,
+    kept: Option<Kept>,
+    stage: Stage,
+}
+
+impl Future for Serving {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        this.stage = Stage::Polled;
+        *this.conn.waker.borrow_mut() = Some(cx.waker().clone());
+        let conn = &this.conn;
+        let result = conn.poll(cx, &this.local, &mut this.reading, &mut this.closing);
+        this.stage = Stage::Waiting;
+        if result.is_ready() {
+            this.end();
         }
-        let was = self.conn.state.replace(State::Dead);
-        self.local.pending_writes.unblock(self.conn);
-        self.conn.count_share(self.local, 0);
+        result
+    }
+}
+
+impl Serving {
+    /// The connection has ended, or serving it has panicked.
+    fn end(&mut self) {
+        let fault = std::mem::replace(&mut self.stage, Stage::Ended) == Stage::Polled;
+        let Self {
+            conn,
+            local,
+            reading,
+            ..
+        } = self;
+        *reading = Reading::default();
+        if fault {
+            local.count_panic();
+        }
+        let was = conn.state.replace(State::Dead);
+        local.pending_writes.unblock(conn);
+        conn.count_share(local, 0);
         let closure = if fault {
             INTERNAL
         } else {
             CloseReason::without_detail(Reason::TransportClose)
         };
-        self.local.guard(|| self.conn.lost(self.local, closure));
-        let (read, written) = self.conn.traffic();
+        local.guard(|| conn.lost(local, closure));
+        let (read, written) = conn.traffic();
         let how = if fault { "fails" } else { "ends" };
-        (self.conn).say(|| format!("{how}: {read} bytes read, {written} written"));
+        conn.say(|| format!("{how}: {read} bytes read, {written} written"));
         let end = StreamEnd {
             abort: matches!(was, State::Dead | State::Closing),
             read,
             written,
         };
-        for stream in [self.conn.stream, self.conn.watch_stream.get()] {
+        for stream in [conn.stream, conn.watch_stream.get()] {
             if stream != NO_STREAM {
-                self.local.forget_stream(stream);
-                self.conn.inbox.stream_end(stream, end);
+                local.forget_stream(stream);
+                conn.inbox.stream_end(stream, end);
             }
         }
-        self.local.wake_later(&self.conn.inbox);
-        self.local.guard(|| self.local.settle());
+        local.wake_later(&conn.inbox);
+        local.guard(|| local.settle());
+        if let Some(Kept {
+            trim: Some(trim), ..
+        }) = self.kept.take()
+        {
+            trim.compressed_ended();
+        }
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // The loop drops the task when it has panicked.
+        if matches!(self.stage, Stage::Waiting | Stage::Polled) {
+            self.end();
+        }
     }
 }
