@@ -428,6 +428,7 @@ fn a_closing_session_does_not_wait_for_ever() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "megabytes")]
 fn a_closing_session_gives_all_that_waits_before_its_goodbye() {
     let megabyte = format!("4{}", "x".repeat(1 << 20));
     let mut case = Case::polling();
@@ -498,6 +499,7 @@ fn a_binary_post_goes_on_where_it_stopped() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "megabytes")]
 fn what_waits_for_a_poll_is_counted() {
     let megabyte = format!("4{}", "x".repeat(1 << 20));
     let mut case = Case::polling();

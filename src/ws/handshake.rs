@@ -341,7 +341,10 @@ mod tests {
     /// CVE-2021-32640: a value of this form took quadratic time.
     #[test]
     fn a_long_run_of_spaces_is_refused() {
-        let list = format!("b{}x", " ".repeat(1 << 20));
+        let list = format!(
+            "b{}x",
+            " ".repeat(if cfg!(miri) { 1 << 10 } else { 1 << 20 })
+        );
         let request = Request {
             protocol: Some(&list),
             ..GOOD

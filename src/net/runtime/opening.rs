@@ -14,7 +14,8 @@ use crate::net::lock;
 use crate::net::runtime::Runtime;
 use crate::net::session::admission::AddressKey;
 use crate::net::session::engine::SharedEngine;
-use crate::net::session::shared::{Backlog, Inner, SharedSession, Traffic};
+use crate::net::session::shared::{Inner, SharedSession};
+use crate::net::session::traffic::{Backlog, Traffic};
 use crate::net::thread::{Attach, Command};
 
 /// The reason for which there is no session more.

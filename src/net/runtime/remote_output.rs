@@ -12,9 +12,10 @@ use crate::net::events::Note;
 use crate::net::handle::Handle;
 use crate::net::lock;
 use crate::net::runtime::Runtime;
+use crate::net::session::messages::Messages;
 use crate::net::session::pending_answer::PendingAnswer;
 use crate::net::session::post_rest::{Body, PostRest};
-use crate::net::session::shared::{Inner, Messages, Post, SharedSession, Waiter};
+use crate::net::session::shared::{Inner, Post, SharedSession, Waiter};
 use crate::net::session::slow_readers::{PollReader, Verdict};
 use crate::net::thread::Command;
 

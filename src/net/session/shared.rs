@@ -1,12 +1,11 @@
 //! One session as all threads share it: the state machine and the packet decoder under one lock,
 //! because polls reach it from the JavaScript thread and WebSockets from an I/O thread.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::oneshot;
 
-use crate::config::EngineConfig;
 use crate::counters::{Bound, Lane};
 use crate::eio::packet::{Packet, Type};
 use crate::eio::payload::Payload;
@@ -16,14 +15,14 @@ use crate::net::handle::Handle;
 use crate::net::session::admission::Seat;
 use crate::net::session::carried::Carried;
 use crate::net::session::engine::SharedEngine;
-use crate::net::session::pace::Pace;
+use crate::net::session::messages::Messages;
 use crate::net::session::pending::Pending;
 use crate::net::session::pending_answer::PendingAnswer;
 use crate::net::session::post_rest::PostRest;
 use crate::net::session::sid_index::Sid;
 use crate::net::session::slow_readers::PollReader;
 use crate::net::session::table::Table;
-use crate::sio;
+use crate::net::session::traffic::{Backlog, Traffic};
 use crate::ws::frame::Opcode;
 
 /// The part of a session that all threads share.
@@ -179,83 +178,6 @@ impl Drop for SharedSession {
     }
 }
 
-/// Byte counts of the connection that carries a session as a WebSocket, or is about to. Its I/O
-/// thread writes them, any thread reads them.
-#[derive(Debug, Default)]
-pub struct Traffic {
-    read: AtomicU64,
-    written: AtomicU64,
-}
-
-impl Traffic {
-    /// Counts more bytes.
-    pub fn add(&self, read: u64, written: u64) {
-        let before = self.load();
-        self.store((before.0 + read, before.1 + written));
-    }
-
-    /// Begins with the bytes that a connection has carried before.
-    pub fn store(&self, (read, written): (u64, u64)) {
-        self.read.store(read, Ordering::Relaxed);
-        self.written.store(written, Ordering::Relaxed);
-    }
-
-    /// Bytes read from the connection and bytes that the kernel has taken.
-    pub fn load(&self) -> (u64, u64) {
-        let read = self.read.load(Ordering::Relaxed);
-        (read, self.written.load(Ordering::Relaxed))
-    }
-}
-
-/// The bytes and messages that wait on a connection, written by its I/O thread and read by any.
-#[derive(Debug, Default)]
-pub struct Backlog {
-    bytes: AtomicUsize,
-    messages: AtomicU32,
-    /// All bytes that wait for the client, those of polls too.
-    waiting: AtomicUsize,
-    /// JavaScript hands over one batch at a time: no message waits behind another.
-    in_batches: AtomicBool,
-}
-
-impl Backlog {
-    /// Stores both numbers.
-    pub fn store(&self, bytes: usize, messages: u32) {
-        self.bytes.store(bytes, Ordering::Relaxed);
-        self.messages.store(messages, Ordering::Relaxed);
-    }
-
-    /// Bytes that were handed over and that the kernel has not taken.
-    pub fn bytes(&self) -> usize {
-        self.bytes.load(Ordering::Relaxed)
-    }
-
-    /// Stores the bytes that wait for the client, whoever holds them.
-    pub fn store_waiting(&self, bytes: usize) {
-        self.waiting.store(bytes, Ordering::Relaxed);
-    }
-
-    /// All bytes that wait for the client: on its WebSocket, or for its next poll.
-    pub fn waiting(&self) -> usize {
-        self.waiting.load(Ordering::Relaxed)
-    }
-
-    /// Notes that JavaScript hands over one batch at a time from now on.
-    pub fn send_in_batches(&self) {
-        self.in_batches.store(true, Ordering::Relaxed);
-    }
-
-    /// True if JavaScript hands over one batch at a time.
-    pub fn is_in_batches(&self) -> bool {
-        self.in_batches.load(Ordering::Relaxed)
-    }
-
-    /// Messages behind them, which are handed over next.
-    pub fn messages(&self) -> u32 {
-        self.messages.load(Ordering::Relaxed)
-    }
-}
-
 /// The WebSockets that JavaScript serves, by their part; see [`SharedSession::is_external`].
 #[derive(Debug)]
 pub struct External {
@@ -332,11 +254,7 @@ impl Inner {
     /// The state of a new session, at `now` in ms and in a turn of JavaScript's event loop.
     /// `decode_in_js`: JavaScript decodes its packets.
     pub fn new(session: Session, decode_in_js: bool, now: u64, turn: u64) -> Self {
-        let messages = Messages {
-            decode_in_js,
-            counts_binary: decode_in_js,
-            ..Messages::default()
-        };
+        let messages = Messages::new(decode_in_js);
         let reader = (!session.is_websocket()).then(|| Box::new(PollReader::new(now, turn)));
         Self {
             session,
@@ -371,173 +289,6 @@ impl Inner {
             Some(Post::InJavaScript) => inbox.note(handle, Note::PostAborted),
             None => {}
         }
-    }
-}
-
-/// The error of a session of which most bytes wait for the rest of their packets, when too much waits
-/// of all.
-const HELD_TOO_MUCH: &str = "too many bytes of attachments are waiting";
-
-/// Decodes received packets and passes them to JavaScript.
-#[derive(Default)]
-pub struct Messages {
-    decoder: sio::Decoder,
-    /// Packets are decoded in JavaScript.
-    decode_in_js: bool,
-    /// An undecodable packet came: later packets are ignored.
-    refused: bool,
-    /// A binary message is a packet, and no attachment: no Socket.IO server with the usual parser
-    /// takes the packets.
-    counts_binary: bool,
-    request: Request,
-    /// The rates of the connection, once they are limited.
-    pace: Option<Box<Pace>>,
-}
-
-impl Messages {
-    /// Has packets decoded in JavaScript from now on (`decode_in_js`), or natively again.
-    pub fn set_decode_in_js(&mut self, decode_in_js: bool) {
-        self.decode_in_js = decode_in_js;
-    }
-
-    /// The packets that follow, until [`Messages::end_request`], are those of one request.
-    /// `announced`: a note tells JavaScript where they begin; not needed for a request that
-    /// JavaScript has received itself.
-    pub fn begin_request(&mut self, announced: bool) {
-        self.request = if announced {
-            Request::Unannounced
-        } else {
-            Request::KnownToJs
-        };
-    }
-
-    /// All packets of the request have been received.
-    pub fn end_request(&mut self) {
-        self.request = Request::None;
-    }
-
-    /// True if a packet of the request that is being received was passed on.
-    pub fn has_announced(&self) -> bool {
-        self.request == Request::Announced
-    }
-
-    /// True if packets are decoded in JavaScript.
-    pub fn decodes_in_js(&self) -> bool {
-        self.decode_in_js
-    }
-
-    /// Bytes of memory held for a packet that waits for its attachments.
-    pub fn held(&self) -> usize {
-        self.decoder.held()
-    }
-
-    /// Drops the packet that waits for its attachments.
-    pub fn drop_held(&mut self, engine: &SharedEngine) {
-        let held = std::mem::take(&mut self.decoder).held();
-        if held > 0 {
-            engine.attachments.replace(held, 0);
-        }
-    }
-
-    /// Refuses the packet that waits for its attachments, because too much waits in all: JavaScript is
-    /// told, and later packets are ignored. Returns false if no packet waits.
-    pub fn refuse_held(&mut self, session: &SharedSession) -> bool {
-        if self.held() == 0 {
-            return false;
-        }
-        self.drop_held(&session.engine);
-        self.refused = true;
-        self.request.announce(session.handle, &*session.inbox);
-        session.inbox.refused(session.handle, HELD_TOO_MUCH);
-        true
-    }
-
-    /// Decodes a packet of a session, and passes it to `inbox`. Returns the cost of its record.
-    pub fn receive(
-        &mut self,
-        packet: Packet<'_>,
-        handle: Handle,
-        engine: &SharedEngine,
-        inbox: &dyn EventSink,
-    ) -> usize {
-        if self.decode_in_js {
-            self.request.announce(handle, inbox);
-            return inbox.engine_packet(handle, packet);
-        }
-        if self.refused {
-            return 0;
-        }
-        let limits = sio::Limits {
-            max_attachments: engine.config.max_attachments(),
-            max_attachment_bytes: attachment_limit(&engine.config),
-            max_depth: engine.config.max_depth(),
-        };
-        let result = match packet {
-            Packet::Text(Type::Message, text) => self.decoder.text(text, &limits).map(|packet| {
-                packet.map_or(0, |packet| {
-                    self.request.announce(handle, inbox);
-                    inbox.packet(handle, &packet, Vec::new())
-                })
-            }),
-            Packet::Binary(bytes) => self
-                .decoder
-                .binary(bytes.into_owned(), &limits)
-                .map(|done| {
-                    done.map_or(0, |mut done| {
-                        let attachments = std::mem::take(&mut done.attachments);
-                        self.request.announce(handle, inbox);
-                        inbox.packet(handle, &done.packet(), attachments)
-                    })
-                }),
-            Packet::Text(..) => Ok(0),
-        };
-        result.unwrap_or_else(|error| {
-            self.refused = true;
-            match error {
-                sio::Error::TooManyAttachments => engine.counters.reached(Bound::Attachments),
-                sio::Error::TooDeep => engine.counters.reached(Bound::Depth),
-                sio::Error::AttachmentsTooLarge => engine.counters.reached(Bound::AttachmentBytes),
-                _ => {}
-            }
-            self.request.announce(handle, inbox);
-            inbox.refused(handle, &error.to_string());
-            0
-        })
-    }
-}
-
-/// The state of the request whose packets are being received.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Request {
-    /// No request is being received.
-    #[default]
-    None,
-    /// No packet has been passed on; a note has to tell JavaScript of the request first.
-    Unannounced,
-    /// No packet has been passed on; JavaScript knows where the request begins.
-    KnownToJs,
-    /// A packet has been passed on.
-    Announced,
-}
-
-impl Request {
-    /// Notes where the request begins, before its first packet is passed on.
-    fn announce(&mut self, handle: Handle, inbox: &dyn EventSink) {
-        match self {
-            Self::Unannounced => inbox.note(handle, Note::Request),
-            Self::KnownToJs => {}
-            Self::None | Self::Announced => return,
-        }
-        *self = Self::Announced;
-    }
-}
-
-/// The bytes of attachments that one packet may gather: as many full messages as attachments are
-/// allowed.
-fn attachment_limit(config: &EngineConfig) -> usize {
-    match usize::try_from(config.max_message()) {
-        Ok(0) | Err(_) => usize::MAX,
-        Ok(max) => max.saturating_mul(config.max_attachments() as usize),
     }
 }
 

@@ -219,6 +219,7 @@ fn control_frames_interrupt_a_compressed_message() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "inflates 50 MB")]
 fn the_inflated_size_is_limited_while_inflating() {
     let limits = Limits {
         max_message: 300_000,
