@@ -126,6 +126,8 @@ async function miri() {
   const test = ["+nightly", "miri", "test", "--locked", "--no-default-features", "--lib"];
   const env = {
     CARGO_TARGET_DIR: target("miri"),
+    // Those of panics take minutes.
+    RUST_BACKTRACE: "0",
     // Ids are random, and seeds of failures stand in files.
     MIRIFLAGS: "-Zmiri-disable-isolation",
     // Each case takes some thousand times as long, most of it in the default source of random numbers.
