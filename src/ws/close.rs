@@ -51,8 +51,9 @@ mod tests {
 
     #[test]
     fn codes_at_each_border() {
-        let valid: Vec<u16> = (0..=u16::MAX).filter(|code| is_valid_code(*code)).collect();
-        assert_eq!(valid.len(), 4 + 8 + 2000);
+        let last = if cfg!(miri) { 5_100 } else { u16::MAX };
+        let valid = (0..=last).filter(|code| is_valid_code(*code));
+        assert_eq!(valid.count(), 4 + 8 + 2000);
         for code in [1000_u16, 1003, 1007, 1014, 3000, 4999] {
             assert_eq!(parse(&code.to_be_bytes()), Ok(Some(code)));
         }
