@@ -29,6 +29,7 @@ use socket_io_native::net::thread::session::ThreadSession;
 use socket_io_native::net::websocket::stream::Adopted;
 use socket_io_native::sio::Packet;
 use socket_io_native::ws::Opcode;
+use tokio::sync::oneshot;
 
 /// Connections of each kind: two descriptors for each, of which many systems allow 1,024.
 const CONNECTIONS: usize = 400;
@@ -105,6 +106,9 @@ static ALLOCATOR: Counting = Counting;
 struct Deaf;
 
 impl EventSink for Deaf {
+    fn await_work(&self) -> Option<oneshot::Receiver<()>> {
+        None
+    }
     fn packet(&self, _: Handle, _: &Packet<'_>, _: Vec<Vec<u8>>) -> usize {
         0
     }

@@ -19,7 +19,8 @@ import {
   setServer,
   uncountConnection,
 } from "../node-internals";
-import { isListenedTo, isUnobserved } from "../own-listeners";
+import { isListenedTo, isOwnListener, isUnobserved } from "../own-listeners";
+import { queueMicrotask } from "../scheduling";
 import type { Server } from "../server";
 import { noteAssignment } from "./instrumentation";
 import { listenerSettings, NOTHING, SERVER_SETTINGS, servesAny } from "./listener-settings";
@@ -74,8 +75,11 @@ export class NativeListener {
     this.extendServer();
     const configure = () => this.configure();
     for (const name of [...SERVER_SETTINGS, "emit"]) noteAssignment(server, name, configure);
-    const onadded = (event: string | symbol) => {
-      if (WATCHED.includes(event as string)) this.configure(event as string);
+    const onadded = (event: string | symbol, listener: object) => {
+      if (!WATCHED.includes(event as string)) return;
+      // It is added after the event.
+      if (isOwnListener(listener)) queueMicrotask(configure);
+      else this.configure(event as string);
     };
     server.on("newListener", onadded);
     server.on("removeListener", configure);
