@@ -16,10 +16,10 @@ async function run({ program, env }, args) {
     totals = message;
   });
   const [status] = await once(child, "close");
-  const { pass = 0, fail = 0, cancelled = 0, skipped = 0 } = totals;
+  const { pass = 0, fail = 0, cancelled = 0, skipped = 0, failures = [] } = totals;
   // one that ends badly without a summary counts, too
   const failed = fail + cancelled || (status === 0 ? 0 : 1);
-  return { passed: pass, failed, skipped };
+  return { passed: pass, failed, skipped, failures };
 }
 
 await script(async () => {
@@ -33,9 +33,10 @@ await script(async () => {
     console.log(`\n==> Node ${node.version}: ${what}\n`);
     const start = performance.now();
     const args = major === current ? words : ["--node", String(major), ...words];
-    const { passed, failed, skipped } = await run(node, args);
+    const { passed, failed, skipped, failures } = await run(node, args);
     const counts = `${passed} passed, ${failed} failed, ${skipped} skipped`;
     lines.push(`Node ${node.version}: ${counts} in ${since(start)} (${what})`);
+    lines.push(...failures.map((name) => `  failed: ${name}`));
     sum.passed += passed;
     sum.failed += failed;
   }

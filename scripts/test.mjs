@@ -133,7 +133,8 @@ await script(async () => {
   ];
   const events = runStages(stages, selection, (ended, totals) => {
     if (ended.some(failed)) process.exitCode = 1;
-    process.send?.(Object.fromEntries(totals));
+    const failures = ended.filter(failed).map(({ data }) => data.name);
+    process.send?.({ ...Object.fromEntries(totals), failures: [...complaints, ...failures] });
     return [...missingParts(ended), ...complaints];
   });
   // Node's summary closes the output

@@ -104,15 +104,11 @@ export const behaviours = [
     "They are answered and sent natively: a change has no effect on them. A message that becomes a heartbeat counts as one, but for the time of the next ping.",
   ],
   [
-    "Changes inside of `io.engine.opts.cors`, `io.engine.opts.transports`, `io.engine.middlewares` and other objects, on a port",
-    "They are not seen, as what a port answers natively is told when an option is set, a listener is added or removed, or `use()` is called. `SOCKET_IO_NATIVE_LISTENER=off` in the environment has every request answered by Node's HTTP server: [docs/options.md](options.md#what-a-port-answers-without-the-javascript-thread).",
+    "Changes inside of `io.engine.opts.cors`, `io.engine.opts.transports`, `io.engine.middlewares` and other objects, on a port or an `http.Server`",
+    "They are not seen, as what is answered natively is told when an option is set, a listener is added or removed, or `use()` is called. `SOCKET_IO_NATIVE_LISTENER=off` in the environment has every request answered by Node's HTTP server: [docs/options.md](options.md#what-is-answered-without-nodes-http-server).",
   ],
   [
-    "Names of headers in the answers of a port",
-    "HTTP takes them in any case. Those of polls begin with capitals; those that the option `cors` adds to a 101 are in lower case.",
-  ],
-  [
-    "A request that a client sends on the connection of its waiting poll, on a port",
+    "A request that a client sends on the connection of its waiting poll, on a port or an `http.Server`",
     "It is read when the poll has its answer: HTTP/1.1 answers in order. Clients that do not pipeline do not notice.",
   ],
   [

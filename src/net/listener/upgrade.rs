@@ -99,12 +99,31 @@ pub fn leave_as_websocket(
 fn switching_protocols(accept: &UpgradeAccept, cors: &Lines) -> Option<Vec<u8>> {
     let extensions = accept.extensions.iter();
     let extensions = extensions.map(|value| format!("Sec-WebSocket-Extensions: {value}"));
-    let cors = cors
-        .iter()
-        .filter_map(|(name, value)| Some(format!("{name}: {}", value.to_str().ok()?)));
+    let cors = cors.iter().filter_map(|(name, value)| {
+        Some(format!(
+            "{}: {}",
+            capitalized(name.as_str()),
+            value.to_str().ok()?
+        ))
+    });
     let lines = extensions.chain(cors);
     let head = response_head(&accept.accept, accept.protocol.as_deref(), lines).ok()?;
     Some(head.into_bytes())
+}
+
+/// The name of a header as the cors package spells it: each word with a capital.
+fn capitalized(name: &str) -> String {
+    let mut begins = true;
+    let spell = |letter: char| {
+        let spelled = if begins {
+            letter.to_ascii_uppercase()
+        } else {
+            letter
+        };
+        begins = letter == '-';
+        spelled
+    };
+    name.chars().map(spell).collect()
 }
 
 #[cfg(test)]
@@ -149,7 +168,7 @@ mod tests {
         let lines = lines(&accept, &cors);
         let place = |line: &str| lines.iter().position(|one| one == line);
         let extensions = place("Sec-WebSocket-Extensions: permessage-deflate");
-        let origin = place("access-control-allow-origin: http://a");
-        assert!(extensions.is_some() && extensions < origin && origin < place("vary: Origin"));
+        let origin = place("Access-Control-Allow-Origin: http://a");
+        assert!(extensions.is_some() && extensions < origin && origin < place("Vary: Origin"));
     }
 }
