@@ -2,14 +2,13 @@
 
 use std::net::IpAddr;
 
-use tokio::sync::oneshot;
-
 use crate::eio::packet::Packet;
 use crate::eio::payload::Payload;
 use crate::eio::session::SocketRole;
 use crate::error::CloseReason;
 use crate::net::handle::Handle;
 use crate::sio;
+use crate::sync::oneshot;
 use crate::ws::frame::Opcode;
 
 shared_enum! {
