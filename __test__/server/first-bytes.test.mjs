@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { Polling, Ws } from "../support/raw.mjs";
 import { closeHttp, closeServer, listen } from "../support/server.mjs";
 import { beyond, Server } from "../support/subject.mjs";
-import { opening, statusOf, Tcp } from "../support/tcp.mjs";
+import { frame, opening, statusOf, Tcp } from "../support/tcp.mjs";
 import { defer, once, until } from "../support/wait.mjs";
 
 const HANDSHAKE = "/socket.io/?EIO=4&transport=polling";
@@ -107,6 +107,14 @@ test("requests of both kinds that come in one chunk are answered in their order"
       assert.match(body, kind === "e" ? /^0\{"sid":/ : /^app \/a$/);
     }
   }
+});
+
+beyond("hears a frame in the chunk of the upgrade request", async (t) => {
+  const { io, port } = await attached(t);
+  const joining = once(io, "connection");
+  const tcp = Tcp.connect(t, port);
+  await tcp.upgrade({ extra: [frame(1, "40")] });
+  await joining;
 });
 
 test("a listener of connection gets the socket of every later connection", async (t) => {
