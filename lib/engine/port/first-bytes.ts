@@ -56,13 +56,16 @@ class FirstBytes {
 
   constructor(private readonly server: HttpServer) {
     const { closeAllConnections, getConnections } = server;
-    server.getConnections = (callback) =>
-      getConnections.call(server, (error, count) =>
-        callback(error, count + this.fresh.size + this.stale.size),
-      );
+    // Not each of them is there in other runtimes than Node.
+    if (getConnections) {
+      server.getConnections = (callback) =>
+        getConnections.call(server, (error, count) =>
+          callback(error, count + this.fresh.size + this.stale.size),
+        );
+    }
     server.closeAllConnections = () => {
       this.giveUp();
-      closeAllConnections.call(server);
+      closeAllConnections?.call(server);
     };
     if (server.listening) this.listen();
   }
