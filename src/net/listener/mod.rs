@@ -250,7 +250,7 @@ impl Listener {
     /// Tells those who debug listeners something about this one.
     fn say(&self, line: impl FnOnce() -> String) {
         if self.inbox.is_debugged(Topic::Listener) {
-            let line = format!("port #{} {}", self.id, line());
+            let line = format!("listener #{} {}", self.id, line());
             self.inbox.debug(Topic::Listener, line);
         }
     }

@@ -35,7 +35,7 @@ impl Drop for CountedConn {
 }
 
 impl WebSocketConn {
-    /// Counts the connection from now on. `is_of_port`: a port has accepted it.
+    /// Counts the connection from now on. `is_of_port`: a native listener has served it.
     pub fn counted(&self, is_of_port: bool) -> CountedConn {
         let counted = CountedConn {
             entry: self.entry.clone(),
@@ -44,7 +44,7 @@ impl WebSocketConn {
         counted.add(1);
         self.say(|| {
             let by = match (is_of_port, self.is_pumped()) {
-                (true, _) => "a port",
+                (true, _) => "a native listener",
                 (false, false) => "an HTTP server, adopted",
                 (false, true) => "an HTTP server, pumped",
             };
