@@ -109,6 +109,27 @@ test("requests of both kinds that come in one chunk are answered in their order"
   }
 });
 
+// Node gives memory that may be longer than what was read.
+for (const size of [40_000, 64_000, 65_000, 65_536, 100_000]) {
+  test(`a POST of ${size} bytes that begins a connection is heard as it is`, async (t) => {
+    const { io, port } = await attached(t);
+    const hearing = once(io.engine, "connection");
+    const session = await Polling.open(t, port);
+    const [conn] = await hearing;
+    conn.removeAllListeners("data");
+    const messages = [];
+    conn.on("data", (data) => messages.push(data));
+    const body = `4${"x".repeat(size)}`;
+    const tcp = await Tcp.open(t, port);
+    tcp.write(
+      `POST ${HANDSHAKE}&sid=${session.sid} HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    );
+    assert.deepEqual(await answer(tcp), { status: 200, body: "ok" });
+    await until(() => messages.length === 1, "it is heard");
+    assert.equal(messages[0], body.slice(1));
+  });
+}
+
 beyond("hears a frame in the chunk of the upgrade request", async (t) => {
   const { io, port } = await attached(t);
   const joining = once(io, "connection");

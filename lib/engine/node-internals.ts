@@ -127,6 +127,8 @@ export function createListenHandle(
 /** A TCP connection for which Node has made no socket yet. */
 export interface AcceptedHandle extends ReadHandle {
   readonly fd: number;
+  /** The number of bytes that were read of it. */
+  readonly bytesRead: number;
   /** Called with a chunk; with anything else at the end, or after an error. */
   onread: unknown;
   setKeepAlive?(on: boolean, seconds: number): unknown;
@@ -170,8 +172,16 @@ export function interceptAccepted(server: HttpServer, acceptance: Acceptance): b
 }
 
 function isAcceptedTcp(handle: any): handle is AcceptedHandle {
-  const isTcp = handle?.constructor?.name === "TCP" && handle.fd >= 0;
+  const isTcp = handle?.constructor?.name === "TCP" && handle.fd >= 0 && handle.bytesRead === 0;
   return isTcp && typeof handle.readStart === "function" && typeof handle.readStop === "function";
+}
+
+/**
+ * The bytes of the first chunk of a connection. Its memory may be longer than they, from Node 24 on: what
+ * stands behind them is not the client's.
+ */
+export function bytesOf(handle: AcceptedHandle, chunk: ArrayBuffer): Buffer {
+  return Buffer.from(chunk, 0, Math.min(handle.bytesRead, chunk.byteLength));
 }
 
 /** Reads the first chunk of a connection; `null`: it has ended or failed. */

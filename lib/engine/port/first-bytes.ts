@@ -8,6 +8,7 @@ import { Server as HttpServer } from "node:http";
 
 import {
   type AcceptedHandle,
+  bytesOf,
   interceptAccepted,
   isPlainHttpServer,
   readFirstChunk,
@@ -106,7 +107,7 @@ class FirstBytes {
     this.fresh.set(handle, passOn);
     readFirstChunk(handle, (chunk) => {
       if (!this.fresh.delete(handle)) this.stale.delete(handle);
-      if (chunk !== null && this.take(handle, Buffer.from(chunk))) throttle?.requested();
+      if (chunk !== null && this.take(handle, bytesOf(handle, chunk))) throttle?.requested();
       else passOn(chunk);
     });
     throttle?.connected(() => handle);
