@@ -249,10 +249,14 @@ beyond("counts the messages of an engine without a Socket.IO server", async (t) 
   });
   const session = await Wt.open(t, eio);
   const begin = performance.now() - 100;
-  session.send(...numbers(120).map((n) => (n % 2 ? Buffer.from([n]) : `4${n}`)));
+  const messages = numbers(120).map((n) => (n % 2 ? Buffer.from([n]) : `4${n}`));
+  while (messages.length > 0) {
+    session.send(...messages.splice(0, 10));
+    // JavaScript reads this session: what comes in the turn in which it is told to stop is still heard.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
   await until(() => heard.length === 120, "all is heard");
-  // JavaScript reads this session: what it has in hand when it is told to stop still comes.
-  assertPaced(heard, begin, rate, 60);
+  assertPaced(heard, begin, rate, 40);
 });
 
 /** Counts how often the WebSockets of an engine are paused. */
