@@ -150,7 +150,11 @@ export class Ws extends Session {
 
   /** Sends each packet as one message. */
   async send(...packets) {
+    // In one write: the server is not to deal with the first before it has the last.
+    const { _socket: socket } = this.ws;
+    socket?.cork?.();
     for (const packet of packets) this.ws.send(packet);
+    socket?.uncork?.();
   }
 
   /** The next message from the server; `null` once the connection has closed. */
