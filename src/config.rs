@@ -89,10 +89,6 @@ pub const INLINE_PAYLOAD_BYTES: usize = 2 << 10;
 /// Threads that compress long answers and messages, and give memory back, for each I/O thread; more work waits.
 pub const BLOCKING_THREADS: usize = 2;
 
-/// The number of times that an I/O thread looks for its state, which another thread has, before it
-/// blocks: that thread gives it back in microseconds, and to block and be woken costs more.
-pub const STATE_LOOKS: u32 = 100;
-
 /// Headers whose values hardly differ between the clients of an application: what is kept of
 /// requests has one string for all that are equal in these. In lower case.
 pub const SHARED_HEADERS: [&str; 12] = [

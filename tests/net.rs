@@ -3,9 +3,6 @@
 #![cfg(unix)]
 
 #[cfg(test)]
-#[path = "net/direct.rs"]
-mod direct;
-#[cfg(test)]
 #[path = "net/listener.rs"]
 mod listener;
 #[cfg(test)]

@@ -6,5 +6,3 @@ pub const MAX_INBOX_COST: usize = 1;
 pub const PENDING_SHARE: usize = 1;
 /// Cost of one batch after which the next one begins although a read is being decoded.
 pub const BATCH_COST_IN_READ: usize = usize::MAX;
-/// As few looks as possible: what follows is checked.
-pub const STATE_LOOKS: u32 = 1;

@@ -57,11 +57,6 @@ pub mod net {
         pub mod exit_flush;
         #[path = "../../../../src/net/thread/mailbox.rs"]
         mod mailbox;
-        #[path = "../../../../src/net/thread/state_lock.rs"]
-        pub mod state_lock;
-
-        /// Nothing of it is needed: the checks have a state of their own.
-        pub struct LentState;
 
         /// A command.
         #[derive(Debug, PartialEq, Eq)]

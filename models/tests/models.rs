@@ -30,8 +30,6 @@ checks! { session of socket_io_native_models::net::session::checks:
 
 checks! { thread of socket_io_native_models::net::thread::checks:
     carries_out_every_command
-    works_in_place_of_a_sleeping_thread
-    gets_the_state_back
     ends_the_wait_for_commands
     misses_no_answer_at_exit
     ends_the_flush_at_exit

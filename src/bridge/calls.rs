@@ -46,12 +46,7 @@ impl Boundary {
     /// threads, so that all of it happens in order.
     pub fn flush(&mut self) {
         for (thread, run) in self.runs.iter_mut().enumerate() {
-            if run.is_empty() {
-                continue;
-            }
-            if runtime().carry_out(thread, run.batch(), self.tick) {
-                run.clear();
-            } else {
+            if !run.is_empty() {
                 runtime().send(thread, Command::SendBatch(run.take(), self.tick));
             }
         }

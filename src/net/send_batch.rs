@@ -23,9 +23,6 @@ const RELEASE: u8 = 6;
 /// The largest length of a message, in bytes: lengths in a batch are u32.
 pub const MAX_MESSAGE_BYTES: usize = u32::MAX as usize;
 
-/// The room that a writer keeps for its next batch, in bytes.
-const KEPT_BYTES: usize = 16 << 10;
-
 /// A message is longer than [`MAX_MESSAGE_BYTES`]. Nothing of it is in the batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooLong(
@@ -218,17 +215,6 @@ impl Writer {
         self.batch.is_empty()
     }
 
-    /// The batch so far.
-    pub fn batch(&self) -> &[u8] {
-        &self.batch
-    }
-
-    /// Drops the batch: the writer is empty again, and keeps a small buffer for the next one.
-    pub fn clear(&mut self) {
-        self.batch.clear();
-        self.batch.shrink_to(KEPT_BYTES);
-    }
-
     /// Takes the batch out of the writer, which is empty again.
     pub fn take(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.batch)
@@ -398,20 +384,6 @@ mod tests {
             })
             .collect();
         assert_eq!(handles, [1, 4, 5]);
-    }
-
-    #[test]
-    fn a_cleared_writer_is_empty_and_keeps_a_small_buffer_only() {
-        let mut w = Writer::default();
-        w.close(1, 0);
-        let kept = w.batch().as_ptr();
-        w.clear();
-        assert!(w.is_empty());
-        w.close(2, 0);
-        assert_eq!(w.batch().as_ptr(), kept);
-        w.binary(3, 0, &[0; 2 * KEPT_BYTES]).expect("short");
-        w.clear();
-        assert!(w.batch.capacity() <= KEPT_BYTES);
     }
 
     #[test]

@@ -60,14 +60,10 @@ impl Runtime {
             return Ok(());
         }
         let loops = (self.threads.iter())
-            .map(|thread| {
-                let (sleeping, woken) = (thread.clone(), thread.clone());
+            .map(|_| {
                 tokio::runtime::Builder::new_current_thread()
                     .enable_all()
                     .max_blocking_threads(BLOCKING_THREADS)
-                    // Between the two, the loop runs no task.
-                    .on_thread_park(move || sleeping.state_lock.leave())
-                    .on_thread_unpark(move || woken.state_lock.take_back())
                     .build()
             })
             .collect::<io::Result<Vec<_>>>()?;
@@ -125,12 +121,6 @@ impl Runtime {
         if let Some(thread) = self.threads.get(thread) {
             thread.send(command);
         }
-    }
-
-    /// Carries out a send batch of a tick of JavaScript on the calling thread, if it is small and the
-    /// thread that serves its sessions sleeps. Returns false if it has to be sent to that thread.
-    pub fn carry_out(&self, thread: usize, batch: &[u8], tick: u32) -> bool {
-        (self.threads.get(thread)).is_some_and(|thread| thread.carry_out(batch, tick))
     }
 
     /// Waits until the thread of a session has carried out the commands that it has now, and has

@@ -25,7 +25,10 @@ impl IoThread {
     /// Carries out a command.
     pub(in crate::net) fn command(self: &Rc<Self>, command: Command) {
         match command {
-            Command::SendBatch(bytes, tick) => self.carry_out_batch(&bytes, tick),
+            Command::SendBatch(bytes, tick) => {
+                self.js_tick.set(tick);
+                self.carry_out_batch(&bytes);
+            }
             Command::Open(shared) => {
                 self.open(shared);
             }
@@ -186,9 +189,7 @@ impl IoThread {
         self.resume();
     }
 
-    /// Carries out a send batch of a tick of JavaScript.
-    pub(super) fn carry_out_batch(self: &Rc<Self>, bytes: &[u8], tick: u32) {
-        self.js_tick.set(tick);
+    fn carry_out_batch(self: &Rc<Self>, bytes: &[u8]) {
         self.batch.set(self.batch.get() + 1);
         for op in send_batch::Reader::new(bytes) {
             match op {

@@ -242,18 +242,6 @@ impl WebSocketConn {
         }
     }
 
-    /// True if a message of `len` bytes is written as soon as it is queued: nothing waits before it, and
-    /// it is neither compressed nor written by JavaScript.
-    pub(super) fn writes_at_once(&self, len: usize) -> bool {
-        self.state.get() == State::Open
-            && !self.blocked.get()
-            && !self.held.get()
-            && !self.is_pumped()
-            && self.queue.borrow().is_empty()
-            // A text gets its packet type.
-            && self.framing(len + 1) == Framing::Uncompressed
-    }
-
     /// Queues a message, compressed if it is to be.
     pub fn message(self: &Rc<Self>, local: &IoThread, opcode: Opcode, prefix: &[u8], data: &[u8]) {
         if self.framing(prefix.len() + data.len()) == Framing::Uncompressed {

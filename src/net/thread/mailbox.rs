@@ -1,11 +1,9 @@
 //! The mailbox of an I/O thread.
 
-use std::sync::OnceLock;
 use std::time::Duration;
 
+use crate::net::thread::Command;
 use crate::net::thread::command_counter::CommandCounter;
-use crate::net::thread::state_lock::StateLock;
-use crate::net::thread::{Command, LentState};
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Mutex, Notify, lock};
 
@@ -27,10 +25,6 @@ pub struct IoThreadHandle {
     pub(in crate::net) commands_done: CommandCounter,
     /// Number of connections and answers that could not be written at once.
     pub(in crate::net) pending_writes: AtomicUsize,
-    /// The lock on the state of the thread.
-    pub(in crate::net) state_lock: StateLock,
-    /// The state, for those who hold the lock; none until the thread has begun.
-    pub(super) lent: OnceLock<LentState>,
 }
 
 impl IoThreadHandle {
@@ -74,15 +68,7 @@ impl IoThreadHandle {
         std::mem::take(&mut *queue)
     }
 
-    /// Calls `f` in place of the thread, which sleeps and has no commands: all that was sent before is
-    /// carried out. Returns what `f` does, and false if the thread runs
-    /// or has commands.
-    pub fn while_idle(&self, f: impl FnOnce() -> bool) -> bool {
-        let is_idle = || lock(&self.queue).is_empty();
-        self.state_lock.while_asleep(|| is_idle() && f()) == Some(true)
-    }
-
-    /// Counts more (or less) bytes of buffers that are kept. Called by those who hold the state.
+    /// Counts more (or less) bytes of buffers that are kept. Called by the thread alone.
     pub(super) fn count_spare(&self, more: isize) {
         let spare = self.spare.load(Ordering::Relaxed);
         let spare = spare.saturating_add_signed(more);

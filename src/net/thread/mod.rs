@@ -1,7 +1,6 @@
 //! The I/O threads, and all that lives on them: sessions with their WebSockets, timers, buffers.
 //! The state of a thread ([`state`]), its sessions ([`session`]) and their connections ([`conn`])
-//! call each other; other threads send a [`Command`] to the thread's [`IoThreadHandle`], or carry out
-//! a small send batch themselves while the thread sleeps (`direct.rs`).
+//! call each other; other threads send a [`Command`] to the thread's [`IoThreadHandle`].
 
 mod attach;
 pub mod broadcast;
@@ -9,7 +8,6 @@ mod command;
 mod command_counter;
 mod commands;
 pub mod conn;
-mod direct;
 mod elsewhere;
 mod exit;
 pub mod exit_flush;
@@ -18,7 +16,6 @@ pub mod pending_writes;
 pub mod session;
 mod slow_readers;
 pub mod state;
-mod state_lock;
 mod sum_watch;
 mod timers;
 pub mod trim;
@@ -34,7 +31,6 @@ use tokio::time::{Instant, sleep};
 pub use self::command::{
     Attach, Command, ConnectionCounter, FIRST_STREAM, NO_STREAM, OpenConnection, Source, is_single,
 };
-use self::direct::LentState;
 pub use self::mailbox::IoThreadHandle;
 use self::mailbox::PATIENCE;
 use crate::counters::claim_lane;
@@ -45,8 +41,6 @@ use crate::net::thread::state::IoThread;
 pub async fn run(mailbox: Arc<IoThreadHandle>, sessions: Arc<Sessions>, threads: usize) {
     claim_lane();
     let local = IoThread::new(mailbox, sessions, threads);
-    // Set once: the thread begins once.
-    let _ = local.mailbox.lent.set(LentState::new(&local));
     tokio::task::spawn_local(timers::run(local.clone()));
     tokio::task::spawn_local(wake_sinks(local.clone()));
     tokio::task::spawn_local(slow_readers::watch(local.clone()));
@@ -85,11 +79,8 @@ pub async fn run(mailbox: Arc<IoThreadHandle>, sessions: Arc<Sessions>, threads:
 async fn wake_sinks(local: Rc<IoThread>) {
     loop {
         local.waker.notified().await;
-        if local.has_more_events() {
-            // One round of the event loop: other events that have arrived share the wake-up. Behind a
-            // single event, another look at the sockets is not worth its call.
-            tokio::task::yield_now().await;
-        }
+        // One round of the event loop: other events that have arrived share the wake-up.
+        tokio::task::yield_now().await;
         for inbox in local.to_wake.take() {
             inbox.wake();
         }

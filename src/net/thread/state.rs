@@ -1,6 +1,5 @@
-//! The state of one I/O thread: sessions, timers, and bytes to be written. That thread alone uses it;
-//! other threads send a [`Command`](super::Command), or borrow the state while the thread sleeps, for a
-//! small send batch (`direct.rs`).
+//! The state of one I/O thread: sessions, timers, and bytes to be written. It stays on that thread;
+//! other threads send a [`Command`](super::Command).
 
 use std::cell::{Cell, RefCell, RefMut};
 use std::collections::{HashMap, HashSet};
@@ -35,7 +34,7 @@ const SPARE_BUFFER_BYTES: usize = 64 << 10;
 /// Bytes queued in a row, over all connections, after which they are written.
 const UNSETTLED_BYTES: usize = 16 << 20;
 
-/// The state of an I/O thread, for whoever holds its `StateLock`.
+/// The state of an I/O thread, which only that thread uses.
 pub struct IoThread {
     pub(in crate::net) mailbox: Arc<IoThreadHandle>,
     /// All sessions of the process, and the clock.
@@ -64,8 +63,6 @@ pub struct IoThread {
     resumed: Cell<u64>,
     pub(in crate::net) to_wake: RefCell<Vec<Arc<dyn EventSink>>>,
     pub(in crate::net) waker: Notify,
-    /// Events since the one for which a JavaScript thread is going to be woken, with that one.
-    events: Cell<u32>,
     buffer: RefCell<Box<[u8]>>,
     spare: RefCell<Vec<Vec<u8>>>,
     /// The contexts that connections with compression share.
@@ -108,7 +105,6 @@ impl IoThread {
             resumed: Cell::new(1),
             to_wake: RefCell::default(),
             waker: Notify::new(),
-            events: Cell::new(0),
             buffer: RefCell::new(vec![0; READ_BUFFER_BYTES].into()),
             spare: RefCell::default(),
             deflate: Rc::default(),
@@ -216,20 +212,10 @@ impl IoThread {
     /// Has the environment's JavaScript thread woken after this round of the event loop: a wake-up
     /// costs more than most events.
     pub fn wake_later(&self, inbox: &Arc<dyn EventSink>) {
-        self.events.set(self.events.get().saturating_add(1));
         if inbox.needs_wake() {
-            let mut to_wake = self.to_wake.borrow_mut();
-            if to_wake.is_empty() {
-                self.events.set(1);
-            }
-            to_wake.push(inbox.clone());
+            self.to_wake.borrow_mut().push(inbox.clone());
             self.waker.notify_one();
         }
-    }
-
-    /// True if there were others behind the event for which a JavaScript thread is going to be woken.
-    pub(super) fn has_more_events(&self) -> bool {
-        self.events.get() > 1
     }
 
     /// Writes queued bytes, and judges the connections for which too many wait.
@@ -247,18 +233,6 @@ impl IoThread {
             for conn in &to_judge {
                 conn.judge(self);
             }
-        }
-    }
-
-    /// Writes queued bytes for a thread that holds the state in place of the I/O thread, which judges
-    /// the connections for which too many wait.
-    pub(super) fn settle_in_place(self: &Rc<Self>) {
-        self.unsettled.set(0);
-        for conn in self.to_flush.take() {
-            conn.flush(self);
-        }
-        if !self.to_judge.borrow().is_empty() {
-            self.mailbox.wake();
         }
     }
 

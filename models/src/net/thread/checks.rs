@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use loom::cell::UnsafeCell;
 use loom::thread;
 
 use crate::explore;
@@ -72,79 +71,6 @@ pub fn carries_out_every_command() {
         numbers.sort_unstable();
         assert_eq!(numbers, [1, 2, 3]);
         assert!(mailbox.commands_done.is_complete());
-    });
-}
-
-/// What another thread does in place of the sleeping I/O thread comes behind the commands that it has
-/// sent before and in front of those that it sends afterwards, and no two threads have the state at once.
-pub fn works_in_place_of_a_sleeping_thread() {
-    explore(3, || {
-        let mailbox = Arc::new(IoThreadHandle::default());
-        // loom ends a check in which two threads have the cell at once, or one does not see what the
-        // other has done.
-        let numbers = Arc::new(UnsafeCell::new(Vec::new()));
-        let add = |numbers: &UnsafeCell<Vec<usize>>, number| {
-            // SAFETY: that nobody else has the cell is what is checked.
-            numbers.with_mut(|numbers| unsafe { (*numbers).push(number) });
-        };
-        let other = {
-            let (mailbox, numbers) = (mailbox.clone(), numbers.clone());
-            thread::spawn(move || {
-                for number in 1..=3 {
-                    let in_place = number != 1
-                        && mailbox.while_idle(|| {
-                            add(&numbers, number);
-                            true
-                        });
-                    if !in_place {
-                        mailbox.send(Command::Number(number));
-                    }
-                }
-                mailbox.send(Command::Resume);
-            })
-        };
-        let mut done = false;
-        while !done {
-            mailbox.state_lock.leave();
-            mailbox.notify.wait();
-            mailbox.state_lock.take_back();
-            for command in mailbox.take_commands() {
-                match command {
-                    Command::Number(number) => add(&numbers, number),
-                    Command::Resume => done = true,
-                }
-            }
-        }
-        other.join().expect("no panic");
-        // SAFETY: the other thread has ended.
-        numbers.with(|numbers| assert_eq!(unsafe { &*numbers }, &[1, 2, 3]));
-    });
-}
-
-/// The I/O thread gets the state back from whoever has it, and two others never have it at once.
-pub fn gets_the_state_back() {
-    explore(3, || {
-        let mailbox = Arc::new(IoThreadHandle::default());
-        let count = Arc::new(UnsafeCell::new(0));
-        mailbox.state_lock.leave();
-        let others = [(); 2].map(|()| {
-            let (mailbox, count) = (mailbox.clone(), count.clone());
-            thread::spawn(move || {
-                mailbox.while_idle(|| {
-                    // SAFETY: that nobody else has the cell is what is checked.
-                    count.with_mut(|count| unsafe { *count += 1 });
-                    true
-                })
-            })
-        });
-        mailbox.state_lock.take_back();
-        // SAFETY: as above.
-        count.with_mut(|count| unsafe { *count += 1 });
-        mailbox.state_lock.leave();
-        let lent = others.map(|other| usize::from(other.join().expect("no panic")));
-        mailbox.state_lock.take_back();
-        // SAFETY: the other threads have ended.
-        count.with(|count| assert_eq!(unsafe { *count }, 1 + lent[0] + lent[1]));
     });
 }
 
