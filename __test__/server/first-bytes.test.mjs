@@ -5,7 +5,7 @@ import net from "node:net";
 import { test } from "node:test";
 import { Polling, Ws } from "../support/raw.mjs";
 import { closeHttp, closeServer, listen } from "../support/server.mjs";
-import { beyond, Server } from "../support/subject.mjs";
+import { beyond, engine, Server } from "../support/subject.mjs";
 import { frame, opening, statusOf, Tcp } from "../support/tcp.mjs";
 import { defer, once, until } from "../support/wait.mjs";
 
@@ -295,6 +295,25 @@ test("a server that listens again serves again", async (t) => {
   const ws = Tcp.connect(t, again);
   ws.write(opening());
   assert.equal(statusOf(await ws.head()), 101);
+});
+
+test("an engine that is attached to two servers answers below the path of each", async (t) => {
+  const one = new engine.Server();
+  defer(t, () => one.close());
+  const ports = {};
+  for (const path of ["/first", "/second"]) {
+    const httpServer = http.createServer((req, res) => res.end(`app ${req.url}`));
+    defer(t, () => closeHttp(httpServer));
+    one.attach(httpServer, { path });
+    ports[path] = await listen(httpServer);
+  }
+  for (const [server, port] of Object.entries(ports)) {
+    for (const path of Object.keys(ports)) {
+      const tcp = await Tcp.open(t, port);
+      tcp.write(get(HANDSHAKE.replace("/socket.io", path)));
+      assert.match((await answer(tcp)).body, path === server ? /^0\{"sid":/ : /^app /);
+    }
+  }
 });
 
 beyond("serves two engines with paths of their own, both without Node's parser", async (t) => {

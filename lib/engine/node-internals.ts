@@ -157,11 +157,11 @@ export function interceptAccepted(server: HttpServer, acceptance: Acceptance): b
   if (!found.counting || typeof listening?.onconnection !== "function") return false;
   const { onconnection, close } = listening;
   listening.onconnection = (error: unknown, handle: any) => {
-    const pass = (chunk?: ArrayBuffer | null) => {
-      passOn(handle, () => onconnection.call(listening, error, handle), chunk);
-    };
-    if (error || !isAcceptedTcp(handle)) return onconnection.call(listening, error, handle);
-    if (!acceptance.accepted(handle, pass)) return onconnection.call(listening, error, handle);
+    const accept = () => onconnection.call(listening, error, handle);
+    const isOffered = !error && isAcceptedTcp(handle);
+    if (!isOffered || !acceptance.accepted(handle, (chunk) => passOn(handle, accept, chunk))) {
+      return accept();
+    }
     if (own.keepAlive) handle.setKeepAlive?.(true, own.keepAliveInitialDelay);
   };
   listening.close = (callback: unknown) => {

@@ -16,6 +16,7 @@ import {
 import { isUnobserved } from "../own-listeners";
 import { throttleOf } from "../requests/connection-throttle";
 import type { Server } from "../server";
+import { extendServer } from "./extend-server";
 import { isNativePort } from "./listening-port";
 import { hasNativeListeners, NativeListener } from "./native-listener";
 
@@ -56,18 +57,12 @@ class FirstBytes {
   private isTiming = false;
 
   constructor(private readonly server: HttpServer) {
-    const { closeAllConnections, getConnections } = server;
-    // Not each of them is there in other runtimes than Node.
-    if (getConnections) {
-      server.getConnections = (callback) =>
-        getConnections.call(server, (error, count) =>
-          callback(error, count + this.fresh.size + this.stale.size),
-        );
-    }
-    server.closeAllConnections = () => {
-      this.giveUp();
-      closeAllConnections?.call(server);
-    };
+    extendServer(server, {
+      count: () => this.fresh.size + this.stale.size,
+      end: (all) => {
+        if (all) this.giveUp();
+      },
+    });
     if (server.listening) this.listen();
   }
 

@@ -24,13 +24,14 @@ export interface Observed {
 }
 
 /**
- * The settings of the listener that serves `engine` on `server`.
+ * The settings of the listener that serves `engine` on `server`, below a path.
  *
  * @throws an error for an option that cannot be used
  */
 export function listenerSettings(
   server: HttpServer,
   engine: Server,
+  path: string,
   observed: Observed,
 ): ListenerSettings {
   const { opts } = engine;
@@ -44,7 +45,7 @@ export function listenerSettings(
   const template = cookieTemplate(opts.cookie);
   const chunks = Number(opts.maxBufferedChunks);
   return {
-    path: engine._path,
+    path,
     handsOver,
     raw: !engine._decodesNatively,
     tellsRefusals: engine.listenerCount("connection_error") > 0,

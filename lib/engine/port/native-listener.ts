@@ -22,6 +22,7 @@ import {
 import { isListenedTo, isOwnListener, isUnobserved } from "../own-listeners";
 import { queueMicrotask } from "../scheduling";
 import type { Server } from "../server";
+import { extendServer } from "./extend-server";
 import { noteAssignment } from "./instrumentation";
 import { listenerSettings, NOTHING, SERVER_SETTINGS, servesAny } from "./listener-settings";
 
@@ -40,6 +41,8 @@ export function hasNativeListeners(): boolean {
 
 /** Serves the requests of one engine on one HTTP server. */
 export class NativeListener {
+  /** The prefix of the URLs that it serves: the engine may be attached to another server later. */
+  readonly path: string;
   /** True if some requests are answered natively now. */
   isActive = false;
   private readonly accepting: InstanceType<NonNullable<typeof native>["NativeListener"]>;
@@ -58,6 +61,7 @@ export class NativeListener {
     private readonly server: HttpServer,
     private readonly engine: Server,
   ) {
+    this.path = engine._path;
     const { NativeListener: Accepting } = native as NonNullable<typeof native>;
     this.accepting = new Accepting(nativeEngine, engine._options);
     this.events = {
@@ -72,7 +76,11 @@ export class NativeListener {
         if (!this.isListening) forgetListener(this.accepting.id);
       },
     };
-    this.extendServer();
+    const { accepting } = this;
+    extendServer(server, {
+      count: () => (this.isWaiting ? accepting.connections - 1 : accepting.connections),
+      end: (all) => accepting.endConnections(all),
+    });
     const configure = () => this.configure();
     for (const name of [...SERVER_SETTINGS, "emit"]) noteAssignment(server, name, configure);
     const onadded = (event: string | symbol, listener: object) => {
@@ -89,11 +97,6 @@ export class NativeListener {
       server.off("removeListener", configure);
       unwatch();
     };
-  }
-
-  /** The prefix of the URLs that it serves. */
-  get path(): string {
-    return this.engine._path;
   }
 
   /** The server listens. */
@@ -143,28 +146,6 @@ export class NativeListener {
     uncountConnection(this.server);
   }
 
-  /** Extends the methods of the server to the native connections. */
-  private extendServer(): void {
-    const { server, accepting } = this;
-    const { getConnections, closeIdleConnections, closeAllConnections } = server;
-    // Not each of them is there in other runtimes than Node.
-    if (getConnections) {
-      server.getConnections = (callback) =>
-        getConnections.call(server, (error, count) => {
-          const unseen = this.isWaiting ? accepting.connections - 1 : accepting.connections;
-          callback(error, count + unseen);
-        });
-    }
-    server.closeIdleConnections = () => {
-      closeIdleConnections?.call(server);
-      accepting.endConnections(false);
-    };
-    server.closeAllConnections = () => {
-      closeAllConnections?.call(server);
-      accepting.endConnections(true);
-    };
-  }
-
   /** Gives a connection to the server: its next request is not for the listener. */
   private takeOver(fd: number, bytes: Buffer): void {
     const { server } = this;
@@ -212,7 +193,7 @@ export class NativeListener {
       upgrades: this.isSeen("upgrade", added),
     };
     try {
-      this.apply(listenerSettings(server, engine, observed));
+      this.apply(listenerSettings(server, engine, this.path, observed));
     } catch (error) {
       // An option that cannot be used: the first request tells the error.
       debug("not served natively: %s", error);

@@ -137,14 +137,7 @@ impl Listener {
         if stream.set_nonblocking(true).is_err() {
             return false;
         }
-        let open = ConnectionGuard::new(self);
-        let thread = open.number as usize % self.runtime.threads();
-        let serve = Command::Call(Box::new(move |local| {
-            if let Ok(stream) = tokio::net::TcpStream::from_std(stream) {
-                serve_http(local, stream, bytes, open);
-            }
-        }));
-        self.runtime.send(thread, serve);
+        send_to_thread(stream, bytes, ConnectionGuard::new(self));
         true
     }
 
@@ -264,20 +257,23 @@ impl Listener {
 
 /// Gives a connection to the thread that is to serve it.
 fn distribute(stream: tokio::net::TcpStream, open: ConnectionGuard, local: &Rc<IoThread>) {
+    if open.listener.runtime.threads() == 1 {
+        serve_http(local, stream, Vec::new(), open);
+    } else if let Ok(stream) = stream.into_std() {
+        send_to_thread(stream, Vec::new(), open);
+    }
+}
+
+/// Sends a connection of which `bytes` were read to the thread that is to serve it.
+fn send_to_thread(stream: std::net::TcpStream, bytes: Vec<u8>, open: ConnectionGuard) {
     let runtime = open.listener.runtime;
-    let threads = runtime.threads();
-    if threads == 1 {
-        return serve_http(local, stream, Vec::new(), open);
-    }
-    let thread = open.number as usize % threads;
-    if let Ok(stream) = stream.into_std() {
-        let serve = Command::Call(Box::new(move |local| {
-            if let Ok(stream) = tokio::net::TcpStream::from_std(stream) {
-                serve_http(local, stream, Vec::new(), open);
-            }
-        }));
-        runtime.send(thread, serve);
-    }
+    let thread = open.number as usize % runtime.threads();
+    let serve = Command::Call(Box::new(move |local| {
+        if let Ok(stream) = tokio::net::TcpStream::from_std(stream) {
+            serve_http(local, stream, bytes, open);
+        }
+    }));
+    runtime.send(thread, serve);
 }
 
 /// Has a bound socket listen.

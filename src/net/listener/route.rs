@@ -66,19 +66,22 @@ pub fn admit(
     listener: &Listener,
     ends: Ends,
 ) -> Option<Admitted> {
+    if !settings.answer(request.kind) {
+        return None;
+    }
     let packed = || pack(request, ends.remote, ends.local);
     let route = match request.kind {
-        RequestKind::Handshake if settings.handshakes => match refusal(listener, ends) {
+        RequestKind::Handshake => match refusal(listener, ends) {
             None => Route::Handshake(packed()),
             Some(_) if settings.tells_refusals => return None,
             Some(refusal) => Route::Refused(refusal),
         },
-        RequestKind::Poll(sid) if settings.polls => Route::Poll(polling(sid, listener)?.handle),
-        RequestKind::Push(sid) if settings.polls => {
+        RequestKind::Poll(sid) => Route::Poll(polling(sid, listener)?.handle),
+        RequestKind::Push(sid) => {
             let small = request.body as u64 <= settings.max_body;
             small.then_some(Route::Push(polling(sid, listener)?.handle))?
         }
-        RequestKind::WebSocket(None) if settings.websockets => {
+        RequestKind::WebSocket(None) => {
             let greeting = greeting(request, &listener.engine)?;
             match refusal(listener, ends) {
                 None => Route::WebSocket(greeting, Err(packed())),
@@ -86,11 +89,10 @@ pub fn admit(
                 Some(refusal) => Route::RefusedUpgrade(refusal),
             }
         }
-        RequestKind::WebSocket(Some(sid)) if settings.upgrades => Route::WebSocket(
+        RequestKind::WebSocket(Some(sid)) => Route::WebSocket(
             greeting(request, &listener.engine)?,
             Ok(session(sid, listener)?),
         ),
-        _ => return None,
     };
     Some(Admitted {
         route,
