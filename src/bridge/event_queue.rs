@@ -222,10 +222,8 @@ impl EventQueue {
         if done.is_empty() {
             return;
         }
-        let InWork { cost, sessions, .. } = &done;
-        let (cost, sessions) = (*cost, sessions);
-        let go_on = self.cost.take(cost, || MAX_COST / 2);
-        runtime().worked_off(sessions);
+        let go_on = self.cost.take(done.cost, || MAX_COST / 2);
+        runtime().worked_off(&done.sessions);
         if go_on {
             runtime().send_all(|| Command::Resume);
         }

@@ -122,7 +122,7 @@ fn of_packet(text: &str) -> (serde_json::Value, Vec<Value>) {
     let mut batch = Batch::default();
     let packet = Decoder::new().text(text, &LIMITS).expect("valid");
     batch.packet(Handle::from_raw(1), &packet.expect("complete"), Vec::new());
-    // What the payload costs, wherever its strings are.
+    // The payload costs the same, whether its strings are inside it or beside it.
     assert_eq!(
         batch.cost(),
         batch.text.len() + text.len() - 1 + 2 * RECORD_OVERHEAD

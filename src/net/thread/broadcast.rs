@@ -64,7 +64,7 @@ const HISTORIES: usize = 8;
 struct AfterHistory {
     kind: Kind,
     before: Option<History>,
-    /// What the connections remember that have got it.
+    /// The messages that the connections with this frame have had before.
     after: Option<History>,
     frame: Frame,
 }

@@ -487,7 +487,7 @@ impl WebSocketConn {
         }
         match queue.is_empty() {
             true => Poll::Ready(Ok(())),
-            // Whoever brings the frame that is missing wakes the task.
+            // The thread that compresses the missing frame wakes the task.
             false => Poll::Pending,
         }
     }
