@@ -1,6 +1,8 @@
 // compress, volatile, local, timeout and except on every level that has them.
 import assert from "node:assert/strict";
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { eachServer } from "../options/support.mjs";
+import { Polling, Ws } from "../support/raw.mjs";
 import { once, until } from "../support/wait.mjs";
 import { eachPair, take, takeAll } from "./support.mjs";
 
@@ -128,4 +130,21 @@ eachPair("the bulk operations of an operator made by a socket", async (_t, conne
   assert.equal(socket.broadcast.in("room").disconnectSockets(), undefined);
   assert.equal((await gone)[0], "server namespace disconnect");
   assert.deepEqual([...io.sockets.sockets.keys()], [socket.id, c.id]);
+});
+
+eachServer("volatile: sent after an upgrade that brought what a poll had not", async (t, start) => {
+  const { io, port } = await start();
+  const accepted = once(io, "connection");
+  const polling = await Polling.open(t, port);
+  await polling.join();
+  const [socket] = await accepted;
+  const ws = await Ws.open(t, port, { query: `&sid=${polling.sid}` });
+  await ws.send("2probe");
+  assert.equal(await ws.next(), "3probe");
+  socket.emit("kept");
+  await ws.send("5");
+  assert.equal(await ws.next(), '42["kept"]');
+  await until(() => socket.conn.transport.writable, "the transport is idle");
+  socket.volatile.emit("volatile");
+  assert.equal(await ws.next(), '42["volatile"]');
 });

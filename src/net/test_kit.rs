@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 
 use crate::config::EngineConfig;
 use crate::eio;
@@ -312,6 +312,7 @@ impl Kit {
                     .serve(self.local.clone(), Vec::new(), None, None),
             ),
             tap: tap.clone(),
+            woken: Arc::default(),
         }
     }
 }
@@ -320,6 +321,17 @@ impl Kit {
 pub struct Served {
     task: Pin<Box<dyn Future<Output = ()>>>,
     tap: Rc<Tap>,
+    woken: Arc<Woken>,
+}
+
+/// Notes that a task was woken.
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 impl Served {
@@ -331,7 +343,13 @@ impl Served {
 
     /// Has the task look again; true once the connection has ended.
     pub fn poll(&mut self) -> bool {
-        let mut cx = Context::from_waker(Waker::noop());
+        let waker = Waker::from(self.woken.clone());
+        let mut cx = Context::from_waker(&waker);
         self.task.as_mut().poll(&mut cx).is_ready()
+    }
+
+    /// True if the task was woken since the last call.
+    pub fn was_woken(&self) -> bool {
+        self.woken.0.swap(false, Ordering::Relaxed)
     }
 }

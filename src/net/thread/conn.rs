@@ -171,7 +171,10 @@ impl WebSocketConn {
     /// Makes this the WebSocket that carries its session.
     pub fn promote(&self) {
         self.role.set(SocketRole::Main);
-        self.publish_backlog(self.waiting());
+        // The kernel is asked first: only what it did not take counts as waiting.
+        if self.blocked.get() || self.is_pumped() {
+            self.publish_backlog(self.waiting());
+        }
     }
 
     /// Bytes read and written; zero for a WebSocket without a session.

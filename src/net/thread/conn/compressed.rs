@@ -94,6 +94,8 @@ impl WebSocketConn {
             let pending = &local.pending_writes;
             pending.progress(self, |progress| progress.took(now, turn));
             self.retry(local);
+            // The serving task could not wait for the kernel while the frame was missing.
+            self.wake();
         } else {
             self.flush(local);
         }

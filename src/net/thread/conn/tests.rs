@@ -35,6 +35,17 @@ fn the_first_message_of_a_tick_is_handed_over_the_others_wait_for_it() {
 }
 
 #[test]
+fn messages_that_a_poll_did_not_take_do_not_wait_once_they_are_written() {
+    let kit = Kit::new(false);
+    let (conn, tap) = kit.connect_as(SocketRole::Probe, PacketEncoding::V4);
+    send(&kit, &conn, 1, b"kept");
+    conn.promote();
+    kit.local.settle();
+    assert_eq!(tap.take(), server_frame(1, b"4kept"));
+    assert_eq!(backlog(&kit), (0, 0));
+}
+
+#[test]
 fn messages_that_are_handed_over_by_the_application_do_not_wait() {
     let kit = Kit::new(true);
     let (conn, tap) = kit.connect();

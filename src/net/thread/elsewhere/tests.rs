@@ -142,6 +142,25 @@ fn others_are_served_while_a_long_message_is_compressed() {
 }
 
 #[test]
+fn the_task_of_a_slow_client_waits_for_it_once_the_frame_is_there() {
+    let (runtime, free) = busy_runtime();
+    let _entered = runtime.enter();
+    let mut client = Client::new(Kit::new(true), true);
+    let local = client.kit.local.clone();
+    let mut served = client.kit.serve(&client.conn, &client.tap);
+    client.send(&long("long"));
+    assert!(!served.poll());
+    served.was_woken();
+    client.tap.room.set(10);
+    drop(free);
+    receive(&local, 1);
+    assert!(served.was_woken());
+    client.tap.room.set(usize::MAX);
+    assert!(!served.poll());
+    assert_eq!(client.messages(), [format!("4{}", long("long"))]);
+}
+
+#[test]
 fn a_broadcast_is_compressed_once_for_connections_of_a_kind() {
     for takeover in [true, false] {
         let (runtime, free) = busy_runtime();
