@@ -3,13 +3,15 @@ import assert from "node:assert/strict";
 import { connected } from "../support/clients.mjs";
 import { secureTest, secureWire, serveSecure } from "../support/secure.mjs";
 import { frame } from "../support/tcp.mjs";
-import { deferred, until } from "../support/wait.mjs";
+import { deferred, HANG, until } from "../support/wait.mjs";
 import { WAYS } from "../support/ways.mjs";
 import { joinByHand } from "../support/wire.mjs";
 import { ENTRANCES } from "./entrances.mjs";
 
 const CLIENTS = 100;
 const MESSAGES = 200;
+// A busy machine may need long for a hundred upgrades.
+const PATIENT = { upgradeTimeout: HANG, pingTimeout: HANG };
 const NUMBERS = Array.from({ length: MESSAGES }, (_, n) => n);
 
 /** Every tenth message carries binary, so that both kinds of frames keep their common order. */
@@ -46,7 +48,7 @@ for (const [entrance, { test, serve, client }] of Object.entries(ENTRANCES)) {
   for (const way of ["websocket", "default"]) {
     const title = `${CLIENTS} clients × ${MESSAGES} messages each way, ${entrance}`;
     test(`${title} [${way}]`, async (t) => {
-      const served = await serve(t);
+      const served = await serve(t, PATIENT);
       const there = [];
       served.io.on("connection", (socket) => {
         const book = ledger(socket);

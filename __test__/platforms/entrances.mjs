@@ -14,7 +14,7 @@ import { defer, once } from "../support/wait.mjs";
 import { streamPair } from "../support/wire.mjs";
 
 /**
- * By name: `test`, `serve(t)` and `client(t, served, options)`. `served` is what `serve` has given,
+ * By name: `test`, `serve(t, options)` and `client(t, served, options)`. `served` is what `serve` has given,
  * with `io` in it; the client is real, and not awaited.
  */
 export const ENTRANCES = {
@@ -37,23 +37,23 @@ export const ENTRANCES = {
   },
   "a port of its own": {
     test,
-    serve: (t) => servePort(t),
+    serve: servePort,
     client: (t, { port }, options) => client(t, port, options),
   },
 };
 
 /** A server of an HTTP server's, which is closed after the test like whatever is connected to it. */
-function serveOn(t) {
+function serveOn(t, options) {
   const httpServer = http.createServer((_req, res) => res.writeHead(404).end());
   defer(t, () => closeHttp(httpServer));
-  const io = new Server(httpServer);
+  const io = new Server(httpServer, options);
   return { io, httpServer };
 }
 
-async function serveUnix(t) {
+async function serveUnix(t, options) {
   const folder = mkdtempSync(path.join(tmpdir(), "unix-"));
   defer(t, () => rmSync(folder, { recursive: true }));
-  const { io, httpServer } = serveOn(t);
+  const { io, httpServer } = serveOn(t, options);
   defer(t, () => closeServer(io));
   const socketPath = path.join(folder, "io.sock");
   await once(httpServer.listen(socketPath), "listening");
@@ -61,8 +61,8 @@ async function serveUnix(t) {
 }
 
 /** A front accepts the connections and hands on streams in memory, as a tunnel does. */
-async function serveStreams(t) {
-  const { io, httpServer } = serveOn(t);
+async function serveStreams(t, options) {
+  const { io, httpServer } = serveOn(t, options);
   const front = net.createServer((socket) => {
     const [near, far] = streamPair();
     socket.pipe(far).pipe(socket);

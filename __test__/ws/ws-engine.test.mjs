@@ -6,7 +6,7 @@ import { Polling, Ws } from "../support/raw.mjs";
 import { closeServer, listen, serve, serveHttp } from "../support/server.mjs";
 import { Server } from "../support/subject.mjs";
 import { exchange, opening } from "../support/tcp.mjs";
-import { defer, once, until } from "../support/wait.mjs";
+import { defer, HANG, once, until } from "../support/wait.mjs";
 import { Overriding, WsServer } from "../support/ws-engines.mjs";
 
 const ENGINES = { ws: WsServer, "a subclass of ws": Overriding };
@@ -311,7 +311,9 @@ test("rooms and broadcasts reach polling, and every way to a WebSocket, in order
 });
 
 test("a hundred clients exchange ordered messages without loss", async (t) => {
-  const { io, port } = await serve(t, { wsEngine: WsServer });
+  // A busy machine may need long for a hundred upgrades.
+  const patient = { upgradeTimeout: HANG, pingTimeout: HANG };
+  const { io, port } = await serve(t, { wsEngine: WsServer, ...patient });
   io.on("connection", (socket) => {
     let next = 0;
     socket.on("n", (n, pad) => socket.emit("n", n, n === next++ && pad.length === n * 40));
