@@ -1,6 +1,7 @@
 // cors: headers that let pages of other origins read the answers.
 import assert from "node:assert/strict";
 import { Polling, request, Ws } from "../support/raw.mjs";
+import { beyond, isOracle } from "../support/subject.mjs";
 import { exchange, opening } from "../support/tcp.mjs";
 import { ALL, eachServer, POLLING } from "./support.mjs";
 
@@ -16,6 +17,9 @@ function corsHeaders({ headers }) {
     pairs.map(([name, value]) => [name.replace(/^.*-control-/, ""), value]),
   );
 }
+
+/** A promise beyond upstream. */
+const beyondUpstream = isOracle ? beyond : eachServer;
 
 const from = (origin) => ({ headers: origin === null ? {} : { origin } });
 
@@ -82,7 +86,8 @@ for (const [origin, expected] of ORIGINS) {
     `origin: ${title}`,
     async (t, start) => {
       const { io, port } = await start({ cors: { origin } });
-      for (const [asked, allowed, vary] of expected) {
+      // a second time: by then an origin is known
+      for (const [asked, allowed, vary] of [...expected, ...expected]) {
         const headers = {
           ...(allowed !== undefined && { "allow-origin": allowed }),
           ...(vary && { vary }),
@@ -100,7 +105,7 @@ for (const [origin, expected] of ORIGINS) {
         assert.equal(refused.status, 400);
         assert.deepEqual(corsHeaders(refused), headers, `refusal of ${asked}`);
       }
-      assert.equal(io.engine.clientsCount, expected.length * 2);
+      assert.equal(io.engine.clientsCount, expected.length * 4);
     },
     ALL,
   );
@@ -203,4 +208,32 @@ eachServer("the 101 of an upgrade has the headers", async (t, start) => {
   const { sid } = await Polling.open(t, port);
   const { response } = await Ws.open(t, port, { query: `&sid=${sid}`, ...from(A) });
   assert.deepEqual(corsHeaders(response), { "allow-origin": A, vary: "Origin" });
+});
+
+beyondUpstream("an origin is answered without JavaScript once it is known", async (t, start) => {
+  for (const origin of [true, /^https:/, [/^https:/, "http://x"]]) {
+    const { io, port } = await start({ cors: { origin } });
+    const opened = () => {
+      const { polling, websocket } = io.engine.metrics().sessions;
+      return [polling.native + websocket.native, polling.javascript + websocket.javascript];
+    };
+    await Polling.open(t, port, from(A));
+    assert.deepEqual(opened(), [0, 1]);
+    await Polling.open(t, port, from(A));
+    await Ws.open(t, port, from(A));
+    await Polling.open(t, port, from("http://refused"));
+    await Ws.open(t, port, from("http://refused"));
+    await Polling.open(t, port);
+    assert.deepEqual(opened(), [4, 2]);
+  }
+});
+
+eachServer("an expression with a state is asked for every request", async (t, start) => {
+  const { port } = await start({ cors: { origin: /^https:/g } });
+  const allowed = [];
+  for (let i = 0; i < 4; i++) {
+    const { opening } = await Polling.open(t, port, from(A));
+    allowed.push(opening.headers["access-control-allow-origin"] === A);
+  }
+  assert.deepEqual(allowed, [true, false, true, false]);
 });

@@ -16,6 +16,7 @@ import { checkAttachOptions } from "./option-rules";
 import type { AttachOptions, ServerOptions } from "./options";
 import { type AttachedListener, serveAttached } from "./port/first-bytes";
 import { methodsOf } from "./port/instrumentation";
+import { LearnedOrigins, learnsOrigins } from "./port/static-cors";
 import { enterRequest, enterUpgrade } from "./requests/entrance";
 import type { Middleware } from "./requests/middleware";
 import { announceSession, type SocketInit, takeWebSocket } from "./requests/open-session";
@@ -66,6 +67,8 @@ export class Server extends ConfiguredServer {
    * @internal
    */
   readonly _corsOptions: ServerOptions["cors"];
+  /** The origins for which the native listeners know the answer of `cors`. @internal */
+  readonly _origins = new LearnedOrigins();
   /** The middleware of the option `cors`. @internal */
   readonly _corsMiddleware: Middleware | null;
   /**
@@ -110,6 +113,16 @@ export class Server extends ConfiguredServer {
     this.permissions = new NativePermissions(this, ORIGINALS, corsMiddleware);
     this.init();
     watchExit();
+  }
+
+  /**
+   * Has the native listeners answer further requests of an origin, if `cors` gives it the same answer.
+   *
+   * @internal
+   */
+  _learnOrigin(origin: string | undefined): void {
+    if (!this._hasListeners || !learnsOrigins(this._corsOptions)) return;
+    if (this._origins.add(origin)) this._changed();
   }
 
   /** Opens for WebSockets, again if need be. */

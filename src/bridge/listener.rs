@@ -63,6 +63,7 @@ pub struct ListenerSettings {
     pub cookie_after: Option<String>,
     pub cors: Vec<Line>,
     pub cors_origins: Vec<OriginLines>,
+    pub cors_learns: bool,
     pub keep_alive: Option<f64>,
     pub idle_timeout: Option<f64>,
     pub head_timeout: f64,
@@ -112,6 +113,7 @@ impl ListenerSettings {
             cors: Cors {
                 origins: origins?,
                 others: lines(self.cors)?,
+                learns: self.cors_learns,
             },
             keep_alive_ms: self.keep_alive.map(|n| n as u64),
             idle_ms: self.idle_timeout.map(|n| n as u64),

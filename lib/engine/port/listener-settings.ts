@@ -35,7 +35,8 @@ export function listenerSettings(
   observed: Observed,
 ): ListenerSettings {
   const { opts } = engine;
-  const cors = staticCors(engine.middlewares.length > 0 ? engine._corsOptions : undefined);
+  const options = engine.middlewares.length > 0 ? engine._corsOptions : undefined;
+  const cors = staticCors(options, engine._origins);
   const counted = server.maxConnections || server.timeout || server.maxRequestsPerSocket;
   const handsOver = !!counted || observed.all;
   const served = cors !== null && !handsOver && server.maxHeadersCount === null;
@@ -66,6 +67,7 @@ export function listenerSettings(
       origin,
       lines: toLines(lines),
     })),
+    corsLearns: cors?.learns === true,
     ...idleTimes(server),
     headTimeout: Math.min(server.headersTimeout || NEVER, server.requestTimeout || NEVER),
     requestTimeout: server.requestTimeout || NEVER,
@@ -96,6 +98,7 @@ export const NOTHING: ListenerSettings = {
   bodyTimeout: NEVER,
   cors: [],
   corsOrigins: [],
+  corsLearns: false,
   headTimeout: NEVER,
   requestTimeout: NEVER,
 };

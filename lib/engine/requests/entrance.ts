@@ -40,7 +40,11 @@ export function enterRequest(server: Server, req: EngineRequest, res: ServerResp
   };
   if (server.middlewares.length === 0) return enter();
   runMiddlewares(server.middlewares, req, res).then(
-    (passed) => (passed ? enter() : res.end()),
+    (passed) => {
+      if (!passed) return res.end();
+      server._learnOrigin(req.headers.origin);
+      enter();
+    },
     () => refuseRequest(server, req, res, middlewareFailure()),
   );
 }
@@ -66,7 +70,9 @@ export function enterUpgrade(server: Server, upgrade: UpgradeRequest): void {
   const res = new UpgradeResponse(req, socket);
   runMiddlewares(server.middlewares, req, res).then(
     (passed) => {
-      if (passed && !res.finished) proceed(() => res.lines());
+      if (!passed || res.finished) return;
+      server._learnOrigin(req.headers.origin);
+      proceed(() => res.lines());
     },
     () => refuseUpgradeRequest(server, upgrade, middlewareFailure()),
   );

@@ -69,6 +69,10 @@ pub fn admit(
     if !settings.answer(request.kind) {
         return None;
     }
+    let origin = header(request, "origin");
+    if !settings.cors.is_known(origin.as_deref()) {
+        return None;
+    }
     let packed = || pack(request, ends.remote, ends.local);
     let route = match request.kind {
         RequestKind::Handshake => match refusal(listener, ends) {
@@ -100,7 +104,7 @@ pub fn admit(
         body: request.body,
         closes: request.closes,
         accepts: request.accepts,
-        origin: header(request, "origin"),
+        origin,
     })
 }
 

@@ -86,14 +86,22 @@ pub struct Cookie {
 pub struct Cors {
     /// By origin.
     pub origins: HashMap<String, Lines>,
-    /// For all others, and requests without one.
+    /// For requests without an origin, and for all other origins if these are known.
     pub others: Lines,
+    /// True if JavaScript has to tell the lines of an origin that is not listed.
+    pub learns: bool,
 }
 
 /// Header lines.
 pub type Lines = Vec<(HeaderName, HeaderValue)>;
 
 impl Cors {
+    /// True if the lines for a request are known.
+    pub(in crate::net) fn is_known(&self, origin: Option<&str>) -> bool {
+        let is_listed = |origin| self.origins.contains_key(origin);
+        !self.learns || origin.is_none_or(is_listed)
+    }
+
     /// The lines for a request.
     pub(in crate::net) fn lines(&self, origin: Option<&str>) -> &Lines {
         origin
@@ -117,9 +125,17 @@ mod tests {
         let cors = Cors {
             origins: HashMap::from([("http://a".to_owned(), line("http://a"))]),
             others: line("http://b"),
+            learns: false,
         };
         assert_eq!(cors.lines(Some("http://a")), &line("http://a"));
         assert_eq!(cors.lines(Some("http://c")), &line("http://b"));
         assert_eq!(cors.lines(None), &line("http://b"));
+        assert!(cors.is_known(Some("http://c")));
+        let cors = Cors {
+            learns: true,
+            ..cors
+        };
+        assert!(cors.is_known(Some("http://a")) && cors.is_known(None));
+        assert!(!cors.is_known(Some("http://c")));
     }
 }
