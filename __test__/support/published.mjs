@@ -8,7 +8,7 @@ import ts from "typescript";
 
 const require = createRequire(import.meta.url);
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const ENTRIES = ["index.d.ts", "engine.d.ts"].map((file) => path.join(ROOT, file));
+const ENTRIES = ["index.d.ts", "engine.d.ts", "inspect.d.ts"].map((file) => path.join(ROOT, file));
 
 const OPTIONS = {
   strict: true,

@@ -37,11 +37,13 @@ export interface RequestEmitter {
  * Puts one listener in the place of the listeners of `request` that a server has.
  *
  * @param serve - returns false for a request that the replaced listeners are to get
+ * @param isOwn - whether it counts as a listener that shows requests to nobody; default: `true`
  * @returns a function that puts them back; a listener added later that calls this one reaches them
  */
 export function takeRequests(
   server: RequestEmitter,
   serve: (req: IncomingMessage, res: ServerResponse) => boolean,
+  isOwn = true,
 ): () => void {
   const others = server.listeners("request").slice() as RequestListener[];
   server.removeAllListeners("request");
@@ -50,7 +52,7 @@ export function takeRequests(
     if (!isOver && serve(req, res)) return;
     for (const other of others) other.call(server, req, res);
   };
-  server.on("request", ownListener(onrequest));
+  server.on("request", isOwn ? ownListener(onrequest) : onrequest);
   return () => {
     if (isOver) return;
     isOver = true;

@@ -20,6 +20,7 @@ export const CRATE_ORDER = [
 
 /** The rooms of lib, the one that knows all others first. */
 export const LIB_ORDER = [
+  ["lib/inspect"],
   ["lib"],
   ["lib/engine"],
   ["lib/engine/port"],

@@ -24,6 +24,7 @@ pub mod polling;
 mod quoting;
 pub mod record;
 pub mod runtime;
+pub mod session_state;
 pub mod sockets;
 mod strings;
 pub mod values;

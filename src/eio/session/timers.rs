@@ -43,6 +43,16 @@ impl Session {
         }
     }
 
+    /// The time of the next ping in ms, and the time from which the awaited answer (protocol 3: the
+    /// client's next ping) is overdue. A ping and an answer are never due at once: one is `None`.
+    pub fn heartbeat(&self) -> (Option<u64>, Option<u64>) {
+        match self.pong_by {
+            _ if self.state == State::Closed => (None, None),
+            0 => (Some(self.ping_at), None),
+            by => (None, Some(by)),
+        }
+    }
+
     /// The time at which [`Session::tick`] is next needed, in ms; `None` once the session has
     /// ended.
     pub fn deadline(&self) -> Option<u64> {

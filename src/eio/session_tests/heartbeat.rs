@@ -18,6 +18,20 @@ fn a_ping_follows_each_interval() {
 }
 
 #[test]
+fn the_heartbeat_tells_the_next_ping_or_the_answer_it_waits_for() {
+    let mut case = Case::websocket();
+    assert_eq!(case.session.heartbeat(), (Some(START + 300), None));
+    case.at(300);
+    assert_eq!(case.session.heartbeat(), (None, Some(START + 500)));
+    case.at(350);
+    case.receive("3");
+    assert_eq!(case.session.heartbeat(), (Some(START + 650), None));
+    case.at(650);
+    case.at(850);
+    assert_eq!(case.session.heartbeat(), (None, None));
+}
+
+#[test]
 fn a_pong_nobody_asked_for_restarts_the_interval() {
     let mut case = Case::websocket();
     case.at(200);

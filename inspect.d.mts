@@ -1,0 +1,2 @@
+export type * from "./dist/inspect/index.js";
+export { inspect } from "./dist/inspect/index.js";

@@ -1,0 +1,3 @@
+import entry from "./inspect.js";
+
+export const { inspect } = entry;
