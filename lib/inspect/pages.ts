@@ -20,8 +20,8 @@ const DIRECTORY = join(__dirname, "../../inspect-page");
 const FILES: Record<string, [file: string, type: string]> = {
   "": ["index.html", "text/html; charset=utf-8"],
   "style.css": ["style.css", "text/css; charset=utf-8"],
-  "page.js": ["page.js", "text/javascript; charset=utf-8"],
-  "charts.js": ["charts.js", "text/javascript; charset=utf-8"],
+  "page.mjs": ["page.mjs", "text/javascript; charset=utf-8"],
+  "charts.mjs": ["charts.mjs", "text/javascript; charset=utf-8"],
 };
 
 /** What is answered beside the files, by the last segment of its URL. */

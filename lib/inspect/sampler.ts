@@ -33,7 +33,7 @@ export interface Sample {
   /** By how much timers of the event loop were late, in ms. */
   loopMean: number;
   loopMax: number;
-  /** The mean wait of a batch of events for the event loop, in ms; null if there was none. */
+  /** The mean wait of a batch of events for the event loop, in ms: 0 if there was none. */
   dispatch: number | null;
 }
 
@@ -110,6 +110,7 @@ export class Sampler {
         ? Math.max(now.traffic[name] - before.traffic[name], 0) / seconds
         : null;
     const batches = now.batches - (before?.batches ?? now.batches);
+    const waited = now.lagSeconds - (before?.lagSeconds ?? 0);
     const late = (nanoseconds: number | undefined) =>
       Math.max((nanoseconds || 0) / 1e6 - RESOLUTION_MS, 0);
     this.samples.push({
@@ -124,8 +125,7 @@ export class Sampler {
       queuedOut: metrics?.queues.outbound.bytes ?? null,
       loopMean: late(this.delay?.count ? this.delay.mean : 0),
       loopMax: late(this.delay?.count ? this.delay.max : 0),
-      dispatch:
-        batches > 0 ? (1000 * (now.lagSeconds - (before?.lagSeconds ?? 0))) / batches : null,
+      dispatch: metrics === null ? null : batches > 0 ? (1000 * waited) / batches : 0,
     });
     if (this.samples.length > KEPT) this.samples.shift();
     this.delay?.reset();
