@@ -45,8 +45,22 @@ function element(name, content = "", className = "") {
   return made;
 }
 
+/** Remembers what an element shows; true if it shows that already: focus and selection stay then. */
+const shown = new WeakMap();
+function shows(element, value) {
+  const text = JSON.stringify(value, (_, one) => one?.textContent ?? one);
+  if (shown.get(element) === text) return true;
+  shown.set(element, text);
+  return false;
+}
+
+function say(id, text) {
+  if (!shows($(id), text)) $(id).textContent = text;
+}
+
 /** Shows pairs of names and values in a list. */
 function pairs(list, all, none = "none") {
+  if (shows(list, all)) return;
   const rows = all.length > 0 ? all : [[none, ""]];
   list.replaceChildren(
     ...rows.flatMap(([name, value]) => [element("dt", name), element("dd", value)]),
@@ -60,12 +74,9 @@ const link = (text, onclick) => {
   return button;
 };
 
-/** Shows rows in a table, unless they are those that it has: focus and selection stay. */
-const shown = new WeakMap();
+/** Shows rows in a table. */
 function rows(body, all, columns, none) {
-  const text = JSON.stringify(all);
-  if (shown.get(body) === text) return;
-  shown.set(body, text);
+  if (shows(body, all)) return;
   const made = all.map((row) => element("tr", columns(row)));
   if (made.length === 0) {
     const cell = element("td", none);
@@ -215,7 +226,7 @@ function showCounted(counted) {
 // --- asking -------------------------------------------------------------------------------------------
 
 const status = (text, state = "") => {
-  if ($("status").textContent !== text) $("status").textContent = text;
+  say("status", text);
   $("status").dataset.state = state;
 };
 
@@ -298,8 +309,8 @@ async function showList() {
   $("sampled").textContent =
     `A sample: one of ${every} sockets is looked at. A whole id is always found.`;
   const end = list.offset + all.length;
-  $("range").textContent =
-    all.length === 0 ? "" : `${count(list.offset + 1)}–${count(end)} of ${count(matched)}`;
+  const range = `${count(list.offset + 1)}–${count(end)} of ${count(matched)}`;
+  say("range", all.length === 0 ? "" : range);
   $("previous").disabled = list.offset === 0;
   $("next").disabled = end >= matched;
 }
@@ -332,7 +343,8 @@ function openDetail(nsp, id) {
   open = { nsp, id };
   confirming(false);
   $("detail-title").textContent = `Connection ${id}`;
-  for (const one of ["detail-note", "facts", "headers"]) $(one).replaceChildren();
+  say("detail-note", "");
+  for (const one of ["facts", "headers"]) pairs($(one), [], "Loading…");
   $("disconnect").disabled = false;
   $("detail").showModal();
   run(showDetail);
@@ -349,7 +361,7 @@ async function showDetail() {
   const one = await ask("connection", asked);
   if (open !== asked) return;
   if (one === null) {
-    $("detail-note").textContent = "It is not connected any more.";
+    say("detail-note", "It is not connected any more.");
     $("disconnect").disabled = true;
     return;
   }
