@@ -406,9 +406,10 @@ function factsOf(one) {
 $("disconnect").addEventListener("click", async () => {
   if (!asksAgain) return confirming(true);
   confirming(false);
-  await run(() =>
-    ask("disconnect", open, { method: "POST", headers: { "x-socketio-inspect": "1" } }),
-  );
+  const options = { method: "POST", headers: { "x-socketio-inspect": "1" } };
+  if (!(await run(() => ask("disconnect", open, options)))) {
+    return say("detail-note", "The server refuses to disconnect it.");
+  }
   await run(showDetail);
   await run(showList);
 });
