@@ -244,11 +244,14 @@ async function ask(path, parameters = {}, options = {}) {
 
 let samples = [];
 let newest = 0;
+let pid;
 
 async function refresh() {
   const data = await ask("data", { since: newest });
   const { process, engine } = data;
-  if (data.samples.some(({ n }) => n <= newest)) samples = [];
+  // A process of its own has numbers of its own.
+  if (process.pid !== pid || data.samples.some(({ n }) => n <= newest)) samples = [];
+  pid = process.pid;
   samples = [...samples, ...data.samples].slice(-KEPT);
   newest = samples.at(-1)?.n ?? 0;
   $("process").textContent =

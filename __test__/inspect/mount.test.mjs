@@ -48,6 +48,12 @@ for (const [name, start] of Object.entries({
   });
 }
 
+beyond("the entry is there for import and require, under its name", async () => {
+  const module = await import("socket.io-native/inspect");
+  assert.deepEqual(Object.keys(module), ["inspect"]);
+  assert.equal(module.inspect, inspect);
+});
+
 beyond("the page takes its own path and those below it, and no other", async (t) => {
   const { get } = await served(t);
   const bare = await get("/inspect?x");
