@@ -3,7 +3,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import ts from "typescript";
 import { blocks, pages, readPage } from "../support/documents.mjs";
-import { follow } from "../support/follow.mjs";
+import { follow, sections } from "../support/follow.mjs";
+import { postgresBeyond } from "../support/postgres.mjs";
+import { redisBeyond } from "../support/redis.mjs";
 import { beyond } from "../support/subject.mjs";
 
 /** Messages of the parser about a block. */
@@ -36,7 +38,9 @@ for (const page of pages()) {
   if (all.length === 0) continue;
   test(`${page}: each block of code names its language and can be parsed`, () => {
     assert.deepEqual(
-      all.filter(({ language }) => language === "" && page !== "ARCHITECTURE.md").map(({ line }) => `line ${line}: no language`),
+      all
+        .filter(({ language }) => language === "" && page !== "ARCHITECTURE.md")
+        .map(({ line }) => `line ${line}: no language`),
       [],
     );
     assert.deepEqual(all.flatMap(complaints), []);
@@ -53,10 +57,24 @@ test("pages are followed: README.md, getting-started and migration among them", 
   }
 });
 
+/** Sections that want a server of another maker, by its port in the page. */
+const PARTS = { 6379: redisBeyond, 5432: postgresBeyond };
+
+const portsOf = ({ blocks }) =>
+  Object.keys(PARTS).filter((port) => blocks.some(({ code }) => code.includes(port)));
+
 for (const page of FOLLOWED) {
   beyond(`${page}: its commands do what it says, in an empty folder`, async (t) => {
-    await follow(t, page);
+    await follow(t, page, { wanted: (section) => portsOf(section).length === 0 });
   });
+  for (const section of sections(page)) {
+    for (const port of portsOf(section)) {
+      PARTS[port](`${page}, ${section.title}: its commands do what it says`, async (t, free) => {
+        const wanted = ({ title }) => title === section.title;
+        await follow(t, page, { ports: { [port]: free }, wanted });
+      });
+    }
+  }
 }
 
 test("a block that cannot be parsed is found", () => {

@@ -27,23 +27,26 @@ export function sections(page) {
  * packages in place (from this checkout, not from npm), `background` starts a program and waits until it
  * accepts connections, `run` runs to the end, and `output` is what the last of them must have printed.
  * Programs in the background end with the section of the page. `ports` maps ports of the page to others.
+ * Of the sections for which `wanted(section)` is false only the files are written.
  */
-export async function follow(t, page, ports = {}) {
+export async function follow(t, page, { ports = {}, wanted = () => true } = {}) {
   const folder = mkdtempSync(path.join(tmpdir(), "page-"));
   defer(t, () => rmSync(folder, { recursive: true }));
+  const moved = { 3000: await freePort(), 3001: await freePort(), ...ports };
+  const text = (code) => code.replace(/\b\d{4,5}\b/g, (port) => moved[port] ?? port);
   for (const section of sections(page)) {
-    const moved = { 3000: await freePort(), 3001: await freePort(), ...ports };
-    const text = (code) => code.replace(/\b\d{4,5}\b/g, (port) => moved[port] ?? port);
     const programs = [];
     defer(t, () => programs.map((one) => one.stop()));
     let printed = "";
     for (const block of section.blocks) {
       const code = text(block.code);
       if (isFile(block)) write(folder, block.mark, code);
+      else if (!wanted(section)) continue;
       else if (block.mark === "install") install(folder, code);
       else if (block.mark === "background") {
         programs.push(start(folder, code));
-        await until(() => programs.at(-1).ended || accepts(moved[3000]), `${code} listens`);
+        const port = /PORT=(\d+)/.exec(code)?.[1] ?? moved[3000];
+        await until(() => programs.at(-1).ended || accepts(port), `${code} listens`);
         if (programs.at(-1).ended)
           throw new Error(`${page}: ${code} ended: ${programs.at(-1).log}`);
       } else if (block.mark === "run") {
