@@ -14,7 +14,7 @@ const slugify = (title) =>
 
 const page = (text, link) => ({ text, link });
 
-/** The classes and interfaces of the API, if it was made. */
+/** The classes and interfaces of both entries, if the API was made. */
 function api() {
   if (!existsSync(API)) return [];
   return [{ text: "API", collapsed: true, items: [page("Contents", "/api/"), ...apiPages("")] }];
@@ -23,10 +23,10 @@ function api() {
 function apiPages(folder) {
   return readdirSync(`${API}${folder}`, { withFileTypes: true }).flatMap((entry) => {
     if (entry.isDirectory()) return apiPages(`${folder}${entry.name}/`);
-    if (entry.name === "index.md" || !folder.includes("classes")) return [];
+    if (entry.name === "index.md" || !/classes|interfaces/.test(folder)) return [];
     const [entrance] = folder.split("/");
     const name = entry.name.replace(/\.md$/, "");
-    const text = entrance === "engine" ? `engine: ${name}` : name;
+    const text = entrance === "engine-entry" ? `engine: ${name}` : name;
     return [page(text, `/api/${folder}${name}`)];
   });
 }
