@@ -33,6 +33,7 @@ function crates() {
 for (const [section, names] of [
   ["npm, installed with the package", Object.keys(packed.dependencies)],
   ["npm, for development", Object.keys(packed.devDependencies)],
+  ["npm, for the site", Object.keys(JSON.parse(read("site/package.json")).devDependencies)],
   ["Crates", crates()],
 ]) {
   test(`docs/dependencies.md gives the reason of each dependency: ${section}`, () => {

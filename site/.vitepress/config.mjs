@@ -77,7 +77,7 @@ export default {
         ],
       },
       {
-        text: "What is promised",
+        text: "Promises",
         items: [
           page("Compatibility", "/compatibility"),
           page("Limits", "/limits"),
