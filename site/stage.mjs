@@ -25,6 +25,9 @@ const BESIDE = {
   "SECURITY.md": "security.md",
 };
 
+/** Pages with wide tables: they have no outline at the side. */
+const WIDE = new Set(["compatibility", "limits", "metrics", "options", "performance"]);
+
 /** Where the repository is shown, for files that the site does not have; "" if package.json has none. */
 function repository() {
   const { repository } = JSON.parse(readFileSync(path.join(ROOT, "package.json"), "utf8"));
@@ -72,8 +75,13 @@ export function stage({ api = true } = {}) {
     const place = placeOf(page);
     if (place === undefined) continue;
     const from = path.join(ROOT, page);
-    if (place.endsWith(".svg")) cpSync(from, path.join(PAGES, place));
-    else writeFileSync(path.join(PAGES, place), rewritten(page, readFileSync(from, "utf8")));
+    if (place.endsWith(".svg")) {
+      cpSync(from, path.join(PAGES, place));
+      continue;
+    }
+    const head = WIDE.has(place.replace(/\.md$/, "")) ? "---\naside: false\n---\n\n" : "";
+    const text = rewritten(page, readFileSync(from, "utf8"));
+    writeFileSync(path.join(PAGES, place), head + text);
   }
   if (api) makeApi();
 }

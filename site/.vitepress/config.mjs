@@ -17,7 +17,8 @@ const page = (text, link) => ({ text, link });
 /** The classes and interfaces of both entries, if the API was made. */
 function api() {
   if (!existsSync(API)) return [];
-  return [{ text: "API", collapsed: true, items: [page("Contents", "/api/"), ...apiPages("")] }];
+  const items = [...apiPages("index/"), ...apiPages("engine-entry/")];
+  return [{ text: "API", collapsed: true, items: [page("Contents", "/api/"), ...items] }];
 }
 
 function apiPages(folder) {
