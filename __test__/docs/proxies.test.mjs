@@ -10,7 +10,7 @@ import { blocks, ROOT, readPage } from "../support/documents.mjs";
 import { accepts } from "../support/follow.mjs";
 import { freePort } from "../support/part.mjs";
 import { isJavaScript, isOracle } from "../support/subject.mjs";
-import { defer, until, within } from "../support/wait.mjs";
+import { defer, HANG, until, within } from "../support/wait.mjs";
 
 const PAGE = blocks(readPage("docs/deployment.md"));
 const block = (name) => PAGE.find(({ mark }) => mark === name).code;
@@ -46,6 +46,8 @@ const PROXIES = {
     files: ({ port, ports, both }) => ({
       "haproxy.cfg": replaced(block("haproxy.cfg"), {
         "maxconn 100000": "maxconn 500",
+        // A busy machine may be late for a check.
+        "inter 2s": "inter 60s",
         "bind :443": `bind 127.0.0.1:${port}`,
         ":3000": `:${ports[0]}`,
         ":3001": `:${ports[1]}`,
@@ -141,6 +143,7 @@ async function connect(t, port, options) {
     withCredentials: true,
     rejectUnauthorized: false,
     reconnection: false,
+    timeout: HANG,
   });
   defer(t, () => socket.disconnect());
   await within(

@@ -81,6 +81,9 @@ test("npm run docs builds a page for each page of docs/, and the API", { skip },
   const classes = readdirSync(path.join(DIST, "api/index/classes"));
   for (const name of ["Server", "Namespace", "Socket"]) {
     assert.ok(classes.includes(`${name}.html`), name);
+    const html = readFileSync(path.join(DIST, `api/index/classes/${name}.html`), "utf8");
+    assert.match(html, /id="emit/);
+    assert.doesNotMatch(html, /id="_/, `${name} shows members that are no part of the API`);
   }
 });
 
