@@ -91,15 +91,21 @@ function link(place, name) {
   symlinkSync(place, name, "junction");
 }
 
+// The group ends when the shell's input does: with the test, however that ends.
+const TIED = `exec 3<&0
+(cat <&3; kill -s KILL -- -$$) >/dev/null 2>&1 &
+sh -e -c "$1" </dev/null 3<&-`;
+
 /** A shell with commands in a process group of its own: `{ log, end, ended, stop }`. */
 function start(folder, code) {
-  const child = spawn("sh", ["-e", "-c", code], {
+  const child = spawn("sh", ["-c", TIED, "sh", code], {
     cwd: folder,
     detached: true,
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["pipe", "pipe", "pipe"],
     env: { ...process.env, NODE_TEST_CONTEXT: undefined },
   });
   const program = { log: "", ended: false };
+  child.stdin.on("error", () => {}); // the shell has ended
   child.stdout.on("data", (text) => (program.log += text));
   child.stderr.on("data", (text) => (program.log += text));
   program.end = new Promise((resolve) => {
