@@ -1,0 +1,1 @@
+export const label = (votes) => `${votes} ${votes === 1 ? "vote" : "votes"}`;
