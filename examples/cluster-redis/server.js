@@ -11,6 +11,8 @@ else await import("./worker.js");
 function startPrimary() {
   const httpServer = createServer();
   setupMaster(httpServer, { loadBalancingMethod: "least-connection" });
+  // bytes of connections stay bytes between the processes
+  cluster.setupPrimary({ serialization: "advanced" });
 
   let stopping = false;
   for (let i = 0; i < WORKERS; i++) cluster.fork();
