@@ -61,7 +61,7 @@ exampleTest(
     await status(first, "Logged out");
     await status(second, "Logged out");
     // a connection that a login replaces may have a request under way
-    const refused = /^Failed to load resource: .* 400 /;
+    const refused = /^Failed to load resource: .* 400 |^WebSocket connection to /;
     assert.deepEqual(
       first.complaints.filter((one) => !refused.test(one)),
       [],

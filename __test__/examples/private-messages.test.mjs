@@ -20,7 +20,9 @@ exampleTest(NAME, "sends to two users, also what a lost client missed", async (t
 
   // a client of the tests comes back when it is told to
   const { id } = grace;
+  const gone = once(grace, "disconnect");
   grace.io.engine.close();
+  await gone;
   const echo = next(phone);
   phone.emit("private message", "Grace", "did you get it?");
   await echo;

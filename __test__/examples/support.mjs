@@ -119,12 +119,15 @@ export function molest(socket, ...events) {
 
 /**
  * A test of a running example: `fn(t, example, open)`, `open` with `browser` only. Then the example is
- * stopped, with the clients that it has; it ends with the exit code 0, or as `end` says.
+ * stopped, with the clients that it has; it ends with the exit code 0, or as `end` says. `missing` says
+ * what else it needs and this machine does not have.
  */
 export function exampleTest(name, title, fn, options = {}) {
-  const { browser = false, env, end = [0, null] } = options;
+  const { browser = false, env = {}, missing, end = [0, null] } = options;
   const run = async (t, open) => {
-    const example = await start(t, name, await env?.(t));
+    if (missing && process.env.REQUIRE_PARTS === "1") throw new Error(missing);
+    if (missing) return t.skip(missing);
+    const example = await start(t, name, env);
     if (!example) return;
     await fn(t, example, open);
     assert.deepEqual(await example.stop(), end, example.output());

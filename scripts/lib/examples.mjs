@@ -13,7 +13,9 @@ import {
   readlinkSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import os from "node:os";
@@ -31,6 +33,8 @@ const NPM = ["--no-audit", "--no-fund", "--loglevel=error", "--prefer-offline", 
 
 // What an example leaves when it runs in its own folder.
 const LEFT = ["node_modules", "package-lock.json", "bun.lock", "certificate", "dist", "uploads"];
+
+const MONTH_MS = 30 * 24 * 60 * 60 * 1000;
 
 const run = promisify(execFile);
 
@@ -115,7 +119,12 @@ async function packagesOf(name, source) {
   const key = hash([], stub, manifest, process.platform, process.arch).slice(0, 16);
   const home = path.join(cache, `${name}-${key}`);
   const modules = path.join(home, "example/node_modules");
-  if (existsSync(home)) return modules;
+  mkdirSync(cache, { recursive: true });
+  prune();
+  if (existsSync(home)) {
+    utimesSync(home, new Date(), new Date());
+    return modules;
+  }
 
   // others may install the same at the same time
   const draft = path.join(cache, `draft-${randomUUID()}`);
@@ -163,13 +172,22 @@ function exact(manifest) {
 /** Puts the files that this package publishes, as they are now, in place of its stub. */
 function putPackage(target) {
   const { files } = readJson("package.json");
-  const listed = files.filter((one) => !/[*!]/.test(one));
+  const listed = files.map((one) => one.replace(/\/\**$/, "")).filter((one) => !/[*!]/.test(one));
   const addons = readdirSync(at(".")).filter((one) => one.endsWith(".node"));
-  const wanted = ["package.json", ...listed, ...addons].map((one) => one.replace(/\/$/, ""));
+  const wanted = ["package.json", ...listed, ...addons];
   rmSync(target, { recursive: true });
   for (const one of wanted) {
     if (!existsSync(at(one))) throw new Complaint(`${one} is not built.`, "Run: npm run setup");
     cpSync(at(one), path.join(target, one), { recursive: true });
+  }
+}
+
+/** Removes from the cache what nobody has used for a month, and what an example that was killed has left. */
+function prune() {
+  for (const name of readdirSync(cache)) {
+    const folder = path.join(cache, name);
+    const used = statSync(folder, { throwIfNoEntry: false })?.mtimeMs;
+    if (used < Date.now() - MONTH_MS) rmSync(folder, { recursive: true, force: true });
   }
 }
 
