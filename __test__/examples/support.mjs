@@ -1,21 +1,12 @@
 // The examples of examples/, each started for real with the packages of its manifest.
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
 import { rmSync } from "node:fs";
-import { promisify } from "node:util";
 import { io as connect } from "socket.io-client";
-import { install, launch } from "../../scripts/lib/examples.mjs";
+import { install, launch, Unreachable } from "../../scripts/lib/examples.mjs";
 import { browserTest } from "../platforms/browser.mjs";
 import { connected } from "../support/clients.mjs";
 import { beyond, isJavaScript, isOracle } from "../support/subject.mjs";
 import { defer, once, until } from "../support/wait.mjs";
-
-/** True if npm cannot reach the registry that it is set up for. */
-const offline = () =>
-  promisify(execFile)("npm", ["ping", "--fetch-retries=0"]).then(
-    () => false,
-    () => true,
-  );
 
 /** Installs an example; without the registry, the test is skipped, or fails under REQUIRE_PARTS=1. */
 export async function installed(t, name) {
@@ -24,7 +15,7 @@ export async function installed(t, name) {
     defer(t, () => rmSync(folder, { recursive: true }));
     return folder;
   } catch (error) {
-    if (process.env.REQUIRE_PARTS === "1" || !(await offline())) throw error;
+    if (process.env.REQUIRE_PARTS === "1" || !(error instanceof Unreachable)) throw error;
     t.skip("missing: the npm registry (npm ping does not reach it)");
   }
 }

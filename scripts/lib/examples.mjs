@@ -45,6 +45,9 @@ const cache = path.join(
   "examples",
 );
 
+/** Told when packages are wanted while npm cannot reach its registry. */
+export class Unreachable extends Complaint {}
+
 /** The names of the examples that have packages to install. */
 export const examples = readdirSync(at(FOLDER)).filter(
   (name) => !IN_PLACE.includes(name) && existsSync(at(FOLDER, name, "package.json")),
@@ -53,7 +56,8 @@ export const examples = readdirSync(at(FOLDER)).filter(
 /**
  * Installs an example; resolves with the folder in which `npm start` runs it. The caller removes it.
  *
- * @throws Complaint for a name that is none, a package that is not built, or packages that cannot be had
+ * @throws Complaint for a name that is none, a package that is not built, or packages that cannot be installed
+ * @throws Unreachable without a registry
  */
 export async function install(name) {
   if (!examples.includes(name)) {
@@ -126,6 +130,11 @@ async function packagesOf(name, source) {
     return modules;
   }
 
+  // npm itself takes minutes until it gives up
+  const ping = run("npm", ["ping", "--fetch-retries=0"], { shell: process.platform === "win32" });
+  await ping.catch((error) => {
+    throw new Unreachable("npm ping does not reach the registry.", error.stderr);
+  });
   // others may install the same at the same time
   const draft = path.join(cache, `draft-${randomUUID()}`);
   for (const [folder, text] of [
