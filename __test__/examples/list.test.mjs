@@ -1,11 +1,15 @@
 // The folder examples/ as a reader meets it: one README, one command, one version of each package.
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { examples } from "../../scripts/lib/examples.mjs";
 import { runTool } from "../support/run-tool.mjs";
 import { beyond } from "../support/subject.mjs";
+import { defer, once, within } from "../support/wait.mjs";
+import { installed } from "./support.mjs";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const read = (...file) => readFileSync(path.join(ROOT, ...file), "utf8");
@@ -51,4 +55,24 @@ beyond("npm run example lists the examples, and refuses others", async (t) => {
   const { status, stderr } = await runTool(t, process.execPath, [script, "none"]);
   assert.equal(status, 1);
   assert.match(stderr, /There is no example none/);
+});
+
+beyond("npm run example starts one, passes SIGTERM on to it, and leaves nothing", async (t) => {
+  if (!(await installed(t, "fastify"))) return;
+  const script = path.join(ROOT, "scripts/example.mjs");
+  const child = spawn(process.execPath, [script, "fastify"], {
+    env: { ...process.env, PORT: "0" },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  defer(t, () => child.kill("SIGKILL"));
+  const ended = once(child, "close");
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const next = async () => (await within(lines.next(), "a line of the example")).value;
+  const [, folder] = /other scripts: (.*)\)$/.exec(await next());
+  assert.ok(existsSync(path.join(folder, "node_modules/socket.io-native")));
+  const [url] = /http:\S+/.exec(await next());
+  assert.equal((await fetch(url)).status, 200);
+  child.kill("SIGTERM");
+  assert.deepEqual(await ended, [0, null]);
+  assert.ok(!existsSync(folder));
 });
