@@ -88,7 +88,6 @@ impl Connection {
             head: self.head.to_vec(),
             response: self.response.into_bytes(),
             first,
-            #[cfg(unix)]
             open: None,
         });
     }

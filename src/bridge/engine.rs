@@ -14,6 +14,7 @@ use crate::bridge::calls::{self, Boundary};
 use crate::bridge::connection::{Connection, UpgradeCheck};
 use crate::bridge::event_queue::EventQueue;
 use crate::bridge::faults::{self, FaultPlace};
+#[cfg(unix)]
 use crate::bridge::listener::Listeners;
 use crate::bridge::opening::{OpenRequest, Opened, OpenedExternal, PacketForm, on_the_wire};
 use crate::bridge::options::EngineOptions;
@@ -81,6 +82,7 @@ pub struct Stats {
 pub struct Engine {
     pub(super) hub: Arc<EventQueue>,
     boundary: *mut Boundary,
+    #[cfg(unix)]
     pub(super) listeners: Rc<Listeners>,
     /// Time at which the flush at exit gives up.
     pub(super) exit_flush_by: Instant,
@@ -125,9 +127,12 @@ impl Engine {
         // SAFETY: the environment of this call.
         unsafe { hub.waker().hold(env.raw(), false) };
         let leaving = hub.clone();
+        #[cfg(unix)]
         let listeners = Rc::<Listeners>::default();
+        #[cfg(unix)]
         let closing = listeners.clone();
         env.add_env_cleanup_hook((), move |()| {
+            #[cfg(unix)]
             closing.leave();
             let left = faults::guard(|| {
                 faults::strike(FaultPlace::Cleanup);
@@ -141,6 +146,7 @@ impl Engine {
         Ok(Self {
             hub,
             boundary,
+            #[cfg(unix)]
             listeners,
             exit_flush_by: Instant::now(),
         })
