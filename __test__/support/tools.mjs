@@ -5,7 +5,7 @@ import os from "node:os";
 import path from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
-import { TOOLS } from "../../scripts/lib/tools.mjs";
+import { MANAGERS, TOOLS } from "../../scripts/lib/tools.mjs";
 import { beyond, isJavaScript, isOracle } from "./subject.mjs";
 
 const cache = path.join(
@@ -17,12 +17,12 @@ const cache = path.join(
 /**
  * A program of scripts/lib/tools.mjs, installed from npm at the first use: `{ program, missing, test, beyond }`.
  * `missing` is false, or says that it cannot be installed: then its tests are skipped, or fail under
- * REQUIRE_PARTS=1. `beyond` is for a promise that goes beyond upstream.
+ * REQUIRE_PARTS=1. `beyond` is for a promise that goes beyond upstream. `command` is the name of its program.
  */
-export async function tool(name) {
-  const version = TOOLS[name];
+export async function tool(name, command = name) {
+  const version = { ...TOOLS, ...MANAGERS }[name];
   const home = path.join(cache, `${name}-${version}`);
-  const program = path.join(home, "node_modules", ".bin", name);
+  const program = path.join(home, "node_modules", ".bin", command);
   const installed = () => {
     const manifest = path.join(home, "node_modules", name, "package.json");
     return existsSync(manifest) && JSON.parse(readFileSync(manifest, "utf8")).version === version;

