@@ -46,6 +46,6 @@ export async function linter() {
 
 /** The scripts of npm that a workflow runs and that `scripts`, of package.json, does not have. */
 export function missingScripts(text, scripts) {
-  const named = [...text.matchAll(/\bnpm (?:run (?:--silent )?([\w:]+)|(test)\b)/g)];
+  const named = [...text.matchAll(/\bnpm (?:run (?:--silent )?([\w:-]+)|(test)\b)/g)];
   return named.map(([, name, test]) => name ?? test).filter((name) => !scripts[name]);
 }
