@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import {
   cpSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -20,6 +21,10 @@ const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const PARTS = ["index.js", "engine.js", "binding.js", "package.json", "dist", "client-dist"];
 const ADDON = readdirSync(ROOT).find((file) => /^socket\.io-native\..*\.node$/.test(file));
 const SYSTEM = /^socket\.io-native\.(.*)\.node$/.exec(ADDON)[1];
+
+const { version: VERSION } = JSON.parse(readFileSync(path.join(ROOT, "package.json"), "utf8"));
+/** The package that the error asks for. */
+const EXPECTED = `socket.io-native-${SYSTEM}@${VERSION}`;
 
 /** A copy of the package without its addon, in a folder of its own. */
 function withoutAddon(t) {
@@ -65,6 +70,78 @@ beyond("a missing addon: the error names the system and each place", async (t) =
   if (process.platform === "linux") assert.match(message, /glibc \d|musl/);
   assert.ok(message.includes(`${path.join(folder, ADDON)}: there is no such file`), message);
   assert.ok(message.includes(`socket.io-native-${SYSTEM}: it is not installed`), message);
+  assert.ok(message.includes(`Package expected: ${EXPECTED}\n`), message);
+  assert.match(message, /https:\/\/github\.com\/npm\/cli\/issues\/4828/);
+  assert.match(message, /rm -rf node_modules package-lock\.json && npm install$/m);
+  assert.ok(message.includes(`npm install --save-optional ${EXPECTED}\n`), message);
+});
+
+/** Installs what stands for a package with an addon, beside the packages of this checkout. */
+function installPackage(folder, system, manifest, index) {
+  const modules = path.join(folder, "node_modules");
+  rmSync(modules);
+  mkdirSync(modules);
+  for (const one of readdirSync(path.join(ROOT, "node_modules"))) {
+    symlinkSync(path.join(ROOT, "node_modules", one), path.join(modules, one));
+  }
+  const target = path.join(modules, `socket.io-native-${system}`);
+  mkdirSync(target);
+  writeFileSync(path.join(target, "package.json"), JSON.stringify(manifest));
+  if (index !== undefined) writeFileSync(path.join(target, "index.js"), index);
+  return target;
+}
+
+beyond("a package for another system is installed: the error names both", async (t) => {
+  const folder = withoutAddon(t);
+  const musl = SYSTEM.endsWith("-musl");
+  const other = SYSTEM.includes("linux")
+    ? SYSTEM.replace(musl ? "musl" : "gnu", musl ? "gnu" : "musl")
+    : "linux-x64-gnu";
+  const name = `socket.io-native-${other}`;
+  installPackage(folder, other, { name, version: VERSION }, "");
+  const message = await errorOf(t, folder);
+  assert.ok(message.includes(`Installed is ${name}: node_modules was made on, or for,`), message);
+  assert.ok(message.includes(`Package expected: ${EXPECTED}\n`), message);
+});
+
+beyond("a package of another version: the error names both versions", async (t) => {
+  const folder = withoutAddon(t);
+  const name = `socket.io-native-${SYSTEM}`;
+  installPackage(folder, SYSTEM, { name, version: "4.7.0" }, "module.exports = {}");
+  const message = await errorOf(t, folder);
+  const line = `${name} is installed in version 4.7.0, but ${VERSION} is needed`;
+  assert.ok(message.includes(line), message);
+  assert.ok(message.includes(`To mend it: npm install --save-optional ${EXPECTED}\n`), message);
+});
+
+beyond("a package without its file: the error says so, and what mends it", async (t) => {
+  const folder = withoutAddon(t);
+  const name = `socket.io-native-${SYSTEM}`;
+  installPackage(folder, SYSTEM, { name, version: VERSION });
+  const message = await errorOf(t, folder);
+  assert.ok(message.includes(`${name}: it is installed without its file`), message);
+  assert.match(message, /To mend it: remove the folder node_modules, .*npm ci$/m);
+});
+
+beyond("an addon that needs a newer glibc: the error names the oldest that will do", async (t) => {
+  const folder = withoutAddon(t);
+  const name = `socket.io-native-${SYSTEM}`;
+  // The words of the dynamic linker.
+  const words = "/lib/libc.so.6: version `GLIBC_2.99' not found (required by addon.node)";
+  const index = `throw new Error(${JSON.stringify(words)})`;
+  installPackage(folder, SYSTEM, { name, version: VERSION }, index);
+  const message = await errorOf(t, folder);
+  assert.ok(message.includes(`${name}: ${words}`), message);
+  assert.match(message, /To mend it: use a system with glibc 2\.17 or newer/);
+});
+
+beyond("a package of this version: its addon is loaded", async (t) => {
+  const folder = withoutAddon(t);
+  const manifest = { name: `socket.io-native-${SYSTEM}`, version: VERSION, main: ADDON };
+  cpSync(path.join(ROOT, ADDON), path.join(installPackage(folder, SYSTEM, manifest), ADDON));
+  const { status, stdout, stderr } = await run(t, folder, APPLICATION);
+  assert.equal(status, 0, stderr);
+  assert.equal(JSON.parse(stdout).implementation, "native");
 });
 
 beyond("a package that is installed, but broken: the error of the package is told", async (t) => {
@@ -113,6 +190,8 @@ beyond("a system without an addon: the error names what was looked for", async (
   const message = await errorOf(t, folder, other, { NAPI_RS_NATIVE_LIBRARY_PATH: given });
   assert.match(message, /riscv64/);
   assert.match(message, /socket\.io-native-\w+-riscv64[\w-]*: it is not installed/);
+  assert.match(message, /Package expected: none, as no addon is published for this system/);
+  assert.match(message, /To mend it: build the addon on this system/);
   assert.ok(message.includes(`${given}: there is no such file`), message);
 });
 
