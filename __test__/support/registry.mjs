@@ -8,7 +8,6 @@ import { createRequire } from "node:module";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { defer } from "./wait.mjs";
 
 const run = promisify(execFile);
 const require = createRequire(import.meta.url);
@@ -23,7 +22,7 @@ async function manifestIn(tarball) {
   return JSON.parse(stdout);
 }
 
-/** Packs each version of a package that is installed; gives the tarballs by version. */
+/** Packs each version of a package that is installed; gives `{ tarball, manifest }` by version. */
 async function packInstalled(name, folder) {
   const { packages } = JSON.parse(
     readFileSync(path.join(ROOT, "node_modules/.package-lock.json"), "utf8"),
@@ -32,27 +31,30 @@ async function packInstalled(name, folder) {
   for (const [place, { version, link }] of Object.entries(packages)) {
     const from = path.join(ROOT, place);
     if (place.split("node_modules/").at(-1) !== name || link || !existsSync(from)) continue;
+    const manifest = JSON.parse(readFileSync(path.join(from, "package.json"), "utf8"));
     // An alias installs another package under this name.
-    if (JSON.parse(readFileSync(path.join(from, "package.json"), "utf8")).name !== name) continue;
-    if (packed.has(version)) continue;
+    if (manifest.name !== name || packed.has(version)) continue;
     const tarball = path.join(folder, `${name.replace("/", "-")}-${version}.tgz`);
-    const options = ["--exclude=./node_modules", "--transform=s,^\\.,package,"];
-    await run("tar", ["-czf", tarball, ...options, "."], { cwd: from });
-    packed.set(version, tarball);
+    // The folder of a tarball may have any name.
+    const [parent, base] = [path.dirname(from), path.basename(from)];
+    const words = [`--exclude=${base}/node_modules`, "-C", parent, base];
+    await run("tar", ["-czf", tarball, ...words]);
+    packed.set(version, { tarball, manifest });
   }
   return packed;
 }
 
 /**
  * Starts a registry with `tarballs`; other packages are packed from node_modules when they are asked
- * for. Resolves with `{ url }`.
+ * for. Resolves with `{ url, close }`.
  */
-export async function startRegistry(t, folder, tarballs) {
+export async function startRegistry(folder, tarballs) {
   mkdirSync(folder, { recursive: true });
   const packages = new Map();
   for (const tarball of tarballs) {
-    const { name, version } = await manifestIn(tarball);
-    packages.set(name, Promise.resolve(new Map([[version, tarball]])));
+    const manifest = await manifestIn(tarball);
+    const only = new Map([[manifest.version, { tarball, manifest }]]);
+    packages.set(manifest.name, Promise.resolve(only));
   }
   const tarballsOf = (name) => {
     if (!packages.has(name)) packages.set(name, packInstalled(name, folder));
@@ -60,22 +62,22 @@ export async function startRegistry(t, folder, tarballs) {
   };
   let url;
 
-  /** Gives the manifest of a tarball with its address and its sums. */
-  async function describe(name, tarball) {
-    const manifest = await manifestIn(tarball);
+  /** Gives the manifest of a package with the address and the sums of its tarball. */
+  function describe({ tarball, manifest }) {
+    const { name, version } = manifest;
     const bytes = readFileSync(tarball);
     const sum = (algorithm, form) => createHash(algorithm).update(bytes).digest(form);
-    manifest.dist = {
-      tarball: `${url}/${name}/-/${path.posix.basename(name)}-${manifest.version}.tgz`,
+    const dist = {
+      tarball: `${url}/${name}/-/${path.posix.basename(name)}-${version}.tgz`,
       shasum: sum("sha1", "hex"),
       integrity: `sha512-${sum("sha512", "base64")}`,
     };
-    return manifest;
+    return { ...manifest, dist };
   }
 
   /** Gives what a package manager is told about a package. */
-  async function document(name, all) {
-    const manifests = await Promise.all([...all.values()].map((one) => describe(name, one)));
+  function document(name, all) {
+    const manifests = [...all.values()].map(describe);
     const versions = Object.fromEntries(manifests.map((one) => [one.version, one]));
     const numeric = (a, b) => a.localeCompare(b, "en", { numeric: true });
     const times = Object.keys(versions).map((version) => [version, PUBLISHED]);
@@ -96,10 +98,10 @@ export async function startRegistry(t, folder, tarballs) {
       res.writeHead(404, { "content-type": "application/json" }).end('{"error":"not found"}');
     } else if (file === undefined) {
       res.setHeader("content-type", "application/json");
-      res.end(JSON.stringify(await document(name, all)));
+      res.end(JSON.stringify(document(name, all)));
     } else {
       res.setHeader("content-type", "application/octet-stream");
-      res.end(readFileSync(all.get(version)));
+      res.end(readFileSync(all.get(version).tarball));
     }
   }
   const server = createServer((req, res) => {
@@ -107,11 +109,11 @@ export async function startRegistry(t, folder, tarballs) {
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   url = `http://127.0.0.1:${server.address().port}`;
-  defer(t, () => {
+  const close = () => {
     server.closeAllConnections();
     server.close();
-  });
-  return { url };
+  };
+  return { url, close };
 }
 
 /** The version of a package that is installed in this checkout. */
