@@ -193,7 +193,8 @@ impl WebSocketConn {
         }
     }
 
-    /// Writes what the kernel takes without waiting for it to say that it takes more.
+    /// Writes what the kernel takes without waiting for it to say that it takes more. The serving task goes
+    /// on with the rest: it may not be waiting for the kernel yet.
     pub fn retry(&self, local: &IoThread) {
         if !self.blocked.get() || self.state.get() == State::Dead {
             return;
@@ -204,7 +205,7 @@ impl WebSocketConn {
                 Ok(n) if n > 0 => self.wrote(local, &mut queue, n),
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 // The serving task finds out what else it may be.
-                _ => return,
+                _ => break,
             }
         }
         drop(queue);

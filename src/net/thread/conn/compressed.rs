@@ -93,9 +93,8 @@ impl WebSocketConn {
             let (now, turn) = (local.now(), self.inbox.turns());
             let pending = &local.pending_writes;
             pending.progress(self, |progress| progress.took(now, turn));
+            // The serving task could not wait for the kernel while the frame was missing: this wakes it.
             self.retry(local);
-            // The serving task could not wait for the kernel while the frame was missing.
-            self.wake();
         } else {
             self.flush(local);
         }

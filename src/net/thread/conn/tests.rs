@@ -35,6 +35,24 @@ fn the_first_message_of_a_tick_is_handed_over_the_others_wait_for_it() {
 }
 
 #[test]
+fn the_serving_task_is_woken_when_another_try_to_write_leaves_bytes() {
+    let kit = Kit::new(true);
+    let (conn, tap) = kit.connect();
+    let mut served = kit.serve(&conn, &tap);
+    tap.room.set(0);
+    send(&kit, &conn, 1, b"abc");
+    kit.local.settle();
+    assert!(!served.poll());
+    served.was_woken();
+    tap.room.set(2);
+    conn.retry(&kit.local);
+    assert!(served.was_woken());
+    tap.room.set(usize::MAX);
+    assert!(!served.poll());
+    assert_eq!(tap.take(), server_frame(1, b"4abc"));
+}
+
+#[test]
 fn messages_that_a_poll_did_not_take_do_not_wait_once_they_are_written() {
     let kit = Kit::new(false);
     let (conn, tap) = kit.connect_as(SocketRole::Probe, PacketEncoding::V4);
