@@ -75,12 +75,14 @@ beyond("the package has every file that it needs, no addon and no other file", (
     .map((file) => file.replaceAll(path.sep, "/").replace(/\.ts$/, ""))
     .flatMap((file) => [".js", ".d.ts"].map((end) => `dist/${file}${end}`));
   // A folder under "files" is published whole; its list is that of the repository.
-  const types = readdirSync(path.join(ROOT, "types"), { recursive: true, withFileTypes: true })
-    .filter((one) => one.isFile())
-    .map((one) => path.relative(ROOT, path.join(one.parentPath, one.name)));
+  const filesIn = (folder) =>
+    readdirSync(path.join(ROOT, folder), { recursive: true, withFileTypes: true })
+      .filter((one) => one.isFile())
+      .map((one) => path.relative(ROOT, path.join(one.parentPath, one.name)));
+  const whole = ["types", "inspect-page"].flatMap(filesIn);
   const { files, exports } = JSON.parse(read("package.json"));
   const entries = files.filter((one) => !one.endsWith("/") && one !== "*.node");
-  const expected = ["LICENSE", "README.md", "package.json", ...entries, ...types, ...compiled];
+  const expected = ["LICENSE", "README.md", "package.json", ...entries, ...whole, ...compiled];
   assert.deepEqual(main().files, [...expected, ...CLIENT_FILES].sort());
   for (const named of JSON.stringify(exports).match(/(?<=:")\.\/[\w./-]+/g)) {
     assert.ok(main().files.includes(named.slice(2)), `${named} is an export`);
