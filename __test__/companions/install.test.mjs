@@ -1,19 +1,17 @@
-// The package as npm installs it under the name `socket.io`, and what is in it.
+// The package as npm installs it under the name `socket.io`.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { application, pack } from "../support/alias.mjs";
-import { beyond, isOracle } from "../support/subject.mjs";
+import { isOracle } from "../support/subject.mjs";
 
 const run = promisify(execFile);
 const require = createRequire(import.meta.url);
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
 test("an application and its companions get the same package by the name socket.io", async (t) => {
   const child = await application(t, "names.cjs");
@@ -24,40 +22,6 @@ test("an application and its companions get the same package by the name socket.
   assert.equal(names.same, true);
   assert.match(names.version, /^4\.8\.\d+$/);
   assert.equal(names.pinned, names.file);
-});
-
-const CLIENT_FILES = ["", ".esm", ".msgpack"].flatMap((kind) =>
-  ["min.js", "min.js.map"].map((end) => `client-dist/socket.io${kind}.${end}`),
-);
-
-beyond("the tarball has every file that the package needs, and no other", async (t) => {
-  const folder = mkdtempSync(path.join(tmpdir(), "pack-"));
-  t.after(() => rmSync(folder, { recursive: true }));
-  const { stdout } = await run("tar", ["-tzf", await pack(folder)]);
-  const published = stdout.trim().split("\n");
-  const compiled = readdirSync(path.join(ROOT, "lib"), { recursive: true })
-    .filter((file) => file.endsWith(".ts"))
-    .flatMap((file) => [".js", ".d.ts"].map((end) => `dist/${file.replace(/\.ts$/, end)}`));
-  const addons = published.filter((file) => file.endsWith(".node"));
-  assert.ok(addons.length > 0, "it is of no use without an addon");
-  for (const file of addons) assert.match(file, /^package\/socket\.io-native\.[\w-]+\.node$/);
-  const others = published.filter((file) => !file.endsWith(".node"));
-  const expected = [
-    "LICENSE",
-    "README.md",
-    "package.json",
-    ...["index", "engine"].flatMap((entry) =>
-      ["js", "mjs", "d.ts", "d.mts"].map((end) => `${entry}.${end}`),
-    ),
-    ...["package.json", "index.d.ts", "before-5.7.d.ts"].map((file) => `types/engine-io/${file}`),
-    "binding.js",
-    "binding.d.ts",
-    "client-dist/socket.io.js",
-    "client-dist/socket.io.js.map",
-    ...CLIENT_FILES,
-    ...compiled,
-  ];
-  assert.deepEqual(others.sort(), expected.map((file) => `package/${file}`).sort());
 });
 
 const APPLICATION = `
