@@ -9,12 +9,12 @@ import { BASELINE, compare, differences } from "../scripts/lib/counts.mjs";
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
 test("a count fails when it is larger than before by more than the tolerance", () => {
-  const before = { same: 1000, little: 1000, more: 1000, less: 1000 };
-  const now = { same: 1000, little: 1030, more: 1031, less: 900 };
+  const before = { same: 20_000, little: 20_000, more: 20_000, less: 20_000, short: 100 };
+  const now = { same: 20_000, little: 20_600, more: 20_620, less: 18_000, short: 400 };
   const { rows, worse, better, gone } = compare(before, now);
   assert.deepEqual([worse, better, gone], [["more"], ["less"], []]);
-  assert.equal(rows.length, 5);
-  assert.match(rows[3], /^more +1000 +1031 +1.031 +WORSE$/);
+  assert.equal(rows.length, 6);
+  assert.match(rows[3], /^more +20000 +20620 +1.031 +WORSE$/);
 });
 
 test("a scenario fails when the baseline lacks it, or has it alone", () => {

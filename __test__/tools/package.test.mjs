@@ -1,9 +1,10 @@
 // The packages of a release, as `npm run package` packs them: what is in them, and that npm, pnpm and
 // Yarn install them without scripts. Takes about a minute.
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import {
   copyFileSync,
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -15,13 +16,16 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { createInterface } from "node:readline";
 import { after, before } from "node:test";
 import { fileURLToPath } from "node:url";
+import { io as connect } from "socket.io-client";
 import { kilobytes, packRelease, SYSTEMS, TESTED } from "../../scripts/lib/release.mjs";
 import { installedVersion, startRegistry } from "../support/registry.mjs";
 import { runTool } from "../support/run-tool.mjs";
 import { beyond, isJavaScript, isOracle } from "../support/subject.mjs";
 import { tool } from "../support/tools.mjs";
+import { defer, once } from "../support/wait.mjs";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const ADDON = readdirSync(ROOT).find((file) => /^socket\.io-native\..*\.node$/.test(file));
@@ -222,6 +226,35 @@ async function check(t, { project }, addons = [`${NAME}-${SYSTEM}`], command = [
   });
 }
 
+/** Checks that the chat of `examples/` runs with the installed package. */
+async function checkChat(t, { project }) {
+  const cwd = path.join(project, "chat");
+  cpSync(path.join(ROOT, "examples/chat"), cwd, { recursive: true });
+  for (const [file, entry] of [
+    ["server.mjs", NAME],
+    ["metrics.mjs", `${NAME}/engine`],
+  ]) {
+    const source = readFileSync(path.join(cwd, file), "utf8");
+    writeFileSync(path.join(cwd, file), source.replace(/"\.\.\/\.\.\/\w+\.mjs"/, `"${entry}"`));
+  }
+  const child = spawn(process.execPath, ["server.mjs"], {
+    cwd,
+    env: { ...process.env, PORT: "0" },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  defer(t, () => child.kill("SIGKILL"));
+  const [line] = await once(createInterface(child.stdout), "line");
+  const url = /http:\/\/\S+/.exec(line)?.[0];
+  assert.ok(url, `no address in: ${line}`);
+  assert.equal((await fetch(url)).status, 200);
+  const client = connect(url);
+  defer(t, () => client.disconnect());
+  const { name } = await client.emitWithAck("enter", { name: "Ada", room: "lobby" });
+  assert.equal(name, "Ada");
+  child.kill("SIGTERM");
+  assert.deepEqual(await once(child, "exit"), [0, null]);
+}
+
 /** Runs a package manager, which has to succeed. */
 async function manage(t, program, args, cwd, env) {
   const { status, stdout, stderr } = await runTool(t, program, args, { cwd, env });
@@ -238,6 +271,7 @@ for (const name of [NAME, "socket.io"]) {
     await manage(t, "npm", ["install", ...words], at.project, env);
     await check(t, at);
     if (name !== NAME) return;
+    await checkChat(t, at);
     rmSync(path.join(at.project, "node_modules"), { recursive: true });
     await manage(t, "npm", ["ci", ...words], at.project, env);
     await check(t, at);
