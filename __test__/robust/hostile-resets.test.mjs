@@ -88,7 +88,8 @@ for (const form of FORMS) {
     const session = await a.polling();
     const id = await session.join();
     const tcp = await sent(a, session.requestText("GET"));
-    await a.request(session.path, { method: "PUT" });
+    const { transport } = a.accounts.get(id).socket.conn;
+    await until(() => transport.writable, "the poll is pending");
     await tcp.reset();
     const account = await a.gone(id);
     assert.equal(account.reason, "transport error");

@@ -38,14 +38,13 @@ enum Step {
 }
 
 /// Serves a connection of which `bytes` were read.
-pub async fn serve(stream: TcpStream, bytes: Vec<u8>, guard: ConnectionGuard, local: Rc<IoThread>) {
-    let Ok(remote) = stream.peer_addr() else {
-        return;
-    };
-    let ends = Ends {
-        remote,
-        local: stream.local_addr().ok(),
-    };
+pub async fn serve(
+    stream: TcpStream,
+    ends: Ends,
+    bytes: Vec<u8>,
+    guard: ConnectionGuard,
+    local: Rc<IoThread>,
+) {
     let _fault = CountFault(local.clone());
     let listener = guard.listener.clone();
     let io = RequestIo::new(stream, bytes, local.clone());

@@ -23,6 +23,7 @@ mod upgrade;
 
 use std::future::{Future as _, poll_fn};
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::pin::pin;
 use std::rc::Rc;
@@ -34,6 +35,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use self::compress::Compressor;
+use self::route::Ends;
 pub use self::settings::{Cookie, Cors, Settings};
 use crate::net::events::{EventSink, Topic};
 use crate::net::lock;
@@ -131,13 +133,18 @@ impl Listener {
     }
 
     /// Serves a connection that somebody else has accepted, and of which `bytes` were read. Returns
-    /// false if the system does not let it.
+    /// false if the system does not let it, or the client has reset it.
     pub fn take(self: &Arc<Self>, socket: OwnedFd, bytes: Vec<u8>) -> bool {
         let stream = std::net::TcpStream::from(socket);
-        if stream.set_nonblocking(true).is_err() {
+        // The address is gone once the client resets the connection; what was read counts all the same.
+        let (Ok(()), Ok(remote)) = (stream.set_nonblocking(true), stream.peer_addr()) else {
             return false;
-        }
-        send_to_thread(stream, bytes, ConnectionGuard::new(self));
+        };
+        let ends = Ends {
+            remote,
+            local: stream.local_addr().ok(),
+        };
+        send_to_thread(stream, ends, bytes, ConnectionGuard::new(self));
         true
     }
 
@@ -209,14 +216,16 @@ impl Listener {
                 // Counted under the lock, so that `stop` counts every connection.
                 match &*lock(&self.socket) {
                     Socket::Accepting(socket) => socket.poll_accept(cx).map(|accepted| {
-                        Some(accepted.map(|(stream, _)| (stream, ConnectionGuard::new(&self))))
+                        let count =
+                            |(stream, remote)| (stream, remote, ConnectionGuard::new(&self));
+                        Some(accepted.map(count))
                     }),
                     _ => Poll::Ready(None),
                 }
             });
             match accepted.await {
                 None => return,
-                Some(Ok((stream, open))) => distribute(stream, open, &local),
+                Some(Ok((stream, remote, open))) => distribute(stream, remote, open, &local),
                 Some(Err(error)) if is_passing(&error) => {}
                 Some(Err(error)) => {
                     self.say(|| format!("turns connections away: {error}"));
@@ -256,21 +265,30 @@ impl Listener {
 }
 
 /// Gives a connection to the thread that is to serve it.
-fn distribute(stream: tokio::net::TcpStream, open: ConnectionGuard, local: &Rc<IoThread>) {
+fn distribute(
+    stream: tokio::net::TcpStream,
+    remote: SocketAddr,
+    open: ConnectionGuard,
+    local: &Rc<IoThread>,
+) {
+    let ends = Ends {
+        remote,
+        local: stream.local_addr().ok(),
+    };
     if open.listener.runtime.threads() == 1 {
-        serve_http(local, stream, Vec::new(), open);
+        serve_http(local, stream, ends, Vec::new(), open);
     } else if let Ok(stream) = stream.into_std() {
-        send_to_thread(stream, Vec::new(), open);
+        send_to_thread(stream, ends, Vec::new(), open);
     }
 }
 
 /// Sends a connection of which `bytes` were read to the thread that is to serve it.
-fn send_to_thread(stream: std::net::TcpStream, bytes: Vec<u8>, open: ConnectionGuard) {
+fn send_to_thread(stream: std::net::TcpStream, ends: Ends, bytes: Vec<u8>, open: ConnectionGuard) {
     let runtime = open.listener.runtime;
     let thread = open.number as usize % runtime.threads();
     let serve = Command::Call(Box::new(move |local| {
         if let Ok(stream) = tokio::net::TcpStream::from_std(stream) {
-            serve_http(local, stream, bytes, open);
+            serve_http(local, stream, ends, bytes, open);
         }
     }));
     runtime.send(thread, serve);
@@ -342,10 +360,11 @@ impl ConnectionCounter for Listener {
 fn serve_http(
     local: &Rc<IoThread>,
     stream: tokio::net::TcpStream,
+    ends: Ends,
     bytes: Vec<u8>,
     open: ConnectionGuard,
 ) {
     // Answers are written whole, as by Node's HTTP server.
     let _ = stream.set_nodelay(true);
-    tokio::task::spawn_local(connection::serve(stream, bytes, open, local.clone()));
+    tokio::task::spawn_local(connection::serve(stream, ends, bytes, open, local.clone()));
 }
