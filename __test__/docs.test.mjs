@@ -98,7 +98,7 @@ test("docs/options.md: a number has a unit or counts something, and each example
   }
 });
 
-/** What the examples of docs/options.md take from packages. */
+/** The names that the examples of docs/options.md import from packages. */
 const AT_HAND = {
   createAdapter: () => Adapter,
   pub: undefined,

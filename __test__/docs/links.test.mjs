@@ -5,7 +5,7 @@ import path from "node:path";
 import { test } from "node:test";
 import { anchors, links, pages, ROOT, readPage } from "../support/documents.mjs";
 
-/** What is wrong with a link of a page, or undefined. */
+/** The fault of a link of a page, or undefined. */
 function fault(page, target) {
   const [file, anchor] = target.split("#");
   const linked = file === "" ? page : path.posix.join(path.posix.dirname(page), file);

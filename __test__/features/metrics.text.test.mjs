@@ -1,14 +1,12 @@
 // The metrics as OpenMetrics text, their document, and the example that serves them.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
+import { startChat } from "../support/chat.mjs";
 import { join } from "../support/clients.mjs";
 import { FORMS, SERVE } from "../support/forms.mjs";
 import { parseOpenMetrics } from "../support/openmetrics.mjs";
 import { beyond, engine } from "../support/subject.mjs";
-import { once, within } from "../support/wait.mjs";
+import { within } from "../support/wait.mjs";
 
 const ROOT = new URL("../../", import.meta.url);
 const read = (file) => readFileSync(new URL(file, ROOT), "utf8");
@@ -133,14 +131,8 @@ beyond("the dashboard uses metrics and labels that exist", () => {
 });
 
 beyond("the chat serves its metrics at /metrics", async (t) => {
-  const chat = fileURLToPath(new URL("examples/chat/server.mjs", ROOT));
-  const child = spawn(process.execPath, [chat], {
-    env: { ...process.env, PORT: "0" },
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  t.after(() => child.kill("SIGKILL"));
-  const [line] = await once(createInterface(child.stdout), "line");
-  const url = `${/http:\/\/[^/]+/.exec(line)[0]}/metrics`;
+  const chat = await startChat(t);
+  const url = `${chat.url}metrics`;
   const answer = await within(fetch(url), "the metrics");
   assert.equal(answer.status, 200);
   assert.equal(answer.headers.get("content-type"), engine.METRICS_CONTENT_TYPE);

@@ -1,4 +1,4 @@
-// Who may see the page `socket.io-native/inspect`, and who may use its button.
+// The access to the page `socket.io-native/inspect` and to its button.
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { join } from "../support/clients.mjs";

@@ -68,7 +68,7 @@ beyond("looking at it changes no count of the server", async (t) => {
     const { traffic, sessions, opened, ended, refused, bounds } = io.engine.metrics();
     return { traffic, sessions, opened, ended, refused, bounds };
   };
-  // What was sent is counted when the kernel has taken it.
+  // Sent bytes are counted when the kernel has taken them.
   const settled = await until(async () => {
     const now = counts();
     await sleep(100);

@@ -1,33 +1,14 @@
 // The example in examples/chat as a person meets it: three people, one on each kind of transport.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { createInterface } from "node:readline";
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
+import { startChat } from "../support/chat.mjs";
 import { isOracle } from "../support/subject.mjs";
-import { once, within } from "../support/wait.mjs";
+import { within } from "../support/wait.mjs";
 import { browserTest, picture } from "./browser.mjs";
 
-const CHAT = fileURLToPath(new URL("../../examples/chat/server.mjs", import.meta.url));
 const UPSTREAM = new URL("upstream.mjs", import.meta.url).href;
-
-/** Starts the example on a free port; resolves with its address and process. */
-async function startChat(t) {
-  const args = isOracle ? ["--import", UPSTREAM, CHAT] : [CHAT];
-  const child = spawn(process.execPath, args, {
-    env: { ...process.env, PORT: "0" },
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  t.after(() => child.kill("SIGKILL"));
-  const exited = once(child, "exit").then(([code, signal]) => {
-    throw new Error(`the chat ended by itself (${code ?? signal})`);
-  });
-  const [line] = await Promise.race([once(createInterface(child.stdout), "line"), exited]);
-  exited.catch(() => {});
-  const url = /http:\/\/\S+/.exec(line)?.[0];
-  assert.ok(url, `no address in: ${line}`);
-  return { url, child };
-}
+/** The chat imports this package by its path. */
+const SUBJECT = { args: isOracle ? ["--import", UPSTREAM] : [] };
 
 async function enter(page, url, name, transport) {
   await page.goto(`${url}?name=${name}&transport=${transport}`);
@@ -65,7 +46,7 @@ function panelSays(page, polling, websocket) {
 browserTest(
   "three people on three transports chat, and the panel shows the server",
   async (t, open) => {
-    const { url, child } = await startChat(t);
+    const { url, child } = await startChat(t, SUBJECT);
     const size = { viewport: { width: 1280, height: 800 } };
     const ada = await open(size);
     const grace = await open({ ...size, colorScheme: "dark" });
@@ -167,7 +148,7 @@ browserTest(
 );
 
 browserTest("a newcomer is asked for a name", async (t, open) => {
-  const { url } = await startChat(t);
+  const { url } = await startChat(t, SUBJECT);
   const page = await open({ viewport: { width: 1280, height: 800 } });
   await page.goto(url);
   await picture(page, "chat-welcome");
@@ -180,7 +161,7 @@ browserTest("a newcomer is asked for a name", async (t, open) => {
 });
 
 test("only the page's own files are served", async (t) => {
-  const { url } = await startChat(t);
+  const { url } = await startChat(t, SUBJECT);
   const status = async (path, options) => (await fetch(new URL(path, url), options)).status;
   assert.equal(await status("/"), 200);
   assert.equal(await status("/style.css?v=1"), 200);

@@ -1,7 +1,7 @@
 // The packages of a release, as `npm run package` packs them: what is in them, and that npm, pnpm and
 // Yarn install them without scripts. Takes about a minute.
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import {
   copyFileSync,
   cpSync,
@@ -16,11 +16,11 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { createInterface } from "node:readline";
 import { after, before } from "node:test";
 import { fileURLToPath } from "node:url";
 import { io as connect } from "socket.io-client";
 import { kilobytes, packRelease, SYSTEMS, TESTED } from "../../scripts/lib/release.mjs";
+import { startChat } from "../support/chat.mjs";
 import { installedVersion, startRegistry } from "../support/registry.mjs";
 import { runTool } from "../support/run-tool.mjs";
 import { beyond, isJavaScript, isOracle } from "../support/subject.mjs";
@@ -237,15 +237,7 @@ async function checkChat(t, { project }) {
     const source = readFileSync(path.join(cwd, file), "utf8");
     writeFileSync(path.join(cwd, file), source.replace(/"\.\.\/\.\.\/\w+\.mjs"/, `"${entry}"`));
   }
-  const child = spawn(process.execPath, ["server.mjs"], {
-    cwd,
-    env: { ...process.env, PORT: "0" },
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  defer(t, () => child.kill("SIGKILL"));
-  const [line] = await once(createInterface(child.stdout), "line");
-  const url = /http:\/\/\S+/.exec(line)?.[0];
-  assert.ok(url, `no address in: ${line}`);
+  const { url, child } = await startChat(t, { file: path.join(cwd, "server.mjs") });
   assert.equal((await fetch(url)).status, 200);
   const client = connect(url);
   defer(t, () => client.disconnect());

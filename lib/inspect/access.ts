@@ -1,4 +1,4 @@
-/** Who may see the page: requests of this machine by default, and actions of the page itself only. */
+/** The access to the page: requests of this machine by default, and actions of the page itself only. */
 import type { IncomingMessage } from "node:http";
 
 /** Headers by which proxies name the client that they speak for. */

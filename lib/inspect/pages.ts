@@ -24,7 +24,7 @@ const FILES: Record<string, [file: string, type: string]> = {
   "charts.mjs": ["charts.mjs", "text/javascript; charset=utf-8"],
 };
 
-/** What is answered beside the files, by the last segment of its URL. */
+/** The last segments of the URLs that are answered beside the files. */
 const DATA: ReadonlySet<string> = new Set(["data", "connections", "connection", "disconnect"]);
 
 /** The headers of each answer: nothing of it is kept, framed, or read by another site. */

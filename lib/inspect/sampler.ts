@@ -37,7 +37,7 @@ export interface Sample {
   dispatch: number | null;
 }
 
-/** What was counted when a sample was taken. */
+/** The counts at the time of a sample. */
 interface Reading {
   time: number;
   traffic: TrafficMetrics | null;

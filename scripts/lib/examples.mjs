@@ -31,7 +31,7 @@ const IN_PLACE = ["chat"];
 
 const NPM = ["--no-audit", "--no-fund", "--loglevel=error", "--prefer-offline", "--install-links"];
 
-// What an example leaves when it runs in its own folder.
+// The folders and files that an example leaves when it runs in its own folder.
 const LEFT = ["node_modules", "package-lock.json", "bun.lock", "certificate", "dist", "uploads"];
 
 const MONTH_MS = 30 * 24 * 60 * 60 * 1000;

@@ -1,6 +1,6 @@
 // The rules for a version: RELEASING.md explains them.
 
-/** What is wrong with a version; nothing if it may be released. `tag` is that of git, if there is one. */
+/** The faults of a version; none if it may be released. `tag` is that of git, if there is one. */
 export function faultsOf({ manifest, lock, cargo, cargoLock, changelog, tag }) {
   const { version } = manifest;
   const upstream = manifest.upstream?.["socket.io"];

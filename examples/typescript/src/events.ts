@@ -13,7 +13,7 @@ export interface ClientToServerEvents {
   say: (text: string, done: (receivers: number) => void) => void;
 }
 
-/** What a client sends with its handshake. */
+/** The data that a client sends with its handshake. */
 export interface Auth {
   name: string;
 }
