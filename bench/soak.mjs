@@ -1,11 +1,13 @@
 // Mixed traffic of many clients with exact accounts of every message, for minutes or hours.
 //
-//   node bench/soak.mjs [--minutes 30] [--clients 2000] [--loads 2]
+//   node bench/soak.mjs [--minutes 30] [--clients 2000] [--loads 2] [--rest 10]
 //
 // One process has two servers, on a port and attached; the clients are in `--loads` processes. Each
 // side numbers what it sends and checks what it gets: nothing is lost, nothing comes twice or out of
 // order, and what a broken connection got is the beginning of what was sent. The resident set (after a
-// garbage collection) and the descriptors of the server stay where they are. Ends with 1 on any fault.
+// garbage collection) and the descriptors of the server stay where they are. The last sample is taken
+// `--rest` seconds after the last client has gone; packets are kept for recovery for two minutes. Ends
+// with 1 on any fault.
 // ORACLE=upstream runs upstream. Needs /proc.
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
@@ -18,9 +20,15 @@ const { values } = parseArgs({
     minutes: { type: "string", default: "30" },
     clients: { type: "string", default: "2000" },
     loads: { type: "string", default: "2" },
+    rest: { type: "string", default: "10" },
   },
 });
-const [minutes, count, loads] = [values.minutes, values.clients, values.loads].map(Number);
+const [minutes, count, loads, rest] = [
+  values.minutes,
+  values.clients,
+  values.loads,
+  values.rest,
+].map(Number);
 const MIB = 2 ** 20;
 /**
  * By so much may the last third stand above the first: a share, and MiB or descriptors. In three minutes
@@ -100,7 +108,7 @@ while (!isBack(after) && performance.now() < patience) {
   await pause(500);
   after = await sample();
 }
-await pause(10_000);
+await pause(rest * 1000);
 after = await sample();
 if (!isBack(after)) {
   const left = JSON.stringify(after.left);
