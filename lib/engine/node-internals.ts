@@ -19,6 +19,15 @@ const noop = () => {};
 
 // --- what is there ------------------------------------------------------------------------------
 
+/** The names by which a socket knows the memory that it reads into, and whom it tells. */
+const READ_NAMES = readNames();
+
+function readNames(): (symbol | undefined)[] {
+  const symbols = Object.getOwnPropertySymbols(new net.Socket());
+  const named = (name: string) => symbols.find(({ description }) => description === name);
+  return ["kBuffer", "kBufferCb", "kBufferGen"].map(named);
+}
+
 /** The groups of private members, each true if all of its members are as expected. */
 function inspect() {
   const server = new net.Server() as any;
@@ -34,6 +43,8 @@ function inspect() {
       typeof server._connections === "number" && typeof server._emitCloseIfDrained === "function",
     /** A socket can be given another handle. */
     handles: typeof Object.getOwnPropertyDescriptor(prototype, "_handle")?.set === "function",
+    /** A socket can be made to read into memory that it is given, as its option `onread` does it. */
+    reading: READ_NAMES.every((symbol) => symbol !== undefined),
     /** Headers can be added to a request as Node's parser does it. */
     headers:
       typeof (require("node:http") as any).IncomingMessage.prototype._addHeaderLines === "function",
@@ -353,6 +364,40 @@ export function adoptableDescriptor(socket: Duplex): number | null {
   if (typeof handle?.fd !== "number" || handle.fd < 0) return null;
   rememberTcp(handle);
   return handle.fd;
+}
+
+/** The memory that sockets read into: what one has read is taken before another one reads. */
+let readMemory: Buffer | null = null;
+/** A TLS record, and some more. */
+const READ_BYTES = 64 * 1024;
+
+/**
+ * Has the bytes of a TLS socket taken as they come, without a buffer for each and without events, as
+ * long as `data` is its only listener of that name and nothing keeps it from flowing. It is a stream as
+ * before otherwise.
+ *
+ * @param take - takes bytes, which are valid during the call only
+ * @returns false if this socket does not let that be done
+ */
+export function takeReads(socket: Duplex, take: (bytes: Uint8Array) => void): boolean {
+  const own = socket as any;
+  const [memory, callback, generator] = READ_NAMES as symbol[];
+  if (!found.reading || !own.encrypted || own[memory] !== null) return false;
+  const { _handle: handle } = own;
+  if (typeof handle?.useUserBuffer !== "function") return false;
+  readMemory ??= Buffer.allocUnsafeSlow(READ_BYTES);
+  own[memory] = readMemory;
+  own[generator] = null;
+  own[callback] = (length: number, buffer: Buffer) => {
+    const bytes = buffer.subarray(0, length);
+    const flows =
+      socket.readableFlowing && socket.readableLength === 0 && socket.readableEncoding === null;
+    if (!flows || socket.listenerCount("data") !== 1) return socket.push(Buffer.from(bytes));
+    take(bytes);
+    return true;
+  };
+  handle.useUserBuffer(readMemory);
+  return true;
 }
 
 /** The stream under a TLS socket that it owns. */
