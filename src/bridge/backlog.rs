@@ -39,18 +39,18 @@ impl Engine {
         let Some(peer) = runtime().table().get(handle) else {
             return 0.0;
         };
-        runtime().catch_up(handle, LOOK_WAIT);
+        self.look(handle, LOOK_WAIT);
         peer.backlog.bytes() as f64
     }
 
     /// Returns the number of messages that wait on a session's WebSocket for earlier ones to be written.
     #[napi(catch_unwind)]
-    pub fn waiting_messages(&self, handle: u32) -> u32 {
+    pub fn waiting_messages(&mut self, handle: u32) -> u32 {
         let handle = Handle::from_raw(handle);
         let Some(peer) = runtime().table().get(handle) else {
             return 0;
         };
-        runtime().catch_up(handle, LOOK_WAIT);
+        self.look(handle, LOOK_WAIT);
         peer.backlog.messages()
     }
 
@@ -64,7 +64,7 @@ impl Engine {
             return DrainState::Drained as u32;
         };
         let patience = Duration::from_millis(ms.into());
-        let state = match (runtime().catch_up(handle, patience), peer.backlog.bytes()) {
+        let state = match (self.look(handle, patience), peer.backlog.bytes()) {
             (false, _) => DrainState::Unknown,
             (true, 0) => DrainState::Drained,
             (true, _) => DrainState::Waiting,
@@ -93,7 +93,7 @@ impl Engine {
     #[napi(catch_unwind)]
     pub fn tell_drained(&self, handle: u32) {
         let handle = Handle::from_raw(handle);
-        runtime().send(runtime().thread_of(handle), Command::TellDrained(handle));
+        runtime().send_to(handle, Command::TellDrained(handle));
     }
 
     /// Hands over all sends, and waits until the kernel has them: as long as clients take them, and for
@@ -108,6 +108,18 @@ impl Engine {
         }
         self.flush();
         let inbox: Arc<dyn EventSink> = self.hub.clone();
-        runtime().flush_for_exit(&inbox, self.exit_flush_by, pumps)
+        let deadline = self.exit_flush_by;
+        let goes_on = self.inline().flush_for_exit(deadline, pumps);
+        runtime().flush_for_exit(&inbox, deadline, pumps) || goes_on
+    }
+
+    /// Waits until the thread of a session has asked for all sends to be written, for `patience` at most.
+    /// Returns false if it has not.
+    fn look(&mut self, handle: Handle, patience: Duration) -> bool {
+        if handle.is_inline() {
+            self.catch_up();
+            return true;
+        }
+        runtime().catch_up(handle, patience)
     }
 }

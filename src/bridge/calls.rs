@@ -10,6 +10,7 @@ use napi::sys;
 use crate::bridge::batch::Value;
 use crate::bridge::event_queue::EventQueue;
 use crate::bridge::faults::{self, FaultPlace};
+use crate::bridge::inline::{self, Inline};
 use crate::bridge::quoting::quote;
 use crate::bridge::runtime::runtime;
 use crate::bridge::strings::make_string;
@@ -31,6 +32,8 @@ pub struct Boundary {
     runs: Vec<Writer>,
     /// Counts ticks.
     tick: u32,
+    /// The sessions that live on this thread, and the sends to them.
+    pub(super) inline: Inline,
 }
 
 impl Boundary {
@@ -39,7 +42,12 @@ impl Boundary {
         let runs = (0..runtime().threads())
             .map(|_| Writer::default())
             .collect();
-        Self { hub, runs, tick: 1 }
+        Self {
+            inline: Inline::new(hub.clone()),
+            hub,
+            runs,
+            tick: 1,
+        }
     }
 
     /// Hands over the batches that were written. It is called before anything else is asked of the
@@ -50,6 +58,7 @@ impl Boundary {
                 runtime().send(thread, Command::SendBatch(run.take(), self.tick));
             }
         }
+        self.inline.flush(self.tick);
     }
 
     /// Hands over the batches that were written, at the end of a tick.
@@ -64,8 +73,13 @@ impl Boundary {
         handle: u32,
         write: impl FnOnce(&mut Writer) -> Result<(), TooLong>,
     ) -> Result<(), TooLong> {
-        let thread = runtime().thread_of(Handle::from_raw(handle));
-        let Some(run) = self.runs.get_mut(thread) else {
+        let of = Handle::from_raw(handle);
+        let run = if of.is_inline() {
+            Some(&mut self.inline.run)
+        } else {
+            self.runs.get_mut(runtime().thread_of(of))
+        };
+        let Some(run) = run else {
             return Ok(());
         };
         let written = faults::guard(|| {
@@ -88,7 +102,20 @@ impl Boundary {
         handles: &[u8],
         mut write: impl FnMut(&mut Writer, &[u8]) -> Result<(), TooLong>,
     ) -> Result<(), TooLong> {
-        if let [run] = self.runs.as_mut_slice() {
+        let inline;
+        let handles = if self.inline.is_in_use() {
+            let (here, others) = inline::split(handles);
+            if !here.is_empty() {
+                write(&mut self.inline.run, &here)?;
+            }
+            inline = others;
+            &*inline
+        } else {
+            handles
+        };
+        if handles.is_empty() {
+            // All live on this thread.
+        } else if let [run] = self.runs.as_mut_slice() {
             write(run, handles)?;
         } else {
             let mut parts = vec![Vec::new(); self.runs.len()];
@@ -104,7 +131,8 @@ impl Boundary {
                 }
             }
         }
-        if self.runs.iter().any(|run| run.len() > RUN_BYTES) {
+        let is_long = |run: &Writer| run.len() > RUN_BYTES;
+        if self.runs.iter().any(is_long) || is_long(&self.inline.run) {
             self.flush();
         }
         Ok(())
@@ -118,7 +146,7 @@ type Callback = unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info) -> 
 /// # Safety
 /// On the JavaScript thread of `env`, with `object` one of its objects.
 pub unsafe fn define(env: sys::napi_env, object: sys::napi_value, boundary: *mut Boundary) {
-    let calls: [(&CStr, Callback); 14] = [
+    let calls: [(&CStr, Callback); 18] = [
         (c"take", take),
         (c"waiting", waiting),
         (c"rest", rest),
@@ -133,6 +161,10 @@ pub unsafe fn define(env: sys::napi_env, object: sys::napi_value, boundary: *mut
         (c"setRaw", set_raw),
         (c"flush", flush),
         (c"quote", quote),
+        (c"feed", inline::feed),
+        (c"written", inline::written),
+        (c"runInline", inline::run),
+        (c"output", inline::output),
     ];
     for (name, call) in calls {
         let mut function = ptr::null_mut();
@@ -186,7 +218,7 @@ impl<const N: usize> Args<N> {
         }
     }
 
-    fn boundary(&self) -> &'static mut Boundary {
+    pub(super) fn boundary(&self) -> &'static mut Boundary {
         // SAFETY: set by `define` and alive as long as its functions; calls come one at a time on
         // one thread and none calls into JavaScript, so there is never a second reference. A panic
         // in an earlier call has left it whole: `Writer` takes back what was not finished.
@@ -243,7 +275,7 @@ impl<const N: usize> Args<N> {
     }
 
     /// The bytes of the typed array at `index`, while this call lasts.
-    fn bytes(&self, index: usize) -> &[u8] {
+    pub(super) fn bytes(&self, index: usize) -> &[u8] {
         let (mut data, mut len) = (ptr::null_mut(), 0);
         // SAFETY: a valid value. `napi_get_buffer_info` takes any view and gives its bytes, which
         // nobody moves or frees while this call runs.
@@ -375,7 +407,7 @@ unsafe extern "C" fn opened_ahead(
     })
 }
 
-fn make_buffer(env: sys::napi_env, bytes: &[u8]) -> sys::napi_value {
+pub(super) fn make_buffer(env: sys::napi_env, bytes: &[u8]) -> sys::napi_value {
     let mut value = ptr::null_mut();
     // SAFETY: pointer and length of one slice, copied by the call.
     unsafe {
@@ -485,10 +517,12 @@ unsafe extern "C" fn set_raw(env: sys::napi_env, info: sys::napi_callback_info) 
     })
 }
 
-/// `flush()`: hands over all sends; the tick ends.
+/// `flush(): undefined | number`: hands over all sends; the tick ends. Returns what is due, see
+/// [`Inline::due`].
 unsafe extern "C" fn flush(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     call::<0>(env, info, |args| {
         args.boundary().end_tick();
-        ptr::null_mut()
+        // SAFETY: the environment of this call.
+        unsafe { args.boundary().inline.due(env) }
     })
 }

@@ -14,6 +14,7 @@ use crate::bridge::calls::{self, Boundary};
 use crate::bridge::connection::{Connection, UpgradeCheck};
 use crate::bridge::event_queue::EventQueue;
 use crate::bridge::faults::{self, FaultPlace};
+use crate::bridge::inline::Inline;
 #[cfg(unix)]
 use crate::bridge::listener::Listeners;
 use crate::bridge::opening::{OpenRequest, Opened, OpenedExternal, PacketForm, on_the_wire};
@@ -26,6 +27,7 @@ use crate::eio::id;
 use crate::eio::payload::Payload;
 use crate::eio::session::{Outgoing, SocketRole};
 use crate::error::{CloseReason, Reason};
+use crate::net::events::EventSink;
 use crate::net::handle::Handle;
 use crate::net::runtime::Opening;
 use crate::net::session::admission::AddressKey;
@@ -98,6 +100,14 @@ impl Engine {
         faults::watch();
         start().map_err(failure)?;
         let hub = Arc::new(EventQueue::default());
+        let woken = Arc::downgrade(&hub);
+        let wake_hub = move || {
+            if let Some(hub) = woken.upgrade() {
+                hub.waker().wake();
+            }
+        };
+        let inbox: Arc<dyn EventSink> = hub.clone();
+        hub.set_inline_thread(runtime().add_inline(&inbox, wake_hub));
         let boundary = Box::into_raw(Box::new(Boundary::new(hub.clone())));
         let mut name = std::ptr::null_mut();
         let mut function = std::ptr::null_mut();
@@ -142,6 +152,9 @@ impl Engine {
                 faults::guard(|| leaving.leave());
             }
             faults::guard(|| runtime().send_all(|| Command::Leave(leaving.clone())));
+            // SAFETY: never freed; nothing of the environment is called while it ends.
+            faults::guard(|| unsafe { &mut *boundary }.inline.leave());
+            faults::guard(|| runtime().remove_inline(&inbox));
         })?;
         Ok(Self {
             hub,
@@ -182,7 +195,11 @@ impl Engine {
 
     /// Opens a session over polling.
     #[napi(catch_unwind)]
-    pub fn open_polling(&self, options: &EngineOptions, request: OpenRequest) -> Result<Opened> {
+    pub fn open_polling(
+        &mut self,
+        options: &EngineOptions,
+        request: OpenRequest,
+    ) -> Result<Opened> {
         let peer = self.open(options, &request, Carrier::PollingInJs)?;
         let packets = request.packets();
         let packets: Vec<_> = packets.iter().map(Outgoing::as_packet).collect();
@@ -207,18 +224,15 @@ impl Engine {
         let peer = self.open(options, &request, Carrier::WebSocketNative)?;
         let handle = peer.handle.raw();
         let inbox = self.hub.clone();
-        connection.attach(
-            source,
-            inbox,
-            Some(peer),
-            SocketRole::Main,
-            request.packets(),
-        );
+        let packets = request.packets();
+        self.inline().quietly(|| {
+            connection.attach(source, inbox, Some(peer), SocketRole::Main, packets);
+        });
         Ok(handle)
     }
 
     fn open(
-        &self,
+        &mut self,
         options: &EngineOptions,
         request: &OpenRequest,
         carrier: Carrier,
@@ -231,9 +245,11 @@ impl Engine {
             sid: &request.sid,
             address: request.address.as_deref().map(AddressKey::parse),
             is_checked: false,
+            inline: request.pumped && !request.external && self.inline().begin(),
         };
-        let session = runtime()
-            .open(self.hub.clone(), options.0.clone(), opening)
+        let inbox = self.hub.clone();
+        let session = (self.inline())
+            .quietly(|| runtime().open(inbox, options.0.clone(), opening))
             .map_err(|_| failure("too many sessions"))?;
         session.begin(carrier, &request.sid);
         Ok(session)
@@ -242,7 +258,7 @@ impl Engine {
     /// Opens a session over a WebSocket that JavaScript serves.
     #[napi(catch_unwind)]
     pub fn open_external(
-        &self,
+        &mut self,
         options: &EngineOptions,
         request: OpenRequest,
     ) -> Result<OpenedExternal> {
@@ -334,7 +350,9 @@ impl Engine {
         let granted = offer(handle, false);
         let taken = granted.is_some();
         let inbox = self.hub.clone();
-        connection.attach(source, inbox, granted, SocketRole::Probe, Vec::new());
+        self.inline().quietly(|| {
+            connection.attach(source, inbox, granted, SocketRole::Probe, Vec::new());
+        });
         Ok(taken)
     }
 
@@ -389,23 +407,12 @@ impl Engine {
         }
     }
 
-    /// Takes input of a pumped stream; no bytes end it.
-    #[napi(catch_unwind)]
-    pub fn feed(&self, stream: u32, bytes: Buffer) {
-        runtime().send_all(|| Command::Feed(stream, bytes.to_vec()));
-    }
-
     /// Has a record appended when all input of a pumped stream so far has been taken.
     #[napi(catch_unwind)]
-    pub fn await_taken(&self, stream: u32) {
-        runtime().send_all(|| Command::AwaitTaken(stream));
-    }
-
-    /// Notes that JavaScript has written bytes of a pumped stream.
-    #[napi(catch_unwind)]
-    pub fn written(&self, stream: u32, bytes: f64) {
-        // A float out of range saturates, NaN is 0.
-        runtime().send_all(|| Command::Written(stream, bytes as usize));
+    pub fn await_taken(&mut self, stream: u32) {
+        let inline = self.inline();
+        inline.stream(stream, || Command::AwaitTaken(stream));
+        inline.wake();
     }
 
     /// Returns counters of the process.
@@ -422,15 +429,14 @@ impl Engine {
     #[napi(catch_unwind)]
     pub fn inject_fault(&self, place: u32, handle: u32) {
         let handle = Handle::from_raw(handle);
-        let thread = runtime().thread_of(handle);
         match u8::try_from(place) {
             Ok(n) if n == FaultPlace::Connection as u8 => {
                 let fail = move |local: &Rc<IoThread>| local.fail_conn(handle);
-                runtime().send(thread, Command::Call(Box::new(fail)));
+                runtime().send_to(handle, Command::Call(Box::new(fail)));
             }
             Ok(n) if n == FaultPlace::Command as u8 => {
                 let fail = |_: &Rc<IoThread>| panic!("a panic that a test has asked for");
-                runtime().send(thread, Command::Call(Box::new(fail)));
+                runtime().send_to(handle, Command::Call(Box::new(fail)));
             }
             Ok(n) => faults::arm(n),
             Err(_) => {}
@@ -439,8 +445,29 @@ impl Engine {
     }
 
     pub(super) fn flush(&mut self) {
+        self.boundary().flush();
+        self.inline().wake();
+    }
+
+    fn boundary(&mut self) -> &mut Boundary {
         // SAFETY: never freed; calls of one environment come one at a time.
-        unsafe { &mut *self.boundary }.flush();
+        unsafe { &mut *self.boundary }
+    }
+
+    /// The sessions that live on this thread.
+    pub(super) fn inline(&mut self) -> &mut Inline {
+        &mut self.boundary().inline
+    }
+
+    /// Carries out the commands for the sessions that live on this thread.
+    pub(super) fn catch_up(&mut self) {
+        self.inline().catch_up();
+    }
+
+    /// Sends a command to all threads on which sessions of this environment live.
+    pub(super) fn send_all(&mut self, mut command: impl FnMut() -> Command) {
+        self.inline().send(command());
+        runtime().send_all(command);
     }
 }
 

@@ -2,6 +2,7 @@
 //! that wait for it, and the function that wakes it.
 
 use std::collections::VecDeque;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::bridge::batch::Batch;
@@ -12,7 +13,7 @@ use crate::bridge::runtime::runtime;
 use crate::config::{BATCH_COST_IN_READ, MAX_INBOX_COST, PENDING_SHARE};
 use crate::net::Gate;
 use crate::net::handle::Handle;
-use crate::net::thread::Command;
+use crate::net::thread::{Command, IoThreadHandle};
 use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Mutex, lock, oneshot};
 
@@ -47,6 +48,8 @@ pub struct EventQueue {
     /// The environment is gone; changes under the lock of the batches.
     left: AtomicBool,
     waker: JsWaker,
+    /// The mailbox of the sessions that live on the JavaScript thread.
+    inline: OnceLock<Arc<IoThreadHandle>>,
     /// Number of times that reading from all stopped.
     times_full: AtomicU64,
     lag: Lag,
@@ -226,6 +229,9 @@ impl EventQueue {
         runtime().worked_off(&done.sessions);
         if go_on {
             runtime().send_all(|| Command::Resume);
+            if let Some(inline) = self.inline.get() {
+                inline.send(Command::Resume);
+            }
         }
     }
 
@@ -256,6 +262,16 @@ impl EventQueue {
     /// The lines of debugging that wait.
     pub fn debug_lines(&self) -> &DebugLines {
         &self.debug_lines
+    }
+
+    /// Sets the mailbox of the sessions that live on the JavaScript thread; once.
+    pub fn set_inline_thread(&self, mailbox: Arc<IoThreadHandle>) {
+        let _ = self.inline.set(mailbox);
+    }
+
+    /// The mailbox of the sessions that live on the JavaScript thread.
+    pub(super) fn inline_thread(&self) -> Option<&Arc<IoThreadHandle>> {
+        self.inline.get()
     }
 
     /// The waker.

@@ -1,6 +1,7 @@
 //! The boundary to JavaScript: batches in ([`batch`], [`event_queue`]), batches of sends out ([`calls`]),
 //! and the rarer calls that open sessions and hand over connections ([`engine`], with its objects in
-//! [`options`], [`opening`], [`connection`] and [`sockets`]) or poll ([`polling`]). It translates and nothing else.
+//! [`options`], [`opening`], [`connection`] and [`sockets`]) or poll ([`polling`]). Sessions whose bytes
+//! JavaScript reads and writes live on its own thread ([`inline`]). It translates and nothing else.
 
 pub mod backlog;
 pub mod batch;
@@ -13,6 +14,7 @@ pub mod engine;
 pub mod event_queue;
 mod event_sink;
 pub mod faults;
+pub mod inline;
 pub mod js_waker;
 pub mod lag;
 #[cfg(unix)]

@@ -50,6 +50,8 @@ pub struct OpenRequest {
     pub webtransport: Option<bool>,
     /// The client's address, if sessions are counted by address; empty for a UNIX socket.
     pub address: Option<String>,
+    /// JavaScript reads and writes the connection of its request.
+    pub pumped: bool,
     /// Its packets are not decoded: no Socket.IO server takes them.
     pub raw: bool,
 }

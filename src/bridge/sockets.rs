@@ -66,7 +66,7 @@ impl Engine {
     pub fn watch_connection(&self, handle: u32, stream: u32) {
         let handle = Handle::from_raw(handle);
         let command = Command::Watch(handle, stream, self.hub.clone());
-        runtime().send(runtime().thread_of(handle), command);
+        runtime().send_to(handle, command);
     }
 
     /// Ends a connection that has a number. `how`: an [`EndMode`]; other numbers reset it.
@@ -78,22 +78,22 @@ impl Engine {
             n if n == EndMode::Close as u32 => End::Close,
             _ => End::Reset,
         };
-        runtime().send_all(|| Command::EndConnection(stream, end));
+        self.send_all(|| Command::EndConnection(stream, end));
     }
 
     /// Has the kernel probe the idle peer of a connection that has a number, after so many seconds;
     /// 0: after the system's default.
     #[napi(catch_unwind)]
-    pub fn keep_connection_alive(&self, stream: u32, on: bool, seconds: u32) {
+    pub fn keep_connection_alive(&mut self, stream: u32, on: bool, seconds: u32) {
         let delay = on.then(|| Duration::from_secs(seconds.into()));
-        runtime().send_all(|| Command::KeepAlive(stream, delay));
+        self.send_all(|| Command::KeepAlive(stream, delay));
     }
 
     /// Writes bytes on a connection that has a number, behind what was sent before.
     #[napi(catch_unwind)]
     pub fn write_raw(&mut self, stream: u32, bytes: Buffer) {
         self.flush();
-        runtime().send_all(|| Command::WriteRaw(stream, bytes.to_vec()));
+        self.send_all(|| Command::WriteRaw(stream, bytes.to_vec()));
     }
 
     /// Sends a control frame on a session's WebSocket, behind what was sent before. `opcode`: 8 closes
@@ -109,18 +109,16 @@ impl Engine {
             _ => Opcode::Pong,
         };
         let command = Command::Control(handle, opcode, payload);
-        runtime().send(runtime().thread_of(handle), command);
+        runtime().send_to(handle, command);
     }
 
     /// True if compression was agreed on for a session's WebSocket. This thread waits for the answer.
     #[napi(catch_unwind)]
-    pub fn is_compressed(&self, handle: u32) -> bool {
+    pub fn is_compressed(&mut self, handle: u32) -> bool {
         let handle = Handle::from_raw(handle);
         let (asker, answer) = sync_channel(1);
-        runtime().send(
-            runtime().thread_of(handle),
-            Command::IsCompressed(handle, asker),
-        );
+        runtime().send_to(handle, Command::IsCompressed(handle, asker));
+        self.catch_up();
         answer.recv_timeout(ANSWER_WAIT).unwrap_or_default()
     }
 
@@ -141,6 +139,7 @@ impl Engine {
         let threads = runtime().threads();
         let (asker, answers) = sync_channel(threads);
         runtime().send_all(|| Command::Settle(asker.clone()));
+        self.inline().settle();
         let patience = Instant::now() + ANSWER_WAIT;
         for _ in 0..threads {
             let left = patience.saturating_duration_since(Instant::now());
@@ -153,10 +152,11 @@ impl Engine {
     /// The addresses of the connection of a session's WebSocket; none: it is gone, or is no TCP
     /// connection that an I/O thread serves. This thread waits for the answer.
     #[napi(catch_unwind)]
-    pub fn connection_ends(&self, handle: u32) -> Option<ConnectionEnds> {
+    pub fn connection_ends(&mut self, handle: u32) -> Option<ConnectionEnds> {
         let handle = Handle::from_raw(handle);
         let (asker, answer) = sync_channel(1);
-        runtime().send(runtime().thread_of(handle), Command::Ends(handle, asker));
+        runtime().send_to(handle, Command::Ends(handle, asker));
+        self.catch_up();
         answer.recv_timeout(ANSWER_WAIT).ok().map(Into::into)
     }
 }

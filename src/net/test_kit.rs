@@ -221,6 +221,7 @@ const fn opening(websocket: bool) -> Opening<'static> {
         sid: "",
         address: None,
         is_checked: false,
+        inline: false,
     }
 }
 

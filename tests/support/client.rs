@@ -60,6 +60,7 @@ pub fn opening(form: PacketEncoding, websocket: bool) -> Opening<'static> {
         sid: "",
         address: None,
         is_checked: false,
+        inline: false,
     }
 }
 

@@ -42,8 +42,19 @@ export interface Calls {
   releaseHandle(handle: number): void;
   /** Has the session's packets decoded in JavaScript (1) or natively (0). */
   setRaw(handle: number, on: number): void;
-  /** Hands over the sends of the tick, which ends. */
-  flush(): void;
+  /** Hands over the sends of the tick, which ends. Returns what is due: flags of `Due`. */
+  flush(): undefined | number;
+  /** Input of a stream; no bytes end it. Returns what is due. */
+  feed(stream: number, bytes: Uint8Array): undefined | number;
+  /** This thread has written bytes of a stream. Returns what is due. */
+  written(stream: number, bytes: number): undefined | number;
+  /** Runs the sessions that live on this thread. Returns what is due. */
+  runInline(): undefined | number;
+  /**
+   * The bytes that are to be written to streams, as one run: their number, and for each the number of
+   * the stream and the places in the run where its bytes begin and end, 32 bits each; then the bytes.
+   */
+  output(): undefined | Buffer;
   /** The JSON text of a string; undefined: the string stands between quotes as it is. */
   quote(text: string, length: number): undefined | string;
 }
@@ -73,6 +84,13 @@ export const NativeOptions: typeof EngineOptions =
 /** Sets the function that is called when there is a batch to take. */
 export function setWake(callback: () => void): void {
   onwake = callback;
+}
+
+let ondue: (due: number) => void = () => {};
+
+/** Sets the function that is called when a flush leaves something to do: flags of `Due`. */
+export function setDue(callback: (due: number) => void): void {
+  ondue = callback;
 }
 
 /** Sends what was gathered, before a flush. */
@@ -110,7 +128,8 @@ export function flush(): void {
     beforeFlush?.();
   } finally {
     // A message that is refused costs the others of its tick nothing.
-    calls.flush();
+    const due = calls.flush();
+    if (due !== undefined) ondue(due);
   }
 }
 

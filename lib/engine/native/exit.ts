@@ -7,6 +7,7 @@ import { setImmediate } from "../scheduling";
 import { engine, flush, setHandOver } from "./binding";
 import { showDebugLines } from "./debug-lines";
 import { takeStreamWrites } from "./inbound";
+import { holdOutput, written } from "./inline";
 import { writeStream } from "./stream-table";
 
 /** Names the property of `process` by which the copies of this package share one listener. */
@@ -31,8 +32,22 @@ const STREAM_BYTES = 1 << 20;
  */
 function flushForExit(begins: boolean): void {
   for (const before of beforeExit) before();
-  flush();
   const gathered = new Map<number, { chunks: Buffer[]; bytes: number }>();
+  holdOutput(() => gatherAll(gathered, begins));
+  for (const [stream, { chunks }] of gathered) {
+    // One write: what follows would wait for a turn of the loop.
+    const whole = chunks.filter((chunk) => chunk.length > 0);
+    if (whole.length > 0) writeStream(stream, Buffer.concat(whole));
+    if (whole.length < chunks.length) writeStream(stream, Buffer.alloc(0));
+  }
+}
+
+/** Hands over all sends, and gathers what this thread has to write for that. */
+function gatherAll(
+  gathered: Map<number, { chunks: Buffer[]; bytes: number }>,
+  begins: boolean,
+): void {
+  flush();
   let isMore = engine.flushForExit(begins, true);
   for (;;) {
     const writes = takeStreamWrites();
@@ -41,12 +56,6 @@ function flushForExit(begins: boolean): void {
     isMore = engine.flushForExit(false, true);
   }
   if (isMore) engine.flushForExit(false, false);
-  for (const [stream, { chunks }] of gathered) {
-    // One write: what follows would wait for a turn of the loop.
-    const whole = chunks.filter((chunk) => chunk.length > 0);
-    if (whole.length > 0) writeStream(stream, Buffer.concat(whole));
-    if (whole.length < chunks.length) writeStream(stream, Buffer.alloc(0));
-  }
 }
 
 function gather(
@@ -62,7 +71,7 @@ function gather(
   known.chunks.push(data);
   known.bytes += data.length;
   // The engine gives more once it is told that this has been written.
-  if (known.bytes < STREAM_BYTES) engine.written(stream, data.length);
+  if (known.bytes < STREAM_BYTES) written(stream, data.length);
 }
 
 /** Flushes, and swallows any fault: the process ends all the same. */

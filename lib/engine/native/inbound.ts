@@ -15,6 +15,7 @@ import {
 } from "./batches";
 import { calls, setWake } from "./binding";
 import { showDebugLines } from "./debug-lines";
+import { runInline, setTurn, takeOutput } from "./inline";
 import { addPlaced, isAnybodyHeard, isAnyPlaced, isInPlace, settle } from "./order";
 import { announceLeavers, dispatchBatch } from "./records";
 import { listenerOf } from "./stream-table";
@@ -131,12 +132,14 @@ function wakeSafely(): void {
 }
 
 function beginTurn(): void {
+  runInline();
   showDebugLines();
   settle();
   wakeSafely();
 }
 
 setWake(beginTurn);
+setTurn(beginTurn);
 
 /** True if all that has happened until now has been dispatched. */
 export function isUpToDate(): boolean {
@@ -177,5 +180,5 @@ export function lookAhead(): void {
  * listener: the process, or a stream, is about to end.
  */
 export function takeStreamWrites(): [stream: number, data: Buffer][] {
-  return takeWrites(beginTurn);
+  return [...takeWrites(beginTurn), ...takeOutput()];
 }

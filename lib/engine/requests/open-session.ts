@@ -98,9 +98,16 @@ function openRequest(
     upgrades: server._offer(transport),
     ...server._settings(),
     external: server._webSockets.serving !== undefined,
+    pumped: isPumped(req, transport === "websocket"),
     address: countedAddress(server, req),
     raw: !server._decodesNatively,
   };
+}
+
+/** True if the WebSocket of a request is read and written in JavaScript. */
+function isPumped(req: EngineRequest, websocket: boolean): boolean {
+  const isTunnel = websocket && req.httpVersionMajor >= 2;
+  return isTunnel || !isAdoptable(req.socket);
 }
 
 function addSession(
@@ -111,9 +118,8 @@ function addSession(
   websocket: boolean,
 ): Socket {
   // A socket that is pumped lives on in JavaScript, and can be asked (for certificates, say).
-  const isTunnel = websocket && req.httpVersionMajor >= 2;
   const external = server._webSockets.serving !== undefined;
-  const pumped = external || isTunnel || !isAdoptable(req.socket);
+  const pumped = external || isPumped(req, websocket);
   const seen = pumped || isRequestSeen(server, req, websocket ? "upgrade" : "request");
   return server._keep({
     server,

@@ -3,6 +3,7 @@ import type { Server as NetServer, Socket as NetSocket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type Connection, engine, flush, hold, type NativeOptions } from "../native/binding";
 import { takeStreamWrites } from "../native/inbound";
+import { feed, holdOutput, runInline, written } from "../native/inline";
 import { forgetStream, registerStream, setAdoptedEnd, writeStream } from "../native/stream-table";
 import {
   adoptableDescriptor,
@@ -12,6 +13,7 @@ import {
   readHandleOf,
   serverOf,
   streamUnder,
+  takeReads,
   uncountConnection,
 } from "../node-internals";
 import { finish, isHttp2Stream, respond, UNAVAILABLE } from "../refuse-upgrade";
@@ -158,6 +160,7 @@ function attach(acceptor: Acceptor, connection: Connection): boolean {
     return false;
   }
   hold();
+  runInline();
   return true;
 }
 
@@ -199,6 +202,8 @@ setAdoptedEnd((owner) => {
   if (server !== undefined) uncountConnection(server);
 });
 
+const NO_BYTES = Buffer.alloc(0);
+
 /** Bytes fed to the engine before it is asked whether it has taken them. */
 const FEED_WINDOW = 256 * 1024;
 
@@ -218,7 +223,7 @@ function pump(upgrade: UpgradeRequest, response: string, acceptor: Acceptor): vo
   registerStream(stream, {
     write(data) {
       if (data.length === 0) socket.end();
-      else socket.write(data, () => engine.written(stream, data.length));
+      else socket.write(data, () => written(stream, data.length));
     },
     taken() {
       socket.resume();
@@ -229,7 +234,7 @@ function pump(upgrade: UpgradeRequest, response: string, acceptor: Acceptor): vo
       finish(socket);
     },
   });
-  const ended = () => engine.feed(stream, Buffer.alloc(0));
+  const ended = () => feed(stream, NO_BYTES);
   const connection = {
     stream,
     bytesRead: 0,
@@ -242,14 +247,16 @@ function pump(upgrade: UpgradeRequest, response: string, acceptor: Acceptor): vo
     return;
   }
   let fed = 0;
-  socket.on("data", (chunk: Buffer) => {
-    engine.feed(stream, chunk);
+  const take = (chunk: Uint8Array) => {
+    feed(stream, chunk);
     fed += chunk.length;
     if (fed < FEED_WINDOW) return;
     fed = 0;
     socket.pause();
     engine.awaitTaken(stream);
-  });
+  };
+  socket.on("data", take);
+  takeReads(socket, take);
   socket.once("end", ended);
   socket.once("close", ended);
   writeBeforeEnd(socket, stream, () => isOver);
@@ -279,8 +286,17 @@ const MAX_WRITTEN_BYTES = 16 << 20;
 
 /** Writes the frames of a pumped stream that is about to end, without dispatching other records. */
 function writePumped(ending: number): void {
-  flush();
   const last: Buffer[] = [];
+  holdOutput(() => takeLast(ending, last));
+  // One write: over TLS, what follows would wait for a turn of the loop.
+  const whole = Buffer.concat(last);
+  if (whole.length > 0) writeStream(ending, whole);
+  if (last.some(({ length }) => length === 0)) writeStream(ending, NO_BYTES);
+}
+
+/** Takes the bytes for a stream that is about to end; those for others are written. */
+function takeLast(ending: number, last: Buffer[]): void {
+  flush();
   let isMore = true;
   for (let bytes = 0; isMore && bytes < MAX_WRITTEN_BYTES; ) {
     isMore = false;
@@ -292,13 +308,9 @@ function writePumped(ending: number): void {
       }
       last.push(data);
       // It stands in the buffer of the stream soon: the engine gives what follows.
-      engine.written(stream, data.length);
+      written(stream, data.length);
       bytes += data.length;
       isMore = true;
     }
   }
-  // One write: over TLS, what follows would wait for a turn of the loop.
-  const whole = Buffer.concat(last);
-  if (whole.length > 0) writeStream(ending, whole);
-  if (last.some(({ length }) => length === 0)) writeStream(ending, Buffer.alloc(0));
 }

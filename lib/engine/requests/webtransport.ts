@@ -152,6 +152,7 @@ function openSession(server: Server, socket: StreamSocket): void {
     upgrades: server._offer("webtransport"),
     ...server._settings(),
     external: true,
+    pumped: false,
     webtransport: true,
     raw: !server._decodesNatively,
   });

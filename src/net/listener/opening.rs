@@ -48,6 +48,7 @@ impl Listener {
             sid: &sid,
             address: (limits.is_any()).then(|| packed.remote.into()),
             is_checked: true,
+            inline: false,
         };
         let created = self.runtime.create(inbox.clone(), engine.clone(), opening);
         let peer = created.map_err(|full| match full {

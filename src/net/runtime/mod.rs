@@ -8,7 +8,8 @@ mod remote_output;
 pub mod requests;
 
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 pub use self::opening::{Opening, TooMany};
@@ -19,8 +20,10 @@ use crate::net::handle::Handle;
 use crate::net::lock;
 use crate::net::session::pending_answer::PendingAnswer;
 use crate::net::session::sessions::Sessions;
+use crate::net::session::shared::SharedSession;
 use crate::net::session::table::Table;
 use crate::net::thread::exit_flush::{ExitFlush, is_anything_left};
+use crate::net::thread::inline::InlineThread;
 use crate::net::thread::{self, Command, IoThreadHandle};
 
 /// A deadline that is nearer than this, in ms, wakes the thread at once.
@@ -32,11 +35,23 @@ const ANSWER_LOOK: Duration = Duration::from_millis(1);
 /// The name of each I/O thread.
 pub const THREAD_NAME: &str = "socket.io";
 
+/// The address of an environment.
+fn address(inbox: &Arc<dyn EventSink>) -> usize {
+    Arc::as_ptr(inbox).cast::<()>() as usize
+}
+
 /// The I/O threads, and the sessions that they share.
 pub struct Runtime {
     sessions: Arc<Sessions>,
     threads: Vec<Arc<IoThreadHandle>>,
     is_started: Mutex<bool>,
+    /// The mailboxes of the sessions that live on JavaScript threads, by the addresses of their
+    /// environments.
+    inline: Mutex<Vec<(usize, Arc<IoThreadHandle>)>>,
+    /// The panics of those that are gone.
+    inline_panics: AtomicU64,
+    /// The event loop of the first I/O thread, once it was started.
+    tokio: OnceLock<tokio::runtime::Handle>,
 }
 
 impl Runtime {
@@ -47,6 +62,9 @@ impl Runtime {
             sessions: Arc::default(),
             threads: (0..threads.max(1)).map(|_| Arc::default()).collect(),
             is_started: Mutex::new(false),
+            inline: Mutex::default(),
+            inline_panics: AtomicU64::new(0),
+            tokio: OnceLock::new(),
         }
     }
 
@@ -68,6 +86,7 @@ impl Runtime {
             })
             .collect::<io::Result<Vec<_>>>()?;
         for (handle, tokio) in self.threads.iter().zip(loops) {
+            let _ = self.tokio.set(tokio.handle().clone());
             let (handle, sessions) = (handle.clone(), self.sessions.clone());
             let count = self.threads.len();
             std::thread::Builder::new()
@@ -101,9 +120,14 @@ impl Runtime {
         self.threads.len()
     }
 
-    /// The number of panics that I/O threads have caught. Each cost one connection or one command.
+    /// The number of panics that the threads have caught. Each cost one connection or one command.
     pub fn panics(&self) -> u64 {
-        self.threads.iter().map(|thread| thread.panics()).sum()
+        let gone = self.inline_panics.load(Ordering::Relaxed);
+        let inline: u64 = (lock(&self.inline).iter())
+            .map(|(_, thread)| thread.panics())
+            .sum();
+        let threads: u64 = self.threads.iter().map(|thread| thread.panics()).sum();
+        threads + inline + gone
     }
 
     /// The bytes of the buffers that I/O threads keep for writing.
@@ -111,7 +135,7 @@ impl Runtime {
         self.threads.iter().map(|thread| thread.spare_bytes()).sum()
     }
 
-    /// The number of the thread that serves a session.
+    /// The number of the I/O thread that serves a session, unless it lives on a JavaScript thread.
     pub fn thread_of(&self, handle: Handle) -> usize {
         handle.slot() % self.threads.len()
     }
@@ -121,6 +145,37 @@ impl Runtime {
         if let Some(thread) = self.threads.get(thread) {
             thread.send(command);
         }
+    }
+
+    /// Makes the mailbox of the sessions that live on the JavaScript thread of an environment, which
+    /// `wake` wakes.
+    pub fn add_inline(
+        &self,
+        inbox: &Arc<dyn EventSink>,
+        wake: impl Fn() + Send + Sync + 'static,
+    ) -> Arc<IoThreadHandle> {
+        let mailbox = Arc::new(IoThreadHandle::inline(wake));
+        lock(&self.inline).push((address(inbox), mailbox.clone()));
+        mailbox
+    }
+
+    /// Forgets the mailbox of an environment that is gone.
+    pub fn remove_inline(&self, inbox: &Arc<dyn EventSink>) {
+        let of = address(inbox);
+        lock(&self.inline).retain(|(address, thread)| {
+            let stays = *address != of;
+            if !stays {
+                (self.inline_panics).fetch_add(thread.panics(), Ordering::Relaxed);
+            }
+            stays
+        });
+    }
+
+    /// The state of the sessions that live on the calling thread, which runs JavaScript; `None` if the
+    /// runtime was not started.
+    pub fn run_inline(&self, mailbox: Arc<IoThreadHandle>) -> Option<InlineThread> {
+        let tokio = self.tokio.get()?.clone();
+        Some(InlineThread::new(mailbox, self.sessions.clone(), tokio))
     }
 
     /// Waits until the thread of a session has carried out the commands that it has now, and has
@@ -143,7 +198,7 @@ impl Runtime {
             if session.pending.take(cost) {
                 let handle = session.handle;
                 let go_on = Command::Call(Box::new(move |local| local.go_on(handle)));
-                self.send_to(handle, go_on);
+                self.send_home(session, go_on);
             }
         });
     }
@@ -161,8 +216,8 @@ impl Runtime {
     }
 
     /// Has the thread of a session look at its deadline, which is far away in most cases.
-    fn send_due(&self, handle: Handle, deadline: Option<u64>, command: Command) {
-        let Some(thread) = self.threads.get(self.thread_of(handle)) else {
+    fn send_due(&self, session: &SharedSession, deadline: Option<u64>, command: Command) {
+        let Some(thread) = self.home(session) else {
             return;
         };
         if deadline.is_some_and(|at| at < self.now() + NEAR_MS) {
@@ -172,9 +227,32 @@ impl Runtime {
         }
     }
 
+    /// Sends a command to the thread of a session. If the session has ended and did not live on an I/O
+    /// thread, nobody gets it.
+    pub fn send_to(&self, handle: Handle, command: Command) {
+        if !handle.is_inline() {
+            self.send(self.thread_of(handle), command);
+        } else if let Some(session) = self.table().get(handle) {
+            self.send_home(&session, command);
+        }
+    }
+
     /// Sends a command to the thread of a session.
-    fn send_to(&self, handle: Handle, command: Command) {
-        self.send(self.thread_of(handle), command);
+    fn send_home(&self, session: &SharedSession, command: Command) {
+        if let Some(thread) = self.home(session) {
+            thread.send(command);
+        }
+    }
+
+    /// The thread of a session.
+    fn home(&self, session: &SharedSession) -> Option<Arc<IoThreadHandle>> {
+        if !session.handle.is_inline() {
+            return self.threads.get(self.thread_of(session.handle)).cloned();
+        }
+        let of = address(&session.inbox);
+        let inline = lock(&self.inline);
+        let found = inline.iter().find(|(address, _)| *address == of)?;
+        Some(found.1.clone())
     }
 
     /// Waits until the kernel has what an environment has sent, until `deadline` at the latest.

@@ -44,6 +44,8 @@ pub struct Opening<'a> {
     pub address: Option<AddressKey>,
     /// The limits on sessions are still to be looked at.
     pub is_checked: bool,
+    /// It lives on the JavaScript thread, which reads and writes its connections.
+    pub inline: bool,
 }
 
 impl Runtime {
@@ -83,6 +85,7 @@ impl Runtime {
             sid,
             address,
             is_checked,
+            inline,
         } = opening;
         let (now, turn) = (self.now(), inbox.turns());
         let session = Session::new(form, websocket, &engine.config, now);
@@ -93,6 +96,7 @@ impl Runtime {
         .map_err(TooMany::OfEngine)?;
         let mut seat = Some(seat);
         let made = self.table().insert(|handle| {
+            let handle = handle.on_thread(inline);
             // Listeners speak protocol 4 only.
             let known = form.protocol == Protocol::V4;
             let sid = known.then(|| engine.sids().insert(sid, handle)).flatten();
@@ -119,16 +123,17 @@ impl Runtime {
     /// Has the session's thread run its timers. For a session that has no WebSocket yet.
     pub fn start_session(&self, shared: &Arc<SharedSession>) {
         let deadline = lock(&shared.inner).deadline();
-        self.send_due(shared.handle, deadline, Command::Open(shared.clone()));
+        self.send_due(shared, deadline, Command::Open(shared.clone()));
     }
 
     /// Hands a WebSocket over to the thread of its session.
     pub fn attach(&self, attach: Attach) {
-        let thread = attach
-            .shared
-            .as_ref()
-            .map_or(0, |shared| self.thread_of(shared.handle));
-        self.send(thread, Command::Attach(Box::new(attach)));
+        let shared = attach.shared.clone();
+        let command = Command::Attach(Box::new(attach));
+        match shared {
+            Some(shared) => self.send_home(&shared, command),
+            None => self.send(0, command),
+        }
     }
 
     /// Begins an upgrade of the session. Returns false if none may begin. `external`: JavaScript
@@ -142,7 +147,7 @@ impl Runtime {
         drop(inner);
         if granted {
             shared.say(|| "is offered a connection to move to".into());
-            self.send_to(shared.handle, Command::Rearm(shared.handle));
+            self.send_home(shared, Command::Rearm(shared.handle));
         }
         granted
     }

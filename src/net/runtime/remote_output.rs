@@ -12,6 +12,7 @@ use crate::net::events::Note;
 use crate::net::handle::Handle;
 use crate::net::lock;
 use crate::net::runtime::Runtime;
+use crate::net::session::engine::watcher_of;
 use crate::net::session::messages::Messages;
 use crate::net::session::pending_answer::PendingAnswer;
 use crate::net::session::post_rest::{Body, PostRest};
@@ -45,7 +46,7 @@ impl Runtime {
         let result = f(&mut inner.session, &shared.engine.config, now, &mut caller);
         match PollReader::verdict(&mut inner.reader, &inner.session, &shared, now) {
             Verdict::Fine | Verdict::Full => {}
-            Verdict::BecameFull => self.send_to(handle, Command::Full(handle)),
+            Verdict::BecameFull => self.send_home(&shared, Command::Full(handle)),
             Verdict::Over => {
                 inner.session.end(QUEUE_FULL, &mut caller);
                 PollReader::release(&mut inner.reader, &shared.engine);
@@ -57,7 +58,7 @@ impl Runtime {
         let answer = caller.answer;
         let deadline = inner.deadline();
         if deadline.is_some_and(|at| Some(at) < before) {
-            self.send_due(handle, deadline, Command::Rearm(handle));
+            self.send_due(&shared, deadline, Command::Rearm(handle));
         }
         Some((result, answer))
     }
@@ -67,8 +68,9 @@ impl Runtime {
     /// Has the thread of a session watch the sums of its engine, if they come near their bounds.
     fn watch_sums(&self, shared: &SharedSession) {
         let handle = shared.handle;
-        if shared.engine.is_crowded() && !shared.engine.is_watched_by(self.thread_of(handle)) {
-            self.send_to(handle, Command::Full(handle));
+        let watcher = watcher_of(handle, self.threads());
+        if shared.engine.is_crowded() && !shared.engine.is_watched_by(watcher) {
+            self.send_home(shared, Command::Full(handle));
         }
     }
 }
@@ -183,14 +185,14 @@ impl Output for RemoteOutput<'_> {
         if self.shared.is_external(socket) {
             return self.shared.inbox.frame(handle, socket, packet);
         }
-        self.runtime
-            .send_to(handle, Command::Frame(handle, socket, packet.into()));
+        let command = Command::Frame(handle, socket, packet.into());
+        self.runtime.send_home(self.shared, command);
     }
 
     fn close_socket(&mut self, socket: SocketRole) {
         let handle = self.shared.handle;
         self.runtime
-            .send_to(handle, Command::CloseSocket(handle, socket));
+            .send_home(self.shared, Command::CloseSocket(handle, socket));
     }
 
     fn answer(&mut self, payload: Payload) {
@@ -236,6 +238,7 @@ impl Output for RemoteOutput<'_> {
         self.messages.drop_held(&self.shared.engine);
         let announced = self.messages.has_announced();
         self.shared.inbox.closed(handle, &closure, announced);
-        self.runtime.send_due(handle, None, Command::Forget(handle));
+        self.runtime
+            .send_due(self.shared, None, Command::Forget(handle));
     }
 }

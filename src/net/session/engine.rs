@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::config::EngineConfig;
 use crate::counters::{Bound, Counters};
+use crate::net::handle::Handle;
 use crate::net::session::admission::Admission;
 use crate::net::session::bodies::Bodies;
 use crate::net::session::sid_index::Sids;
@@ -15,6 +16,18 @@ use crate::ws::handshake::Refusal;
 
 /// The number of JavaScript among the threads that close clients for which too much waits.
 const JAVASCRIPT: usize = 63;
+/// The number of the sessions of an engine that live on its JavaScript thread.
+const INLINE: usize = JAVASCRIPT - 1;
+
+/// The number, among those that watch the sums of an engine, of the thread on which a session lives;
+/// there are `threads` I/O threads.
+pub fn watcher_of(handle: Handle, threads: usize) -> usize {
+    if handle.is_inline() {
+        INLINE
+    } else {
+        handle.slot() % threads
+    }
+}
 
 /// The compression that a handshake has agreed on.
 pub struct Negotiated {

@@ -93,7 +93,7 @@ impl IoThread {
                 Some(Rc::new(socket))
             }
             Source::Stream => {
-                let pumped = Rc::new(Pumped::new(stream, inbox.clone()));
+                let pumped = Rc::new(Pumped::new(stream, inbox.clone(), self.output.clone()));
                 self.streams.borrow_mut().insert(stream, pumped.clone());
                 Some(pumped)
             }

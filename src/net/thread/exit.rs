@@ -9,7 +9,7 @@ use crate::net::thread::pending_writes::WriteState;
 use crate::net::thread::state::IoThread;
 
 /// A connection is waited for as long as its client takes something within this time, in ms.
-const PATIENCE_MS: u64 = 250;
+pub const PATIENCE_MS: u64 = 250;
 /// The time between two looks at pending writes.
 const LOOK: Duration = Duration::from_millis(2);
 

@@ -16,6 +16,8 @@ pub struct IoThreadHandle {
     queue: Mutex<Vec<Command>>,
     notified: AtomicBool,
     pub(super) notify: Notify,
+    /// Wakes the thread, if it is a JavaScript thread.
+    wake_javascript: Option<Box<dyn Fn() + Send + Sync>>,
     /// The thread looks into the queue by itself soon. Changes under the lock of the queue.
     looks_soon: AtomicBool,
     panics: AtomicU64,
@@ -28,6 +30,14 @@ pub struct IoThreadHandle {
 }
 
 impl IoThreadHandle {
+    /// The mailbox of the sessions that live on a JavaScript thread, which `wake` wakes.
+    pub fn inline(wake: impl Fn() + Send + Sync + 'static) -> Self {
+        Self {
+            wake_javascript: Some(Box::new(wake)),
+            ..Self::default()
+        }
+    }
+
     /// Sends a command.
     pub fn send(&self, command: Command) {
         let mut queue = lock(&self.queue);
@@ -53,8 +63,16 @@ impl IoThreadHandle {
     pub(in crate::net) fn wake(&self) {
         // One wake-up is enough for all that is queued until it has happened.
         if !self.notified.swap(true, Ordering::AcqRel) {
-            self.notify.notify_one();
+            match &self.wake_javascript {
+                Some(wake) => wake(),
+                None => self.notify.notify_one(),
+            }
         }
+    }
+
+    /// Has the thread not woken for commands until it has taken them: the caller has it take them.
+    pub fn hush(&self) {
+        self.notified.store(true, Ordering::Release);
     }
 
     /// Takes the commands. If there are any, the thread has to look again soon; else when it is
@@ -64,7 +82,8 @@ impl IoThreadHandle {
         // sender found the thread notified is seen.
         self.notified.swap(false, Ordering::AcqRel);
         let mut queue = lock(&self.queue);
-        self.looks_soon.store(!queue.is_empty(), Ordering::Relaxed);
+        let looks_soon = !queue.is_empty() && self.wake_javascript.is_none();
+        self.looks_soon.store(looks_soon, Ordering::Relaxed);
         std::mem::take(&mut *queue)
     }
 

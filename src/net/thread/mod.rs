@@ -11,6 +11,7 @@ pub mod conn;
 mod elsewhere;
 mod exit;
 pub mod exit_flush;
+pub mod inline;
 mod mailbox;
 pub mod pending_writes;
 pub mod session;
@@ -31,6 +32,7 @@ use tokio::time::{Instant, sleep};
 pub use self::command::{
     Attach, Command, ConnectionCounter, FIRST_STREAM, NO_STREAM, OpenConnection, Source, is_single,
 };
+pub use self::exit::PATIENCE_MS as EXIT_PATIENCE_MS;
 pub use self::mailbox::IoThreadHandle;
 use self::mailbox::PATIENCE;
 use crate::counters::claim_lane;

@@ -14,6 +14,7 @@ use crate::eio::wheel::Wheel;
 use crate::net::events::{EventSink, StreamEnd};
 use crate::net::handle::Handle;
 use crate::net::lock;
+use crate::net::session::engine::watcher_of;
 use crate::net::session::sessions::Sessions;
 use crate::net::session::shared::SharedSession;
 use crate::net::thread::conn::WebSocketConn;
@@ -23,7 +24,7 @@ use crate::net::thread::session::ThreadSession;
 use crate::net::thread::sum_watch::Crowded;
 use crate::net::thread::trim::Trim;
 use crate::net::thread::{IoThreadHandle, is_single};
-use crate::net::websocket::stream::Pumped;
+use crate::net::websocket::stream::{Output, Pumped};
 use crate::ws::deflate::Pool;
 
 /// Buffers kept for the next connection that has something to write.
@@ -75,6 +76,8 @@ pub struct IoThread {
     pub(in crate::net) js_tick: Cell<u32>,
     /// Bytes queued on connections since all was last written.
     unsettled: Cell<usize>,
+    /// The bytes that JavaScript has to write; only if the state lives on a JavaScript thread.
+    pub(in crate::net) output: Option<Rc<Output>>,
 }
 
 impl IoThread {
@@ -82,6 +85,20 @@ impl IoThread {
         mailbox: Arc<IoThreadHandle>,
         sessions: Arc<Sessions>,
         threads: usize,
+    ) -> Rc<Self> {
+        Self::with_output(mailbox, sessions, threads, None)
+    }
+
+    /// The state of the sessions that live on a JavaScript thread.
+    pub(super) fn inline(mailbox: Arc<IoThreadHandle>, sessions: Arc<Sessions>) -> Rc<Self> {
+        Self::with_output(mailbox, sessions, 1, Some(Rc::default()))
+    }
+
+    fn with_output(
+        mailbox: Arc<IoThreadHandle>,
+        sessions: Arc<Sessions>,
+        threads: usize,
+        output: Option<Rc<Output>>,
     ) -> Rc<Self> {
         let now = sessions.now();
         let pending_writes = PendingWrites::new(mailbox.clone());
@@ -113,6 +130,7 @@ impl IoThread {
             batch: Cell::new(0),
             js_tick: Cell::new(0),
             unsettled: Cell::new(0),
+            output,
         })
     }
 
@@ -121,9 +139,9 @@ impl IoThread {
         self.sessions.now()
     }
 
-    /// The number of I/O threads.
-    pub(super) fn threads(&self) -> usize {
-        self.threads
+    /// The number of the thread among those that watch the sums of an engine.
+    pub(super) fn watcher_of(&self, handle: Handle) -> usize {
+        watcher_of(handle, self.threads)
     }
 
     /// The buffer that all connections of the thread read into.
@@ -212,6 +230,10 @@ impl IoThread {
     /// Has the environment's JavaScript thread woken after this round of the event loop: a wake-up
     /// costs more than most events.
     pub fn wake_later(&self, inbox: &Arc<dyn EventSink>) {
+        if self.output.is_some() {
+            // It is running: whoever has it run looks for events afterwards.
+            return;
+        }
         if inbox.needs_wake() {
             self.to_wake.borrow_mut().push(inbox.clone());
             self.waker.notify_one();

@@ -39,7 +39,7 @@ enum Stalled {
 impl IoThread {
     /// Watches the sums of the engine of a session of this thread, if they come near their bounds.
     pub fn watch_sums(&self, session: &SharedSession) {
-        let (engine, thread) = (&session.engine, session.handle.slot() % self.threads());
+        let (engine, thread) = (&session.engine, self.watcher_of(session.handle));
         if engine.is_crowded() && engine.watch(thread) {
             self.crowded.borrow_mut().push(Crowded {
                 engine: engine.clone(),

@@ -3,6 +3,7 @@
 
 #[cfg(unix)]
 mod adopted;
+mod output;
 mod pumped;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 #[cfg(unix)]
 pub use self::adopted::{Adopted, adopt};
+pub use self::output::Output;
 pub use self::pumped::Pumped;
 
 /// A duplex of bytes, used by one I/O thread.

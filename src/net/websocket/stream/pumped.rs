@@ -3,10 +3,11 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use super::ByteStream;
+use super::{ByteStream, Output};
 use crate::net::events::EventSink;
 
 /// Bytes on their way to JavaScript that a pumped stream may hold before it counts as blocked.
@@ -16,6 +17,8 @@ pub(super) const PUMP_WINDOW: usize = 64 << 10;
 pub struct Pumped {
     stream: u32,
     inbox: Arc<dyn EventSink>,
+    /// Where bytes to be written go, if the stream lives on the JavaScript thread.
+    output: Option<Rc<Output>>,
     chunks: RefCell<VecDeque<Vec<u8>>>,
     ended: Cell<bool>,
     in_flight: Cell<usize>,
@@ -27,10 +30,11 @@ pub struct Pumped {
 
 impl Pumped {
     /// The stream that JavaScript knows by the number `stream`.
-    pub fn new(stream: u32, inbox: Arc<dyn EventSink>) -> Self {
+    pub fn new(stream: u32, inbox: Arc<dyn EventSink>, output: Option<Rc<Output>>) -> Self {
         Self {
             stream,
             inbox,
+            output,
             chunks: RefCell::default(),
             ended: Cell::new(false),
             in_flight: Cell::new(0),
@@ -39,12 +43,19 @@ impl Pumped {
             writer: RefCell::default(),
         }
     }
+
+    fn give(&self, bytes: &[u8]) {
+        match &self.output {
+            Some(output) => output.push(self.stream, bytes),
+            None => self.inbox.stream_write(self.stream, bytes),
+        }
+    }
 }
 
 impl ByteStream for Pumped {
     fn shutdown(&self) -> bool {
         // An empty write tells JavaScript that no more will come.
-        self.inbox.stream_write(self.stream, &[]);
+        self.give(&[]);
         true
     }
 
@@ -80,7 +91,7 @@ impl ByteStream for Pumped {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         self.in_flight.set(self.in_flight.get() + n);
-        self.inbox.stream_write(self.stream, &bytes[..n]);
+        self.give(&bytes[..n]);
         Ok(n)
     }
 

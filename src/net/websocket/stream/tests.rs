@@ -27,7 +27,7 @@ impl Count {
 
 fn pumped() -> (Pumped, Arc<Heard>) {
     let heard = Arc::new(Heard::default());
-    (Pumped::new(STREAM, heard.clone()), heard)
+    (Pumped::new(STREAM, heard.clone(), None), heard)
 }
 
 /// The bytes of one read; `None`: it has to wait.

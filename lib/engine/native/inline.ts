@@ -1,0 +1,124 @@
+/**
+ * The sessions that live on this thread, because JavaScript reads and writes their connections: TLS, or
+ * any Duplex. The calls here run them; what they send is written at once, and their records wait for a
+ * turn of the loop as those of other sessions do.
+ */
+import { AsyncResource } from "node:async_hooks";
+import { nextTick, setImmediate } from "../scheduling";
+import { calls, setDue } from "./binding";
+import { Due } from "./contract";
+import { writeStream } from "./stream-table";
+
+/** Writes that were taken from the engine, from the cursor on; in order, also if one causes others. */
+const streams: number[] = [];
+const chunks: Buffer[] = [];
+let next = 0;
+/** Nothing is written for now: somebody gathers it. */
+let holding = false;
+
+/** Takes what the engine has for streams. */
+function take(): void {
+  const run = calls.output();
+  if (run === undefined) return;
+  const numbers = new Uint32Array(run.buffer, run.byteOffset, 1);
+  const count = numbers[0];
+  const places = new Uint32Array(run.buffer, run.byteOffset + 4, count * 3);
+  let start = 0;
+  let end = 0;
+  let chunk = run;
+  for (let i = 0; i < places.length; i += 3) {
+    // A broadcast gives many streams the same bytes.
+    if (places[i + 1] !== start || places[i + 2] !== end) {
+      start = places[i + 1];
+      end = places[i + 2];
+      chunk = run.subarray(start, end);
+    }
+    streams.push(places[i]);
+    chunks.push(chunk);
+  }
+}
+
+/** Writes what the engine has for streams. An exception of a stream costs the others nothing. */
+function writeOutput(): void {
+  take();
+  let done = false;
+  try {
+    while (next < streams.length) {
+      const i = next++;
+      writeStream(streams[i], chunks[i]);
+    }
+    done = true;
+  } finally {
+    if (!done) nextTick(writeOutput);
+  }
+  next = streams.length = chunks.length = 0;
+}
+
+/** Takes what is to be written to streams, in order, instead of writing it. */
+export function takeOutput(): [stream: number, data: Buffer][] {
+  take();
+  const writes: [number, Buffer][] = [];
+  for (; next < streams.length; next++) writes.push([streams[next], chunks[next]]);
+  next = streams.length = chunks.length = 0;
+  return writes;
+}
+
+/** Calls `fn`, and writes nothing meanwhile: what was not taken by {@link takeOutput} follows. */
+export function holdOutput(fn: () => void): void {
+  const before = holding;
+  holding = true;
+  try {
+    fn();
+  } finally {
+    holding = before;
+    runInline();
+  }
+}
+
+let turn: () => void = () => {};
+let turning = false;
+
+/** Sets the function that dispatches records in a turn of the loop. */
+export function setTurn(callback: () => void): void {
+  turn = callback;
+}
+
+/** The context of nobody: that of the stream whose bytes came first is not that of the others. */
+const context = new AsyncResource("socket.io");
+
+function turnLater(): void {
+  if (turning) return;
+  turning = true;
+  context.runInAsyncScope(setImmediate, undefined, () => {
+    turning = false;
+    turn();
+  });
+}
+
+function handle(due: number): void {
+  if ((due & Due.Turn) !== 0) turnLater();
+  if ((due & Due.Output) !== 0 && !holding) writeOutput();
+}
+
+setDue(handle);
+
+/** Carries out what other threads ask of these sessions, and what their timers do. */
+export function runInline(): void {
+  const due = calls.runInline();
+  if (due !== undefined) handle(due);
+}
+
+/**
+ * Gives the engine input of a stream; no bytes end it. The records and answers that it causes wait for a
+ * turn of the loop: those of all streams that have input now share it, and the stream is not written to
+ * or ended within its event.
+ */
+export function feed(stream: number, bytes: Uint8Array): void {
+  if (calls.feed(stream, bytes) !== undefined) turnLater();
+}
+
+/** Tells the engine that bytes of a stream have been written. */
+export function written(stream: number, bytes: number): void {
+  const due = calls.written(stream, bytes);
+  if (due !== undefined) handle(due);
+}
