@@ -183,7 +183,8 @@ const STEPS = {
   },
 };
 const CUTS = {
-  reset: (wire) => wire.tcp.resetAndDestroy(),
+  // Node never closes a socket that is reset while it is being shut down: the process does not end.
+  reset: (wire) => (wire.socket.writableEnded ? wire.tcp.destroy() : wire.tcp.resetAndDestroy()),
   "TCP end without a TLS goodbye": (wire) => wire.tcp.end(),
   "TLS goodbye": (wire) => wire.socket.end(),
 };

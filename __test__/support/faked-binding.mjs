@@ -44,6 +44,8 @@ const binding = {
     waiting: () => batches.length,
     rest: () => batches.length > 0,
     place: (handle) => push([contract.RecordCode.Place, handle]),
+    runInline: () => undefined,
+    output: () => undefined,
     openedAhead: () => (ahead.length > 0 ? JSON.stringify(ahead.splice(0).flat()) : undefined),
     ...Object.fromEntries(
       [
@@ -66,6 +68,7 @@ const binding = {
   currentTick: () => 0,
   bufferedBytes: () => 0,
   isDrained: () => true,
+  setDue: () => {},
   setWake: (callback) => {
     wake = callback;
   },
