@@ -4,7 +4,7 @@
  * turn of the loop as those of other sessions do.
  */
 import { AsyncResource } from "node:async_hooks";
-import { nextTick, setImmediate } from "../scheduling";
+import { nextTick } from "../scheduling";
 import { calls, setDue } from "./binding";
 import { Due } from "./contract";
 import { writeStream } from "./stream-table";
@@ -89,7 +89,7 @@ const context = new AsyncResource("socket.io");
 function turnLater(): void {
   if (turning) return;
   turning = true;
-  context.runInAsyncScope(setImmediate, undefined, () => {
+  context.runInAsyncScope(nextTick, undefined, () => {
     turning = false;
     turn();
   });
