@@ -25,7 +25,7 @@ const EXIT_LOOK: Duration = Duration::from_millis(2);
 shared_enum! {
     /// Something that a call leaves for JavaScript to do; a number has a bit for each.
     pub enum Due {
-        /// Records wait: they are to be dispatched in a turn of the event loop.
+        /// Records wait: they are to be dispatched in the next tick.
         Turn = 1,
         /// There are bytes for streams, which `output` takes.
         Output = 2,

@@ -180,7 +180,7 @@ export const enum DrainState {
 
 /** Something that a call leaves for JavaScript to do; a number has a bit for each. */
 export const enum Due {
-  /** Records wait: they are to be dispatched in a turn of the event loop. */
+  /** Records wait: they are to be dispatched in the next tick. */
   Turn = 1,
   /** There are bytes for streams, which `output` takes. */
   Output = 2,

@@ -1,7 +1,7 @@
 /**
  * The sessions that live on this thread, because JavaScript reads and writes their connections: TLS, or
- * any Duplex. The calls here run them; what they send is written at once, and their records wait for a
- * turn of the loop as those of other sessions do.
+ * any Duplex. The calls here run them; what they send is written at once, and their records are
+ * dispatched in the next tick.
  */
 import { AsyncResource } from "node:async_hooks";
 import { nextTick } from "../scheduling";
@@ -78,7 +78,7 @@ export function holdOutput(fn: () => void): void {
 let turn: () => void = () => {};
 let turning = false;
 
-/** Sets the function that dispatches records in a turn of the loop. */
+/** Sets the function that dispatches records. */
 export function setTurn(callback: () => void): void {
   turn = callback;
 }
@@ -86,6 +86,7 @@ export function setTurn(callback: () => void): void {
 /** The context of nobody: that of the stream whose bytes came first is not that of the others. */
 const context = new AsyncResource("socket.io");
 
+/** Dispatches in a tick: an immediate runs behind the point at which Node completes writes of TLS. */
 function turnLater(): void {
   if (turning) return;
   turning = true;
@@ -109,9 +110,8 @@ export function runInline(): void {
 }
 
 /**
- * Gives the engine input of a stream; no bytes end it. The records and answers that it causes wait for a
- * turn of the loop: those of all streams that have input now share it, and the stream is not written to
- * or ended within its event.
+ * Gives the engine input of a stream; no bytes end it. The records and answers that it causes wait for
+ * the next tick: the stream is not written to or ended within its event.
  */
 export function feed(stream: number, bytes: Uint8Array): void {
   if (calls.feed(stream, bytes) !== undefined) turnLater();
