@@ -40,6 +40,8 @@ pub struct Inline {
     /// Made for the first of them.
     thread: Option<InlineThread>,
     has_left: bool,
+    /// JavaScript has been woken for input, and has not run these sessions since.
+    is_awaited: bool,
 }
 
 impl Inline {
@@ -50,6 +52,7 @@ impl Inline {
             run: Writer::default(),
             thread: None,
             has_left: false,
+            is_awaited: false,
         }
     }
 
@@ -125,6 +128,15 @@ impl Inline {
     /// Has JavaScript woken for what is due: the call under way does not return it.
     pub fn wake(&self) {
         if self.has_output() || self.thread.is_some() && self.hub.needs_wake() {
+            self.hub.wake();
+        }
+    }
+
+    /// Has JavaScript woken for what is due, once until it runs these sessions: all streams that have
+    /// input now share the wake-up.
+    fn wake_for_input(&mut self) {
+        let is_due = self.has_output() || self.thread.is_some() && self.hub.needs_wake();
+        if is_due && !std::mem::replace(&mut self.is_awaited, true) {
             self.hub.wake();
         }
     }
@@ -214,7 +226,7 @@ pub fn split(handles: &[u8]) -> (Cow<'_, [u8]>, Cow<'_, [u8]>) {
     }
 }
 
-/// `feed(stream, bytes): undefined | number`: input of a stream; no bytes end it. Returns what is due.
+/// `feed(stream, bytes)`: input of a stream; no bytes end it. JavaScript is woken for what is due.
 pub(super) unsafe extern "C" fn feed(
     env: sys::napi_env,
     info: sys::napi_callback_info,
@@ -223,8 +235,8 @@ pub(super) unsafe extern "C" fn feed(
         let (stream, inline) = (args.number(0), &mut args.boundary().inline);
         let bytes = args.bytes(1);
         inline.stream(stream, || Command::Feed(stream, bytes.to_vec()));
-        // SAFETY: the environment of this call.
-        unsafe { inline.due(env) }
+        inline.wake_for_input();
+        ptr::null_mut()
     })
 }
 
@@ -250,6 +262,7 @@ pub(super) unsafe extern "C" fn run(
 ) -> sys::napi_value {
     call::<0>(env, info, |args: &Args<0>| {
         let inline = &mut args.boundary().inline;
+        inline.is_awaited = false;
         if let Some(thread) = &mut inline.thread {
             thread.run(|_| ());
         }

@@ -44,8 +44,8 @@ export interface Calls {
   setRaw(handle: number, on: number): void;
   /** Hands over the sends of the tick, which ends. Returns what is due: flags of `Due`. */
   flush(): undefined | number;
-  /** Input of a stream; no bytes end it. Returns what is due. */
-  feed(stream: number, bytes: Uint8Array): undefined | number;
+  /** Input of a stream; no bytes end it. This thread is woken for what is due. */
+  feed(stream: number, bytes: Uint8Array): void;
   /** This thread has written bytes of a stream. Returns what is due. */
   written(stream: number, bytes: number): undefined | number;
   /** Runs the sessions that live on this thread. Returns what is due. */

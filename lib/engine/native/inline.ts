@@ -111,10 +111,11 @@ export function runInline(): void {
 
 /**
  * Gives the engine input of a stream; no bytes end it. The records and answers that it causes wait for
- * the next tick: the stream is not written to or ended within its event.
+ * the engine to wake this thread: all streams that have input now share that, and no stream is written
+ * to or ended within its event.
  */
 export function feed(stream: number, bytes: Uint8Array): void {
-  if (calls.feed(stream, bytes) !== undefined) turnLater();
+  calls.feed(stream, bytes);
 }
 
 /** Tells the engine that bytes of a stream have been written. */
