@@ -56,6 +56,21 @@ async function stuff(socket) {
   return sent;
 }
 
+for (const way of ["destroySoon", "end"]) {
+  secureTest(`what is sent right before ${way}() of the TCP connection is heard`, async (t) => {
+    const { io, httpServer, port } = await serveSecure(t);
+    for (let round = 0; round < 10; round++) {
+      const below = once(httpServer, "connection");
+      const { socket, client } = await secureJoin(t, io, port, { transports: ["websocket"] });
+      const [tcp] = await below;
+      const bye = once(client, "bye");
+      socket.emit("bye", CHUNK);
+      tcp[way]();
+      assert.deepEqual(await bye, [CHUNK]);
+    }
+  });
+}
+
 secureTest("a client that reads late gets everything, in order", async (t) => {
   const { socket, client } = await securePair(t, { transports: ["websocket"] });
   const seen = [];
