@@ -668,11 +668,23 @@ export function createSocket(connection: ForeignConnection): net.Socket {
   return socket;
 }
 
+const BYTES_QUEUED = Symbol("bytesQueued");
+/** The getters that count them, by that of the class: a getter for each socket would slow all down. */
+const countingGetters = new WeakMap<() => number, () => number>();
+
 /** Has `writableLength` of a stream count the bytes that wait for it elsewhere, too. */
 export function countQueued(stream: Duplex, bytesQueued: () => number): void {
-  const own = findGetter(stream, "writableLength");
+  const isCounted = BYTES_QUEUED in stream;
+  (stream as any)[BYTES_QUEUED] = bytesQueued;
+  const own = isCounted ? undefined : findGetter(stream, "writableLength");
   if (own === undefined) return;
-  const get = () => own.call(stream) + bytesQueued();
+  let get = countingGetters.get(own);
+  if (get === undefined) {
+    get = function (this: any) {
+      return own.call(this) + this[BYTES_QUEUED]();
+    };
+    countingGetters.set(own, get);
+  }
   Object.defineProperty(stream, "writableLength", { get, configurable: true });
 }
 

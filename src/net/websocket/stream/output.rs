@@ -9,23 +9,40 @@ pub struct Output(RefCell<Writes>);
 #[derive(Debug, Default)]
 struct Writes {
     bytes: Vec<u8>,
-    places: Vec<(u32, usize, usize)>,
+    places: Vec<Place>,
+}
+
+/// The bytes of one write; none end the stream.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    stream: u32,
+    start: usize,
+    end: usize,
 }
 
 impl Output {
     /// Appends bytes for a stream; none end it.
     pub fn push(&self, stream: u32, bytes: &[u8]) {
         let mut all = self.0.borrow_mut();
-        let all = &mut *all;
-        // A broadcast gives many streams the same bytes.
-        if let Some(&(_, start, end)) = all.places.last()
-            && all.bytes.get(start..end) == Some(bytes)
-        {
-            return all.places.push((stream, start, end));
+        let Writes { bytes: run, places } = &mut *all;
+        let start = run.len();
+        if let Some(last) = places.last_mut() {
+            // JavaScript writes at once what stands side by side.
+            let is_behind = last.stream == stream && last.start < last.end && last.end == start;
+            if is_behind && !bytes.is_empty() {
+                run.extend_from_slice(bytes);
+                last.end = run.len();
+                return;
+            }
+            // A broadcast gives many streams the same bytes.
+            let Place { start, end, .. } = *last;
+            if run.get(start..end) == Some(bytes) {
+                return places.push(Place { stream, start, end });
+            }
         }
-        let start = all.bytes.len();
-        all.bytes.extend_from_slice(bytes);
-        all.places.push((stream, start, all.bytes.len()));
+        run.extend_from_slice(bytes);
+        let end = run.len();
+        places.push(Place { stream, start, end });
     }
 
     /// True if there is nothing to write.
@@ -45,7 +62,7 @@ impl Output {
             run.extend_from_slice(&n.to_ne_bytes());
         };
         number(places.len());
-        for (stream, start, end) in places {
+        for Place { stream, start, end } in places {
             number(stream as usize);
             number(head + start);
             number(head + end);

@@ -193,3 +193,37 @@ mod adopted {
         assert!(read.ends_with(b"last"));
     }
 }
+
+/// The writes that an output holds, as JavaScript reads them.
+fn writes(output: &Output) -> Vec<(u32, Vec<u8>)> {
+    let run = output.take();
+    let numbers: Vec<u32> = (run.as_chunks::<4>().0.iter())
+        .map(|raw| u32::from_ne_bytes(*raw))
+        .collect();
+    let places = &numbers[1..=3 * numbers[0] as usize];
+    (places.as_chunks::<3>().0.iter())
+        .map(|&[stream, start, end]| (stream, run[start as usize..end as usize].to_vec()))
+        .collect()
+}
+
+#[test]
+fn bytes_of_one_stream_that_follow_each_other_are_one_write() {
+    let output = Output::default();
+    for (stream, bytes) in [
+        (1, "ab"),
+        (1, "c"),
+        (1, ""),
+        (2, "c"),
+        (3, "c"),
+        (3, "d"),
+        (2, "e"),
+    ] {
+        output.push(stream, bytes.as_bytes());
+    }
+    let expected = [(1, "abc"), (1, ""), (2, "c"), (3, "cd"), (2, "e")];
+    assert_eq!(
+        writes(&output),
+        expected.map(|(stream, bytes)| (stream, bytes.as_bytes().to_vec()))
+    );
+    assert!(output.is_empty());
+}
