@@ -68,7 +68,7 @@ const binding = {
   currentTick: () => 0,
   bufferedBytes: () => 0,
   isDrained: () => true,
-  setDue: () => {},
+  setOutput: () => {},
   setWake: (callback) => {
     wake = callback;
   },

@@ -517,12 +517,12 @@ unsafe extern "C" fn set_raw(env: sys::napi_env, info: sys::napi_callback_info) 
     })
 }
 
-/// `flush(): undefined | number`: hands over all sends; the tick ends. Returns what is due, see
-/// [`Inline::due`].
+/// `flush(): undefined | true`: hands over all sends; the tick ends. Returns true if there are bytes for
+/// streams.
 unsafe extern "C" fn flush(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     call::<0>(env, info, |args| {
         args.boundary().end_tick();
         // SAFETY: the environment of this call.
-        unsafe { args.boundary().inline.due(env) }
+        unsafe { args.boundary().inline.tell(env) }
     })
 }

@@ -6,7 +6,6 @@ use std::fmt::Write as _;
 use crate::bridge::backlog::DrainState;
 use crate::bridge::batch::control_number;
 use crate::bridge::faults::FaultPlace;
-use crate::bridge::inline::Due;
 use crate::bridge::polling::{CloseState, PollState, PostState};
 use crate::bridge::record::RecordCode;
 use crate::bridge::sockets::EndMode;
@@ -148,7 +147,6 @@ fn contract() -> String {
         PostState,
         CloseState,
         DrainState,
-        Due,
         EndMode,
         FaultPlace,
         Bound,

@@ -22,16 +22,6 @@ use crate::net::thread::{Command, EXIT_PATIENCE_MS};
 /// The time between two looks at what is written at exit.
 const EXIT_LOOK: Duration = Duration::from_millis(2);
 
-shared_enum! {
-    /// Something that a call leaves for JavaScript to do; a number has a bit for each.
-    pub enum Due {
-        /// Records wait: they are to be dispatched in the next tick.
-        Turn = 1,
-        /// There are bytes for streams, which `output` takes.
-        Output = 2,
-    }
-}
-
 /// The sessions that live on the JavaScript thread of one environment, which alone uses this.
 pub struct Inline {
     hub: Arc<EventQueue>,
@@ -103,8 +93,8 @@ impl Inline {
         }
     }
 
-    /// Calls `work`, and carries out its commands for these sessions. JavaScript has to ask for what is
-    /// due afterwards.
+    /// Calls `work`, and carries out its commands for these sessions. JavaScript has to run them
+    /// afterwards.
     pub fn quietly<R>(&mut self, work: impl FnOnce() -> R) -> R {
         let Some(thread) = &mut self.thread else {
             return work();
@@ -141,29 +131,28 @@ impl Inline {
         }
     }
 
-    /// What JavaScript has to do as a result of a call: a number, or undefined for nothing.
-    /// [`Due::Turn`] is told once.
+    /// Has JavaScript woken for records that wait. Returns true as a JavaScript value if there are bytes
+    /// for streams, which `output` takes, and undefined if not.
     ///
     /// # Safety
     /// `env` must be the environment of the calling thread.
-    pub unsafe fn due(&self, env: sys::napi_env) -> sys::napi_value {
-        if self.thread.is_none() {
-            return ptr::null_mut();
+    pub unsafe fn tell(&self, env: sys::napi_env) -> sys::napi_value {
+        if self.thread.is_some() && self.hub.needs_wake() {
+            self.hub.wake();
         }
-        let turn = if self.hub.needs_wake() {
-            Due::Turn as u32
-        } else {
-            0
-        };
-        let output = if self.has_output() {
-            Due::Output as u32
-        } else {
-            0
-        };
+        // SAFETY: by contract.
+        unsafe { self.output_waits(env) }
+    }
+
+    /// True as a JavaScript value if there are bytes for streams, and undefined if not.
+    ///
+    /// # Safety
+    /// `env` must be the environment of the calling thread.
+    unsafe fn output_waits(&self, env: sys::napi_env) -> sys::napi_value {
         let mut value = ptr::null_mut();
-        if turn | output != 0 {
+        if self.has_output() {
             // SAFETY: by contract.
-            unsafe { sys::napi_create_uint32(env, turn | output, &mut value) };
+            unsafe { sys::napi_get_boolean(env, true, &mut value) };
         }
         value
     }
@@ -240,8 +229,8 @@ pub(super) unsafe extern "C" fn feed(
     })
 }
 
-/// `written(stream, bytes: number): undefined | number`: JavaScript has written bytes of a stream.
-/// Returns what is due.
+/// `written(stream, bytes: number): undefined | true`: JavaScript has written bytes of a stream. Returns
+/// true if there are bytes for streams.
 pub(super) unsafe extern "C" fn written(
     env: sys::napi_env,
     info: sys::napi_callback_info,
@@ -251,23 +240,30 @@ pub(super) unsafe extern "C" fn written(
         let inline = &mut args.boundary().inline;
         inline.stream(stream, || Command::Written(stream, bytes));
         // SAFETY: the environment of this call.
-        unsafe { inline.due(env) }
+        unsafe { inline.tell(env) }
     })
 }
 
-/// `runInline(): undefined | number`: runs the sessions that live here. Returns what is due.
+/// `runInline(dispatches: 0 | 1): undefined | true`: runs the sessions that live here. JavaScript is woken
+/// for records that wait, unless it dispatches them now. Returns true if there are bytes for streams.
 pub(super) unsafe extern "C" fn run(
     env: sys::napi_env,
     info: sys::napi_callback_info,
 ) -> sys::napi_value {
-    call::<0>(env, info, |args: &Args<0>| {
+    call::<1>(env, info, |args: &Args<1>| {
         let inline = &mut args.boundary().inline;
         inline.is_awaited = false;
         if let Some(thread) = &mut inline.thread {
             thread.run(|_| ());
         }
         // SAFETY: the environment of this call.
-        unsafe { inline.due(env) }
+        unsafe {
+            if args.number(0) == 1 {
+                inline.output_waits(env)
+            } else {
+                inline.tell(env)
+            }
+        }
     })
 }
 

@@ -42,14 +42,17 @@ export interface Calls {
   releaseHandle(handle: number): void;
   /** Has the session's packets decoded in JavaScript (1) or natively (0). */
   setRaw(handle: number, on: number): void;
-  /** Hands over the sends of the tick, which ends. Returns what is due: flags of `Due`. */
-  flush(): undefined | number;
+  /** Hands over the sends of the tick, which ends. Returns true if there are bytes for streams. */
+  flush(): undefined | true;
   /** Input of a stream; no bytes end it. This thread is woken for what is due. */
   feed(stream: number, bytes: Uint8Array): void;
-  /** This thread has written bytes of a stream. Returns what is due. */
-  written(stream: number, bytes: number): undefined | number;
-  /** Runs the sessions that live on this thread. Returns what is due. */
-  runInline(): undefined | number;
+  /** This thread has written bytes of a stream. Returns true if there are bytes for streams. */
+  written(stream: number, bytes: number): undefined | true;
+  /**
+   * Runs the sessions that live on this thread, which is woken for their records; `dispatches`, 1: it
+   * dispatches them now. Returns true if there are bytes for streams.
+   */
+  runInline(dispatches: number): undefined | true;
   /**
    * The bytes that are to be written to streams, as one run: their number, and for each the number of
    * the stream and the places in the run where its bytes begin and end, 32 bits each; then the bytes.
@@ -86,11 +89,11 @@ export function setWake(callback: () => void): void {
   onwake = callback;
 }
 
-let ondue: (due: number) => void = () => {};
+let onoutput: () => void = () => {};
 
-/** Sets the function that is called when a flush leaves something to do: flags of `Due`. */
-export function setDue(callback: (due: number) => void): void {
-  ondue = callback;
+/** Sets the function that is called when a flush leaves bytes for streams. */
+export function setOutput(callback: () => void): void {
+  onoutput = callback;
 }
 
 /** Sends what was gathered, before a flush. */
@@ -128,8 +131,7 @@ export function flush(): void {
     beforeFlush?.();
   } finally {
     // A message that is refused costs the others of its tick nothing.
-    const due = calls.flush();
-    if (due !== undefined) ondue(due);
+    if (calls.flush()) onoutput();
   }
 }
 

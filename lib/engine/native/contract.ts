@@ -178,14 +178,6 @@ export const enum DrainState {
   Waiting = 2,
 }
 
-/** Something that a call leaves for JavaScript to do; a number has a bit for each. */
-export const enum Due {
-  /** Records wait: they are to be dispatched in the next tick. */
-  Turn = 1,
-  /** There are bytes for streams, which `output` takes. */
-  Output = 2,
-}
-
 /** A way to end a connection. */
 export const enum EndMode {
   /** It is shut down after the bytes that were sent before. */

@@ -15,7 +15,7 @@ import {
 } from "./batches";
 import { calls, setWake } from "./binding";
 import { showDebugLines } from "./debug-lines";
-import { runInline, setTurn, takeOutput } from "./inline";
+import { runInline, takeOutput } from "./inline";
 import { addPlaced, isAnybodyHeard, isAnyPlaced, isInPlace, settle } from "./order";
 import { announceLeavers, dispatchBatch } from "./records";
 import { listenerOf } from "./stream-table";
@@ -132,14 +132,13 @@ function wakeSafely(): void {
 }
 
 function beginTurn(): void {
-  runInline();
+  runInline(true);
   showDebugLines();
   settle();
   wakeSafely();
 }
 
 setWake(beginTurn);
-setTurn(beginTurn);
 
 /** True if all that has happened until now has been dispatched. */
 export function isUpToDate(): boolean {

@@ -1,12 +1,10 @@
 /**
  * The sessions that live on this thread, because JavaScript reads and writes their connections: TLS, or
- * any Duplex. The calls here run them; what they send is written at once, and their records are
- * dispatched in the next tick.
+ * any Duplex. The calls here run them; what they send is written at once, and this thread is woken for
+ * their records.
  */
-import { AsyncResource } from "node:async_hooks";
 import { nextTick } from "../scheduling";
-import { calls, setDue } from "./binding";
-import { Due } from "./contract";
+import { calls, setOutput } from "./binding";
 import { writeStream } from "./stream-table";
 
 /** Writes that were taken from the engine, from the cursor on; in order, also if one causes others. */
@@ -71,42 +69,23 @@ export function holdOutput(fn: () => void): void {
     fn();
   } finally {
     holding = before;
-    runInline();
+    runInline(false);
   }
 }
 
-let turn: () => void = () => {};
-let turning = false;
-
-/** Sets the function that dispatches records. */
-export function setTurn(callback: () => void): void {
-  turn = callback;
+/** Writes what the engine has for streams, unless somebody gathers it. */
+function output(): void {
+  if (!holding) writeOutput();
 }
 
-/** The context of nobody: that of the stream whose bytes came first is not that of the others. */
-const context = new AsyncResource("socket.io");
+setOutput(output);
 
-/** Dispatches in a tick: an immediate runs behind the point at which Node completes writes of TLS. */
-function turnLater(): void {
-  if (turning) return;
-  turning = true;
-  context.runInAsyncScope(nextTick, undefined, () => {
-    turning = false;
-    turn();
-  });
-}
-
-function handle(due: number): void {
-  if ((due & Due.Turn) !== 0) turnLater();
-  if ((due & Due.Output) !== 0 && !holding) writeOutput();
-}
-
-setDue(handle);
-
-/** Carries out what other threads ask of these sessions, and what their timers do. */
-export function runInline(): void {
-  const due = calls.runInline();
-  if (due !== undefined) handle(due);
+/**
+ * Carries out what other threads ask of these sessions, and what their timers do. `dispatches`: the
+ * caller dispatches their records now; this thread is woken for them otherwise.
+ */
+export function runInline(dispatches: boolean): void {
+  if (calls.runInline(dispatches ? 1 : 0)) output();
 }
 
 /**
@@ -120,6 +99,5 @@ export function feed(stream: number, bytes: Uint8Array): void {
 
 /** Tells the engine that bytes of a stream have been written. */
 export function written(stream: number, bytes: number): void {
-  const due = calls.written(stream, bytes);
-  if (due !== undefined) handle(due);
+  if (calls.written(stream, bytes)) output();
 }

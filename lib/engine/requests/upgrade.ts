@@ -160,7 +160,7 @@ function attach(acceptor: Acceptor, connection: Connection): boolean {
     return false;
   }
   hold();
-  runInline();
+  runInline(false);
   return true;
 }
 
