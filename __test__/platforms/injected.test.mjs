@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import http from "node:http";
 import net from "node:net";
 import { test } from "node:test";
+import { spawnChild } from "../support/child.mjs";
 import { connected, client as plainClient } from "../support/clients.mjs";
 import { closeHttp, closeServer, listen } from "../support/server.mjs";
 import { beyond, Server } from "../support/subject.mjs";
@@ -277,4 +278,14 @@ test("a listening server with an injected stream closes without it", async (t) =
   const gone = wire.frame();
   await closeServer(io);
   assert.equal((await gone).opcode, 8);
+});
+
+beyond("a Duplex that throws when it is written to costs the others nothing", async (t) => {
+  const child = spawnChild(t, "throwing-stream.mjs", [], "platforms");
+  await child.message("ready");
+  child.send("run");
+  const { heard, thrown } = await child.message("ran");
+  assert.deepEqual(heard, ['42["n",1]', '42["n",2]', '42["n",3]', '42["n",3]']);
+  assert.ok(thrown.length >= 1);
+  assert.deepEqual([...new Set(thrown)], ["no bytes"]);
 });

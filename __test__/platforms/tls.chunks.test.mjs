@@ -35,6 +35,16 @@ async function serves(t, io, port) {
   assert.equal(await client.emitWithAck("echo", "x"), "x");
 }
 
+secureTest("the answer to an upgrade is a write of its own", async (t) => {
+  const { port } = await serveSecure(t);
+  const wire = await secureWire(t, port);
+  const chunks = [];
+  wire.socket.on("data", (chunk) => chunks.push(chunk.toString("latin1")));
+  await wire.upgrade();
+  await wire.nextText();
+  assert.match(chunks[0], /^HTTP\/1\.1 101 [\s\S]*\r\n\r\n$/);
+});
+
 secureTest("a chunk with 1,000 messages is heard and answered in order", async (t) => {
   const { socket, wire } = await byHand(t);
   const numbers = Array.from({ length: 1000 }, (_, n) => n);

@@ -1,11 +1,32 @@
 // A body that many clients get is compressed once.
 import assert from "node:assert/strict";
+import { createRequire } from "node:module";
 import { promisify } from "node:util";
 import { gunzipSync, inflateSync } from "node:zlib";
-import { load } from "../support/faked-binding.mjs";
 import { beyond } from "../support/subject.mjs";
 
-const { compressBody } = load("engine/session/compressed-body");
+const require = createRequire(import.meta.url);
+const MODULE = "../../dist/engine/session/compressed-body.js";
+
+/** Ends the time for which bodies are kept. */
+let forget = () => {};
+
+/** The module, with a clock that {@link forget} moves. */
+function loadWithoutClock() {
+  const { setTimeout } = globalThis;
+  globalThis.setTimeout = (callback) => {
+    forget = callback;
+    return { unref() {} };
+  };
+  try {
+    delete require.cache[require.resolve(MODULE)];
+    return require(MODULE);
+  } finally {
+    globalThis.setTimeout = setTimeout;
+  }
+}
+
+const { compressBody } = loadWithoutClock();
 const compress = promisify(compressBody);
 const OPTIONS = {};
 const text = (letter) => letter.repeat(5000);
@@ -16,6 +37,9 @@ beyond("equal bodies share one compressed body, as text and as bytes", async () 
     bodies.push(await compress(make("a"), "gzip", OPTIONS));
     assert.equal(new Set(bodies).size, 1);
     assert.equal(gunzipSync(bodies[0]).toString(), text("a"));
+    forget();
+    assert.notEqual(await compress(make("a"), "gzip", OPTIONS), bodies[0]);
+    forget();
   }
 });
 

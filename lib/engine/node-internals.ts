@@ -373,7 +373,7 @@ const READ_BYTES = 64 * 1024;
 
 /**
  * Has the bytes of a TLS socket taken as they come, without a buffer for each and without events, as
- * long as `data` is its only listener of that name and nothing keeps it from flowing. It is a stream as
+ * long as `take` is its only listener of `data` and nothing keeps it from flowing. It is a stream as
  * before otherwise.
  *
  * @param take - takes bytes, which are valid during the call only
@@ -392,7 +392,7 @@ export function takeReads(socket: Duplex, take: (bytes: Uint8Array) => void): bo
     const bytes = buffer.subarray(0, length);
     const flows =
       socket.readableFlowing && socket.readableLength === 0 && socket.readableEncoding === null;
-    if (!flows || socket.listenerCount("data") !== 1) return socket.push(Buffer.from(bytes));
+    if (!flows || own._events?.data !== take) return socket.push(Buffer.from(bytes));
     take(bytes);
     return true;
   };

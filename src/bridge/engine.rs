@@ -100,14 +100,6 @@ impl Engine {
         faults::watch();
         start().map_err(failure)?;
         let hub = Arc::new(EventQueue::default());
-        let woken = Arc::downgrade(&hub);
-        let wake_hub = move || {
-            if let Some(hub) = woken.upgrade() {
-                hub.waker().wake();
-            }
-        };
-        let inbox: Arc<dyn EventSink> = hub.clone();
-        hub.set_inline_thread(runtime().add_inline(&inbox, wake_hub));
         let boundary = Box::into_raw(Box::new(Boundary::new(hub.clone())));
         let mut name = std::ptr::null_mut();
         let mut function = std::ptr::null_mut();
@@ -154,6 +146,7 @@ impl Engine {
             faults::guard(|| runtime().send_all(|| Command::Leave(leaving.clone())));
             // SAFETY: never freed; nothing of the environment is called while it ends.
             faults::guard(|| unsafe { &mut *boundary }.inline.leave());
+            let inbox: Arc<dyn EventSink> = leaving.clone();
             faults::guard(|| runtime().remove_inline(&inbox));
         })?;
         Ok(Self {
@@ -252,6 +245,8 @@ impl Engine {
             .quietly(|| runtime().open(inbox, options.0.clone(), opening))
             .map_err(|_| failure("too many sessions"))?;
         session.begin(carrier, &request.sid);
+        // A timer may have run meanwhile.
+        self.inline().wake();
         Ok(session)
     }
 

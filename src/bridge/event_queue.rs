@@ -264,12 +264,16 @@ impl EventQueue {
         &self.debug_lines
     }
 
-    /// Sets the mailbox of the sessions that live on the JavaScript thread; once.
-    pub fn set_inline_thread(&self, mailbox: Arc<IoThreadHandle>) {
-        let _ = self.inline.set(mailbox);
+    /// The mailbox of the sessions that live on the JavaScript thread, which `make` makes if there is
+    /// none.
+    pub(super) fn inline_thread_or(
+        &self,
+        make: impl FnOnce() -> Arc<IoThreadHandle>,
+    ) -> &Arc<IoThreadHandle> {
+        self.inline.get_or_init(make)
     }
 
-    /// The mailbox of the sessions that live on the JavaScript thread.
+    /// The mailbox of the sessions that live on the JavaScript thread, if there have been any.
     pub(super) fn inline_thread(&self) -> Option<&Arc<IoThreadHandle>> {
         self.inline.get()
     }

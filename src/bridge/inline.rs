@@ -17,7 +17,7 @@ use crate::net::handle::Handle;
 use crate::net::send_batch::Writer;
 use crate::net::thread::inline::InlineThread;
 use crate::net::thread::pending_writes::WriteState;
-use crate::net::thread::{Command, EXIT_PATIENCE_MS};
+use crate::net::thread::{Command, EXIT_PATIENCE_MS, IoThreadHandle};
 
 /// The time between two looks at what is written at exit.
 const EXIT_LOOK: Duration = Duration::from_millis(2);
@@ -53,13 +53,24 @@ impl Inline {
 
     /// Has sessions live here. Returns false if they cannot.
     pub fn begin(&mut self) -> bool {
-        if self.thread.is_none()
-            && !self.has_left
-            && let Some(mailbox) = self.hub.inline_thread()
-        {
-            self.thread = runtime().run_inline(mailbox.clone());
+        if self.thread.is_none() && !self.has_left {
+            self.thread = runtime().run_inline(self.mailbox());
         }
         self.thread.is_some()
+    }
+
+    /// The mailbox of these sessions, made when it is first asked for.
+    fn mailbox(&self) -> Arc<IoThreadHandle> {
+        let make = || {
+            let inbox: Arc<dyn EventSink> = self.hub.clone();
+            let woken = Arc::downgrade(&self.hub);
+            runtime().add_inline(&inbox, move || {
+                if let Some(hub) = woken.upgrade() {
+                    hub.waker().wake();
+                }
+            })
+        };
+        self.hub.inline_thread_or(make).clone()
     }
 
     /// Carries out the sends that were written.

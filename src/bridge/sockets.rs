@@ -131,8 +131,9 @@ impl Engine {
         Some(vec![read as f64, written as f64])
     }
 
-    /// Has the I/O threads write all messages that were sent: for streams that JavaScript pumps, the
-    /// bytes are among the records then. This thread waits for that.
+    /// Has all messages written that were sent. For streams that JavaScript pumps, the bytes are among
+    /// the records then, or in `output` where their sessions live on this thread. It waits for the I/O
+    /// threads.
     #[napi(catch_unwind)]
     pub fn settle(&mut self) {
         self.flush();

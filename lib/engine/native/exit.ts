@@ -33,13 +33,17 @@ const STREAM_BYTES = 1 << 20;
 function flushForExit(begins: boolean): void {
   for (const before of beforeExit) before();
   const gathered = new Map<number, { chunks: Buffer[]; bytes: number }>();
-  holdOutput(() => gatherAll(gathered, begins));
-  for (const [stream, { chunks }] of gathered) {
-    // One write: what follows would wait for a turn of the loop.
-    const whole = chunks.filter((chunk) => chunk.length > 0);
-    if (whole.length > 0) writeStream(stream, Buffer.concat(whole));
-    if (whole.length < chunks.length) writeStream(stream, Buffer.alloc(0));
-  }
+  holdOutput(() => {
+    gatherAll(gathered, begins);
+    for (const [stream, { chunks }] of gathered) writeGathered(stream, chunks);
+  });
+}
+
+/** Writes at once what was gathered for a stream: what follows would wait for a turn of the loop. */
+function writeGathered(stream: number, chunks: Buffer[]): void {
+  const whole = chunks.filter((chunk) => chunk.length > 0);
+  if (whole.length > 0) writeStream(stream, Buffer.concat(whole));
+  if (whole.length < chunks.length) writeStream(stream, Buffer.alloc(0));
 }
 
 /** Hands over all sends, and gathers what this thread has to write for that. */

@@ -1,7 +1,7 @@
 /**
  * The sessions that live on this thread, because JavaScript reads and writes their connections: TLS, or
- * any Duplex. The calls here run them; what they send is written at once, and this thread is woken for
- * their records.
+ * any Duplex. The calls here run them. Sends are written in the tick that hands them over; this thread is
+ * woken for records, and for what input causes.
  */
 import { nextTick } from "../scheduling";
 import { calls, setOutput } from "./binding";
@@ -36,18 +36,18 @@ function take(): void {
   }
 }
 
-/** Writes what the engine has for streams. An exception of a stream costs the others nothing. */
-function writeOutput(): void {
+/** Writes what the engine has for streams. An exception of a stream is thrown by itself, later. */
+function writeAll(): void {
   take();
-  let done = false;
-  try {
-    while (next < streams.length) {
-      const i = next++;
+  while (next < streams.length) {
+    const i = next++;
+    try {
       writeStream(streams[i], chunks[i]);
+    } catch (error) {
+      nextTick(() => {
+        throw error;
+      });
     }
-    done = true;
-  } finally {
-    if (!done) nextTick(writeOutput);
   }
   next = streams.length = chunks.length = 0;
 }
@@ -61,7 +61,9 @@ export function takeOutput(): [stream: number, data: Buffer][] {
   return writes;
 }
 
-/** Calls `fn`, and writes nothing meanwhile: what was not taken by {@link takeOutput} follows. */
+/**
+ * Calls `fn`, which writes itself what it takes by {@link takeOutput}. What it has not taken follows.
+ */
 export function holdOutput(fn: () => void): void {
   const before = holding;
   holding = true;
@@ -74,18 +76,18 @@ export function holdOutput(fn: () => void): void {
 }
 
 /** Writes what the engine has for streams, unless somebody gathers it. */
-function output(): void {
-  if (!holding) writeOutput();
+export function writeOutput(): void {
+  if (!holding) writeAll();
 }
 
-setOutput(output);
+setOutput(writeOutput);
 
 /**
  * Carries out what other threads ask of these sessions, and what their timers do. `dispatches`: the
  * caller dispatches their records now; this thread is woken for them otherwise.
  */
 export function runInline(dispatches: boolean): void {
-  if (calls.runInline(dispatches ? 1 : 0)) output();
+  if (calls.runInline(dispatches ? 1 : 0)) writeOutput();
 }
 
 /**
@@ -99,5 +101,5 @@ export function feed(stream: number, bytes: Uint8Array): void {
 
 /** Tells the engine that bytes of a stream have been written. */
 export function written(stream: number, bytes: number): void {
-  if (calls.written(stream, bytes)) output();
+  if (calls.written(stream, bytes)) writeOutput();
 }

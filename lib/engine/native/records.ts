@@ -3,6 +3,7 @@ import { placeAttachments } from "./attachments";
 import { batch as current } from "./batches";
 import { engine, release } from "./binding";
 import { FIRST_STREAM, Note, PacketKind, RECORD_LENGTHS, RecordCode } from "./contract";
+import { writeOutput } from "./inline";
 import {
   hear,
   isAnybodyHeard,
@@ -241,6 +242,8 @@ function dispatchStream(code: RecordCode, items: any[], at: number): void {
     batch.at = at + 5;
     release();
     if (stream < FIRST_STREAM) return endAdopted(stream);
+    // The last bytes, if the wake-up for them is still on its way.
+    writeOutput();
     forgetStream(stream);
     events?.end(abort === 1, read, written);
   } else {

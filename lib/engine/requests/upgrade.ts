@@ -220,10 +220,20 @@ function pump(upgrade: UpgradeRequest, response: string, acceptor: Acceptor): vo
   }
   const stream = engine.nextStream();
   let isOver = false;
+  /** Bytes that the socket has not written yet. */
+  let waiting = 0;
   registerStream(stream, {
     write(data) {
-      if (data.length === 0) socket.end();
-      else socket.write(data, () => written(stream, data.length));
+      const { length } = data;
+      if (length === 0) return void socket.end();
+      // A stream that is behind keeps what it gets: without the bytes of all others beside it.
+      const isPart = length < data.buffer.byteLength / 2;
+      const own = waiting > 0 && isPart ? Buffer.from(data) : data;
+      waiting += length;
+      socket.write(own, () => {
+        waiting -= length;
+        if (!isOver) written(stream, length);
+      });
     },
     taken() {
       socket.resume();
@@ -234,7 +244,9 @@ function pump(upgrade: UpgradeRequest, response: string, acceptor: Acceptor): vo
       finish(socket);
     },
   });
-  const ended = () => feed(stream, NO_BYTES);
+  const ended = () => {
+    if (!isOver) feed(stream, NO_BYTES);
+  };
   const connection = {
     stream,
     bytesRead: 0,
@@ -286,16 +298,18 @@ const MAX_WRITTEN_BYTES = 16 << 20;
 
 /** Writes the frames of a pumped stream that is about to end, without dispatching other records. */
 function writePumped(ending: number): void {
-  const last: Buffer[] = [];
-  holdOutput(() => takeLast(ending, last));
-  // One write: over TLS, what follows would wait for a turn of the loop.
-  const whole = Buffer.concat(last);
-  if (whole.length > 0) writeStream(ending, whole);
-  if (last.some(({ length }) => length === 0)) writeStream(ending, NO_BYTES);
+  holdOutput(() => {
+    const last = takeLast(ending);
+    // One write: over TLS, what follows would wait for a turn of the loop.
+    const whole = Buffer.concat(last);
+    if (whole.length > 0) writeStream(ending, whole);
+    if (last.some(({ length }) => length === 0)) writeStream(ending, NO_BYTES);
+  });
 }
 
 /** Takes the bytes for a stream that is about to end; those for others are written. */
-function takeLast(ending: number, last: Buffer[]): void {
+function takeLast(ending: number): Buffer[] {
+  const last: Buffer[] = [];
   flush();
   let isMore = true;
   for (let bytes = 0; isMore && bytes < MAX_WRITTEN_BYTES; ) {
@@ -313,4 +327,5 @@ function takeLast(ending: number, last: Buffer[]): void {
       isMore = true;
     }
   }
+  return last;
 }

@@ -8,6 +8,7 @@ mod remote_output;
 pub mod requests;
 
 use std::io;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
@@ -24,6 +25,7 @@ use crate::net::session::shared::SharedSession;
 use crate::net::session::table::Table;
 use crate::net::thread::exit_flush::{ExitFlush, is_anything_left};
 use crate::net::thread::inline::InlineThread;
+use crate::net::thread::state::IoThread;
 use crate::net::thread::{self, Command, IoThreadHandle};
 
 /// A deadline that is nearer than this, in ms, wakes the thread at once.
@@ -205,10 +207,14 @@ impl Runtime {
 
     /// The limits on what connections may send have changed: those that wait are looked at again.
     pub fn look_at_paces(&self) {
-        self.send_all(|| Command::Call(Box::new(|local| local.look_at_paces())));
+        let look = || Command::Call(Box::new(|local: &Rc<IoThread>| local.look_at_paces()));
+        self.send_all(look);
+        for (_, thread) in lock(&self.inline).iter() {
+            thread.send(look());
+        }
     }
 
-    /// Sends a command to every thread.
+    /// Sends a command to every I/O thread.
     pub fn send_all(&self, mut command: impl FnMut() -> Command) {
         for thread in &self.threads {
             thread.send(command());

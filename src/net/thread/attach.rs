@@ -64,6 +64,9 @@ impl IoThread {
         // A write of its own: some clients lose a frame that comes with the response.
         conn.append(self, &[&response]);
         conn.flush(self);
+        if let Some(output) = &self.output {
+            output.seal();
+        }
         match entry {
             Some(entry) => {
                 *entry.conn(role).borrow_mut() = Some(conn.clone());

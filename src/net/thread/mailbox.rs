@@ -1,4 +1,4 @@
-//! The mailbox of an I/O thread.
+//! The mailbox of an I/O thread, or of the sessions that live on a JavaScript thread.
 
 use std::time::Duration;
 

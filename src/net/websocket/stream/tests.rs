@@ -227,3 +227,16 @@ fn bytes_of_one_stream_that_follow_each_other_are_one_write() {
     );
     assert!(output.is_empty());
 }
+
+#[test]
+fn a_sealed_write_stays_a_write_of_its_own() {
+    let output = Output::default();
+    for bytes in ["101", "a", "b"] {
+        output.push(1, bytes.as_bytes());
+        if bytes == "101" {
+            output.seal();
+        }
+    }
+    let expected = [(1, b"101".to_vec()), (1, b"ab".to_vec())];
+    assert_eq!(writes(&output), expected);
+}
