@@ -78,9 +78,10 @@ export function figuresOf(run) {
   return [`### ${heading(run)}`, ...tables].join("\n\n");
 }
 
-function line({ about }, what) {
+/** A line about a run, which is a short one with less than so many rounds. */
+function line({ about }, what, rounds) {
   const length = about.seconds ? `, ${about.seconds} s on the clock` : "";
-  const short = about.rounds < 3 || about.small;
+  const short = about.rounds < rounds || about.small;
   const warning = short ? " **A short run: it shows the form of the table, not the figures.**" : "";
   const absent = Object.entries(about.absent ?? {}).map(([n, why]) => `${n} did not start: ${why}`);
   const left = absent.length ? ` Left out: ${absent.join("; ")}.` : "";
@@ -93,8 +94,8 @@ function line({ about }, what) {
 /** Says how the runs were taken: the machine, the versions, the rounds. */
 export function taken({ nodes, growth }) {
   const runs = Object.values(nodes);
-  const lines = runs.map((run) => line(run, "Scenarios"));
-  if (growth) lines.push(line(growth, "Growth"));
+  const lines = runs.map((run) => line(run, "Scenarios", 3));
+  if (growth) lines.push(line(growth, "Growth", 2));
   const versions = Object.values(runs[0]?.about.versions ?? {});
   if (versions.length) lines.push(`- Measured: ${[...new Set(versions)].join(", ")}.`);
   const disturbed = runs.some((run) => Object.values(run.rows).some((row) => mark(row)));
