@@ -105,7 +105,7 @@ impl Inline {
     }
 
     /// Calls `work`, and carries out its commands for these sessions. JavaScript has to run them
-    /// afterwards.
+    /// afterwards, or to be woken.
     pub fn quietly<R>(&mut self, work: impl FnOnce() -> R) -> R {
         let Some(thread) = &mut self.thread else {
             return work();
