@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { Duplex } from "node:stream";
 import { connected } from "../support/clients.mjs";
 import {
+  secureByHand,
   secureClient,
   secureJoin,
   securePair,
@@ -17,16 +18,6 @@ import { joinByHand } from "../support/wire.mjs";
 /** Frames of events of one client, in one chunk. */
 const events = (...args) =>
   Buffer.concat(args.map((arg) => frame(1, `42${JSON.stringify(["n", arg])}`)));
-
-/** A server, the socket of a client that writes by hand, and its wire. */
-async function byHand(t, options) {
-  const { io, port, httpServer } = await serveSecure(t, options);
-  const connection = once(io, "connection");
-  const wire = await secureWire(t, port);
-  await joinByHand(wire);
-  const [socket] = await connection;
-  return { io, port, httpServer, wire, socket };
-}
 
 /** Another client is served. */
 async function serves(t, io, port) {
@@ -46,7 +37,7 @@ secureTest("the answer to an upgrade is a write of its own", async (t) => {
 });
 
 secureTest("a chunk with 1,000 messages is heard and answered in order", async (t) => {
-  const { socket, wire } = await byHand(t);
+  const { socket, wire } = await secureByHand(t);
   const numbers = Array.from({ length: 1000 }, (_, n) => n);
   const heard = [];
   socket.on("n", (n) => {
@@ -59,7 +50,7 @@ secureTest("a chunk with 1,000 messages is heard and answered in order", async (
 });
 
 secureTest("messages that arrive byte by byte are heard once each", async (t) => {
-  const { socket, wire } = await byHand(t);
+  const { socket, wire } = await secureByHand(t);
   const heard = [];
   socket.on("n", (n) => heard.push(n));
   for (const byte of events("a", "b")) wire.write(Buffer.of(byte));
@@ -68,7 +59,7 @@ secureTest("messages that arrive byte by byte are heard once each", async (t) =>
 });
 
 secureTest("events behind one whose listener disconnects are not heard", async (t) => {
-  const { io, port, socket, wire } = await byHand(t);
+  const { io, port, socket, wire } = await secureByHand(t);
   const heard = [];
   socket.on("n", (n) => {
     heard.push(n);
@@ -83,7 +74,7 @@ secureTest("events behind one whose listener disconnects are not heard", async (
 });
 
 secureTest("a listener destroys the stream of its client in the middle of a chunk", async (t) => {
-  const { io, port, socket, wire } = await byHand(t);
+  const { io, port, socket, wire } = await secureByHand(t);
   const stream = socket.request.socket;
   assert.ok(stream instanceof Duplex);
   socket.on("n", (n) => {
@@ -97,7 +88,7 @@ secureTest("a listener destroys the stream of its client in the middle of a chun
 });
 
 secureTest("a listener closes the server in the middle of a chunk", async (t) => {
-  const { io, socket, wire } = await byHand(t);
+  const { io, socket, wire } = await secureByHand(t);
   const closed = new Promise((resolve) => {
     socket.on("n", (n) => {
       if (n === 1) io.close(resolve);
@@ -135,7 +126,7 @@ secureTest("a client that closes costs those nothing that speak at the same time
 });
 
 secureTest("an event goes out before the close that follows it in the same tick", async (t) => {
-  const { socket, wire } = await byHand(t);
+  const { socket, wire } = await secureByHand(t);
   socket.on("n", () => {
     socket.emit("last", "words");
     socket.disconnect(true);

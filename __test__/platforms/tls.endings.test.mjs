@@ -5,6 +5,7 @@ import { connected } from "../support/clients.mjs";
 import {
   eachSecureWay,
   secureBeyond,
+  secureByHand,
   secureClient,
   secureJoin,
   securePair,
@@ -73,21 +74,19 @@ for (const way of ["destroySoon", "end"]) {
 
 for (const way of ["end", "destroy"]) {
   secureTest(`${way}() with 25 megabytes waiting leaves the first of them in order`, async (t) => {
-    const { io, port } = await serveSecure(t);
-    const connection = once(io, "connection");
-    const wire = await secureWire(t, port);
-    await joinByHand(wire);
-    const [socket] = await connection;
+    const { wire, socket } = await secureByHand(t);
     wire.socket.pause();
     for (let n = 0; n < 400; n++) socket.emit("n", n, CHUNK);
     await new Promise(setImmediate);
     socket.request.socket[way]();
     wire.socket.resume();
-    for (let n = 0; ; n++) {
+    let heard = 0;
+    for (; ; heard++) {
       const { opcode, payload } = await wire.frame();
       if (opcode !== 1) break;
-      assert.equal(payload.toString(), `42["n",${n},"${CHUNK}"]`);
+      assert.equal(payload.toString(), `42["n",${heard},"${CHUNK}"]`);
     }
+    assert.ok(heard > 0);
   });
 }
 

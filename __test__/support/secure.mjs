@@ -14,6 +14,7 @@ import { beyond, isJavaScript, isOracle, Server } from "./subject.mjs";
 import { Tcp } from "./tcp.mjs";
 import { defer, once, within } from "./wait.mjs";
 import { WAYS } from "./ways.mjs";
+import { joinByHand } from "./wire.mjs";
 
 /** A self-signed certificate for 127.0.0.1 as `{ key, cert }` (PEM), or `{ missing }`: why not. */
 export const certificate = makeCertificate();
@@ -117,4 +118,14 @@ export async function secureWire(t, port) {
   });
   await within(ready, "the TLS handshake");
   return wire;
+}
+
+/** An HTTPS server with a client that speaks by hand: `{ io, port, httpServer, socket, wire }`. */
+export async function secureByHand(t, options) {
+  const served = await serveSecure(t, options);
+  const connection = once(served.io, "connection");
+  const wire = await secureWire(t, served.port);
+  await joinByHand(wire);
+  const [socket] = await connection;
+  return { ...served, socket, wire };
 }

@@ -377,14 +377,13 @@ const READ_BYTES = 64 * 1024;
  * before otherwise.
  *
  * @param take - takes bytes, which are valid during the call only
- * @returns false if this socket does not let that be done
  */
-export function takeReads(socket: Duplex, take: (bytes: Uint8Array) => void): boolean {
+export function takeReads(socket: Duplex, take: (bytes: Uint8Array) => void): void {
   const own = socket as any;
   const [memory, callback, generator] = READ_NAMES as symbol[];
-  if (!found.reading || !own.encrypted || own[memory] !== null) return false;
+  if (!found.reading || !own.encrypted || own[memory] !== null) return;
   const { _handle: handle } = own;
-  if (typeof handle?.useUserBuffer !== "function") return false;
+  if (typeof handle?.useUserBuffer !== "function") return;
   readMemory ??= Buffer.allocUnsafeSlow(READ_BYTES);
   own[memory] = readMemory;
   own[generator] = null;
@@ -397,7 +396,6 @@ export function takeReads(socket: Duplex, take: (bytes: Uint8Array) => void): bo
     return true;
   };
   handle.useUserBuffer(readMemory);
-  return true;
 }
 
 /** The stream under a TLS socket that it owns. */

@@ -5,3 +5,10 @@
  */
 export const { nextTick } = process;
 export const { queueMicrotask, setImmediate } = globalThis;
+
+/** Throws an error in a tick of its own, for a caller whose work goes on. */
+export function throwLater(error: unknown): void {
+  nextTick(() => {
+    throw error;
+  });
+}

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::ptr;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use napi::sys;
 
@@ -17,10 +17,7 @@ use crate::net::handle::Handle;
 use crate::net::send_batch::Writer;
 use crate::net::thread::inline::InlineThread;
 use crate::net::thread::pending_writes::WriteState;
-use crate::net::thread::{Command, EXIT_PATIENCE_MS, IoThreadHandle};
-
-/// The time between two looks at what is written at exit.
-const EXIT_LOOK: Duration = Duration::from_millis(2);
+use crate::net::thread::{Command, EXIT_LOOK, EXIT_PATIENCE_MS, IoThreadHandle};
 
 /// The sessions that live on the JavaScript thread of one environment, which alone uses this.
 pub struct Inline {
@@ -128,16 +125,20 @@ impl Inline {
 
     /// Has JavaScript woken for what is due: the call under way does not return it.
     pub fn wake(&self) {
-        if self.has_output() || self.thread.is_some() && self.hub.needs_wake() {
+        if self.is_due() {
             self.hub.wake();
         }
+    }
+
+    /// True if there are bytes for streams, or records for which nobody has woken JavaScript.
+    fn is_due(&self) -> bool {
+        self.has_output() || self.thread.is_some() && self.hub.needs_wake()
     }
 
     /// Has JavaScript woken for what is due, once until it runs these sessions: all streams that have
     /// input now share the wake-up.
     fn wake_for_input(&mut self) {
-        let is_due = self.has_output() || self.thread.is_some() && self.hub.needs_wake();
-        if is_due && !std::mem::replace(&mut self.is_awaited, true) {
+        if self.is_due() && !std::mem::replace(&mut self.is_awaited, true) {
             self.hub.wake();
         }
     }

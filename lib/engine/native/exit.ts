@@ -8,7 +8,7 @@ import { engine, flush, setHandOver } from "./binding";
 import { showDebugLines } from "./debug-lines";
 import { takeStreamWrites } from "./inbound";
 import { holdOutput, written } from "./inline";
-import { writeStream } from "./stream-table";
+import { writeTogether } from "./stream-table";
 
 /** Names the property of `process` by which the copies of this package share one listener. */
 const KEY = Symbol.for("socket.io-native.exit");
@@ -35,15 +35,8 @@ function flushForExit(begins: boolean): void {
   const gathered = new Map<number, { chunks: Buffer[]; bytes: number }>();
   holdOutput(() => {
     gatherAll(gathered, begins);
-    for (const [stream, { chunks }] of gathered) writeGathered(stream, chunks);
+    for (const [stream, { chunks }] of gathered) writeTogether(stream, chunks);
   });
-}
-
-/** Writes at once what was gathered for a stream: what follows would wait for a turn of the loop. */
-function writeGathered(stream: number, chunks: Buffer[]): void {
-  const whole = chunks.filter((chunk) => chunk.length > 0);
-  if (whole.length > 0) writeStream(stream, Buffer.concat(whole));
-  if (whole.length < chunks.length) writeStream(stream, Buffer.alloc(0));
 }
 
 /** Hands over all sends, and gathers what this thread has to write for that. */

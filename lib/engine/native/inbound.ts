@@ -3,7 +3,7 @@
  * loop, and gives what this thread hears of by itself its place among them.
  */
 import { AsyncResource } from "node:async_hooks";
-import { nextTick, setImmediate } from "../scheduling";
+import { nextTick, setImmediate, throwLater } from "../scheduling";
 import {
   batch,
   eachOpened,
@@ -125,9 +125,7 @@ function wakeSafely(): void {
     work(1);
     goOn();
   } catch (error) {
-    nextTick(() => {
-      throw error;
-    });
+    throwLater(error);
   }
 }
 

@@ -3,7 +3,7 @@
  * any Duplex. The calls here run them. Sends are written in the tick that hands them over; this thread is
  * woken for records, and for what input causes.
  */
-import { nextTick } from "../scheduling";
+import { throwLater } from "../scheduling";
 import { calls, setOutput } from "./binding";
 import { writeStream } from "./stream-table";
 
@@ -44,9 +44,7 @@ function writeAll(): void {
     try {
       writeStream(streams[i], chunks[i]);
     } catch (error) {
-      nextTick(() => {
-        throw error;
-      });
+      throwLater(error);
     }
   }
   next = streams.length = chunks.length = 0;

@@ -35,6 +35,9 @@ export interface StreamEvents {
   end(abort: boolean, read: number, written: number): void;
 }
 
+/** The write that ends a stream. */
+const NO_BYTES = Buffer.alloc(0);
+
 const streams = new Map<number, StreamEvents>();
 
 /** Has the records of a stream handed to `events`, until its end. */
@@ -55,6 +58,16 @@ export function streamOf(stream: number): StreamEvents | undefined {
 /** Writes to a stream. */
 export function writeStream(stream: number, data: Buffer): void {
   streams.get(stream)?.write(data);
+}
+
+/**
+ * Writes chunks to a stream that ends soon as one write: over TLS, a second one would wait for a turn of
+ * the loop. An empty chunk ends the stream behind them.
+ */
+export function writeTogether(stream: number, chunks: Buffer[]): void {
+  const whole = Buffer.concat(chunks);
+  if (whole.length > 0) writeStream(stream, whole);
+  if (chunks.some(({ length }) => length === 0)) writeStream(stream, NO_BYTES);
 }
 
 const listeners = new Map<number, ListenerEvents>();

@@ -4,7 +4,13 @@ import type { Duplex } from "node:stream";
 import { type Connection, engine, flush, hold, type NativeOptions } from "../native/binding";
 import { takeStreamWrites } from "../native/inbound";
 import { feed, holdOutput, runInline, written } from "../native/inline";
-import { forgetStream, registerStream, setAdoptedEnd, writeStream } from "../native/stream-table";
+import {
+  forgetStream,
+  registerStream,
+  setAdoptedEnd,
+  writeStream,
+  writeTogether,
+} from "../native/stream-table";
 import {
   adoptableDescriptor,
   connectionsOf,
@@ -298,13 +304,7 @@ const MAX_WRITTEN_BYTES = 16 << 20;
 
 /** Writes the frames of a pumped stream that is about to end, without dispatching other records. */
 function writePumped(ending: number): void {
-  holdOutput(() => {
-    const last = takeLast(ending);
-    // One write: over TLS, what follows would wait for a turn of the loop.
-    const whole = Buffer.concat(last);
-    if (whole.length > 0) writeStream(ending, whole);
-    if (last.some(({ length }) => length === 0)) writeStream(ending, NO_BYTES);
-  });
+  holdOutput(() => writeTogether(ending, takeLast(ending)));
 }
 
 /** Takes the bytes for a stream that is about to end; those for others are written. */

@@ -14,7 +14,7 @@ import type { PacketForm } from "../../../binding";
 import { engine } from "../native/binding";
 import { Bound } from "../native/contract";
 import { delay } from "../options";
-import { nextTick } from "../scheduling";
+import { throwLater } from "../scheduling";
 import type { Server } from "../server";
 import type { ExternalWebSocket } from "../session/external-connections";
 import type { Socket } from "../session/socket";
@@ -237,9 +237,7 @@ class StreamSocket extends EventEmitter implements ExternalWebSocket {
     try {
       this.emit("message", packet, binary);
     } catch (error) {
-      nextTick(() => {
-        throw error;
-      });
+      throwLater(error);
     }
   }
 

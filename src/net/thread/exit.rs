@@ -11,7 +11,7 @@ use crate::net::thread::state::IoThread;
 /// A connection is waited for as long as its client takes something within this time, in ms.
 pub const PATIENCE_MS: u64 = 250;
 /// The time between two looks at pending writes.
-const LOOK: Duration = Duration::from_millis(2);
+pub const LOOK: Duration = Duration::from_millis(2);
 
 impl IoThread {
     /// Works on the flush at exit of an environment.

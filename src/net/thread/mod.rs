@@ -32,7 +32,7 @@ use tokio::time::{Instant, sleep};
 pub use self::command::{
     Attach, Command, ConnectionCounter, FIRST_STREAM, NO_STREAM, OpenConnection, Source, is_single,
 };
-pub use self::exit::PATIENCE_MS as EXIT_PATIENCE_MS;
+pub use self::exit::{LOOK as EXIT_LOOK, PATIENCE_MS as EXIT_PATIENCE_MS};
 pub use self::mailbox::IoThreadHandle;
 use self::mailbox::PATIENCE;
 use crate::counters::claim_lane;
