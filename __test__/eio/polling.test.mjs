@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import http from "node:http";
 import { test } from "node:test";
+import { statuses } from "../support/exercise.mjs";
 import { Polling, RS, request } from "../support/raw.mjs";
 import { serve } from "../support/server.mjs";
 import { bare, exchange, Tcp } from "../support/tcp.mjs";
@@ -257,6 +258,27 @@ test("a second push ends the session", async (t) => {
   assert.equal(description.message, "data request overlap from client");
   assert.deepEqual(messages, []);
 });
+
+for (const [title, pieces] of [
+  ["that has come", ["4b"]],
+  ["that comes later", ["4", "b"]],
+]) {
+  test(`a refused push with a body ${title} leaves its connection to the next request`, async (t) => {
+    const { port, session, conn } = await rawConn(t);
+    const first = await Tcp.open(t, port);
+    first.write(`POST ${session.path} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n4part`);
+    const closed = once(conn, "close");
+    await settle(t, port);
+    const [now, ...later] = pieces;
+    const tcp = await Tcp.open(t, port);
+    tcp.write(`POST ${session.path} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n${now}`);
+    await closed;
+    await until(() => tcp.received.includes("\r\n\r\n"));
+    tcp.write(later.join(""));
+    tcp.write(text("GET", "/elsewhere"));
+    assert.deepEqual(statuses(await tcp.rest()), [400, 404]);
+  });
+}
 
 test("an aborted poll ends the session", async (t) => {
   const { session, conn } = await rawConn(t);

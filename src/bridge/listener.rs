@@ -15,7 +15,7 @@ use crate::bridge::faults;
 use crate::bridge::options::EngineOptions;
 use crate::bridge::runtime::runtime;
 use crate::bridge::values::message;
-use crate::net::listener::{Cookie, Cors, Listener, Settings};
+use crate::net::listener::{Cookie, Cors, Listener, Settings, keep_alive};
 
 /// A header line.
 #[napi(object)]
@@ -115,7 +115,7 @@ impl ListenerSettings {
                 others: lines(self.cors)?,
                 learns: self.cors_learns,
             },
-            keep_alive_ms: self.keep_alive.map(|n| n as u64),
+            keep_alive: self.keep_alive.and_then(|ms| keep_alive(ms as u64)),
             idle_ms: self.idle_timeout.map(|n| n as u64),
             head_ms: self.head_timeout as u64,
             request_ms: self.request_timeout as u64,

@@ -2,14 +2,15 @@
 
 use std::cell::Cell;
 use std::future::{Future as _, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::sync::futures::Notified;
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::net::listener::head::{Inspected, inspect};
 use crate::net::listener::overtime::Overtime;
@@ -38,6 +39,8 @@ pub enum Next {
 pub struct Ending<'a> {
     listener: &'a Listener,
     notified: Pin<Box<Notified<'a>>>,
+    /// The value of `Listener::end_calls` after which the task was registered; `None`: never.
+    registered: Option<u64>,
 }
 
 impl<'a> Ending<'a> {
@@ -45,14 +48,23 @@ impl<'a> Ending<'a> {
     pub fn of(listener: &'a Listener) -> Self {
         let mut notified = Box::pin(listener.ending.notified());
         notified.as_mut().enable();
-        Self { listener, notified }
+        Self {
+            listener,
+            notified,
+            registered: None,
+        }
     }
 
-    /// Has the task of `cx` woken the next time.
+    /// Has the task of `cx` woken the next time. It is the same task each time.
     pub fn poll(&mut self, cx: &mut Context<'_>) {
+        let calls = Some(self.listener.end_calls.load(Ordering::SeqCst));
+        if self.registered == calls {
+            return;
+        }
         while self.notified.as_mut().poll(cx).is_ready() {
             self.notified.set(self.listener.ending.notified());
         }
+        self.registered = calls;
     }
 }
 
@@ -72,10 +84,8 @@ pub struct BetweenRequests<'a> {
 
 impl BetweenRequests<'_> {
     /// Waits for a request.
-    pub async fn next(&self, ending: &mut Ending<'_>) -> Next {
-        let settings = self.guard.listener.settings();
-        let timer = pin!(sleep(Duration::ZERO));
-        let mut deadline = Deadline::new(timer, self.first, &settings);
+    pub async fn next(&self, ending: &mut Ending<'_>, deadline: &mut Deadline) -> Next {
+        deadline.begin(self.first, &self.guard.listener.settings());
         let parked = Cell::new(0);
         poll_fn(|cx| {
             ending.poll(cx);
@@ -108,6 +118,9 @@ impl BetweenRequests<'_> {
 
     /// The request that has been read, or `Foreign`; `None` if more has to be read.
     fn request(&self) -> Option<Next> {
+        if self.io.drop_body() {
+            return None;
+        }
         let listener = &self.guard.listener;
         // For each request anew: JavaScript may have taken a permission back.
         let settings = listener.settings();
@@ -136,8 +149,11 @@ impl BetweenRequests<'_> {
 }
 
 /// The time that a client has for its next request.
-struct Deadline<'a> {
-    timer: Pin<&'a mut Sleep>,
+pub struct Deadline {
+    /// Set to the deadline, or to an earlier one of the same connection: a timer that is moved for
+    /// each request costs more than one that fires early now and then.
+    timer: Pin<Box<Sleep>>,
+    end: Instant,
     overtime: Overtime,
     /// For the head of a request.
     head: Duration,
@@ -145,32 +161,49 @@ struct Deadline<'a> {
     is_head: bool,
 }
 
-impl<'a> Deadline<'a> {
-    fn new(mut timer: Pin<&'a mut Sleep>, first: bool, settings: &Settings) -> Self {
-        let head = Duration::from_millis(settings.head_ms);
-        let idle = Duration::from_millis(settings.idle_ms.unwrap_or(NEVER_MS));
-        let end = Instant::now() + if first { head } else { idle };
-        timer.as_mut().reset(end);
+impl Deadline {
+    /// The deadline of a connection that has sent nothing.
+    pub fn new() -> Self {
+        let end = Instant::now() + Duration::from_millis(NEVER_MS);
         Self {
-            timer,
+            timer: Box::pin(sleep_until(end)),
+            end,
             overtime: Overtime::default(),
-            head,
-            is_head: first,
+            head: Duration::ZERO,
+            is_head: false,
         }
+    }
+
+    /// Begins the time between two requests, or that of the `first` one.
+    fn begin(&mut self, first: bool, settings: &Settings) {
+        self.head = Duration::from_millis(settings.head_ms);
+        self.is_head = first;
+        let idle = Duration::from_millis(settings.idle_ms.unwrap_or(NEVER_MS));
+        self.end_after(if first { self.head } else { idle });
     }
 
     /// A head may take as long as that of a first request, from its first byte on.
     fn begin_head(&mut self) {
         if !self.is_head {
             self.is_head = true;
-            let end = Instant::now() + self.head;
-            self.timer.as_mut().reset(end);
-            self.overtime = Overtime::default();
+            self.end_after(self.head);
+        }
+    }
+
+    fn end_after(&mut self, time: Duration) {
+        self.end = Instant::now() + time;
+        self.overtime = Overtime::default();
+        if self.timer.deadline() > self.end {
+            self.timer.as_mut().reset(self.end);
         }
     }
 
     /// Ready once the time is over. `received`: bytes of the request so far.
     fn poll(&mut self, received: u64, cx: &mut Context<'_>) -> Poll<Next> {
+        while self.timer.deadline() < self.end {
+            std::task::ready!(self.timer.as_mut().poll(cx));
+            self.timer.as_mut().reset(self.end);
+        }
         if !self.overtime.is_over(self.timer.as_mut(), received, cx) {
             return Poll::Pending;
         }

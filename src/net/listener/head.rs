@@ -5,7 +5,9 @@
 //! method, a refusal, a body in chunks, HTTP/1.0 …) is left to Node's HTTP server, which answers it
 //! as it does on a server of the application: there is one place for each rarity, and it is there.
 
-use httparse::{EMPTY_HEADER, Header, Status};
+use std::mem::MaybeUninit;
+
+use httparse::{Header, Status};
 
 use crate::config::SNIFFING_AGENTS;
 use crate::net::listener::encoding::Accepted;
@@ -60,9 +62,9 @@ pub enum RequestKind<'a> {
 
 /// Reads the next request from `bytes`. `engine`: the path of the engine's URLs.
 pub fn inspect<'a>(bytes: &'a [u8], engine: &str) -> Inspected<'a> {
-    let mut headers = [EMPTY_HEADER; MAX_HEADERS];
-    let mut parsed = httparse::Request::new(&mut headers);
-    match parsed.parse(bytes) {
+    let mut headers = [const { MaybeUninit::uninit() }; MAX_HEADERS];
+    let mut parsed = httparse::Request::new(&mut []);
+    match parsed.parse_with_uninit_headers(bytes, &mut headers) {
         Ok(Status::Partial) if bytes.len() < MAX_HEAD => Inspected::Partial,
         Ok(Status::Complete(head)) if head <= MAX_HEAD && has_whole_line_ends(bytes, head) => {
             request(&parsed, head, engine).map_or(Inspected::Foreign, Inspected::Ours)
@@ -88,8 +90,8 @@ pub fn session_named<'a>(bytes: &'a [u8], engine: &str) -> Option<&'a str> {
 /// True if no line ends in a line feed alone: Node refuses those.
 fn has_whole_line_ends(bytes: &[u8], head: usize) -> bool {
     let head = bytes.get(..head).unwrap_or_default();
-    let ends = head.iter().filter(|&&byte| byte == b'\n').count();
-    ends == head.windows(2).filter(|pair| pair == b"\r\n").count()
+    memchr::memchr_iter(b'\n', head)
+        .all(|end| end.checked_sub(1).and_then(|before| head.get(before)) == Some(&b'\r'))
 }
 
 fn request<'a>(
@@ -98,7 +100,7 @@ fn request<'a>(
     engine: &str,
 ) -> Option<Request<'a>> {
     let (method, target) = (parsed.method?, parsed.path?);
-    // hyper refuses some targets that Node takes, and Node all that are not ASCII.
+    // Node reads some targets otherwise than they are written, and refuses all that are not ASCII.
     if parsed.version != Some(1) || !target.is_ascii() || target.contains(['#', '"', '<', '>']) {
         return None;
     }

@@ -221,7 +221,7 @@ fn piece() -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
-    /// Whatever is taken, hyper takes as well, and reads its body to the same end.
+    /// hyper's own types take whatever is taken, and the length of the body is the one announced.
     #[test]
     fn what_is_ours_means_the_same_to_hyper(
         line in prop::sample::select(&[

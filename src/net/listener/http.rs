@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use hyper::body::{Body as _, Bytes, Incoming};
+use hyper::body::Bytes;
 use hyper::header::{self, HeaderName, HeaderValue};
-use hyper::{Request, Response, StatusCode};
+use hyper::{Response, StatusCode};
 
 use crate::counters::{Bound, Transport};
 use crate::eio::encoding::PacketEncoding;
@@ -25,7 +25,7 @@ use crate::net::listener::Listener;
 use crate::net::listener::compress::Compressor;
 use crate::net::listener::encoding::Accepted;
 use crate::net::listener::overtime::Overtime;
-use crate::net::listener::request_io::Answering;
+use crate::net::listener::request_io::{Answering, RequestIo};
 use crate::net::listener::respond::{Answers, FullBody};
 use crate::net::listener::route::{Admitted, Route};
 use crate::net::listener::settings::Settings;
@@ -52,25 +52,13 @@ const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 pub struct Http {
     listener: Arc<Listener>,
     local: Rc<IoThread>,
-    /// The request that hyper is about to read.
-    current: RefCell<Option<Current>>,
     /// The session whose poll waits.
     waiting: Cell<Option<Handle>>,
     /// The answer to a poll that is being written.
     answered: RefCell<Option<AnswerInProgress>>,
 }
 
-/// A request to be answered.
-pub struct Current {
-    /// The request.
-    pub admitted: Admitted,
-    /// The settings by which it was admitted.
-    pub settings: Arc<Settings>,
-    /// Exists until it is answered.
-    pub answering: Answering,
-}
-
-/// The error that has hyper close the connection without an answer.
+/// The error that has the connection closed without an answer.
 fn silence() -> io::Error {
     io::ErrorKind::ConnectionAborted.into()
 }
@@ -81,15 +69,9 @@ impl Http {
         Rc::new(Self {
             listener: listener.clone(),
             local: local.clone(),
-            current: RefCell::default(),
             waiting: Cell::default(),
             answered: RefCell::default(),
         })
-    }
-
-    /// Tells which request hyper reads next.
-    pub fn begin(&self, current: Current) {
-        *self.current.borrow_mut() = Some(current);
     }
 
     /// Notes that the client has taken more of the answer to a poll.
@@ -104,32 +86,34 @@ impl Http {
         self.answered.take();
     }
 
-    /// Answers the current request.
-    pub async fn answer(&self, request: Request<Incoming>) -> io::Result<Response<FullBody>> {
-        // Its headers go with the buffer that they lie in: a poll may wait for long.
-        let body = request.into_body();
-        let current = self.current.take().ok_or_else(silence)?;
-        let Current {
-            admitted,
-            settings,
-            answering,
-        } = current;
+    /// The answer to the current request of `io`.
+    ///
+    /// # Errors
+    /// The connection is to be closed without one.
+    pub async fn answer(
+        &self,
+        io: &RequestIo,
+        admitted: Box<Admitted>,
+        settings: &Settings,
+        answering: Answering,
+    ) -> io::Result<Response<FullBody>> {
         let answers = Answers {
             closes: admitted.closes,
-            keep_alive: settings.keep_alive_ms.map(|ms| ms / 1000),
+            keep_alive: settings.keep_alive.as_ref(),
             cors: settings.cors.lines(admitted.origin.as_deref()),
         };
         let reply = Reply {
             answers,
-            settings: &settings,
+            settings,
             compressor: &self.listener.compressor,
             accepts: admitted.accepts,
             answering,
         };
-        match admitted.route {
+        let Admitted { route, body, .. } = *admitted;
+        match route {
             Route::Handshake(packed) => self.handshake(packed, reply).await,
             Route::Poll(handle) => self.poll(handle, reply).await,
-            Route::Push(handle) => self.push(handle, body, admitted.body, reply).await,
+            Route::Push(handle) => self.push(handle, io, body, reply).await,
             Route::Refused(refusal) => Ok(self.refuse(refusal, reply)),
             Route::WebSocket(..) | Route::RefusedUpgrade(_) => Err(silence()),
         }
@@ -200,7 +184,7 @@ impl Http {
     async fn push(
         &self,
         handle: Handle,
-        body: Incoming,
+        io: &RequestIo,
         length: usize,
         mut reply: Reply<'_>,
     ) -> io::Result<Response<FullBody>> {
@@ -237,7 +221,7 @@ impl Http {
         let engine = &self.listener.engine;
         // Most bodies are there at once, and are not counted.
         let mut receipt = None;
-        let mut reading = pin!(read(body, length, max_chunks, &received));
+        let mut reading = pin!(read(io, length, max_chunks, &received));
         let body = poll_fn(|cx| {
             if given_up.as_mut().poll(cx).is_ready() {
                 post.state = Receiving::GivenUp;
@@ -317,25 +301,24 @@ enum Unread {
 
 /// Reads a body of that length, in so many chunks at most; `received` counts its bytes.
 async fn read(
-    mut body: Incoming,
+    io: &RequestIo,
     length: usize,
     max_chunks: u64,
     received: &Cell<u64>,
 ) -> Result<Vec<u8>, Unread> {
     let mut bytes = Vec::with_capacity(length.min(RESERVED));
     let mut chunks = 0;
-    while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
-        let frame = frame.map_err(|error| Unread::Silent(io::Error::other(error)))?;
-        if let Some(data) = frame.data_ref() {
-            chunks += 1;
-            if chunks > max_chunks {
-                return Err(Unread::Refused(StatusCode::PAYLOAD_TOO_LARGE, POST_CHUNKS));
-            }
-            bytes.extend_from_slice(data);
-            received.set(bytes.len() as u64);
+    loop {
+        let more = poll_fn(|cx| io.poll_body(cx, &mut bytes)).await;
+        if more.map_err(Unread::Silent)? == 0 {
+            return Ok(bytes);
         }
+        chunks += 1;
+        if chunks > max_chunks {
+            return Err(Unread::Refused(StatusCode::PAYLOAD_TOO_LARGE, POST_CHUNKS));
+        }
+        received.set(bytes.len() as u64);
     }
-    Ok(bytes)
 }
 
 /// Tells the session if the client goes away while its poll waits.

@@ -1,6 +1,6 @@
 //! The native listener: `new Server(port)` without the JavaScript thread. It accepts connections,
-//! answers the engine's requests with hyper and makes its WebSockets. A connection that asks for
-//! anything else is handed to Node's HTTP server, with what was read of it.
+//! answers the engine's requests and makes its WebSockets; hyper writes the answers. A connection that
+//! asks for anything else is handed to Node's HTTP server, with what was read of it.
 //!
 //! It decides nothing that an application could see differently: what may be answered here is
 //! told by JavaScript ([`Settings`]), which takes a permission back when a listener, a middleware
@@ -36,7 +36,7 @@ use tokio::sync::Notify;
 
 use self::compress::Compressor;
 use self::route::Ends;
-pub use self::settings::{Cookie, Cors, Settings};
+pub use self::settings::{Cookie, Cors, Settings, keep_alive};
 use crate::net::events::{EventSink, Topic};
 use crate::net::lock;
 use crate::net::runtime::Runtime;
@@ -67,6 +67,8 @@ pub struct Listener {
     end_idle: AtomicU64,
     end_all: AtomicU64,
     ending: Notify,
+    /// Number of calls that had connections end.
+    end_calls: AtomicU64,
 }
 
 enum Socket {
@@ -98,6 +100,7 @@ impl Listener {
             end_idle: AtomicU64::new(0),
             end_all: AtomicU64::new(0),
             ending: Notify::new(),
+            end_calls: AtomicU64::new(0),
         })
     }
 
@@ -186,6 +189,7 @@ impl Listener {
         if all {
             self.end_all.fetch_max(last, Ordering::SeqCst);
         }
+        self.end_calls.fetch_add(1, Ordering::SeqCst);
         self.ending.notify_waiters();
     }
 

@@ -1,12 +1,12 @@
-//! The bytes of a connection, request by request. hyper gets exactly the bytes of one request at a
-//! time, so that nothing is lost when the connection is handed to Node's HTTP server or becomes a
-//! WebSocket between two requests.
+//! The bytes of a connection, request by request: heads and bodies are taken one at a time, so that
+//! nothing is lost when the connection is handed to Node's HTTP server or becomes a WebSocket between
+//! two requests.
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use hyper::rt::{ReadBufCursor, Write};
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
@@ -17,7 +17,7 @@ use crate::net::thread::state::IoThread;
 /// Bytes at the beginning of an answer in which its headers stand, but for very long ones.
 const HEAD_SEARCHED: usize = 1 << 10;
 
-/// Bytes of later requests that are read while one is being answered.
+/// Bytes of later requests that are read while a poll waits.
 const READ_AHEAD: usize = 64 << 10;
 
 /// The socket of a connection, and the bytes that were read from it.
@@ -26,18 +26,14 @@ pub struct RequestIo {
     local: Rc<IoThread>,
     /// Bytes that have been read and not taken.
     input: RefCell<Vec<u8>>,
-    /// Bytes that hyper may still take of the current request.
-    due: Cell<usize>,
+    /// Bytes of the body of the current request that have not been taken.
+    body: Cell<usize>,
     /// The current request has not been answered in full.
     answering: Rc<Cell<bool>>,
-    /// The client has sent its end.
-    ended: Cell<bool>,
     /// The system has not taken all of the answer that it was given.
     blocked: Cell<bool>,
     /// Bytes of all answers that the system has taken.
     written: Cell<u64>,
-    /// Nothing of the current answer has been written.
-    at_head: Cell<bool>,
 }
 
 impl RequestIo {
@@ -47,12 +43,10 @@ impl RequestIo {
             socket: RefCell::new(socket),
             local,
             input: RefCell::new(input),
-            due: Cell::new(0),
+            body: Cell::new(0),
             answering: Rc::default(),
-            ended: Cell::new(false),
             blocked: Cell::new(false),
             written: Cell::new(0),
-            at_head: Cell::new(false),
         })
     }
 
@@ -65,23 +59,69 @@ impl RequestIo {
     pub fn poll_more(&self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let mut shared = self.local.read_buffer();
         let mut buffer = ReadBuf::new(&mut shared);
-        std::task::ready!(Pin::new(&mut *self.socket.borrow_mut()).poll_read(cx, &mut buffer))?;
+        ready!(Pin::new(&mut *self.socket.borrow_mut()).poll_read(cx, &mut buffer))?;
         self.input.borrow_mut().extend_from_slice(buffer.filled());
         Poll::Ready(Ok(buffer.filled().len()))
     }
 
-    /// Lets hyper read the next `bytes` bytes, a request. The returned value is to be dropped with
-    /// the body of the answer.
-    pub fn release(&self, bytes: usize) -> Answering {
-        self.due.set(bytes);
-        self.at_head.set(true);
+    /// Ready once the client has sent its end, or the connection has failed. What it sends before is
+    /// kept, up to a bound.
+    pub fn poll_end(&self, cx: &mut Context<'_>) -> Poll<()> {
+        while self.peek(<[u8]>::len) < READ_AHEAD {
+            if matches!(ready!(self.poll_more(cx)), Ok(0) | Err(_)) {
+                return Poll::Ready(());
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Begins a request, whose head of `head` bytes is dropped. The returned value is to be dropped
+    /// with the body of the answer.
+    pub fn begin(&self, head: usize, body: usize) -> Answering {
+        self.consume(head);
+        self.body.set(body);
         self.answering.set(true);
         Answering::new(self.answering.clone())
     }
 
-    /// True once the request has been read and the system has taken the answer to it.
-    pub fn is_between_requests(&self) -> bool {
-        !self.answering.get() && !self.blocked.get() && self.due.get() == 0
+    /// Appends bytes of the body of the current request to `to`. Returns their number; 0 at its end.
+    ///
+    /// # Errors
+    /// The connection ends before the body does.
+    pub fn poll_body(&self, cx: &mut Context<'_>, to: &mut Vec<u8>) -> Poll<io::Result<usize>> {
+        if self.body.get() == 0 {
+            return Poll::Ready(Ok(0));
+        }
+        while self.peek(<[u8]>::is_empty) {
+            if ready!(self.poll_more(cx))? == 0 {
+                return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+            }
+        }
+        Poll::Ready(Ok(self.take_body(|bytes| to.extend_from_slice(bytes))))
+    }
+
+    /// Drops what has been read of a body that nobody wanted. Returns true if more of it is to come.
+    pub fn drop_body(&self) -> bool {
+        self.take_body(|_| {});
+        self.body.get() > 0
+    }
+
+    /// Lends the bytes of the body that have been read, and drops them. Returns their number.
+    fn take_body(&self, f: impl FnOnce(&[u8])) -> usize {
+        let left = self.body.get();
+        let count = self.peek(|input| {
+            let bytes = input.get(..left).unwrap_or(input);
+            f(bytes);
+            bytes.len()
+        });
+        self.consume(count);
+        self.body.set(left - count);
+        count
+    }
+
+    /// True once the system has taken the answer to the request.
+    pub fn is_answered(&self) -> bool {
+        !self.answering.get() && !self.blocked.get()
     }
 
     /// Bytes of all answers that the system has taken, if it does not take the rest now.
@@ -92,11 +132,6 @@ impl RequestIo {
     /// Bytes of all answers that the system has taken.
     pub fn written(&self) -> u64 {
         self.written.get()
-    }
-
-    /// True if the client has sent its end while a request was being answered.
-    pub fn has_ended(&self) -> bool {
-        self.ended.get()
     }
 
     /// Drops the first `count` bytes that have been read.
@@ -110,8 +145,8 @@ impl RequestIo {
         }
     }
 
-    /// Returns the socket, and the bytes that have been read and not taken; `None` while hyper has
-    /// the connection.
+    /// Returns the socket, and the bytes that have been read and not taken; `None` while an answer is
+    /// made.
     pub fn into_parts(self: Rc<Self>) -> Option<(TcpStream, Vec<u8>)> {
         let io = Rc::try_unwrap(self).ok()?;
         Some((io.socket.into_inner(), io.input.into_inner()))
@@ -141,38 +176,45 @@ impl Drop for Answering {
     }
 }
 
-/// The end of a [`RequestIo`] that hyper holds.
-pub struct HyperIo(pub Rc<RequestIo>);
+/// The end of a [`RequestIo`] that hyper holds while it writes one answer.
+pub struct AnswerIo {
+    io: Rc<RequestIo>,
+    /// The part of [`REQUEST`] that hyper has not read.
+    request: &'static [u8],
+    /// Nothing of the answer has been written.
+    at_head: bool,
+}
 
-impl hyper::rt::Read for HyperIo {
+/// The request as hyper is told it: its head has been read before, and nothing of it changes the form
+/// of an answer.
+const REQUEST: &[u8] = b"GET / HTTP/1.1\r\n\r\n";
+
+impl AnswerIo {
+    /// Has the answer to the current request of `io` written.
+    pub const fn new(io: Rc<RequestIo>) -> Self {
+        Self {
+            io,
+            request: REQUEST,
+            at_head: true,
+        }
+    }
+}
+
+impl hyper::rt::Read for AnswerIo {
     fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
         mut buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        let io = &*self.0;
-        loop {
-            let due = io.due.get();
-            let held = io.input.borrow().len();
-            if due > 0 && held > 0 {
-                let count = due.min(held).min(buffer.remaining());
-                io.peek(|input| buffer.put_slice(input.get(..count).unwrap_or_default()));
-                io.consume(count);
-                io.due.set(due - count);
-                return Poll::Ready(Ok(()));
-            }
-            if due == 0 && held >= READ_AHEAD {
-                return Poll::Pending;
-            }
-            if std::task::ready!(io.poll_more(cx))? == 0 {
-                // hyper would drop the answer to a client that has sent its end behind a request.
-                if due == 0 {
-                    io.ended.set(true);
-                    return Poll::Pending;
-                }
-                return Poll::Ready(Ok(()));
-            }
+        if self.request.is_empty() {
+            // The next request gets an `AnswerIo` of its own, if it is for the listener.
+            return Poll::Pending;
         }
+        let count = self.request.len().min(buffer.remaining());
+        let (now, later) = self.request.split_at(count);
+        buffer.put_slice(now);
+        self.request = later;
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -184,29 +226,28 @@ const LOWER_CASE: &[u8] = b"\r\ncache-control: no-store\r\n";
 /// spells it, and the bytes behind it. hyper spells all headers alike.
 fn as_upstream(answer: &[u8]) -> Option<[&[u8]; 3]> {
     let head = answer.get(..HEAD_SEARCHED).unwrap_or(answer);
-    let at = head
-        .windows(NO_STORE.len())
-        .position(|part| part == NO_STORE)?;
+    let at = memchr::memmem::find(head, NO_STORE)?;
     let (before, rest) = answer.split_at(at);
     Some([before, LOWER_CASE, rest.get(NO_STORE.len()..)?])
 }
 
-impl Write for HyperIo {
+impl Write for AnswerIo {
     fn poll_write(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let io = &*self.0;
+        let parts = self.at_head.then(|| as_upstream(bytes)).flatten();
+        let io = self.io.clone();
         let mut socket = io.socket.borrow_mut();
-        let written = match io.at_head.get().then(|| as_upstream(bytes)).flatten() {
+        let written = match parts {
             Some(parts) => Pin::new(&mut *socket).poll_write_vectored(cx, &parts.map(IoSlice::new)),
             None => Pin::new(&mut *socket).poll_write(cx, bytes),
         };
         io.blocked.set(written.is_pending());
         if let Poll::Ready(Ok(count)) = written {
             io.written.set(io.written.get() + count as u64);
-            io.at_head.set(false);
+            self.at_head = false;
         }
         written
     }
@@ -216,6 +257,6 @@ impl Write for HyperIo {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.0.socket.borrow_mut()).poll_shutdown(cx)
+        Pin::new(&mut *self.io.socket.borrow_mut()).poll_shutdown(cx)
     }
 }

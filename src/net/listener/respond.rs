@@ -1,8 +1,9 @@
 //! Answers of the listener: their bodies, and the headers that Node would send.
 
+use std::cell::RefCell;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 use hyper::header::{self, HeaderName, HeaderValue};
@@ -46,8 +47,8 @@ impl Body for FullBody {
 pub struct Answers<'a> {
     /// The connection is closed after the answer.
     pub closes: bool,
-    /// The time that the header `Keep-Alive` announces, in seconds; `None`: no header.
-    pub keep_alive: Option<u64>,
+    /// The header `Keep-Alive` of a connection that is kept; `None`: no header.
+    pub keep_alive: Option<&'a HeaderValue>,
     /// Lines of CORS, put before all others.
     pub cors: &'a [(HeaderName, HeaderValue)],
 }
@@ -73,18 +74,15 @@ impl Answers<'_> {
         for (name, value) in self.cors.iter().cloned().chain(headers) {
             fields.append(name, value);
         }
-        if let Ok(date) = HeaderValue::try_from(httpdate::fmt_http_date(SystemTime::now())) {
+        if let Some(date) = date() {
             fields.insert(header::DATE, date);
         }
         if self.closes {
             fields.insert(header::CONNECTION, HeaderValue::from_static("close"));
         } else {
             fields.insert(header::CONNECTION, HeaderValue::from_static("keep-alive"));
-            let value = self
-                .keep_alive
-                .map(|s| HeaderValue::try_from(format!("timeout={s}")));
-            if let Some(Ok(value)) = value {
-                fields.insert(KEEP_ALIVE, value);
+            if let Some(value) = self.keep_alive {
+                fields.insert(KEEP_ALIVE, value.clone());
             }
         }
         response
@@ -96,6 +94,24 @@ impl Answers<'_> {
     }
 }
 
+thread_local! {
+    /// The header `Date`, and the second since 1970 for which it was made.
+    static DATE: RefCell<(u64, Option<HeaderValue>)> = const { RefCell::new((0, None)) };
+}
+
+/// The header `Date` of an answer that is made now.
+fn date() -> Option<HeaderValue> {
+    let now = SystemTime::now();
+    let second = now.duration_since(UNIX_EPOCH).ok()?.as_secs();
+    DATE.with_borrow_mut(|(made, date)| {
+        if date.is_none() || *made != second {
+            *made = second;
+            *date = HeaderValue::try_from(httpdate::fmt_http_date(now)).ok();
+        }
+        date.clone()
+    })
+}
+
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 
 #[cfg(test)]
@@ -105,11 +121,12 @@ mod tests {
 
     use super::*;
 
-    fn answer(closes: bool, keep_alive: Option<u64>) -> Response<FullBody> {
+    fn answer(closes: bool, keep_alive: bool) -> Response<FullBody> {
+        let value = HeaderValue::from_static("timeout=5");
         let cors = [(header::VARY, HeaderValue::from_static("Origin"))];
         let answers = Answers {
             closes,
-            keep_alive,
+            keep_alive: keep_alive.then_some(&value),
             cors: &cors,
         };
         let headers = [(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"))];
@@ -129,27 +146,27 @@ mod tests {
 
     #[test]
     fn the_lines_of_cors_come_first() {
-        let response = answer(false, None);
+        let response = answer(false, false);
         let names: Vec<_> = response.headers().keys().map(HeaderName::as_str).collect();
         assert_eq!(names, ["vary", "content-type", "date", "connection"]);
     }
 
     #[test]
     fn an_answer_tells_how_long_the_connection_is_kept() {
-        let response = answer(false, Some(5));
+        let response = answer(false, true);
         assert_eq!(value(&response, "connection"), Some("keep-alive"));
         assert_eq!(value(&response, "keep-alive"), Some("timeout=5"));
-        let response = answer(false, None);
+        let response = answer(false, false);
         assert_eq!(value(&response, "connection"), Some("keep-alive"));
         assert_eq!(value(&response, "keep-alive"), None);
-        let response = answer(true, Some(5));
+        let response = answer(true, true);
         assert_eq!(value(&response, "connection"), Some("close"));
         assert_eq!(value(&response, "keep-alive"), None);
     }
 
     #[test]
     fn a_body_without_a_length_announces_none() {
-        let mut response = answer(false, None);
+        let mut response = answer(false, false);
         assert_eq!(response.body().size_hint().exact(), Some(2));
         response.body_mut().sized = false;
         assert_eq!(response.body().size_hint().exact(), None);

@@ -49,9 +49,9 @@ pub struct Settings {
     pub cookie: Option<Cookie>,
     /// Headers for other origins.
     pub cors: Cors,
-    /// The time between two requests for which answers announce that the connection is kept, in ms;
-    /// `None`: nothing is announced.
-    pub keep_alive_ms: Option<u64>,
+    /// The header by which answers announce how long the connection is kept between two requests:
+    /// [`keep_alive`]; `None`: nothing is announced.
+    pub keep_alive: Option<HeaderValue>,
     /// The time between two requests after which the connection ends, in ms; `None`: it is kept. It
     /// is longer than the announced time, so that a request arrives that is under way at its end.
     pub idle_ms: Option<u64>,
@@ -71,6 +71,11 @@ impl Settings {
             RequestKind::WebSocket(Some(_)) => self.upgrades,
         }
     }
+}
+
+/// The value of the header `Keep-Alive` for a time in ms.
+pub fn keep_alive(ms: u64) -> Option<HeaderValue> {
+    HeaderValue::try_from(format!("timeout={}", ms / 1000)).ok()
 }
 
 /// A cookie, without the session id that is its value.

@@ -2,46 +2,34 @@
 
 use std::io::Write as _;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use crate::eio::encoding::PacketEncoding;
 use crate::eio::session::SocketRole;
 use crate::net::events::Note;
 use crate::net::listener::ConnectionGuard;
 use crate::net::listener::request_io::RequestIo;
-use crate::net::listener::route::UpgradeAccept;
+use crate::net::listener::route::{Admitted, Route, UpgradeAccept};
 use crate::net::listener::settings::{Lines, Settings};
-use crate::net::listener::snapshot::RequestSnapshot;
-use crate::net::session::shared::SharedSession;
 use crate::net::thread::state::IoThread;
 use crate::net::thread::{Attach, NO_STREAM, Source};
 use crate::ws::handshake::response_head;
 
-/// An upgrade request that is accepted.
-pub struct Upgrade {
-    /// Length of its head, in bytes.
-    pub head: usize,
-    /// Its header `Origin`.
-    pub origin: Option<String>,
-    /// The content of the answer.
-    pub accept: UpgradeAccept,
-    /// The session that it is for, or the request that opens one.
-    pub session: Result<Arc<SharedSession>, RequestSnapshot>,
-}
-
-/// Hands the connection to the thread of its session, or opens one.
+/// Hands the connection of an upgrade request to the thread of its session, or opens one.
 pub fn leave_as_websocket(
     io: Rc<RequestIo>,
     guard: ConnectionGuard,
     local: &Rc<IoThread>,
     settings: &Settings,
-    upgrade: Upgrade,
+    request: Admitted,
 ) {
-    let cors = settings.cors.lines(upgrade.origin.as_deref());
-    let Some(response) = switching_protocols(&upgrade.accept, cors) else {
+    let cors = settings.cors.lines(request.origin.as_deref());
+    let Route::WebSocket(accept, session) = request.route else {
         return;
     };
-    io.consume(upgrade.head);
+    let Some(response) = switching_protocols(&accept, cors) else {
+        return;
+    };
+    io.consume(request.head);
     let Some((stream, head)) = io.into_parts() else {
         return;
     };
@@ -51,8 +39,8 @@ pub fn leave_as_websocket(
     let listener = guard.listener.clone();
     let inbox = listener.inbox.clone();
     let runtime = listener.runtime;
-    let (mut stream, counted) = (Some(stream), head.len() + upgrade.head);
-    let mut parts = Some((head, response, upgrade.accept.deflate, guard.open));
+    let (mut stream, counted) = (Some(stream), head.len() + request.head);
+    let mut parts = Some((head, response, accept.deflate, guard.open));
     let attach = |peer, role, first| {
         let (Some(stream), Some((head, response, deflate, open))) = (stream.take(), parts.take())
         else {
@@ -73,7 +61,7 @@ pub fn leave_as_websocket(
             open: Some(open),
         });
     };
-    match upgrade.session {
+    match session {
         Ok(peer) => {
             let granted = runtime.upgrade(&peer, false);
             if granted {
