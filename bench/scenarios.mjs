@@ -107,6 +107,10 @@ export const scenarios = {
     goals: { attached: times(4, 8), port: times(6, 20) },
     ...ahead,
   }),
+  idle_polling: run("connection, polling", "idle --conns 2000 --mode polling", {
+    idle: true,
+    small: 1000,
+  }),
   idle_ws19k: run("19,000 idle connections", "idle --conns 19000", {
     idle: true,
     small: 6000,

@@ -19,7 +19,7 @@ scenarios: idle echo ack binary deflate flood broadcast room polling pollhs
   --conns N        connections                     (100; idle 5000; broadcast and room 1000)
   --depth D        operations in flight per connection, 1 to 16            (1)
   --payload P      payload bytes, or 'json' for a nested object            (32)
-  --mode M         websocket | upgrade | raw                               (websocket)
+  --mode M         websocket | upgrade | polling | raw                     (websocket)
   --tls 1          the server speaks TLS; its certificate is not checked
   --concurrency N  connections being opened at once                        (200)
   --held N         idle only: connections that are open before the clock starts  (0)

@@ -28,6 +28,7 @@ impl Plan {
         let mode = match (a.text("mode", "websocket").as_str(), scenario.as_str()) {
             ("raw", _) => Mode::Raw,
             ("upgrade", _) => Mode::Upgrade,
+            ("polling", _) => Mode::Polling,
             (_, "polling" | "pollhs") => Mode::Polling,
             _ => Mode::WebSocket,
         };
