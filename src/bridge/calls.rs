@@ -11,6 +11,7 @@ use crate::bridge::batch::Value;
 use crate::bridge::event_queue::EventQueue;
 use crate::bridge::faults::{self, FaultPlace};
 use crate::bridge::inline::{self, Inline};
+use crate::bridge::polling;
 use crate::bridge::quoting::quote;
 use crate::bridge::runtime::runtime;
 use crate::bridge::strings::make_string;
@@ -146,7 +147,7 @@ type Callback = unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info) -> 
 /// # Safety
 /// On the JavaScript thread of `env`, with `object` one of its objects.
 pub unsafe fn define(env: sys::napi_env, object: sys::napi_value, boundary: *mut Boundary) {
-    let calls: [(&CStr, Callback); 18] = [
+    let calls: [(&CStr, Callback); 21] = [
         (c"take", take),
         (c"waiting", waiting),
         (c"rest", rest),
@@ -161,6 +162,9 @@ pub unsafe fn define(env: sys::napi_env, object: sys::napi_value, boundary: *mut
         (c"setRaw", set_raw),
         (c"flush", flush),
         (c"quote", quote),
+        (c"isPollPending", polling::is_poll_pending),
+        (c"sendPollingText", polling::send_text),
+        (c"sendPollingBinary", polling::send_binary),
         (c"feed", inline::feed),
         (c"written", inline::written),
         (c"runInline", inline::run),
@@ -238,7 +242,7 @@ impl<const N: usize> Args<N> {
 
     /// Bytes enough for the string at `index`, whose length in UTF-16 units is at `index + 1`,
     /// and for the NUL that Node-API adds.
-    fn room(&self, index: usize) -> usize {
+    pub(super) fn room(&self, index: usize) -> usize {
         let units = self.number(index + 1);
         if units <= MEASURE_ABOVE {
             return units as usize * 3 + 1;
@@ -258,7 +262,7 @@ impl<const N: usize> Args<N> {
     }
 
     /// Writes the string at `index` into `place` as UTF-8 and returns its length.
-    fn string(&self, index: usize, place: &mut [u8]) -> usize {
+    pub(super) fn string(&self, index: usize, place: &mut [u8]) -> usize {
         let mut written = 0;
         // SAFETY: a valid value, and a buffer of the length given.
         unsafe {

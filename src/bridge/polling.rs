@@ -1,11 +1,18 @@
-//! The calls of sessions that poll over Node's requests, through napi-rs, and their outcomes.
+//! The calls of sessions that poll, and their outcomes: those of Node's requests through napi-rs, those
+//! made per event in raw Node-API.
+
+use std::ptr;
 
 use napi::bindgen_prelude::{Buffer, Either};
+use napi::sys;
 use napi_derive::napi;
 
+use crate::bridge::calls::{Args, call, make_buffer};
 use crate::bridge::engine::{Engine, of_session};
 use crate::bridge::runtime::runtime;
-use crate::bridge::values::{Body, body, message};
+use crate::bridge::strings::make_string;
+use crate::bridge::values::{Body, body};
+use crate::eio::packet::{Packet, Type};
 use crate::eio::payload::Payload;
 use crate::eio::session::{Outgoing, Poll};
 use crate::error::PollingFault;
@@ -136,32 +143,6 @@ impl Engine {
         runtime().fail(Handle::from_raw(handle), closure).map(body)
     }
 
-    /// Sends a message on a session that polls: null if it does not any more, the body for its
-    /// pending poll, or an empty string if the message waits for the next.
-    #[napi(catch_unwind)]
-    pub fn send_polling(
-        &self,
-        handle: u32,
-        data: Either<String, Buffer>,
-        compress: bool,
-    ) -> Option<Body> {
-        let handle = Handle::from_raw(handle);
-        let sent = of_session(handle, Some, || {
-            runtime().send_polling(handle, message(&data), compress)
-        });
-        if self.hub.needs_wake() {
-            // Too much was waiting, and the session has ended.
-            self.hub.wake();
-        }
-        sent.map(|answer| answer.map_or_else(|| Either::A(String::new()), body))
-    }
-
-    /// True if a poll of the session waits for packets.
-    #[napi(catch_unwind)]
-    pub fn is_poll_pending(&self, handle: u32) -> bool {
-        runtime().is_poll_pending(Handle::from_raw(handle))
-    }
-
     /// Notes that JavaScript has taken over a connection whose next request is the session's.
     #[napi(catch_unwind)]
     pub fn taken_over(&self, handle: u32) {
@@ -206,5 +187,69 @@ fn shown(packet: &Outgoing) -> Either<String, Buffer> {
     match packet {
         Outgoing::Text(kind, text) => Either::A(format!("{}{text}", kind.digit())),
         Outgoing::Binary(bytes) => Either::B(bytes.to_vec().into()),
+    }
+}
+
+/// `isPollPending(handle): boolean`, true if a poll of the session waits for packets.
+pub(super) unsafe extern "C" fn is_poll_pending(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> sys::napi_value {
+    call::<1>(env, info, |args| {
+        let pending = runtime().is_poll_pending(Handle::from_raw(args.number(0)));
+        let mut value = ptr::null_mut();
+        // SAFETY: `env` is valid on its own thread.
+        unsafe { sys::napi_get_boolean(env, pending, &mut value) };
+        value
+    })
+}
+
+/// `sendPollingText(handle, compress, text, length)`: sends a message on a session that polls. Returns
+/// undefined if it does not any more, null if the message waits or a poll is answered natively, else the
+/// body for the poll that waits.
+pub(super) unsafe extern "C" fn send_text(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> sys::napi_value {
+    call::<4>(env, info, |args| {
+        let mut text = vec![0; args.room(2)];
+        let length = args.string(2, &mut text);
+        text.truncate(length);
+        // Node-API writes whole characters of UTF-8.
+        let text = String::from_utf8_lossy(&text);
+        send(env, args, Packet::Text(Type::Message, &text))
+    })
+}
+
+/// `sendPollingBinary(handle, compress, bytes)`: the same for a binary message.
+pub(super) unsafe extern "C" fn send_binary(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> sys::napi_value {
+    call::<3>(env, info, |args| {
+        send(env, args, Packet::Binary(args.bytes(2).into()))
+    })
+}
+
+fn send<const N: usize>(env: sys::napi_env, args: &Args<N>, packet: Packet<'_>) -> sys::napi_value {
+    let (handle, compress) = (Handle::from_raw(args.number(0)), args.number(1) != 0);
+    let sent = of_session(handle, Some, || {
+        runtime().send_polling(handle, packet, compress)
+    });
+    let hub = &args.boundary().hub;
+    if hub.needs_wake() {
+        // Too much was waiting, and the session has ended.
+        hub.wake();
+    }
+    match sent {
+        None => ptr::null_mut(),
+        Some(None) => {
+            let mut value = ptr::null_mut();
+            // SAFETY: `env` is valid on its own thread.
+            unsafe { sys::napi_get_null(env, &mut value) };
+            value
+        }
+        Some(Some(Payload::Text(text))) => make_string(env, text.as_bytes()),
+        Some(Some(Payload::Binary(bytes))) => make_buffer(env, &bytes),
     }
 }

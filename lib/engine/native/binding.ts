@@ -36,6 +36,25 @@ export interface Calls {
   broadcastText(handles: Uint32Array, flags: number, text: string, length: number): void;
   /** One binary message to many sessions. */
   broadcastBinary(handles: Uint32Array, flags: number, data: Uint8Array): void;
+  /** True if a poll of a session waits for packets, here or where it is answered natively. */
+  isPollPending(handle: number): boolean;
+  /**
+   * A text message on a session that polls. Returns undefined if it does not any more; null if the
+   * message waits for the next poll, or a poll is answered natively; else the body for the poll that
+   * waits here.
+   */
+  sendPollingText(
+    handle: number,
+    compress: 0 | 1,
+    text: string,
+    length: number,
+  ): undefined | null | string | Buffer;
+  /** The same for a binary message. */
+  sendPollingBinary(
+    handle: number,
+    compress: 0 | 1,
+    data: Uint8Array,
+  ): undefined | null | string | Buffer;
   /** Closes a session, after what was sent before. */
   closeSession(handle: number, flags: number): void;
   /** Frees the handle of a session that has ended, after what was sent before. */

@@ -1,6 +1,6 @@
 /** The sending half of a session: packets, and their way to the transport. */
 import type { WriteOptions } from "../../native-conn";
-import { currentTick, engine, scheduleFlush } from "../native/binding";
+import { calls, currentTick, scheduleFlush } from "../native/binding";
 import { normalize, normalizeAll } from "../native/bytes";
 import { PACKET_OVERHEAD, SendFlag } from "../native/contract";
 import { onBeforeExit } from "../native/exit";
@@ -245,9 +245,13 @@ export abstract class SendingSocket extends WatchedSession {
   _transmit(data: any, compress: boolean): "buffer" | "poll" | "socket" {
     const message = normalize(data);
     if (!this._websocket) {
-      const answer = engine.sendPolling(this._handle, message as string | Buffer, compress);
-      if (answer === "") return "buffer";
-      if (answer !== null) {
+      const flag = compress ? 1 : 0;
+      const answer =
+        typeof message === "string"
+          ? calls.sendPollingText(this._handle, flag, message, message.length)
+          : calls.sendPollingBinary(this._handle, flag, message);
+      if (answer === null) return "buffer";
+      if (answer !== undefined) {
         answerPoll(this.self, answer, compress);
         return "poll";
       }
@@ -291,7 +295,7 @@ export abstract class SendingSocket extends WatchedSession {
 
   /** True if a poll waits, here or where it is answered natively. @internal */
   _isPollPending(): boolean {
-    return engine.isPollPending(this._handle);
+    return calls.isPollPending(this._handle);
   }
 
   /**
