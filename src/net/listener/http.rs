@@ -216,11 +216,10 @@ impl Http {
         let received = Cell::new(0);
         let mut given_up = pin!(given_up);
         let patience = Duration::from_millis(request_ms.min(body_ms));
-        let mut timer = pin!(tokio::time::sleep(patience));
-        let mut overtime = Overtime::default();
         let engine = &self.listener.engine;
-        // Most bodies are there at once, and are not counted.
+        // Most bodies are there at once, and are neither counted nor timed.
         let mut receipt = None;
+        let mut late = None;
         let mut reading = pin!(read(io, length, max_chunks, &received));
         let body = poll_fn(|cx| {
             if given_up.as_mut().poll(cx).is_ready() {
@@ -239,6 +238,8 @@ impl Http {
                 let status = StatusCode::SERVICE_UNAVAILABLE;
                 return Poll::Ready(Err(Unread::Refused(status, POST_CROWDED)));
             }
+            let begin = || (Box::pin(tokio::time::sleep(patience)), Overtime::default());
+            let (timer, overtime) = late.get_or_insert_with(begin);
             if overtime.is_over(timer.as_mut(), received.get(), cx) {
                 return Poll::Ready(Err(match body_ms <= request_ms {
                     true => Unread::Refused(StatusCode::REQUEST_TIMEOUT, POST_TIMEOUT),
