@@ -19,6 +19,8 @@ function connect() {
 
 const gone = (ws) =>
   new Promise((resolve) => {
+    // A server that holds too much in all has ended it.
+    if (ws.readyState === WebSocket.CLOSED) return resolve();
     ws.on("close", resolve);
     ws.close();
   });

@@ -26,7 +26,7 @@ use crate::net::session::table::Table;
 use crate::net::thread::exit_flush::{ExitFlush, is_anything_left};
 use crate::net::thread::inline::InlineThread;
 use crate::net::thread::state::IoThread;
-use crate::net::thread::{self, Command, IoThreadHandle};
+use crate::net::thread::{self, Command, IoThreadHandle, trim};
 
 /// A deadline that is nearer than this, in ms, wakes the thread at once.
 const NEAR_MS: u64 = 1000;
@@ -79,6 +79,7 @@ impl Runtime {
         if *is_started {
             return Ok(());
         }
+        trim::keep_some();
         let loops = (self.threads.iter())
             .map(|_| {
                 tokio::runtime::Builder::new_current_thread()

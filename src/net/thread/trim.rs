@@ -1,5 +1,7 @@
 //! Memory given back to the system. The C library keeps what its threads free: the messages,
 //! queues and compression contexts of a crowd would stay with the process after it has left.
+//! It gives back at once what lies at the end of a heap, which the next batch of messages would
+//! ask for again.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -14,6 +16,20 @@ const SESSION: usize = 64 << 10;
 const CONTEXTS: usize = 256 << 10;
 /// The time from the first bytes that are worth while to giving back: others are freed meanwhile.
 const REST: Duration = Duration::from_secs(3);
+
+/// Half of the free memory that each heap of the C library may keep at its end.
+const KEPT: usize = 4 << 20;
+
+/// Has glibc keep some free memory at the end of each heap, 8 MiB at most, until it is given back: 128 KiB
+/// are the default, so that messages of 16 KiB in batches cost two or three page faults each. A setting of
+/// the environment (`MALLOC_TRIM_THRESHOLD_`, say) has the last word.
+pub fn keep_some() {
+    // A block of its own that is freed moves glibc's thresholds: blocks as large as this one come
+    // from a heap, and a heap may keep twice as much. `mallopt` would end their adaptation.
+    if cfg!(all(target_os = "linux", target_env = "gnu")) {
+        drop(std::hint::black_box(Vec::<u8>::with_capacity(KEPT)));
+    }
+}
 
 /// An estimate of the bytes that an I/O thread has freed since it last gave memory back.
 #[derive(Default)]
