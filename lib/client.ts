@@ -9,6 +9,15 @@ import debugModule from "debug";
 import type { SocketId } from "socket.io-adapter";
 import * as defaultParser from "socket.io-parser";
 import { type Decoder, type Encoder, type Packet, PacketType } from "socket.io-parser";
+import {
+  Attempt,
+  type Attempts,
+  attemptAt,
+  countAttempts,
+  listAttempts,
+  withAttempt,
+  withoutAttempt,
+} from "./attempts";
 import { encodeParts, isDefaultEncoder } from "./encode";
 import { type Socket as EngineSocket, nativeSession } from "./engine/declared";
 import { isDeeper, TOO_DEEP } from "./engine/depth";
@@ -31,18 +40,13 @@ const debug = debugModule("socket.io:client");
 /** The options of {@link Client._packet}. An encoded packet is passed on unchanged. */
 type PacketOptions = WriteOptions & { preEncoded?: boolean };
 
-/** An attempt to join a namespace. */
-export interface Attempt {
-  /** The socket that is going to be connected, once it exists. */
-  socket?: Socket<any, any, any, any>;
-  /** The packets that the client has sent to the namespace meanwhile. */
-  held?: HeldPackets;
-}
-
 /** First stage of an incoming packet: catch-all listeners and middlewares, or acknowledgement. */
 const packetStage = new TickQueue<Socket<any, any, any, any>, Packet>((socket, packet) =>
   socket._onpacket(packet),
 );
+
+/** Tells the client of a socket that it is accepted. */
+const accepted = (socket: Socket<any, any, any, any>) => socket.client._onaccepted(socket);
 
 /** The limits that clients have gone beyond, which are closed for it. */
 const faults = new WeakMap<PacketSink, Error>();
@@ -72,7 +76,7 @@ export class Client<
     nsps: Map<string, Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>>;
   } = undefined;
   /** The namespaces that the client is about to join. */
-  private joining?: Map<string, Attempt> = undefined;
+  private joining: Attempts = undefined;
   private connectTimeout?: NodeJS.Timeout = undefined;
   /** Decodes the data of connections that are not native. */
   decoder?: Decoder = undefined;
@@ -185,10 +189,9 @@ export class Client<
       this._packet({ type: PacketType.CONNECT_ERROR, nsp: name, data });
       return;
     }
-    const attempt: Attempt = {};
-    this.joining ??= new Map();
-    const before = this.joining.get(name)?.socket;
-    this.joining.set(name, attempt);
+    const attempt = new Attempt(name);
+    const before = attemptAt(this.joining, name)?.socket;
+    this.joining = withAttempt(this.joining, attempt);
     before?.nsp._drop(before);
     const nsp = this.server._nsps.get(name);
     if (nsp) {
@@ -197,13 +200,13 @@ export class Client<
       return;
     }
     this.server._checkNamespace(name, auth ?? {}, (dynamic) => {
-      if (!this._isUnderWay(name, attempt)) return;
+      if (!this._isUnderWay(attempt)) return;
       if (dynamic) {
         this.join(dynamic, auth, attempt);
         return;
       }
       if (debug.enabled) debug("creation of namespace %s was denied", name);
-      this._endAttempt(name, attempt);
+      this._endAttempt(attempt);
       this._packet({
         type: PacketType.CONNECT_ERROR,
         nsp: name,
@@ -216,9 +219,9 @@ export class Client<
   private hasTooManyNamespaces(name: string): boolean {
     const { server } = nativeSession(this.conn);
     const most = server?._limits?.maxNamespaces;
-    if (!most || this.joining?.has(name)) return false;
+    if (!most || attemptAt(this.joining, name)) return false;
     const joined = this.maps?.nsps.size ?? (this.only === undefined ? 0 : 1);
-    if (joined + (this.joining?.size ?? 0) < most) return false;
+    if (joined + countAttempts(this.joining) < most) return false;
     server._options.reached(Bound.Namespaces);
     return true;
   }
@@ -228,28 +231,28 @@ export class Client<
     auth: Record<string, unknown> | undefined,
     attempt: Attempt,
   ): void {
-    const accepted = (
-      socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
-    ): void => {
-      this._endAttempt(nsp.name, attempt);
-      this.register(socket);
-      clearTimeout(this.connectTimeout);
-      this.connectTimeout = undefined;
-      // Dispatched in a later tick: the listeners of "connection" come first.
-      for (const packet of attempt.held?.packets ?? []) packetStage.push(socket, packet);
-    };
     nsp._add(this, auth, accepted, attempt);
   }
 
+  /** The namespace has accepted a socket. @internal */
+  _onaccepted(socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>): void {
+    const attempt = attemptAt(this.joining, socket.nsp.name);
+    if (attempt !== undefined) this._endAttempt(attempt);
+    this.register(socket);
+    clearTimeout(this.connectTimeout);
+    this.connectTimeout = undefined;
+    // Dispatched in a later tick: the listeners of "connection" come first.
+    for (const packet of attempt?.held?.packets ?? []) packetStage.push(socket, packet);
+  }
+
   /** True if the connection is open and the client has not asked for the namespace again. @internal */
-  _isUnderWay(name: string, attempt: Attempt): boolean {
-    return this.conn.readyState === "open" && this.joining?.get(name) === attempt;
+  _isUnderWay(attempt: Attempt): boolean {
+    return this.conn.readyState === "open" && attemptAt(this.joining, attempt.name) === attempt;
   }
 
   /** An attempt to join a namespace is over. @internal */
-  _endAttempt(name: string, attempt: Attempt): void {
-    if (this.joining?.get(name) === attempt) this.joining.delete(name);
-    if (this.joining?.size === 0) this.joining = undefined;
+  _endAttempt(attempt: Attempt): void {
+    this.joining = withoutAttempt(this.joining, attempt);
   }
 
   // --- incoming packets -----------------------------------------------------------------------
@@ -339,8 +342,8 @@ export class Client<
     } else if (socket !== undefined && type !== PacketType.CONNECT_ERROR) {
       if (!this._native || (this.conn as unknown as NativeConn)._isShown) packetStage.boundary();
       packetStage.push(socket, packet);
-    } else if (type !== PacketType.CONNECT_ERROR && this.joining?.has(nsp)) {
-      this.hold(packet, this.joining.get(nsp) as Attempt);
+    } else if (type !== PacketType.CONNECT_ERROR && attemptAt(this.joining, nsp)) {
+      this.hold(packet, attemptAt(this.joining, nsp) as Attempt);
     } else {
       if (debug.enabled) debug("unexpected packet of type %s for namespace %s", type, nsp);
       this.close();
@@ -352,7 +355,7 @@ export class Client<
     attempt.held ??= new HeldPackets();
     attempt.held.add(packet);
     let cost = 0;
-    for (const { held } of this.joining?.values() ?? []) cost += held?.cost ?? 0;
+    for (const { held } of listAttempts(this.joining)) cost += held?.cost ?? 0;
     const { server } = nativeSession(this.conn);
     const most = server?._limits?.maxPendingBytes ?? MAX_PENDING_BYTES;
     if (cost <= most) return;
@@ -449,9 +452,7 @@ export class Client<
 
     const { joining } = this;
     this.joining = undefined;
-    if (joining) {
-      for (const { socket } of joining.values()) socket?.nsp._drop(socket);
-    }
+    for (const { socket } of listAttempts(joining)) socket?.nsp._drop(socket);
     for (const socket of this.allSockets()) {
       socket._onclose(reason as DisconnectReason, description ?? faults.get(this));
     }

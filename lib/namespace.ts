@@ -1,8 +1,10 @@
 /** A namespace: its sockets, its middlewares, and how clients join it. */
 import debugModule from "debug";
 import type { Adapter, SocketId } from "socket.io-adapter";
+import { type Arrival, arrive, conclusions } from "./arrivals";
+import type { Attempt } from "./attempts";
 import { BroadcastOperator } from "./broadcast-operator";
-import type { Attempt, Client } from "./client";
+import type { Client } from "./client";
 import { checkAdapter } from "./engine/option-rules";
 import { nextTick } from "./engine/scheduling";
 import { checkFunction } from "./engine/validate";
@@ -58,6 +60,9 @@ export interface ServerReservedEventsMap<
     namespace: Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
   ) => void;
 }
+
+/** The outcome of {@link Namespace._add}, which nobody waits for. */
+const ARRIVED = Promise.resolve();
 
 /** Names that cannot be emitted to other servers. */
 export const RESERVED_EVENTS: ReadonlySet<string | symbol> = new Set([
@@ -177,15 +182,37 @@ export class Namespace<
    * @param fn - called with the socket when it is accepted
    * @param attempt - given up when the client asks for the namespace again
    */
-  async _add(
+  _add(
     client: Client<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
     auth: Record<string, unknown> | undefined,
     fn: (socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>) => void,
     attempt: Attempt,
   ): Promise<void> {
     if (debug.enabled) debug("adding socket to nsp %s", this.name);
-    const socket = await this._createSocket(client, auth);
-    if (!client._isUnderWay(this.name, attempt)) {
+    const isPlain =
+      this._createSocket === createSocket && !this.server._opts.connectionStateRecovery;
+    if (!isPlain) return this.addLater(client, auth, fn, attempt);
+    try {
+      arrive({ socket: new Socket(this, client, auth), attempt, fn });
+      return ARRIVED;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  private async addLater(
+    client: Client<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
+    auth: Record<string, unknown> | undefined,
+    fn: (socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>) => void,
+    attempt: Attempt,
+  ): Promise<void> {
+    this._admit({ socket: await this._createSocket(client, auth), attempt, fn });
+  }
+
+  /** Has the middlewares decide on a socket. @internal */
+  _admit(arrival: Arrival): void {
+    const { socket, attempt, fn } = arrival;
+    if (!socket.client._isUnderWay(attempt)) {
       this._drop(socket);
       return;
     }
@@ -197,24 +224,24 @@ export class Namespace<
       this._doConnect(socket, fn);
       return;
     }
-    this.run(socket, (err) => nextTick(() => this.conclude(socket, err, fn, attempt)));
+    if (this._fns.length === 0 && this.run === run) {
+      conclusions.push(this, arrival);
+      return;
+    }
+    conclusions.boundary();
+    this.run(socket, (err) => nextTick(() => this._conclude(arrival, err)));
   }
 
-  /** Applies the outcome of the middlewares. */
-  private conclude(
-    socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
-    err: ExtendedError | null,
-    fn: (socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>) => void,
-    attempt: Attempt,
-  ): void {
+  /** Applies the outcome of the middlewares. @internal */
+  _conclude({ socket, attempt, fn }: Arrival, err: ExtendedError | null): void {
     const { client } = socket;
-    if (!client._isUnderWay(this.name, attempt)) {
+    if (!client._isUnderWay(attempt)) {
       if (debug.enabled) debug("next called after the attempt was over - ignoring socket");
       this._drop(socket);
     } else if (err) {
       if (debug.enabled) debug("middleware error, sending CONNECT_ERROR packet to the client");
       this._drop(socket);
-      client._endAttempt(this.name, attempt);
+      client._endAttempt(attempt);
       if (client.conn.protocol === 3) socket._error(err.data || err.message);
       else socket._error({ message: err.message, data: err.data });
     } else {
@@ -367,3 +394,5 @@ export class Namespace<
     this.emitUntyped.apply(this, args);
   }
 }
+
+const { run, _createSocket: createSocket } = Namespace.prototype as any;
