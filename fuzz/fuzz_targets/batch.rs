@@ -119,13 +119,18 @@ fn put_back(values: &[Value]) -> Vec<String> {
     elements
 }
 
+/// The index of the shared part of a request in the record of an opened session.
+const SHARED: usize = 6;
+
 /// A batch, and the records that went in.
 #[derive(Default)]
 struct Model {
     batch: Batch,
     items: Vec<Item>,
-    /// The places of the records of opened sessions.
-    opened: Vec<usize>,
+    /// The places of the records of opened sessions, and of the shared parts of their requests.
+    opened: Vec<(usize, usize)>,
+    /// The last shared part that was written out.
+    shared: Option<(String, usize)>,
     /// Attachments, with their indices among the values.
     attached: Vec<(usize, Vec<u8>)>,
     sockets: Vec<i32>,
@@ -344,14 +349,23 @@ fn record(model: &mut Model, input: &mut Input<'_>) {
                 remote,
                 request: (&shared, &own),
             };
-            model.opened.push(model.items.len());
+            let at = model.items.len();
             model.batch.opened(listener, handle, &opened);
+            let known = model.shared.as_ref().filter(|(known, _)| *known == shared);
+            let part = if let Some(&(_, place)) = known {
+                model.opened.push((at, place));
+                Item::Number(place as u64)
+            } else {
+                model.opened.push((at, at + SHARED));
+                model.shared = Some((shared.clone(), at + SHARED));
+                Item::Text(shared)
+            };
             let items = [
                 Item::Number(name.into()),
                 Item::Number(websocket.into()),
                 Item::Text(sid),
                 Item::Text(remote.to_string()),
-                Item::Text(shared),
+                part,
                 Item::Text(own),
             ];
             model.expect(RecordCode::Opened, listener, items);
@@ -429,6 +443,7 @@ fuzz_target!(|data: &[u8]| {
         mut batch,
         items,
         opened,
+        shared: _,
         attached,
         sockets,
     } = model;
@@ -466,8 +481,9 @@ fuzz_target!(|data: &[u8]| {
         let list = elements(&list);
         let length = RecordCode::Opened.length();
         assert_eq!(list.len(), opened.len() * length);
-        for (record, at) in list.chunks(length).zip(opened) {
-            let expected = &found[at..at + length];
+        for (record, (at, shared)) in list.chunks(length).zip(opened) {
+            let mut expected = found[at..at + length].to_vec();
+            expected[SHARED] = found[shared];
             assert!(record.iter().zip(expected).all(|(a, b)| a.get() == b.get()));
         }
     }

@@ -32,7 +32,7 @@ export class SessionRegistry {
 
   /** Makes a session and keeps it until it ends. */
   keep(init: SocketInit): Socket {
-    debug("session opened: %s", init.id);
+    if (debug.enabled) debug("session opened: %s", init.id);
     const conn = new Socket(init);
     // Ids that were generated at the same time may be the same: the later one has it.
     if (Object.hasOwn(this.byId, conn.id)) this.byId[conn.id].close(true);

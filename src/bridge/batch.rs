@@ -30,6 +30,9 @@ use crate::ws::frame::Opcode;
 /// The room for text that a batch begins with, in bytes.
 const FIRST_BYTES: usize = 256;
 
+/// The index of the shared part in a record of an opened session.
+const OPENED_SHARED: usize = 6;
+
 /// The number of a control frame of WebSocket, in place of the type of an Engine.IO packet.
 pub const fn control_number(opcode: Opcode) -> i8 {
     -(opcode as i8)
@@ -44,6 +47,25 @@ pub enum Value {
     Bytes(Vec<u8>),
 }
 
+/// The places in the text of a record of an opened session.
+#[derive(Debug)]
+struct OpenedRecord {
+    before: Range<usize>,
+    /// Stands in this record, or in one before.
+    shared: Range<usize>,
+    behind: Range<usize>,
+}
+
+/// A string that requests have in common.
+#[derive(Debug)]
+struct SharedPart {
+    string: String,
+    /// Its index among the items.
+    item: usize,
+    /// Its place in the text.
+    place: Range<usize>,
+}
+
 /// Records for one environment, in order.
 #[derive(Debug, Default)]
 pub struct Batch {
@@ -53,12 +75,16 @@ pub struct Batch {
     /// Number of the values that are strings of a payload in front of them.
     lifted: usize,
     records: usize,
+    /// Number of the items in the text.
+    items: usize,
     /// The cost of the packets of each session, in the order of the records.
     costs: Vec<(Handle, usize)>,
     /// Those who wait until the batch has been worked off.
     waiting: Vec<oneshot::Sender<()>>,
-    /// The places of the records of opened sessions in the text.
-    opened: Vec<Range<usize>>,
+    /// The records of opened sessions.
+    opened: Vec<OpenedRecord>,
+    /// The shared part of the last request that has opened a session.
+    shared: Option<SharedPart>,
     /// The time of its first record; none in tests.
     begun: Option<Instant>,
     /// Connections that are handed over; they are closed if nobody takes the batch.
@@ -130,6 +156,7 @@ impl Batch {
 
     fn record(&mut self, code: RecordCode, name: u32) {
         self.records += 1;
+        self.items += code.length();
         self.text
             .push(if self.text.is_empty() { b'[' } else { b',' });
         // Writing to a Vec cannot fail, here and below.
@@ -291,21 +318,51 @@ impl Batch {
     pub fn opened(&mut self, listener: u32, handle: Handle, opened: &Opened<'_>) {
         // Behind the bracket or the comma.
         let start = self.text.len() + 1;
+        let index = self.items + OPENED_SHARED;
         self.record(RecordCode::Opened, listener);
         self.number(handle.raw());
         self.number(u8::from(opened.websocket));
         self.string(opened.sid);
         self.string(&opened.remote.to_string());
-        self.string(opened.request.0);
-        self.string(opened.request.1);
-        self.opened.push(start..self.text.len());
+        let before = start..self.text.len();
+        let (shared, own) = opened.request;
+        let shared = self.shared_part(shared, index);
+        let end = self.text.len();
+        self.string(own);
+        self.opened.push(OpenedRecord {
+            before,
+            shared,
+            behind: end..self.text.len(),
+        });
+    }
+
+    /// Appends a string, or the index of the last one if that is equal. Returns the place of the string.
+    fn shared_part(&mut self, string: &str, item: usize) -> Range<usize> {
+        if let Some(known) = &self.shared
+            && known.string == string
+        {
+            let (item, place) = (known.item, known.place.clone());
+            self.number(item);
+            return place;
+        }
+        let start = self.text.len();
+        self.string(string);
+        let place = start..self.text.len();
+        self.shared = Some(SharedPart {
+            string: string.to_owned(),
+            item,
+            place: place.clone(),
+        });
+        place
     }
 
     /// Appends the records of opened sessions to a list of them; each once.
     pub fn take_opened(&mut self, list: &mut Vec<u8>) {
-        for place in self.opened.drain(..) {
+        for record in self.opened.drain(..) {
             list.push(if list.is_empty() { b'[' } else { b',' });
-            list.extend_from_slice(self.text.get(place).unwrap_or_default());
+            for place in [record.before, record.shared, record.behind] {
+                list.extend_from_slice(self.text.get(place).unwrap_or_default());
+            }
         }
     }
 

@@ -454,5 +454,10 @@ mod tests {
         let (text, _) = queue.take().expect("a batch").finish();
         let batch: serde_json::Value = serde_json::from_slice(&text).expect("a batch is JSON");
         assert_eq!(batch.as_array().expect("a list").len(), 8 + 3 + 8);
+        // The second record names the place of what both requests have in common.
+        assert_eq!(
+            (&batch[6], &batch[8 + 3 + 6]),
+            (&"shared".into(), &6.into())
+        );
     }
 }

@@ -30,7 +30,8 @@ shared_enum! {
         StreamEnd = 10,
         /// `stream`: its input has been taken.
         StreamTaken = 11,
-        /// `listener, handle, websocket, id, address, shared, own`: a listener has opened a session.
+        /// `listener, handle, websocket, id, address, shared | index, own`: a listener has opened a
+        /// session. The index is that of an equal string among the items of the batch.
         Opened = 12,
         /// `listener, descriptor, value, handle | -1`: a connection with the bytes that were read of it,
         /// and the session that its next request names.

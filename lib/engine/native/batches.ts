@@ -26,8 +26,18 @@ export const batch: Records & {
 const leftOver: Records[] = [];
 
 function parse(taken: string | [string, ...(string | Buffer)[]]): Records {
-  const [text, ...values] = typeof taken === "string" ? [taken] : taken;
-  return { items: JSON.parse(text), values, isLookedThrough: false };
+  const isAlone = typeof taken === "string";
+  const items = JSON.parse(isAlone ? taken : taken[0]);
+  return { items, values: isAlone ? [] : taken.slice(1), isLookedThrough: false };
+}
+
+/** The index of the shared part of a request in the record of an opened session. */
+const SHARED_PART = 6;
+
+/** The shared part of the request of an opened session, whose record stands at an index of a batch. */
+export function sharedPart(items: any[], at: number): string {
+  const part = items[at + SHARED_PART];
+  return typeof part === "number" ? items[part] : part;
 }
 
 /**
@@ -100,7 +110,9 @@ function withoutWrites(
     if (items[i] === RecordCode.StreamWrite) {
       writes.push([items[i + 1], values[items[i + 2]] as Buffer]);
     } else {
-      left.push(...items.slice(i, i + RECORD_LENGTHS[items[i]]));
+      const record = items.slice(i, i + RECORD_LENGTHS[items[i]]);
+      if (items[i] === RecordCode.Opened) record[SHARED_PART] = sharedPart(items, i);
+      left.push(...record);
     }
   }
   return left;

@@ -10,6 +10,7 @@ import {
   hasMore,
   isWorkedOff,
   nextBatch,
+  sharedPart,
   takeWrites,
   waitingBatches,
 } from "./batches";
@@ -167,7 +168,8 @@ export function afterNews(handle: number, fn: () => void): void {
  */
 export function lookAhead(): void {
   eachOpened((items, at) => {
-    const [, listener, handle, websocket, id, address, shared, own] = items.slice(at, at + 8);
+    const [, listener, handle, websocket, id, address, , own] = items.slice(at, at + 8);
+    const shared = sharedPart(items, at);
     listenerOf(listener)?.openedAhead(handle, websocket === 1, id, address, shared, own);
   });
 }

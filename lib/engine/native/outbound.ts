@@ -15,21 +15,25 @@ export const cacheEpoch = { value: 0 };
 
 type Encoded = readonly unknown[];
 
-/** The packet being gathered, and the sessions that it is for. */
+/** The packet being gathered, and the session that it is for. */
 let encoded: Encoded | null = null;
+const NOTHING: ReturnType<typeof normalizeAll> = [];
 /** Its parts as they are sent. */
-let ready: ReturnType<typeof normalizeAll> = [];
+let ready = NOTHING;
 let flags = 0;
-let handles: number[] = [];
+let handle = 0;
+/** The sessions, if there is more than the one. */
+let all: number[] | null = null;
 
 /**
  * Sends a packet to a session; its parts stay together.
  *
  * @throws as {@link normalizeAll} does; nothing is sent then
  */
-export function gather(handle: number, parts: Encoded, withFlags: number): void {
+export function gather(to: number, parts: Encoded, withFlags: number): void {
   if (encoded === parts && flags === withFlags) {
-    handles.push(handle);
+    all ??= [handle];
+    all.push(to);
     return;
   }
   const normalized = normalizeAll(parts);
@@ -37,23 +41,23 @@ export function gather(handle: number, parts: Encoded, withFlags: number): void 
   encoded = parts;
   ready = normalized;
   flags = withFlags;
-  handles.push(handle);
+  handle = to;
   scheduleFlush();
 }
 
 function endGathering(): void {
   if (encoded === null) return;
   const parts = ready;
-  const to = handles;
+  const to = all;
   encoded = null;
-  ready = [];
-  handles = [];
-  if (to.length > 1) return sendToMany(Uint32Array.from(to), parts, flags);
+  ready = NOTHING;
+  all = null;
+  if (to !== null) return sendToMany(Uint32Array.from(to), parts, flags);
   for (let i = 0; i < parts.length; i++) {
     const part = parts[i];
     const with_ = i === 0 ? flags : flags | SendFlag.Continued;
-    if (typeof part === "string") calls.sendText(to[0], with_, part, part.length);
-    else calls.sendBinary(to[0], with_, part);
+    if (typeof part === "string") calls.sendText(handle, with_, part, part.length);
+    else calls.sendBinary(handle, with_, part);
   }
 }
 

@@ -1,6 +1,6 @@
 /** Decodes one record after the other and hands it to the session, listener or stream it is for. */
 import { placeAttachments } from "./attachments";
-import { batch as current } from "./batches";
+import { batch as current, sharedPart } from "./batches";
 import { engine, release } from "./binding";
 import { FIRST_STREAM, Note, PacketKind, RECORD_LENGTHS, RecordCode } from "./contract";
 import { writeOutput } from "./inline";
@@ -190,7 +190,13 @@ function dispatchEnd(
 }
 
 function dispatchPacket(to: SessionEvents, items: any[], at: number): void {
-  const [, , kind, nsp, id, item, from, count] = items.slice(at, at + 8);
+  // By index: a list of names costs objects for each of them until the function is optimized.
+  const kind: number = items[at + 2];
+  const nsp: string = items[at + 3];
+  const id = items[at + 4];
+  const item = items[at + 5];
+  const from: number = items[at + 6];
+  const count: number = items[at + 7];
   let data = item === null ? undefined : payload(item);
   if (count > 0) {
     try {
@@ -211,9 +217,15 @@ function plainKind(kind: number): number {
 function dispatchListener(code: RecordCode, items: any[], at: number): boolean {
   const events = listenerOf(items[at + 1]);
   if (code === RecordCode.Opened) {
-    const [, , handle, websocket, id, address, shared, own] = items.slice(at, at + 8);
     batch.at = at + 8;
-    events?.opened(handle, websocket === 1, id, address, shared, own);
+    events?.opened(
+      items[at + 2],
+      items[at + 3] === 1,
+      items[at + 4],
+      items[at + 5],
+      sharedPart(items, at),
+      items[at + 7],
+    );
   } else if (code === RecordCode.Handover) {
     const [, , fd, bytes, session] = items.slice(at, at + 5);
     if (session !== -1 && isHeard(session)) return false;

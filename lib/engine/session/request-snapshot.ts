@@ -42,9 +42,18 @@ const MAX_SHARED = 512;
 const MAX_SHARED_LENGTH = 2048;
 const sharedParts = new Map<string, string>();
 
+/** The strings that were asked for last, by their length: to compare is cheaper than to hash. */
+const recent: string[] = new Array(16).fill("");
+
 /** The string that is kept for all equal ones. */
 export function share(part: string): string {
   if (part.length > MAX_SHARED_LENGTH) return part;
+  const place = part.length % recent.length;
+  if (recent[place] !== part) recent[place] = lookUp(part);
+  return recent[place];
+}
+
+function lookUp(part: string): string {
   const known = sharedParts.get(part);
   if (known !== undefined) return known;
   if (sharedParts.size === MAX_SHARED) sharedParts.clear();

@@ -160,15 +160,18 @@ export class Socket extends SendingSocket implements SessionEvents {
   /** @internal */
   _onpacket(type: number, nsp: string, id: number | undefined, data: any): void {
     if (this.readyState !== "open") return;
-    const deliver = () => {
-      if (this.readyState === "open" && !this._observers?.sinkRemoved)
-        this._sink?.onpacket(type, nsp, id, data);
-    };
-    if (!this._observers?.decodesInJs) return deliver();
+    if (!this._observers?.decodesInJs) return this.deliver(type, nsp, id, data);
     // Decoded before the engine heard that somebody wants to see packets: shown all the same.
     const text = encodeAgain(type, nsp, id, data);
-    showPacket(this, "message", text, (shown) => (shown === text ? deliver() : this._take(shown)));
+    showPacket(this, "message", text, (shown) => {
+      if (shown !== text) this._take(shown);
+      else if (this.readyState === "open") this.deliver(type, nsp, id, data);
+    });
     this._transport?._onmessage(MESSAGE, text);
+  }
+
+  private deliver(type: number, nsp: string, id: number | undefined, data: any): void {
+    if (!this._observers?.sinkRemoved) this._sink?.onpacket(type, nsp, id, data);
   }
 
   /** Decodes the data of a message for the sink, if there is one. @internal */
