@@ -5,8 +5,10 @@
  * interfaces only: Node's own listener for a port, a stream that Node reads for a WebSocket.
  */
 import { executionAsyncId } from "node:async_hooks";
+import cluster from "node:cluster";
 import { Server as HttpServer, IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
+import { Taking } from "./native/contract";
 import { nextTick } from "./scheduling";
 
 import net = require("node:net");
@@ -146,13 +148,25 @@ export interface AcceptedHandle extends ReadHandle {
   close(): void;
 }
 
+/** The type of a handle that is a connection. */
+const SOCKET = 0;
+
 /** Hears of the connections that a server accepts. */
 export interface Acceptance {
+  /** Takes a connection of which nothing has been read, or tells what becomes of it. */
+  take(handle: AcceptedHandle): Taking;
   /**
+   * Waits for what comes of a silent connection.
+   *
    * @param pass - has Node serve the connection, with what was read of it
-   * @returns false if Node is to serve it at once
    */
-  accepted(handle: AcceptedHandle, pass: (chunk?: ArrayBuffer | null) => void): boolean;
+  wait(handle: AcceptedHandle, pass: (chunk?: ArrayBuffer | null) => void): void;
+  /**
+   * Accepts further connections of a listening socket, and takes them.
+   *
+   * @returns the descriptor of one that it has accepted and not taken; -1 if there is none
+   */
+  takeMore(listening: number): number;
   /** The server stops listening. */
   closed(): void;
 }
@@ -167,19 +181,35 @@ export function interceptAccepted(server: HttpServer, acceptance: Acceptance): b
   const listening = own._handle;
   if (!found.counting || typeof listening?.onconnection !== "function") return false;
   const { onconnection, close } = listening;
-  listening.onconnection = (error: unknown, handle: any) => {
-    const accept = () => onconnection.call(listening, error, handle);
-    const isOffered = !error && isAcceptedTcp(handle);
-    if (!isOffered || !acceptance.accepted(handle, (chunk) => passOn(handle, accept, chunk))) {
-      return accept();
-    }
+  /** Returns true if the connection is taken. */
+  const offer = (handle: AcceptedHandle): boolean => {
     if (own.keepAlive) handle.setKeepAlive?.(true, own.keepAliveInitialDelay);
+    const taking = acceptance.take(handle);
+    if (taking === Taking.Taken) return true;
+    const accept = () => onconnection.call(listening, 0, handle);
+    if (taking === Taking.Silent) acceptance.wait(handle, (chunk) => passOn(handle, accept, chunk));
+    else accept();
+    return false;
+  };
+  listening.onconnection = (error: unknown, handle: any) => {
+    if (error || !isAcceptedTcp(handle)) return onconnection.call(listening, error, handle);
+    // Workers of a cluster share the connections evenly.
+    if (!offer(handle) || own.keepAlive || cluster.isWorker) return;
+    const fd = acceptance.takeMore(listening.fd);
+    if (fd >= 0) offer(openLike(handle, fd));
   };
   listening.close = (callback: unknown) => {
     acceptance.closed();
     close.call(listening, callback);
   };
   return true;
+}
+
+/** A handle for the descriptor of a connection, of the class of another one. */
+function openLike({ constructor: Handle }: any, fd: number): AcceptedHandle {
+  const handle = new Handle(SOCKET);
+  handle.open(fd);
+  return handle;
 }
 
 function isAcceptedTcp(handle: any): handle is AcceptedHandle {

@@ -14,7 +14,7 @@ use crate::counters::{Bound, Carrier, Transport};
 use crate::eio::packet::Type;
 use crate::eio::session::PACKET_OVERHEAD;
 use crate::error::{PollingFault, Reason};
-use crate::net::events::{Note, Topic};
+use crate::net::events::{Note, Taking, Topic};
 use crate::net::handle::SLOT_MASK;
 use crate::net::send_batch;
 use crate::net::session::admission::REFUSALS;
@@ -147,6 +147,7 @@ fn contract() -> String {
         PostState,
         CloseState,
         DrainState,
+        Taking,
         EndMode,
         FaultPlace,
         Bound,

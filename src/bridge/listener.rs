@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::os::fd::{BorrowedFd, IntoRawFd};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
 
@@ -15,6 +16,7 @@ use crate::bridge::faults;
 use crate::bridge::options::EngineOptions;
 use crate::bridge::runtime::runtime;
 use crate::bridge::values::message;
+use crate::net::events::Taking;
 use crate::net::listener::{Cookie, Cors, Listener, Settings, keep_alive};
 
 /// A header line.
@@ -123,6 +125,15 @@ impl ListenerSettings {
     }
 }
 
+/// The descriptor of a handle.
+///
+/// # Safety
+/// It must be below zero, or open while the value is used.
+unsafe fn borrow<'a>(fd: i32) -> Option<BorrowedFd<'a>> {
+    // SAFETY: the caller promises that the descriptor is open.
+    (fd >= 0).then(|| unsafe { BorrowedFd::borrow_raw(fd) })
+}
+
 /// Has a bound socket listen. Returns 0, or the negative number of the system's error.
 #[napi(catch_unwind)]
 pub fn listen_on(fd: i32, backlog: i32) -> i32 {
@@ -195,16 +206,28 @@ impl NativeListener {
         Ok(())
     }
 
-    /// Takes a connection of which `bytes` were read, and of which it keeps a duplicate, if its first
-    /// request may be answered natively. The answer is false if the system has no descriptor left.
+    /// Takes a connection of which it keeps a duplicate, if its first request may be answered natively;
+    /// returns a [`Taking`]. `bytes` were read of it; without them, nothing was.
     #[napi(catch_unwind)]
-    pub fn take(&self, fd: i32, bytes: &[u8]) -> bool {
-        if !self.listener.may_answer(bytes) {
-            return false;
-        }
+    pub fn take(&self, fd: i32, bytes: Option<&[u8]>) -> u32 {
         // SAFETY: JavaScript read the descriptor from a handle that is open during this call.
-        let socket = unsafe { crate::net::websocket::stream::adopt(fd) };
-        socket.is_ok_and(|socket| self.listener.take(socket, bytes.to_vec()))
+        let taking = match (unsafe { borrow(fd) }, bytes) {
+            (Some(connection), Some(bytes)) => self.listener.take(connection, bytes),
+            (Some(connection), None) => self.listener.take_unread(connection),
+            (None, _) => Taking::ForNode,
+        };
+        taking as u32
+    }
+
+    /// Accepts connections of a listening socket and takes them, until there are no more, or there have
+    /// been `most`. Returns the descriptor of the first one that may not be taken, which belongs to
+    /// JavaScript; -1 if there is none.
+    #[napi(catch_unwind)]
+    pub fn take_more(&self, listening: i32, most: u32) -> i32 {
+        // SAFETY: JavaScript read the descriptor from a handle that is open during this call.
+        let left = unsafe { borrow(listening) }
+            .and_then(|listening| self.listener.take_more(listening, most).ok().flatten());
+        left.map_or(-1, IntoRawFd::into_raw_fd)
     }
 
     /// Stops listening. Returns true if connections go on. A record follows when there is none.

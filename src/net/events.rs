@@ -42,6 +42,20 @@ shared_enum! {
 }
 
 shared_enum! {
+    /// What becomes of a connection that Node accepts for a server of the application.
+    pub enum Taking {
+        /// Nothing has come of it yet.
+        Silent = 0,
+        /// The native listener has it.
+        Taken = 1,
+        /// Its first request is for another path.
+        Elsewhere = 2,
+        /// Node has to answer its first request, or the system has no descriptor left.
+        ForNode = 3,
+    }
+}
+
+shared_enum! {
     /// A subject of lines of debugging: `socket.io-native:session` and so on.
     pub enum Topic {
         /// Sessions: opened, upgraded, ended.

@@ -36,7 +36,10 @@ export const enum RecordCode {
   StreamEnd = 10,
   /** `stream`: its input has been taken. */
   StreamTaken = 11,
-  /** `listener, handle, websocket, id, address, shared, own`: a listener has opened a session. */
+  /**
+   * `listener, handle, websocket, id, address, shared | index, own`: a listener has opened a
+   * session. The index is that of an equal string among the items of the batch.
+   */
   Opened = 12,
   /**
    * `listener, descriptor, value, handle | -1`: a connection with the bytes that were read of it,
@@ -176,6 +179,18 @@ export const enum DrainState {
   Drained = 1,
   /** Some wait. */
   Waiting = 2,
+}
+
+/** What becomes of a connection that Node accepts for a server of the application. */
+export const enum Taking {
+  /** Nothing has come of it yet. */
+  Silent = 0,
+  /** The native listener has it. */
+  Taken = 1,
+  /** Its first request is for another path. */
+  Elsewhere = 2,
+  /** Node has to answer its first request, or the system has no descriptor left. */
+  ForNode = 3,
 }
 
 /** A way to end a connection. */

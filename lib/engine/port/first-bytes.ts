@@ -6,6 +6,7 @@
  */
 import { Server as HttpServer } from "node:http";
 
+import { Taking } from "../native/contract";
 import {
   type AcceptedHandle,
   bytesOf,
@@ -29,20 +30,11 @@ const { setTimeout } = globalThis;
  */
 const PATIENCE = 500;
 
-/** The methods of requests that may be answered natively. */
-const METHODS = ["GET ", "POST "];
+/** The most connections that are accepted at a time. */
+const MOST = 32;
 
-/** Returns true if bytes begin a request at a path of the engine, with a query. */
-function isFor(bytes: Buffer, path: string): boolean {
-  const head = bytes.toString("latin1", 0, path.length + 7);
-  for (const method of METHODS) {
-    if (!head.startsWith(method)) continue;
-    if (!head.startsWith(path, method.length)) return false;
-    const end = method.length + path.length;
-    return head[end] === "?" || (head[end] === "/" && head[end + 1] === "?");
-  }
-  return false;
-}
+/** The most silent connections that are looked at again when another one is accepted. */
+const FEW = 4;
 
 /** The connections that have sent nothing yet, each with the function that gives it to Node. */
 type Silent = Map<AcceptedHandle, () => void>;
@@ -54,6 +46,8 @@ class FirstBytes {
   /** The silent connections: those since the last round of the timer, and the others. */
   private fresh: Silent = new Map();
   private stale: Silent = new Map();
+  /** The silent connections that were accepted last. */
+  private latest: AcceptedHandle[] = [];
   private isTiming = false;
 
   constructor(private readonly server: HttpServer) {
@@ -76,7 +70,9 @@ class FirstBytes {
   listen(): void {
     if (this.isListening) return;
     const isHeard = interceptAccepted(this.server, {
-      accepted: (handle, pass) => this.accepted(handle, pass),
+      take: (handle) => this.takeNew(handle),
+      wait: (handle, pass) => this.wait(handle, pass),
+      takeMore: (listening) => this.takeMore(listening),
       closed: () => this.stop(),
     });
     if (!isHeard) return;
@@ -91,9 +87,42 @@ class FirstBytes {
     this.listeners = this.listeners.filter(({ isDetached }) => !isDetached);
   }
 
-  /** Node has accepted a connection. Returns false if Node is to serve it at once. */
-  private accepted(handle: AcceptedHandle, pass: (chunk?: ArrayBuffer | null) => void): boolean {
-    if (!this.isActive()) return false;
+  /** Takes a connection that has been accepted, if its first request is there. */
+  private takeNew(handle: AcceptedHandle): Taking {
+    if (!this.isActive()) return Taking.ForNode;
+    if (this.latest.length > 0) this.takeLatest();
+    return this.take(handle, null);
+  }
+
+  /** Takes what has come meanwhile of the connections that were accepted last: it is the older. */
+  private takeLatest(): void {
+    const { latest } = this;
+    this.latest = [];
+    for (const handle of latest) {
+      if (!this.isSilent(handle)) continue;
+      const taking = this.take(handle, null);
+      if (taking === Taking.Silent) this.latest.push(handle);
+      else if (taking === Taking.Taken) {
+        this.forget(handle);
+        throttleOf(this.server)?.requested();
+      }
+    }
+  }
+
+  private isSilent(handle: AcceptedHandle): boolean {
+    return this.fresh.has(handle) || this.stale.has(handle);
+  }
+
+  /** A connection is not silent any more. */
+  private forget(handle: AcceptedHandle): void {
+    if (!this.fresh.delete(handle)) this.stale.delete(handle);
+    const at = this.latest.indexOf(handle);
+    if (at !== -1) this.latest.splice(at, 1);
+  }
+
+  /** Waits for the first bytes of a connection. */
+  private wait(handle: AcceptedHandle, pass: (chunk?: ArrayBuffer | null) => void): void {
+    if (this.latest.push(handle) > FEW) this.latest.shift();
     const throttle = throttleOf(this.server);
     const passOn = (chunk?: ArrayBuffer | null) => {
       if (throttle === undefined) pass(chunk);
@@ -101,13 +130,13 @@ class FirstBytes {
     };
     this.fresh.set(handle, passOn);
     readFirstChunk(handle, (chunk) => {
-      if (!this.fresh.delete(handle)) this.stale.delete(handle);
-      if (chunk !== null && this.take(handle, bytesOf(handle, chunk))) throttle?.requested();
+      this.forget(handle);
+      const bytes = chunk === null ? null : bytesOf(handle, chunk);
+      if (bytes !== null && this.take(handle, bytes) === Taking.Taken) throttle?.requested();
       else passOn(chunk);
     });
-    throttle?.connected(() => handle);
+    throttle?.connected(() => (this.isSilent(handle) ? handle : null));
     this.watch();
-    return true;
   }
 
   private isActive(): boolean {
@@ -117,15 +146,29 @@ class FirstBytes {
     return false;
   }
 
-  /** Gives a connection to the listener that answers its first request natively, if there is one. */
-  private take(handle: AcceptedHandle, bytes: Buffer): boolean {
+  /**
+   * Gives a connection to the listener that answers its first request natively, if there is one.
+   *
+   * @param bytes - what was read of it; `null`: what has arrived is not read yet
+   */
+  private take(handle: AcceptedHandle, bytes: Buffer | null): Taking {
+    let taking = Taking.ForNode;
     for (const listener of this.listeners) {
-      if (!listener.isActive || !isFor(bytes, listener.path)) continue;
-      if (!listener.take(handle.fd, bytes)) return false;
-      handle.close();
-      return true;
+      if (!listener.isActive) continue;
+      taking = listener.take(handle.fd, bytes);
+      if (taking !== Taking.Elsewhere) break;
     }
-    return false;
+    if (taking === Taking.Taken) handle.close();
+    return taking;
+  }
+
+  /**
+   * Has the only listener accept the connections that have come with the last one. Returns the descriptor
+   * of the first one that it cannot take, or -1.
+   */
+  private takeMore(listening: number): number {
+    const [listener, ...others] = this.listeners;
+    return others.length === 0 ? listener.takeMore(listening, MOST) : -1;
   }
 
   /** Gives the silent connections to Node. */
@@ -133,6 +176,7 @@ class FirstBytes {
     const silent = [...this.stale.values(), ...this.fresh.values()];
     this.stale.clear();
     this.fresh.clear();
+    this.latest = [];
     for (const pass of silent) pass();
   }
 
@@ -145,6 +189,7 @@ class FirstBytes {
       const { stale } = this;
       this.stale = this.fresh;
       this.fresh = new Map();
+      this.latest = [];
       for (const pass of stale.values()) pass();
       if (this.stale.size > 0) this.watch();
     }, PATIENCE).unref();

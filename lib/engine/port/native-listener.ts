@@ -11,6 +11,7 @@ import createDebug = require("debug");
 
 import type { ListenerSettings } from "../../../binding";
 import { hold, listener as native, engine as nativeEngine, release } from "../native/binding";
+import type { Taking } from "../native/contract";
 import { forgetListener, type ListenerEvents, registerListener } from "../native/stream-table";
 import {
   connectionsOf,
@@ -116,10 +117,19 @@ export class NativeListener {
    * Takes a connection that Node has accepted, if its first request may be answered natively. The
    * listener has a duplicate of the descriptor then.
    *
-   * @param bytes - what was read of it
+   * @param bytes - what was read of it; `null`: what has arrived is not read yet
    */
-  take(fd: number, bytes: Buffer): boolean {
+  take(fd: number, bytes: Buffer | null): Taking {
     return this.accepting.take(fd, bytes);
+  }
+
+  /**
+   * Accepts connections of a listening socket and takes them, `most` of them and until there are no more.
+   *
+   * @returns the descriptor of the first one that it cannot take; -1 if there is none
+   */
+  takeMore(listening: number, most: number): number {
+    return this.accepting.takeMore(listening, most);
   }
 
   /** The server does not listen any more. */

@@ -73,6 +73,15 @@ pub fn inspect<'a>(bytes: &'a [u8], engine: &str) -> Inspected<'a> {
     }
 }
 
+/// True if a request that begins with `bytes` is for the path `engine`, with a query.
+pub fn is_at(bytes: &[u8], engine: &str) -> bool {
+    let target = [&b"GET "[..], b"POST "]
+        .iter()
+        .find_map(|method| bytes.strip_prefix(*method));
+    let rest = target.and_then(|target| target.strip_prefix(engine.as_bytes()));
+    rest.is_some_and(|rest| rest.starts_with(b"?") || rest.starts_with(b"/?"))
+}
+
 /// The session id in the target of a request that is left to Node, as far as it can be told: from
 /// the first line, if the target is one of the engine's.
 pub fn session_named<'a>(bytes: &'a [u8], engine: &str) -> Option<&'a str> {

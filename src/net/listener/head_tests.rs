@@ -50,6 +50,28 @@ fn what_clients_ask_for() {
 }
 
 #[test]
+fn the_first_bytes_tell_the_path() {
+    for (bytes, engine, is_there) in [
+        ("GET /socket.io/?EIO=4&tr", "/socket.io/", true),
+        ("POST /socket.io/?", "/socket.io/", true),
+        ("GET /socket.io?", "/socket.io", true),
+        ("GET /socket.io/?", "/socket.io", true),
+        ("GET /socket.io/", "/socket.io/", false),
+        ("GET /socket.io/client.js?", "/socket.io/", false),
+        ("GET /other/?EIO=4", "/socket.io/", false),
+        ("HEAD /socket.io/?EIO=4", "/socket.io/", false),
+        ("GET", "/socket.io/", false),
+        ("", "/socket.io/", false),
+    ] {
+        assert_eq!(
+            is_at(bytes.as_bytes(), engine),
+            is_there,
+            "{bytes} at {engine}"
+        );
+    }
+}
+
+#[test]
 fn the_path_may_end_with_a_slash_more_than_the_servers() {
     let query = Some("EIO=4");
     for (target, engine, found) in [

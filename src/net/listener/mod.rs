@@ -6,6 +6,7 @@
 //! told by JavaScript ([`Settings`]), which takes a permission back when a listener, a middleware
 //! or an option wants to see the requests themselves.
 
+mod accepted;
 mod between_requests;
 mod compress;
 mod connection;
@@ -123,32 +124,6 @@ impl Listener {
         }));
         self.runtime.send(0, accept);
         self.say(|| "accepts connections".into());
-    }
-
-    /// Returns true if the first request of a connection that begins with `bytes` may be answered here.
-    pub fn may_answer(&self, bytes: &[u8]) -> bool {
-        let settings = self.settings();
-        match head::inspect(bytes, &settings.path) {
-            head::Inspected::Partial => !settings.hands_over,
-            head::Inspected::Foreign => false,
-            head::Inspected::Ours(request) => !settings.hands_over && settings.answer(request.kind),
-        }
-    }
-
-    /// Serves a connection that somebody else has accepted, and of which `bytes` were read. Returns
-    /// false if the system does not let it, or the client has reset it.
-    pub fn take(self: &Arc<Self>, socket: OwnedFd, bytes: Vec<u8>) -> bool {
-        let stream = std::net::TcpStream::from(socket);
-        // The address is gone once the client resets the connection; what was read counts all the same.
-        let (Ok(()), Ok(remote)) = (stream.set_nonblocking(true), stream.peer_addr()) else {
-            return false;
-        };
-        let ends = Ends {
-            remote,
-            local: stream.local_addr().ok(),
-        };
-        send_to_thread(stream, ends, bytes, ConnectionGuard::new(self));
-        true
     }
 
     /// Stops listening; the port is free when this returns. Idle connections end. Returns whether
