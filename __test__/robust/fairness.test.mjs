@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { spawnChild } from "../support/child.mjs";
 import { client } from "../support/clients.mjs";
+import { compressed, deflated, NAME } from "../support/deflate.mjs";
 import { FORMS, SERVE } from "../support/forms.mjs";
 import { frame } from "../support/frames.mjs";
 import { Polling, RS } from "../support/raw.mjs";
@@ -10,7 +11,6 @@ import { certificate, secureBeyond, secureWire } from "../support/secure.mjs";
 import { beyond } from "../support/subject.mjs";
 import { Tcp } from "../support/tcp.mjs";
 import { until } from "../support/wait.mjs";
-import { joinByHand } from "../support/wire.mjs";
 
 /** Events of a flooder: a few bytes each, so that all fit into 32 MiB. */
 const FLOOD = 200_000;
@@ -20,19 +20,23 @@ const FEW = 20_000;
 const event = (n) => `42["n",${n}]`;
 const numbers = (count) => Array.from({ length: count }, (_, n) => n);
 
-async function start(t, form) {
-  const { key, cert } = certificate;
-  const settings =
-    form === "tls" ? [form, JSON.stringify({ key: `${key}`, cert: `${cert}` })] : [form];
+async function start(t, form, options = {}) {
+  const settings = [form, JSON.stringify(options)];
+  if (form === "tls") {
+    const { key, cert } = certificate;
+    settings.push(JSON.stringify({ key: `${key}`, cert: `${cert}` }));
+  }
   const server = spawnChild(t, "fair-server.mjs", settings, "robust", { gate: true });
   const { port } = await server.message("listening");
   const open = () => (form === "tls" ? secureWire(t, port) : Tcp.open(t, port));
   return {
     server,
     port,
-    async client() {
+    async client(headers) {
       const wire = await open();
-      await joinByHand(wire);
+      await wire.upgrade({ headers });
+      await wire.nextText();
+      await wire.join();
       return wire;
     },
     async stop() {
@@ -62,6 +66,35 @@ for (const form of [...FORMS, "tls"]) {
     flooder.sendText('42["total"]');
     const { numbers: heard, fault } = await s.server.message("total");
     assert.deepEqual([heard, fault], [FLOOD, null]);
+    for (const wire of [flooder, other]) wire.destroy();
+    await s.end();
+  });
+}
+
+/** An extension that leaves short messages as they are, and has each long one stand by itself. */
+const OFFER = `${NAME}; client_no_context_takeover; server_no_context_takeover`;
+
+for (const form of [...FORMS, "tls"]) {
+  const run = form === "tls" ? secureBeyond : beyond;
+  run(`dispatches an event behind few messages that were small before (${form})`, async (t) => {
+    const s = await start(t, form, { perMessageDeflate: { threshold: 1024 } });
+    const flooder = await s.client({ "Sec-WebSocket-Extensions": OFFER });
+    const other = await s.client();
+    const long = "x".repeat(400_000);
+    const all = 300;
+    const flood = numbers(all).map((n) => compressed(1, deflated(`42["n",${n},"${long}"]`)));
+    s.server.send("stopAtFirst");
+    await s.server.message("ready");
+    const flooded = flooder.write(Buffer.concat(flood));
+    await s.server.stopped();
+    await other.sendText('42["other"]');
+    s.server.release();
+    const { before } = await s.server.message("other");
+    assert.ok(before < all / 4, `${before} messages of the flooder came before`);
+    await flooded;
+    flooder.sendText('42["total"]');
+    const { numbers: heard, fault } = await s.server.message("total");
+    assert.deepEqual([heard, fault], [all, null]);
     for (const wire of [flooder, other]) wire.destroy();
     await s.end();
   });

@@ -42,7 +42,7 @@ const binding = {
   calls: {
     take: () => batches.shift(),
     waiting: () => batches.length,
-    rest: () => batches.length > 0,
+    rest: () => (batches.length > 0 ? contract.Rest.Batches : contract.Rest.None),
     place: (handle) => push([contract.RecordCode.Place, handle]),
     runInline: () => undefined,
     output: () => undefined,

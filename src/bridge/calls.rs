@@ -376,13 +376,31 @@ unsafe extern "C" fn waiting(env: sys::napi_env, info: sys::napi_callback_info) 
     })
 }
 
-/// `rest(): boolean`, true if there is more to take; if not, the next record wakes JavaScript.
+shared_enum! {
+    /// The rest of the work of JavaScript.
+    pub enum Rest {
+        /// None: the next record wakes it.
+        None = 0,
+        /// There is more to take.
+        Batches = 1,
+        /// The sessions that live on its thread go on in the next turn of the loop.
+        Turn = 2,
+    }
+}
+
+/// `rest(): Rest`.
 unsafe extern "C" fn rest(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     call::<0>(env, info, |args| {
-        let more = args.boundary().hub.rest();
+        let boundary = args.boundary();
+        let more = boundary.hub.rest();
+        let rest = match (more, boundary.inline.needs_turn(more)) {
+            (true, _) => Rest::Batches,
+            (false, true) => Rest::Turn,
+            (false, false) => Rest::None,
+        };
         let mut value = ptr::null_mut();
         // SAFETY: `env` is valid on its own thread.
-        unsafe { sys::napi_get_boolean(env, more, &mut value) };
+        unsafe { sys::napi_create_uint32(env, rest as u32, &mut value) };
         value
     })
 }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use crate::bridge::backlog::DrainState;
 use crate::bridge::batch::control_number;
+use crate::bridge::calls::Rest;
 use crate::bridge::faults::FaultPlace;
 use crate::bridge::polling::{CloseState, PollState, PostState};
 use crate::bridge::record::RecordCode;
@@ -148,6 +149,7 @@ fn contract() -> String {
         CloseState,
         DrainState,
         Taking,
+        Rest,
         EndMode,
         FaultPlace,
         Bound,

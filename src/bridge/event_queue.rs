@@ -226,13 +226,21 @@ impl EventQueue {
             return;
         }
         let go_on = self.cost.take(done.cost, || MAX_COST / 2);
-        runtime().worked_off(&done.sessions);
-        if go_on {
-            runtime().send_all(|| Command::Resume);
-            if let Some(inline) = self.inline.get() {
+        let Some(inline) = self.inline.get() else {
+            runtime().worked_off(&done.sessions);
+            if go_on {
+                runtime().send_all(|| Command::Resume);
+            }
+            return;
+        };
+        // This is their thread. Woken by itself, it would go on before it looks at its sockets.
+        inline.quietly(|| {
+            runtime().worked_off(&done.sessions);
+            if go_on {
+                runtime().send_all(|| Command::Resume);
                 inline.send(Command::Resume);
             }
-        }
+        });
     }
 
     /// The environment is gone: nobody takes what waits, or what may still be appended.

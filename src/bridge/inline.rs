@@ -2,6 +2,7 @@
 //! writes their connections: TLS, or any Duplex.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::ptr;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
@@ -29,6 +30,8 @@ pub struct Inline {
     has_left: bool,
     /// JavaScript has been woken for input, and has not run these sessions since.
     is_awaited: bool,
+    /// JavaScript begins a turn soon, or is in one and asks whether another one has to follow.
+    has_turn: Cell<bool>,
 }
 
 impl Inline {
@@ -40,6 +43,7 @@ impl Inline {
             thread: None,
             has_left: false,
             is_awaited: false,
+            has_turn: Cell::new(false),
         }
     }
 
@@ -128,6 +132,25 @@ impl Inline {
         if self.is_due() {
             self.hub.wake();
         }
+        self.wake_for_rested();
+    }
+
+    /// Has JavaScript begin a turn for connections that have given way, unless it does.
+    fn wake_for_rested(&self) {
+        let thread = self.thread.as_ref();
+        if thread.is_some_and(InlineThread::has_rested) && !self.has_turn.replace(true) {
+            self.hub.wake();
+        }
+    }
+
+    /// True if another turn has to follow the one of which JavaScript has worked off the records;
+    /// `more`: it has not.
+    pub fn needs_turn(&self, more: bool) -> bool {
+        let has_commands = || (self.hub.inline_thread()).is_some_and(|inbox| inbox.has_commands());
+        let thread = self.thread.as_ref();
+        let needs = thread.is_some_and(|thread| thread.has_rested() || has_commands());
+        self.has_turn.set(more || needs);
+        needs
     }
 
     /// True if there are bytes for streams, or records for which nobody has woken JavaScript.
@@ -141,6 +164,7 @@ impl Inline {
         if self.is_due() && !std::mem::replace(&mut self.is_awaited, true) {
             self.hub.wake();
         }
+        self.wake_for_rested();
     }
 
     /// Has JavaScript woken for records that wait. Returns true as a JavaScript value if there are bytes
@@ -152,6 +176,7 @@ impl Inline {
         if self.thread.is_some() && self.hub.needs_wake() {
             self.hub.wake();
         }
+        self.wake_for_rested();
         // SAFETY: by contract.
         unsafe { self.output_waits(env) }
     }
@@ -257,20 +282,29 @@ pub(super) unsafe extern "C" fn written(
 }
 
 /// `runInline(dispatches: 0 | 1): undefined | true`: runs the sessions that live here. JavaScript is woken
-/// for records that wait, unless it dispatches them now. Returns true if there are bytes for streams.
+/// for records that wait, unless it dispatches them now, in a turn that begins. Returns true if there are
+/// bytes for streams.
 pub(super) unsafe extern "C" fn run(
     env: sys::napi_env,
     info: sys::napi_callback_info,
 ) -> sys::napi_value {
     call::<1>(env, info, |args: &Args<1>| {
         let inline = &mut args.boundary().inline;
+        let begins = args.number(0) == 1;
         inline.is_awaited = false;
+        if begins {
+            inline.has_turn.set(true);
+        }
         if let Some(thread) = &mut inline.thread {
-            thread.run(|_| ());
+            if begins {
+                thread.begin_turn();
+            } else {
+                thread.run(|_| ());
+            }
         }
         // SAFETY: the environment of this call.
         unsafe {
-            if args.number(0) == 1 {
+            if begins {
                 inline.output_waits(env)
             } else {
                 inline.tell(env)

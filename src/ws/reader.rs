@@ -48,6 +48,18 @@ pub enum Message<'a> {
     Close(Option<u16>, &'a [u8]),
 }
 
+impl Message<'_> {
+    /// Its payload.
+    pub const fn payload(&self) -> &[u8] {
+        match self {
+            Self::Text(text) => text.as_bytes(),
+            Self::Binary(bytes) | Self::Ping(bytes) | Self::Pong(bytes) | Self::Close(_, bytes) => {
+                bytes
+            }
+        }
+    }
+}
+
 /// The reason for which a receiver of messages breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {

@@ -2,7 +2,7 @@
 
 import { setImmediate } from "../scheduling";
 import { calls } from "./binding";
-import { RECORD_LENGTHS, RecordCode } from "./contract";
+import { RECORD_LENGTHS, RecordCode, Rest } from "./contract";
 
 /** Records, one behind the other, and the values that they refer to. */
 interface Records {
@@ -68,9 +68,10 @@ export function waitingBatches(): number {
   return calls.waiting() + leftOver.length;
 }
 
-/** True if there are more batches. If not, the engine wakes this thread for the next one. */
-export function hasMore(): boolean {
-  return calls.rest() || leftOver.length > 0;
+/** The work that is left. If it is none, the engine wakes this thread for the next batch. */
+export function restOfWork(): Rest {
+  const rest = calls.rest();
+  return leftOver.length > 0 ? Rest.Batches : rest;
 }
 
 /** True if every record that there is has been dispatched. */

@@ -1,7 +1,7 @@
 /** The native engine of this environment: its calls, and the tick's flush. */
 import type { Connection, DeflateOptions, Engine, EngineOptions } from "../../../binding";
 import { nextTick } from "../scheduling";
-import { DrainState } from "./contract";
+import { DrainState, type Rest } from "./contract";
 import { absent, loadAddon } from "./load";
 
 /** `null`: the JavaScript engine serves. */
@@ -19,8 +19,8 @@ export interface Calls {
   take(waits: 0 | 1): undefined | string | [string, ...(string | Buffer)[]];
   /** Number of batches. */
   waiting(): number;
-  /** True if there is more to take. If not, the next record wakes this thread again. */
-  rest(): boolean;
+  /** The work that is left. If it is none, the next record wakes this thread again. */
+  rest(): Rest;
   /** Appends a place in the order of records: a record of its own, with this handle. */
   place(handle: number): void;
   /**

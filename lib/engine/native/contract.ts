@@ -193,6 +193,16 @@ export const enum Taking {
   ForNode = 3,
 }
 
+/** The rest of the work of JavaScript. */
+export const enum Rest {
+  /** None: the next record wakes it. */
+  None = 0,
+  /** There is more to take. */
+  Batches = 1,
+  /** The sessions that live on its thread go on in the next turn of the loop. */
+  Turn = 2,
+}
+
 /** A way to end a connection. */
 export const enum EndMode {
   /** It is shut down after the bytes that were sent before. */

@@ -7,14 +7,15 @@ import { nextTick, setImmediate, throwLater } from "../scheduling";
 import {
   batch,
   eachOpened,
-  hasMore,
   isWorkedOff,
   nextBatch,
+  restOfWork,
   sharedPart,
   takeWrites,
   waitingBatches,
 } from "./batches";
 import { calls, setWake } from "./binding";
+import { Rest } from "./contract";
 import { showDebugLines } from "./debug-lines";
 import { runInline, takeOutput } from "./inline";
 import { addPlaced, isAnybodyHeard, isAnyPlaced, isInPlace, settle } from "./order";
@@ -106,9 +107,11 @@ let goingOn = false;
  * dispatched before more of it is decoded; at once if they are small, which saves turns.
  */
 function goOn(): void {
-  if (paused || goingOn || !hasMore()) return;
+  if (paused || goingOn) return;
+  const rest = restOfWork();
+  if (rest === Rest.None) return;
   goingOn = true;
-  const soon = batch.length < SMALL && ++small < MANY;
+  const soon = rest === Rest.Batches && batch.length < SMALL && ++small < MANY;
   if (!soon) small = 0;
   (soon ? nextTick : setImmediate)(() => {
     goingOn = false;

@@ -116,6 +116,16 @@ impl InlineThread {
         self.local.mailbox.wake();
     }
 
+    /// Runs them at the beginning of a turn of the event loop: connections that have given way go on.
+    pub fn begin_turn(&mut self) {
+        self.run(|local| local.wake_rested());
+    }
+
+    /// True if there is something to do in the next turn of the event loop.
+    pub fn has_rested(&self) -> bool {
+        self.local.has_rested()
+    }
+
     fn carry_out_commands(&self) {
         let commands = self.local.mailbox.take_commands();
         let count = commands.len();

@@ -75,6 +75,20 @@ impl IoThreadHandle {
         self.notified.store(true, Ordering::Release);
     }
 
+    /// Calls `work`, and has the thread not woken for the commands that it sends: the caller is the
+    /// thread, and takes them in its next turn if [`IoThreadHandle::has_commands`] is true then.
+    pub fn quietly(&self, work: impl FnOnce()) {
+        self.hush();
+        work();
+        self.notified.store(false, Ordering::Release);
+        // Others may have sent some meanwhile, and have woken nobody: the caller finds these too.
+    }
+
+    /// True if commands wait.
+    pub fn has_commands(&self) -> bool {
+        !lock(&self.queue).is_empty()
+    }
+
     /// Takes the commands. If there are any, the thread has to look again soon; else when it is
     /// notified.
     pub(super) fn take_commands(&self) -> Vec<Command> {

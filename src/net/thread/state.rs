@@ -3,9 +3,10 @@
 
 use std::cell::{Cell, RefCell, RefMut};
 use std::collections::{HashMap, HashSet};
+use std::future::Future as _;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::Waker;
+use std::task::{Context, Poll, Waker};
 
 use tokio::sync::Notify;
 
@@ -60,6 +61,8 @@ pub struct IoThread {
     /// The engines whose sums are near their bounds.
     pub(super) crowded: RefCell<Vec<Crowded>>,
     parked: RefCell<Vec<Waker>>,
+    /// Connections that have given way to others until the next turn of the JavaScript thread.
+    rested: RefCell<Vec<Waker>>,
     /// Counts how often JavaScript has caught up, from 1.
     resumed: Cell<u64>,
     pub(in crate::net) to_wake: RefCell<Vec<Arc<dyn EventSink>>>,
@@ -119,6 +122,7 @@ impl IoThread {
             slow_readers: Notify::new(),
             crowded: RefCell::default(),
             parked: RefCell::default(),
+            rested: RefCell::default(),
             resumed: Cell::new(1),
             to_wake: RefCell::default(),
             waker: Notify::new(),
@@ -213,6 +217,31 @@ impl IoThread {
     pub(in crate::net) fn resume(&self) {
         self.resumed.set(self.resumed.get() + 1);
         self.parked.take().into_iter().for_each(Waker::wake);
+    }
+
+    /// True if this is the state of sessions that live on a JavaScript thread.
+    pub(super) fn is_inline(&self) -> bool {
+        self.output.is_some()
+    }
+
+    /// Has a connection give way to others: it is polled again in the next turn of the loop.
+    pub fn give_way(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.is_inline() {
+            self.rested.borrow_mut().push(cx.waker().clone());
+            return Poll::Pending;
+        }
+        // tokio wakes a task that yields behind the next look at its sockets.
+        std::pin::pin!(tokio::task::yield_now()).poll(cx)
+    }
+
+    /// True if connections have given way until the next turn of the JavaScript thread.
+    pub(super) fn has_rested(&self) -> bool {
+        !self.rested.borrow().is_empty()
+    }
+
+    /// Wakes the connections that have given way.
+    pub(super) fn wake_rested(&self) {
+        self.rested.take().into_iter().for_each(Waker::wake);
     }
 
     /// Calls `f`, and counts a panic in it: it must not stop the thread that serves all others.

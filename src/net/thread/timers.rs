@@ -1,6 +1,8 @@
 //! The timers of an I/O thread: heartbeats and other deadlines of its sessions.
 
+use std::future::poll_fn;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::time::sleep;
@@ -12,6 +14,9 @@ use crate::net::thread::state::IoThread;
 const LATE_MS: u64 = 100;
 /// The time that the event loop gets to report what the sockets hold.
 const LOOK: Duration = Duration::from_millis(1);
+/// The turns that the event loop of JavaScript gets for that: what it reads of a stream may be on its way
+/// to the listener.
+const LOOK_TURNS: usize = 2;
 
 /// Looks after sessions when they are due. Does not return.
 pub async fn run(local: Rc<IoThread>) {
@@ -24,12 +29,27 @@ pub async fn run(local: Rc<IoThread>) {
                 let _ = tokio::time::timeout(wait, changed).await;
                 if local.now() > at + LATE_MS {
                     // This thread was not running. What clients have sent in the meantime comes
-                    // before their deadlines: the sockets are asked while this sleeps.
-                    sleep(LOOK).await;
+                    // before their deadlines: the sockets are asked meanwhile.
+                    look(&local).await;
                 }
             }
             None => changed.await,
         }
+    }
+}
+
+/// Waits until the sockets were asked what they hold.
+async fn look(local: &Rc<IoThread>) {
+    if !local.is_inline() {
+        return sleep(LOOK).await;
+    }
+    for _ in 0..LOOK_TURNS {
+        let mut is_over = false;
+        poll_fn(|cx| match std::mem::replace(&mut is_over, true) {
+            true => Poll::Ready(()),
+            false => local.give_way(cx),
+        })
+        .await;
     }
 }
 

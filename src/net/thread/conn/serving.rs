@@ -101,12 +101,11 @@ impl WebSocketConn {
                 return Poll::Pending;
             }
             if turn >= READ_TURN_BYTES {
-                return give_way(cx);
+                return local.give_way(cx);
             }
             if !reading.unread.is_empty() {
                 let mut bytes = std::mem::take(&mut reading.unread);
-                turn += bytes.len();
-                self.take_bytes(local, reading, &mut bytes);
+                turn += self.take_bytes(local, reading, &mut bytes);
                 continue;
             }
             let mut buffer = local.read_buffer();
@@ -119,16 +118,21 @@ impl WebSocketConn {
             let Some(bytes) = buffer.get_mut(..n) else {
                 return Poll::Ready(());
             };
-            turn += n;
             self.count(n, 0);
-            self.take_bytes(local, reading, bytes);
+            turn += self.take_bytes(local, reading, bytes);
         }
     }
 
-    /// Decodes bytes from the peer.
-    fn take_bytes(self: &Rc<Self>, local: &Rc<IoThread>, reading: &mut Reading, bytes: &mut [u8]) {
+    /// Decodes bytes from the peer. Returns their number, or that of the bytes that they became, if it is
+    /// larger.
+    fn take_bytes(
+        self: &Rc<Self>,
+        local: &Rc<IoThread>,
+        reading: &mut Reading,
+        bytes: &mut [u8],
+    ) -> usize {
         if bytes.is_empty() {
-            return;
+            return 0;
         }
         let leaves = reading.reader.may_hold_behind(bytes, DISCONNECT);
         let one_read = leaves.then(|| OneRead::begin(&*self.inbox));
@@ -141,9 +145,12 @@ impl WebSocketConn {
             inflater,
             unread,
         } = reading;
+        let mut decoded = 0;
         let result = reader.feed_until(bytes, &limits, inflater.as_deref_mut(), |message| {
+            decoded += message.payload().len();
             self.take_message(local, message)?;
-            match self.state.get() == State::Open && self.is_stopped() {
+            let is_turn_over = decoded >= READ_TURN_BYTES;
+            match self.state.get() == State::Open && (is_turn_over || self.is_stopped()) {
                 true => ControlFlow::Break(Stop::Pause),
                 false => ControlFlow::Continue(()),
             }
@@ -164,6 +171,7 @@ impl WebSocketConn {
         }
         drop(one_read);
         local.settle();
+        bytes.len().max(decoded)
     }
 
     fn take_message(
@@ -259,12 +267,6 @@ struct Reading {
     inflater: Option<Box<Inflater>>,
     /// Bytes that were read from the connection, and are yet to be decoded.
     unread: Vec<u8>,
-}
-
-/// Has the task polled again after the loop has looked at what other connections have.
-fn give_way(cx: &mut Context<'_>) -> Poll<()> {
-    // tokio wakes a task that yields behind the next look at its sockets.
-    std::pin::pin!(tokio::task::yield_now()).poll(cx)
 }
 
 /// Kept for a WebSocket while it is served.

@@ -1,8 +1,10 @@
 //! Sessions on a JavaScript thread, which the test is.
 
 use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
 
 use super::*;
+use crate::config::{EngineConfig, READ_TURN_BYTES};
 use crate::eio::encoding::PacketEncoding;
 use crate::eio::session::SocketRole;
 use crate::net::handle::Handle;
@@ -18,11 +20,14 @@ struct Bench {
     mailbox: Arc<IoThreadHandle>,
     woken: Arc<AtomicUsize>,
     kit: Kit,
-    _tokio: tokio::runtime::Runtime,
+    tokio: tokio::runtime::Runtime,
 }
 
 fn bench() -> Bench {
-    let kit = Kit::new(true);
+    bench_of(Kit::new(true))
+}
+
+fn bench_of(kit: Kit) -> Bench {
     let tokio = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
@@ -39,7 +44,7 @@ fn bench() -> Bench {
         mailbox,
         woken,
         kit,
-        _tokio: tokio,
+        tokio,
     }
 }
 
@@ -62,6 +67,13 @@ impl Bench {
         };
         self.thread.command(Command::Attach(Box::new(attach)));
         shared
+    }
+
+    /// Passes some time, in which timers fire.
+    fn pass(&self, ms: u64) {
+        let time = Duration::from_millis(ms);
+        self.tokio
+            .block_on(async { tokio::time::sleep(time).await });
     }
 
     fn feed(&mut self, bytes: &[u8]) {
@@ -175,6 +187,58 @@ fn a_caller_that_runs_it_afterwards_has_nobody_woken() {
     assert_eq!(bench.woken.load(Ordering::SeqCst), 0);
     bench.mailbox.send(Command::Resume);
     assert_eq!(bench.woken.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn a_connection_gives_way_until_the_next_turn_of_the_loop() {
+    let mut bench = bench();
+    let shared = bench.attach();
+    let pong = client_frame(1, format!("3{}", "x".repeat(100)).as_bytes());
+    let chunk = pong.repeat(6 * READ_TURN_BYTES / pong.len());
+    bench.feed(&chunk);
+    let read = || shared.traffic.load().0 as usize;
+    let first = read();
+    assert!(first < 2 * READ_TURN_BYTES, "{first} bytes");
+    assert!(bench.thread.has_rested());
+    bench.thread.run(|_| ());
+    assert_eq!(read(), first, "it is the same turn");
+    assert_eq!(bench.woken.load(Ordering::SeqCst), 0);
+    let mut turns = 1;
+    while bench.thread.has_rested() {
+        bench.thread.begin_turn();
+        turns += 1;
+    }
+    assert_eq!(read(), chunk.len());
+    assert!(turns >= 5, "{turns} turns");
+}
+
+#[test]
+fn what_came_while_the_thread_was_late_counts_before_the_deadlines() {
+    let config = EngineConfig::default();
+    config.set(1, 1, 10_000, 0);
+    let mut bench = bench_of(Kit::with_config(true, config));
+    let shared = bench.attach();
+    bench.thread.run(|_| ());
+    bench.pass(10);
+    bench.thread.run(|_| ());
+    assert!(lock(&shared.inner).deadline().is_some(), "it was pinged");
+    bench.pass(300);
+    // JavaScript is woken again and again before it looks at its sockets.
+    for _ in 0..3 {
+        bench.thread.run(|_| ());
+        bench.pass(10);
+    }
+    bench.thread.begin_turn();
+    bench.feed(&client_frame(1, b"3"));
+    bench.thread.begin_turn();
+    assert!(!lock(&shared.inner).session.is_closed());
+    // Without a pong it ends.
+    bench.pass(300);
+    for _ in 0..4 {
+        bench.thread.begin_turn();
+        bench.pass(10);
+    }
+    assert!(lock(&shared.inner).session.is_closed());
 }
 
 #[test]
