@@ -70,6 +70,26 @@ test("a Duplex that is destroyed with an error", async (t) => {
   assert.equal(io.engine.clientsCount, 0);
 });
 
+beyond(
+  "a Duplex that falls behind does not keep what was sent to others with its bytes",
+  async (t) => {
+    const { io, httpServer } = serveNowhere(t);
+    const pairs = Array.from({ length: 40 }, streamPair);
+    for (const [near, far] of pairs) {
+      httpServer.emit("connection", near);
+      await joinByHand(Tcp.over(t, far));
+    }
+    const given = [];
+    // what a stream has been given and has not written is kept
+    for (const [near] of pairs) near._write = (chunk) => given.push(chunk);
+    let n = 0;
+    for (const socket of io.sockets.sockets.values()) socket.emit("own", `${n++}`.repeat(5_000));
+    await until(() => given.length === 40, "each stream has got something");
+    const most = Math.max(...given.map((chunk) => chunk.buffer.byteLength));
+    assert.ok(most < 128 * 1024, `${most} bytes are kept for one`);
+  },
+);
+
 // as a TLS socket of Node may be after a reset
 for (const [what, request, answer] of [
   ["a WebSocket", opening(), /^HTTP\/1\.1 101 /],

@@ -213,6 +213,9 @@ const NO_BYTES = Buffer.alloc(0);
 /** Bytes fed to the engine before it is asked whether it has taken them. */
 const FEED_WINDOW = 256 * 1024;
 
+/** A stream that falls behind may keep so many bytes of others. */
+const SHARED_BYTES = 64 * 1024;
+
 /** Feeds the engine from a stream that cannot be adopted, and writes the bytes that it gives. */
 function pump(upgrade: UpgradeRequest, response: string, acceptor: Acceptor): void {
   const { socket } = upgrade;
@@ -232,9 +235,11 @@ function pump(upgrade: UpgradeRequest, response: string, acceptor: Acceptor): vo
     write(data) {
       const { length } = data;
       if (length === 0) return void socket.end();
-      // A stream that is behind keeps what it gets: without the bytes of all others beside it.
-      const isPart = length < data.buffer.byteLength / 2;
-      const own = waiting > 0 && isPart ? Buffer.from(data) : data;
+      // A stream that is behind, or is from now on, keeps what it gets: without the bytes of all others
+      // beside it.
+      const { byteLength } = data.buffer;
+      const isPart = length < byteLength / 2;
+      const own = isPart && (waiting > 0 || byteLength > SHARED_BYTES) ? Buffer.from(data) : data;
       waiting += length;
       socket.write(own, () => {
         waiting -= length;
@@ -266,6 +271,8 @@ function pump(upgrade: UpgradeRequest, response: string, acceptor: Acceptor): vo
   }
   let fed = 0;
   const take = (chunk: Uint8Array) => {
+    // What its client sends behind the end is nobody's.
+    if (isOver) return;
     feed(stream, chunk);
     fed += chunk.length;
     if (fed < FEED_WINDOW) return;

@@ -8,10 +8,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use super::{ByteStream, Output};
+use crate::config::READ_BUFFER_BYTES;
 use crate::net::events::EventSink;
 
 /// Bytes on their way to JavaScript that a pumped stream may hold before it counts as blocked.
 pub(super) const PUMP_WINDOW: usize = 64 << 10;
+
+/// Input that waits is joined up to this length.
+const JOINED_BYTES: usize = 16 << 10;
 
 /// A stream that JavaScript reads and writes: TLS, or any Duplex.
 pub struct Pumped {
@@ -42,6 +46,12 @@ impl Pumped {
             reader: RefCell::default(),
             writer: RefCell::default(),
         }
+    }
+
+    /// The number of pieces in which input waits.
+    #[cfg(test)]
+    pub(super) fn chunks_waiting(&self) -> usize {
+        self.chunks.borrow().len()
     }
 
     fn give(&self, bytes: &[u8]) {
@@ -109,7 +119,14 @@ impl ByteStream for Pumped {
         if bytes.is_empty() {
             self.ended.set(true);
         } else {
-            self.chunks.borrow_mut().push_back(bytes.to_vec());
+            let mut chunks = self.chunks.borrow_mut();
+            match chunks.back_mut() {
+                // Many small ones would take far more memory than their bytes.
+                Some(last) if last.len() + bytes.len() <= JOINED_BYTES => {
+                    last.extend_from_slice(bytes);
+                }
+                _ => chunks.extend(bytes.chunks(READ_BUFFER_BYTES).map(<[u8]>::to_vec)),
+            }
         }
         if let Some(waker) = self.reader.borrow_mut().take() {
             waker.wake();
