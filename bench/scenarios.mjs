@@ -107,10 +107,6 @@ export const scenarios = {
     goals: { attached: times(4, 8), port: times(6, 20) },
     ...ahead,
   }),
-  idle_polling: run("connection, polling", "idle --conns 2000 --mode polling", {
-    idle: true,
-    small: 1000,
-  }),
   idle_ws19k: run("19,000 idle connections", "idle --conns 19000", {
     idle: true,
     small: 6000,
@@ -140,6 +136,10 @@ export const scenarios = {
       goals: both(atMost("emit_ms", 1, "emit ms")),
     },
   ),
+  idle_polling: run("connection, polling", "idle --conns 2000 --mode polling", {
+    idle: true,
+    small: 1000,
+  }),
   echo32: echo("echo of 32 B", "--payload 32"),
   echo32_d16: echo("echo of 32 B, 16 in flight", "--payload 32 --depth 16"),
   echo32_n1000: echo("echo of 32 B, 1,000 connections", "--payload 32 --conns 1000"),

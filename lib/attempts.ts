@@ -11,8 +11,12 @@ export class Attempt {
   /** The packets that the client has sent to the namespace meanwhile. */
   held?: HeldPackets = undefined;
 
-  /** @param name - of the namespace */
-  constructor(readonly name: string) {}
+  /** The name of the namespace. */
+  readonly name: string;
+
+  constructor(name: string) {
+    this.name = name;
+  }
 }
 
 /** Attempts of one client, by the names of their namespaces. */

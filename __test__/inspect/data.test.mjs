@@ -163,7 +163,7 @@ beyond("one connection is told in detail, and its secrets are not", async (t) =>
     transports: ["polling", "websocket"],
   });
   await until(() => ada.io.engine.transport.name === "websocket" && socket.conn.upgraded);
-  const second = ada.io.socket("/kitchen").connect();
+  const second = ada.io.socket("/kitchen");
   await once(second, "connect");
   socket.join(Array.from({ length: 60 }, (_, i) => `table ${i}`));
   const res = await get(`connection${query({ nsp: "/", id: socket.id })}`);

@@ -81,7 +81,7 @@ beyond("emitWithAck() of a socket that a middleware refuses is rejected", async 
     answer = failure(socket.emitWithAck("taste"));
     next(new Error("no"));
   });
-  client.io.socket("/kitchen").connect();
+  client.io.socket("/kitchen");
   await until(() => answer);
   assertDisconnected(await answer);
 });
