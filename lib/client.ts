@@ -339,15 +339,19 @@ export class Client<
     if (type === PacketType.CONNECT) {
       if (socket === undefined) this.connect(nsp, packet.data);
       else this.close();
-    } else if (socket !== undefined && type !== PacketType.CONNECT_ERROR) {
-      if (!this._native || (this.conn as unknown as NativeConn)._isShown) packetStage.boundary();
-      packetStage.push(socket, packet);
-    } else if (type !== PacketType.CONNECT_ERROR && attemptAt(this.joining, nsp)) {
-      this.hold(packet, attemptAt(this.joining, nsp) as Attempt);
-    } else {
-      if (debug.enabled) debug("unexpected packet of type %s for namespace %s", type, nsp);
-      this.close();
+      return;
     }
+    if (type !== PacketType.CONNECT_ERROR) {
+      if (socket !== undefined) {
+        if (!this._native || (this.conn as unknown as NativeConn)._isShown) packetStage.boundary();
+        packetStage.push(socket, packet);
+        return;
+      }
+      const attempt = attemptAt(this.joining, nsp);
+      if (attempt !== undefined) return this.hold(packet, attempt);
+    }
+    if (debug.enabled) debug("unexpected packet of type %s for namespace %s", type, nsp);
+    this.close();
   }
 
   /** Keeps a packet for a namespace that the client is joining, or closes a client that sends too much. */

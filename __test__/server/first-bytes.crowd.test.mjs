@@ -1,13 +1,11 @@
 // Connections that wait to be accepted together, most of them with their first request.
 import assert from "node:assert/strict";
-import http from "node:http";
 import { test } from "node:test";
 import { Worker } from "node:worker_threads";
-import { closeHttp, closeServer, listen } from "../support/server.mjs";
-import { beyond, engine, Server } from "../support/subject.mjs";
+import { attached, get } from "../support/attached.mjs";
+import { beyond, engine } from "../support/subject.mjs";
 import { defer, once, until } from "../support/wait.mjs";
 
-const get = (target, more = "") => `GET ${target} HTTP/1.1\r\nHost: localhost\r\n${more}\r\n`;
 const HANDSHAKE = get("/socket.io/?EIO=4&transport=polling");
 const UPGRADE = get(
   "/socket.io/?EIO=4&transport=websocket",
@@ -69,18 +67,6 @@ async function crowd(t, port, plans) {
   return answers;
 }
 
-async function attached(t, server = {}) {
-  const asked = [];
-  const httpServer = http.createServer(server, (req, res) => {
-    asked.push(req.url);
-    res.end(`app ${req.url}`);
-  });
-  defer(t, () => closeHttp(httpServer));
-  const io = new Server(httpServer);
-  defer(t, () => closeServer(io));
-  return { io, httpServer, asked, port: await listen(httpServer) };
-}
-
 const PLANS = {
   handshake: () => ({ before: HANDSHAKE, expected: /^HTTP\/1.1 200 .*\r\n\r\n0\{"sid":/s }),
   upgrade: () => ({ before: UPGRADE, expected: /^HTTP\/1.1 101 .*\r\n\r\n.+"sid":/s }),
@@ -110,7 +96,7 @@ for (const [which, order] of Object.entries(ORDERS)) {
   for (const server of [{}, { keepAlive: true, keepAliveInitialDelay: 1000 }]) {
     const name = `a crowd of connections ${which} is served ${JSON.stringify(server)}`;
     test(name, async (t) => {
-      const { httpServer, asked, port } = await attached(t, server);
+      const { httpServer, asked, port } = await attached(t, { server });
       const plans = Array.from({ length: 120 }, (_, i) => PLANS[order[i % order.length]](i));
       const answers = await crowd(
         t,

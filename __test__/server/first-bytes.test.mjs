@@ -3,27 +3,14 @@ import assert from "node:assert/strict";
 import http from "node:http";
 import net from "node:net";
 import { test } from "node:test";
+import { attached, get } from "../support/attached.mjs";
 import { Polling, Ws } from "../support/raw.mjs";
-import { closeHttp, closeServer, listen } from "../support/server.mjs";
+import { closeHttp, listen } from "../support/server.mjs";
 import { beyond, engine, Server } from "../support/subject.mjs";
 import { frame, opening, statusOf, Tcp } from "../support/tcp.mjs";
 import { defer, once, until } from "../support/wait.mjs";
 
 const HANDSHAKE = "/socket.io/?EIO=4&transport=polling";
-const get = (target, more = "") => `GET ${target} HTTP/1.1\r\nHost: localhost\r\n${more}\r\n`;
-
-/** A server that is attached to an HTTP server whose application tells the URLs that it is asked for. */
-async function attached(t, { server = {}, ...options } = {}) {
-  const asked = [];
-  const httpServer = http.createServer(server, (req, res) => {
-    asked.push(req.url);
-    res.end(`app ${req.url}`);
-  });
-  defer(t, () => closeHttp(httpServer));
-  const io = new Server(httpServer, options);
-  defer(t, () => closeServer(io));
-  return { io, httpServer, asked, port: await listen(httpServer) };
-}
 
 /** Reads an answer with its body of the announced length. */
 async function answer(tcp) {

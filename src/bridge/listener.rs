@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::os::fd::{BorrowedFd, IntoRawFd};
+use std::os::fd::IntoRawFd;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
 
@@ -18,6 +18,7 @@ use crate::bridge::runtime::runtime;
 use crate::bridge::values::message;
 use crate::net::events::Taking;
 use crate::net::listener::{Cookie, Cors, Listener, Settings, keep_alive};
+use crate::net::websocket::stream::{adopt, borrow};
 
 /// A header line.
 #[napi(object)]
@@ -125,20 +126,11 @@ impl ListenerSettings {
     }
 }
 
-/// The descriptor of a handle.
-///
-/// # Safety
-/// It must be below zero, or open while the value is used.
-unsafe fn borrow<'a>(fd: i32) -> Option<BorrowedFd<'a>> {
-    // SAFETY: the caller promises that the descriptor is open.
-    (fd >= 0).then(|| unsafe { BorrowedFd::borrow_raw(fd) })
-}
-
 /// Has a bound socket listen. Returns 0, or the negative number of the system's error.
 #[napi(catch_unwind)]
 pub fn listen_on(fd: i32, backlog: i32) -> i32 {
     // SAFETY: JavaScript read the descriptor from a handle that is open during this call.
-    let socket = unsafe { crate::net::websocket::stream::adopt(fd) };
+    let socket = unsafe { adopt(fd) };
     match socket.and_then(|socket| crate::net::listener::listen(&socket, backlog)) {
         Ok(()) => 0,
         Err(error) => -error.raw_os_error().unwrap_or(1),
@@ -201,7 +193,7 @@ impl NativeListener {
     #[napi(catch_unwind)]
     pub fn accept(&self, fd: i32) -> Result<()> {
         // SAFETY: JavaScript read the descriptor from a handle that is open during this call.
-        let socket = unsafe { crate::net::websocket::stream::adopt(fd) }.map_err(invalid)?;
+        let socket = unsafe { adopt(fd) }.map_err(invalid)?;
         self.listener.start(socket);
         Ok(())
     }

@@ -42,7 +42,7 @@ shared_enum! {
 }
 
 shared_enum! {
-    /// What becomes of a connection that Node accepts for a server of the application.
+    /// The way that a connection goes which Node has accepted for a server of the application.
     pub enum Taking {
         /// Nothing has come of it yet.
         Silent = 0,

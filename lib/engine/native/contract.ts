@@ -181,7 +181,7 @@ export const enum DrainState {
   Waiting = 2,
 }
 
-/** What becomes of a connection that Node accepts for a server of the application. */
+/** The way that a connection goes which Node has accepted for a server of the application. */
 export const enum Taking {
   /** Nothing has come of it yet. */
   Silent = 0,

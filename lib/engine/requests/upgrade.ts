@@ -271,7 +271,7 @@ function pump(upgrade: UpgradeRequest, response: string, acceptor: Acceptor): vo
   }
   let fed = 0;
   const take = (chunk: Uint8Array) => {
-    // What its client sends behind the end is nobody's.
+    // The session has ended: later bytes of its client are dropped.
     if (isOver) return;
     feed(stream, chunk);
     fed += chunk.length;

@@ -27,7 +27,8 @@ impl Listener {
         }
     }
 
-    /// The same for a connection of which nothing has been read. What has arrived stays in the system.
+    /// The same for a connection of which nothing has been read. The bytes that have arrived stay in the
+    /// system.
     pub fn take_unread(self: &Arc<Self>, connection: BorrowedFd<'_>) -> Taking {
         match self.judge_unread(&connection) {
             Taking::Taken => self.take_duplicate(connection, Vec::new()),

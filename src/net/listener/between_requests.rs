@@ -85,7 +85,9 @@ pub struct BetweenRequests<'a> {
 impl BetweenRequests<'_> {
     /// Waits for a request.
     pub async fn next(&self, ending: &mut Ending<'_>, deadline: &mut Deadline) -> Next {
-        deadline.begin(self.first, &self.guard.listener.settings());
+        if !self.first {
+            deadline.begin_idle(&self.guard.listener.settings());
+        }
         let parked = Cell::new(0);
         poll_fn(|cx| {
             ending.poll(cx);
@@ -162,24 +164,24 @@ pub struct Deadline {
 }
 
 impl Deadline {
-    /// The deadline of a connection that has sent nothing.
-    pub fn new() -> Self {
-        let end = Instant::now() + Duration::from_millis(NEVER_MS);
+    /// The time for the first request of a connection.
+    pub fn new(settings: &Settings) -> Self {
+        let head = Duration::from_millis(settings.head_ms);
+        let end = Instant::now() + head;
         Self {
             timer: Box::pin(sleep_until(end)),
             end,
             overtime: Overtime::default(),
-            head: Duration::ZERO,
-            is_head: false,
+            head,
+            is_head: true,
         }
     }
 
-    /// Begins the time between two requests, or that of the `first` one.
-    fn begin(&mut self, first: bool, settings: &Settings) {
+    /// Begins the time between two requests.
+    fn begin_idle(&mut self, settings: &Settings) {
         self.head = Duration::from_millis(settings.head_ms);
-        self.is_head = first;
-        let idle = Duration::from_millis(settings.idle_ms.unwrap_or(NEVER_MS));
-        self.end_after(if first { self.head } else { idle });
+        self.is_head = false;
+        self.end_after(Duration::from_millis(settings.idle_ms.unwrap_or(NEVER_MS)));
     }
 
     /// A head may take as long as that of a first request, from its first byte on.

@@ -50,7 +50,7 @@ pub async fn serve(
     let io = RequestIo::new(stream, bytes, local.clone());
     let http = Http::new(&listener, &local);
     let mut ending = Ending::of(&listener);
-    let mut deadline = Deadline::new();
+    let mut deadline = Deadline::new(&listener.settings());
     let mut first = true;
     loop {
         let between = BetweenRequests {

@@ -64,7 +64,7 @@ impl RequestIo {
         Poll::Ready(Ok(buffer.filled().len()))
     }
 
-    /// Ready once the client has sent its end, or the connection has failed. What it sends before is
+    /// Ready once the client has sent its end, or the connection has failed. Bytes that come before are
     /// kept, up to a bound.
     pub fn poll_end(&self, cx: &mut Context<'_>) -> Poll<()> {
         while self.peek(<[u8]>::len) < READ_AHEAD {

@@ -17,20 +17,28 @@ pub struct Adopted(AsyncFd<TcpStream>);
 /// The error of a number that is no open descriptor, on every UNIX.
 const EBADF: i32 = 9;
 
+/// The descriptor of a handle; `None` if `fd` is no descriptor, as Node has -1 for a handle that was
+/// closed.
+///
+/// # Safety
+/// `fd` must be below zero, or open while the value is used.
+pub unsafe fn borrow<'a>(fd: i32) -> Option<BorrowedFd<'a>> {
+    // SAFETY: the caller promises that the descriptor is open.
+    (fd >= 0).then(|| unsafe { BorrowedFd::borrow_raw(fd) })
+}
+
 /// Duplicates a socket's descriptor, so that Node can close its own.
 ///
 /// # Errors
-/// If `fd` is no descriptor, as Node has -1 for a handle that was closed, or if the process may have
-/// no more of them.
+/// If `fd` is no descriptor, or if the process may have no more of them.
 ///
 /// # Safety
 /// `fd` must be below zero, or open while this call lasts.
 pub unsafe fn adopt(fd: i32) -> io::Result<OwnedFd> {
-    if fd < 0 {
-        return Err(io::Error::from_raw_os_error(EBADF));
-    }
     // SAFETY: the caller promises that the descriptor is open; it is borrowed for this call.
-    unsafe { BorrowedFd::borrow_raw(fd) }.try_clone_to_owned()
+    let descriptor = unsafe { borrow(fd) };
+    let descriptor = descriptor.ok_or_else(|| io::Error::from_raw_os_error(EBADF))?;
+    descriptor.try_clone_to_owned()
 }
 
 impl Adopted {

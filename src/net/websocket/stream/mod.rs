@@ -14,7 +14,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 #[cfg(unix)]
-pub use self::adopted::{Adopted, adopt};
+pub use self::adopted::{Adopted, adopt, borrow};
 pub use self::output::Output;
 pub use self::pumped::Pumped;
 
