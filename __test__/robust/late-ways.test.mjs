@@ -167,26 +167,39 @@ for (const form of FORMS) {
     await s.end();
   });
 
-  test(`a POST that ends its session comes before a poll behind it (${form})`, async (t) => {
-    const s = await scene(t, form);
-    const session = await s.polling();
-    await session.join("/", { name: "A" });
-    const wrong = await Tcp.open(t, s.port);
-    const poll = await Tcp.open(t, s.port);
-    await s.late(async () => {
-      // Of content that protocol 4 does not have: Node answers it.
-      wrong.write(post(session.path, "4x", "Content-Type: application/octet-stream\r\n"));
-      await pause(100);
-      poll.write(`GET ${session.path} HTTP/1.1\r\n${HOST}\r\n`);
+  for (const [connections, isLate] of [
+    ["known connections", false],
+    ["new connections", true],
+  ]) {
+    test(`a POST that ends its session comes before a poll behind it, over ${connections} (${form})`, async (t) => {
+      const s = await scene(t, form);
+      const session = await s.polling();
+      await session.join("/", { name: "A" });
+      const two = async () => [await Tcp.open(t, s.port), await Tcp.open(t, s.port)];
+      let known;
+      if (!isLate) {
+        known = await two();
+        // The server has accepted them when it has answered those that came later.
+        await begun(s, session);
+      }
+      let wrong;
+      let poll;
+      await s.late(async () => {
+        [wrong, poll] = known ?? (await two());
+        // Of content that protocol 4 does not have: Node answers it.
+        wrong.write(post(session.path, "4x", "Content-Type: application/octet-stream\r\n"));
+        await pause(100);
+        poll.write(`GET ${session.path} HTTP/1.1\r\n${HOST}\r\n`);
+      });
+      assert.equal((await answer(wrong)).status, 400);
+      const { status, body } = await answer(poll);
+      assert.equal(status, 400);
+      assert.match(body, /"Session ID unknown"/);
+      const chronicle = await s.chronicle("A left: transport error");
+      assert.deepEqual(chronicle, ["A connected", "A left: transport error"]);
+      await s.end();
     });
-    assert.equal((await answer(wrong)).status, 400);
-    const { status, body } = await answer(poll);
-    assert.equal(status, 400);
-    assert.match(body, /"Session ID unknown"/);
-    const chronicle = await s.chronicle("A left: transport error");
-    assert.deepEqual(chronicle, ["A connected", "A left: transport error"]);
-    await s.end();
-  });
+  }
 
   for (const [order, first, second] of [
     ["before", nodes, Tcp.open],

@@ -16,6 +16,7 @@ import {
 } from "../node-internals";
 import { isUnobserved } from "../own-listeners";
 import { throttleOf } from "../requests/connection-throttle";
+import { setImmediate } from "../scheduling";
 import type { Server } from "../server";
 import { extendServer } from "./extend-server";
 import { isNativePort } from "./listening-port";
@@ -49,6 +50,8 @@ class FirstBytes {
   /** The silent connections that were accepted last. */
   private latest: AcceptedHandle[] = [];
   private isTiming = false;
+  /** A connection that Node has to answer was accepted, and Node has not read it yet. */
+  private isInOrder = false;
 
   constructor(private readonly server: HttpServer) {
     extendServer(server, {
@@ -90,8 +93,20 @@ class FirstBytes {
   /** Takes a connection that has been accepted, if its first request is there. */
   private takeNew(handle: AcceptedHandle): Taking {
     if (!this.isActive()) return Taking.ForNode;
+    if (this.isInOrder) return Taking.Silent;
     if (this.latest.length > 0) this.takeLatest();
-    return this.take(handle, null);
+    const taking = this.take(handle, null);
+    if (taking === Taking.ForNode) this.keepOrder();
+    return taking;
+  }
+
+  /**
+   * Has the connections that come next be read, as Node reads the last one: in the next turn of the loop.
+   * Taken unread, they would overtake it, and it may say something of the same session.
+   */
+  private keepOrder(): void {
+    this.isInOrder = true;
+    setImmediate(() => setImmediate(() => (this.isInOrder = false)));
   }
 
   /** Takes what has come meanwhile of the connections that were accepted last: it is the older. */
