@@ -10,9 +10,10 @@ use std::time::Instant;
 
 use napi::sys;
 
-use crate::bridge::calls::{Args, call, make_buffer};
+use crate::bridge::args::{Args, call};
 use crate::bridge::event_queue::EventQueue;
 use crate::bridge::runtime::runtime;
+use crate::bridge::values::make_buffer;
 use crate::net::events::EventSink;
 use crate::net::handle::Handle;
 use crate::net::send_batch::Writer;

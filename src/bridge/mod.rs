@@ -1,10 +1,12 @@
 //! The boundary to JavaScript: batches in ([`batch`], [`event_queue`]), batches of sends out ([`calls`]),
-//! and the rarer calls that open sessions and hand over connections ([`engine`], with its objects in
+//! both held by the [`boundary`], and the rarer calls that open sessions and hand over connections ([`engine`], with its objects in
 //! [`options`], [`opening`], [`connection`] and [`sockets`]) or poll ([`polling`]). Sessions whose bytes
 //! JavaScript reads and writes live on its own thread ([`inline`]). It translates and nothing else.
 
+mod args;
 pub mod backlog;
 pub mod batch;
+pub mod boundary;
 pub mod calls;
 pub mod connection;
 #[cfg(test)]

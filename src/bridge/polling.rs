@@ -7,11 +7,11 @@ use napi::bindgen_prelude::{Buffer, Either};
 use napi::sys;
 use napi_derive::napi;
 
-use crate::bridge::calls::{Args, call, make_buffer};
+use crate::bridge::args::{Args, call};
 use crate::bridge::engine::{Engine, of_session};
 use crate::bridge::runtime::runtime;
 use crate::bridge::strings::make_string;
-use crate::bridge::values::{Body, body};
+use crate::bridge::values::{Body, body, make_buffer};
 use crate::eio::packet::{Packet, Type};
 use crate::eio::payload::Payload;
 use crate::eio::session::{Outgoing, Poll};

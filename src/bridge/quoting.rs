@@ -4,7 +4,7 @@ use std::ptr;
 
 use napi::sys;
 
-use crate::bridge::calls::call;
+use crate::bridge::args::call;
 use crate::sio;
 
 /// `quote(text, length): undefined | string`: the JSON text of a string; undefined: the string stands

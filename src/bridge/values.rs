@@ -1,6 +1,9 @@
 //! Messages and bodies as values of JavaScript: strings and Buffers.
 
+use std::ptr;
+
 use napi::bindgen_prelude::{Buffer, Either};
+use napi::sys;
 use napi_derive::napi;
 
 use crate::eio::packet::{Packet, Type};
@@ -24,4 +27,20 @@ pub(super) fn body(payload: Payload) -> Body {
         Payload::Text(text) => Either::A(text),
         Payload::Binary(bytes) => Either::B(bytes.into()),
     }
+}
+
+/// Makes a Buffer with a copy of some bytes.
+pub(super) fn make_buffer(env: sys::napi_env, bytes: &[u8]) -> sys::napi_value {
+    let mut value = ptr::null_mut();
+    // SAFETY: pointer and length of one slice, copied by the call.
+    unsafe {
+        sys::napi_create_buffer_copy(
+            env,
+            bytes.len(),
+            bytes.as_ptr().cast(),
+            ptr::null_mut(),
+            &mut value,
+        );
+    }
+    value
 }
