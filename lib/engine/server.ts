@@ -425,9 +425,9 @@ export class Server extends ConfiguredServer {
     refuseRequest(this, req, res, refusal);
   }
 
-  /** The transports that a handshake on `transport` offers, as JSON. @internal */
-  _offer(transport: string): string {
-    return JSON.stringify(this.upgrades(transport).filter((name) => this._isEnabled(name)));
+  /** The transports that a handshake on `transport` offers. @internal */
+  _offer(transport: string): string[] {
+    return this.upgrades(transport).filter((name) => this._isEnabled(name));
   }
 
   /** The cookie that tells a client its session id. @internal */

@@ -22,16 +22,16 @@ pub struct Connection {
     pub stream: u32,
     /// The descriptor of its socket; none: JavaScript pumps its bytes.
     pub fd: Option<i32>,
-    /// Bytes that came with the request.
-    pub head: Buffer,
+    /// Bytes that came with the request, if there are any.
+    pub head: Option<Buffer>,
     /// Bytes that its socket has read until now, `head` among them.
     pub bytes_read: f64,
     /// Bytes that its socket has written until now.
     pub bytes_written: f64,
     /// The 101 response.
     pub response: String,
-    /// The form of its packets.
-    pub form: PacketForm,
+    /// The [`PacketForm`] of its packets.
+    pub form: u32,
     /// `Sec-WebSocket-Extensions` of the request.
     pub extensions: Option<String>,
     /// [`UpgradeCheck::keeps_contexts`].
@@ -79,13 +79,13 @@ impl Connection {
             deflate: self.deflate(peer.as_ref()),
             shared: peer,
             role,
-            form: self.form.into(),
+            form: PacketForm::encoding(self.form),
             source,
             stream: self.stream,
             inbox,
             // A float out of range saturates, NaN is 0.
             before: (self.bytes_read as u64, self.bytes_written as u64),
-            head: self.head.to_vec(),
+            head: self.head.map_or_else(Vec::new, |head| head.to_vec()),
             response: self.response.into_bytes(),
             first,
             open: None,

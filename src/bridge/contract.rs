@@ -7,6 +7,7 @@ use crate::bridge::backlog::DrainState;
 use crate::bridge::batch::control_number;
 use crate::bridge::calls::Rest;
 use crate::bridge::faults::FaultPlace;
+use crate::bridge::opening::PacketForm;
 use crate::bridge::polling::{CloseState, PollState, PostState};
 use crate::bridge::record::RecordCode;
 use crate::bridge::sockets::EndMode;
@@ -143,6 +144,7 @@ fn contract() -> String {
     source.list("CLOSE_REASONS", comment, "string", &reasons);
     enumerations!(
         source,
+        PacketForm,
         PollingFault,
         PollState,
         PostState,

@@ -10,7 +10,8 @@ use napi::bindgen_prelude::{Buffer, Either, Function, Object};
 use napi::{Env, Error, JsValue, Result, Status, sys};
 use napi_derive::napi;
 
-use crate::bridge::calls::{self, Boundary};
+use crate::bridge::boundary::Boundary;
+use crate::bridge::calls;
 use crate::bridge::connection::{Connection, UpgradeCheck};
 use crate::bridge::event_queue::EventQueue;
 use crate::bridge::faults::{self, FaultPlace};
@@ -22,7 +23,6 @@ use crate::bridge::options::EngineOptions;
 use crate::bridge::runtime::{runtime, start};
 use crate::bridge::values::{Body, body};
 use crate::counters::{Carrier, Transport};
-use crate::eio::encoding::PacketEncoding;
 use crate::eio::id;
 use crate::eio::payload::Payload;
 use crate::eio::session::{Outgoing, SocketRole};
@@ -196,7 +196,7 @@ impl Engine {
         let peer = self.open(options, &request, Carrier::PollingInJs)?;
         let packets = request.packets();
         let packets: Vec<_> = packets.iter().map(Outgoing::as_packet).collect();
-        let payload = PacketEncoding::from(request.form).payload(&packets);
+        let payload = PacketForm::encoding(request.form).payload(&packets);
         let lane = peer.counters().lane();
         lane.sent_bytes(Transport::Polling, payload.len());
         Ok(Opened {
@@ -231,7 +231,7 @@ impl Engine {
         carrier: Carrier,
     ) -> Result<Arc<SharedSession>> {
         let opening = Opening {
-            form: request.form.into(),
+            form: PacketForm::encoding(request.form),
             websocket: carrier.transport() != Transport::Polling,
             external: request.external,
             decode_in_js: request.raw,
@@ -283,10 +283,10 @@ impl Engine {
         session.is_some()
     }
 
-    /// Returns a binary message in the form that its client takes.
+    /// Returns a binary message in the form that its client takes, a [`PacketForm`].
     #[napi(catch_unwind)]
-    pub fn binary_message(&self, form: PacketForm, data: Buffer) -> Either<String, Buffer> {
-        let (prefix, data, is_text) = PacketEncoding::from(form).binary_message(&data);
+    pub fn binary_message(&self, form: u32, data: Buffer) -> Either<String, Buffer> {
+        let (prefix, data, is_text) = PacketForm::encoding(form).binary_message(&data);
         let message = [prefix, &*data].concat();
         if is_text {
             // Base64 and its prefix are ASCII: nothing is lost.
@@ -296,7 +296,7 @@ impl Engine {
         }
     }
 
-    /// Takes a message of a WebSocket that JavaScript serves; without `form`, it is of protocol 4.
+    /// Takes a message of a WebSocket that JavaScript serves, in a [`PacketForm`].
     /// Returns the answer to the pending poll.
     #[napi(catch_unwind)]
     pub fn receive(
@@ -304,9 +304,9 @@ impl Engine {
         handle: u32,
         probe: bool,
         data: Either<String, Buffer>,
-        form: Option<PacketForm>,
+        form: u32,
     ) -> Option<Body> {
-        let form = form.map_or(PacketEncoding::V4, PacketEncoding::from);
+        let form = PacketForm::encoding(form);
         let packet = match &data {
             Either::A(text) => form.decode(text).ok(),
             Either::B(bytes) => Some(form.decode_binary(bytes)),

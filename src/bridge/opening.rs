@@ -5,23 +5,32 @@ use napi_derive::napi;
 
 use crate::bridge::values::{Body, message};
 use crate::eio::encoding::PacketEncoding;
-use crate::eio::handshake::Handshake;
 use crate::eio::packet::{Packet, Type};
 use crate::eio::session::Outgoing;
 
-/// The form of a client's packets, as its request says.
-#[napi(object)]
-#[derive(Clone, Copy)]
-pub struct PacketForm {
-    /// 3 or 4.
-    pub protocol: u32,
-    /// Binary messages are sent as base64.
-    pub base64: bool,
+shared_enum! {
+    /// The encoding of the packets of a client, as its request says.
+    pub enum PacketForm {
+        /// Protocol 4.
+        V4 = 0,
+        /// Protocol 4; binary messages are sent as base64.
+        V4Base64 = 1,
+        /// Protocol 3.
+        V3 = 2,
+        /// Protocol 3; binary messages are sent as base64.
+        V3Base64 = 3,
+    }
 }
 
-impl From<PacketForm> for PacketEncoding {
-    fn from(form: PacketForm) -> Self {
-        Self::new(form.protocol, form.base64)
+impl PacketForm {
+    /// The encoding for the number of a [`PacketForm`]; [`PacketForm::V4`] for any other one.
+    pub(super) fn encoding(number: u32) -> PacketEncoding {
+        match Self::ALL.get(number as usize).unwrap_or(&Self::V4) {
+            Self::V4 => PacketEncoding::new(4, false),
+            Self::V4Base64 => PacketEncoding::new(4, true),
+            Self::V3 => PacketEncoding::new(3, false),
+            Self::V3Base64 => PacketEncoding::new(3, true),
+        }
     }
 }
 
@@ -30,18 +39,10 @@ impl From<PacketForm> for PacketEncoding {
 pub struct OpenRequest {
     /// The session id.
     pub sid: String,
-    /// The session id is a number, and is told as one.
-    pub numeric_sid: Option<bool>,
-    /// The form of its polling payloads.
-    pub form: PacketForm,
-    /// JSON array of the transports to upgrade to.
-    pub upgrades: String,
-    /// Delay before each ping, in ms.
-    pub ping_interval: f64,
-    /// Time allowed for the pong, in ms.
-    pub ping_timeout: f64,
-    /// Size of the largest message, in bytes; none when unlimited.
-    pub max_payload: Option<f64>,
+    /// The contents of its open packet, as JSON (Engine.IO protocol 4, "Handshake").
+    pub open: String,
+    /// The [`PacketForm`] of its packets.
+    pub form: u32,
     /// A message sent right after the open packet.
     pub initial_packet: Option<Either<String, Buffer>>,
     /// WebSockets of this session are served in JavaScript.
@@ -59,15 +60,7 @@ pub struct OpenRequest {
 impl OpenRequest {
     /// Returns the first packets of the session.
     pub(super) fn packets(&self) -> Vec<Outgoing> {
-        let open = Handshake {
-            is_number: self.numeric_sid.unwrap_or_default(),
-            sid: &self.sid,
-            upgrades: &self.upgrades,
-            ping_interval: self.ping_interval as u64,
-            ping_timeout: self.ping_timeout as u64,
-            max_payload: self.max_payload.map(|n| n as u64),
-        };
-        let mut packets = vec![Outgoing::Text(Type::Open, open.to_json().into())];
+        let mut packets = vec![Outgoing::Text(Type::Open, self.open.as_str().into())];
         packets.extend(
             self.initial_packet
                 .as_ref()

@@ -119,6 +119,18 @@ export const CLOSE_REASONS: readonly string[] = [
   "forced close",
 ];
 
+/** The encoding of the packets of a client, as its request says. */
+export const enum PacketForm {
+  /** Protocol 4. */
+  V4 = 0,
+  /** Protocol 4; binary messages are sent as base64. */
+  V4Base64 = 1,
+  /** Protocol 3. */
+  V3 = 2,
+  /** Protocol 3; binary messages are sent as base64. */
+  V3Base64 = 3,
+}
+
 /** Faults of polling sessions that JavaScript finds. */
 export const enum PollingFault {
   /** A second POST came while one was being received. */

@@ -54,7 +54,7 @@ export function listenerSettings(
     polls: requests && may.polls,
     websockets: upgrades && may.websockets,
     upgrades: upgrades && may.upgrades,
-    upgradeList: engine._offer("polling"),
+    upgradeList: JSON.stringify(engine._offer("polling")),
     ...engine._settings(),
     maxBody: Number(opts.maxHttpBufferSize),
     maxChunks: chunks >= 0 ? chunks : Number.MAX_SAFE_INTEGER,

@@ -5,9 +5,9 @@
 import type { ServerResponse } from "node:http";
 import type { Socket as NetSocket } from "node:net";
 
-import type { PacketForm } from "../../../binding";
 import { ErrorCode, type Refusal, refuse } from "../errors";
 import { engine } from "../native/binding";
+import type { PacketForm } from "../native/contract";
 import { lookAhead } from "../native/inbound";
 import { isAdoptable, serverOf } from "../node-internals";
 import { isListenedTo } from "../own-listeners";
@@ -28,6 +28,7 @@ import {
   type PackedRequest,
   packetForm,
   packRequest,
+  protocolOf,
   share,
 } from "../session/request-snapshot";
 import type { Socket } from "../session/socket";
@@ -81,6 +82,13 @@ async function newId(server: Server, req: EngineRequest): Promise<SessionId | Re
   }
 }
 
+/** The contents of the open packet of a new session, as JSON, and the message that follows it. */
+export function firstPackets(server: Server, sid: SessionId, transport: string) {
+  const { initialPacket, maxPayload = null, ...times } = server._settings();
+  const open = { sid, upgrades: server._offer(transport), ...times, maxPayload };
+  return { open: JSON.stringify(open), initialPacket };
+}
+
 /** The options of a new session, for the native engine. */
 function openRequest(
   server: Server,
@@ -88,15 +96,12 @@ function openRequest(
   sid: SessionId,
   transport: "polling" | "websocket",
 ) {
-  const form = packetForm(req);
   // A script can hold text only.
-  if (transport === "polling" && req._query.j !== undefined) form.base64 = true;
+  const isScript = transport === "polling" && req._query.j !== undefined;
   return {
     sid: String(sid),
-    numericSid: typeof sid === "number",
-    form,
-    upgrades: server._offer(transport),
-    ...server._settings(),
+    ...firstPackets(server, sid, transport),
+    form: packetForm(req, isScript || undefined),
     external: server._webSockets.serving !== undefined,
     pumped: isPumped(req, transport === "websocket"),
     address: countedAddress(server, req),
@@ -125,7 +130,7 @@ function addSession(
     server,
     id: id as string,
     handle,
-    protocol: packetForm(req).protocol,
+    protocol: protocolOf(req),
     websocket,
     jsonp: websocket ? undefined : req._query.j,
     remoteAddress: share(req.socket.remoteAddress ?? "") || undefined,
@@ -148,17 +153,8 @@ function announceOpen(server: Server, event: "flush" | "drain", conn: Socket): v
     server.emit(event, conn);
     return;
   }
-  const { pingInterval, pingTimeout, maxPayload } = server._settings();
-  const upgrades = JSON.parse(server._offer(conn.transport.name));
-  const told = {
-    sid: conn.id,
-    upgrades,
-    pingInterval,
-    pingTimeout,
-    maxPayload: maxPayload ?? null,
-  };
-  const options = { compress: true };
-  server.emit(event, conn, [{ type: "open", options, data: JSON.stringify(told) }]);
+  const { open } = firstPackets(server, conn.id, conn.transport.name);
+  server.emit(event, conn, [{ type: "open", options: { compress: true }, data: open }]);
 }
 
 /** Tells the application of a session. */

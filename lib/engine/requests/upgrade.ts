@@ -173,7 +173,13 @@ function attach(acceptor: Acceptor, connection: Connection): boolean {
 /** The description of a connection for the native engine. */
 function connectionFields({ req, keepsContexts }: UpgradeRequest, head: Buffer, response: string) {
   const extensions = req.headers["sec-websocket-extensions"];
-  return { head, response, extensions, keepsContexts, form: packetForm(req) };
+  return {
+    head: head.length > 0 ? head : undefined,
+    response,
+    extensions,
+    keepsContexts,
+    form: packetForm(req),
+  };
 }
 
 /** The bytes that have been received and not been read: they came with the request, or after it. */

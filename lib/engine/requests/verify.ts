@@ -3,7 +3,7 @@ import type { ServerResponse } from "node:http";
 import { ErrorCode, errorMessages, type Refusal, refuse } from "../errors";
 import { refuseForNow, refuseUpgrade } from "../refuse-upgrade";
 import type { Server } from "../server";
-import { type EngineRequest, packetForm } from "../session/request-snapshot";
+import { type EngineRequest, protocolOf } from "../session/request-snapshot";
 import type { Socket } from "../session/socket";
 import { askApplication } from "./allow-request";
 import type { UpgradeRequest } from "./upgrade";
@@ -26,7 +26,7 @@ export function verifyRequest(
   if (sid) {
     const { _sessions: sessions } = server;
     if (!Object.hasOwn(sessions, sid)) return refuse(ErrorCode.UNKNOWN_SID, { sid });
-    return verifySession(sessions[sid], transport, packetForm(req).protocol, upgrade);
+    return verifySession(sessions[sid], transport, protocolOf(req), upgrade);
   }
   if (req.method !== "GET") {
     return refuse(ErrorCode.BAD_HANDSHAKE_METHOD, { method: req.method });
@@ -72,7 +72,7 @@ export function admit(
 
 /** Checks the revision of the protocol. */
 export function verifyProtocol(server: Server, req: EngineRequest): Refusal | null {
-  const { protocol } = packetForm(req);
+  const protocol = protocolOf(req);
   if (protocol === 4 || server.opts.allowEIO3) return null;
   return refuse(ErrorCode.UNSUPPORTED_PROTOCOL_VERSION, { protocol });
 }

@@ -10,9 +10,8 @@ import type { ReadableStream, ReadableStreamDefaultReader, WritableStream } from
 
 import createDebug = require("debug");
 
-import type { PacketForm } from "../../../binding";
 import { engine } from "../native/binding";
-import { Bound } from "../native/contract";
+import { Bound, PacketForm } from "../native/contract";
 import { delay } from "../options";
 import { throwLater } from "../scheduling";
 import type { Server } from "../server";
@@ -20,7 +19,7 @@ import type { ExternalWebSocket } from "../session/external-connections";
 import type { Socket } from "../session/socket";
 import { FrameReader, frameHeader } from "../session/webtransport-frames";
 import { refuseHandshake } from "./admission";
-import { announceSession, offerExternal } from "./open-session";
+import { announceSession, firstPackets, offerExternal } from "./open-session";
 import { report } from "./verify";
 
 const debug = createDebug("engine:webtransport");
@@ -38,8 +37,6 @@ interface Session {
   close(): void;
 }
 
-/** The encoding of packets: protocol 4, with bytes as they are. */
-const FORM: PacketForm = { protocol: 4, base64: false };
 /** Stands for a packet that cannot be read: no packet is empty. */
 const UNREADABLE = "";
 
@@ -130,7 +127,7 @@ function open(server: Server, socket: StreamSocket, packet: string | Buffer): vo
     return;
   }
   const conn = typeof packet === "string" && packet[0] === "0" && named(server, packet.slice(1));
-  if (conn) offerExternal(conn, socket, FORM, "webtransport");
+  if (conn) offerExternal(conn, socket, PacketForm.V4, "webtransport");
 }
 
 function named(server: Server, text: string): Socket | undefined {
@@ -148,9 +145,8 @@ function openSession(server: Server, socket: StreamSocket): void {
   const id = engine.generateId();
   const { handle, messages } = engine.openExternal(server._options, {
     sid: id,
-    form: FORM,
-    upgrades: server._offer("webtransport"),
-    ...server._settings(),
+    ...firstPackets(server, id, "webtransport"),
+    form: PacketForm.V4,
     external: true,
     pumped: false,
     webtransport: true,
@@ -168,7 +164,7 @@ function openSession(server: Server, socket: StreamSocket): void {
     packed: null,
     pollsNatively: false,
   });
-  conn._takeExternal(socket, false, FORM, "webtransport");
+  conn._takeExternal(socket, false, PacketForm.V4, "webtransport");
   for (const message of messages) conn._onframe(false, message);
   announceSession(server, conn);
 }

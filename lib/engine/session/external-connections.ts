@@ -7,9 +7,8 @@ import type { Duplex } from "node:stream";
 
 import createDebug = require("debug");
 
-import type { PacketForm } from "../../../binding";
 import { engine, flush } from "../native/binding";
-import { Bound, CLOSE_WAIT_MS, Note } from "../native/contract";
+import { Bound, CLOSE_WAIT_MS, Note, PacketForm } from "../native/contract";
 import { drain, inOrder, isUpToDate } from "../native/inbound";
 import type { ResolvedOptions } from "../options";
 import { refuseUnavailable, refuseUpgrade } from "../refuse-upgrade";
@@ -279,17 +278,14 @@ class ExternalConnection {
   stopped = false;
   /** The messages that were read before it stopped and are yet to be received, and its end. */
   private readonly behind: (() => void)[] = [];
-  /** None: that of most clients, to which binary messages are sent as they are. */
-  private readonly form: PacketForm | undefined;
 
   constructor(
     readonly ws: ExternalWebSocket,
     private readonly conn: Socket,
     private probe: boolean,
-    form: PacketForm,
+    private readonly form: PacketForm,
     readonly name: LinkName,
   ) {
-    if (form.protocol !== 4 || form.base64) this.form = form;
     this.counts = conn.server._counts.links[name];
     this.counts.open++;
     this.crowd = Crowd.of(conn.server._options);
@@ -370,7 +366,7 @@ class ExternalConnection {
   write(packet: string | Uint8Array): void {
     if (!this.open) return;
     let message = packet;
-    if (typeof packet !== "string" && this.form !== undefined) {
+    if (typeof packet !== "string" && this.form !== PacketForm.V4) {
       message = engine.binaryMessage(this.form, bytesOf(packet));
     }
     const size = sizeOf(message);

@@ -4,9 +4,9 @@
  */
 import { IncomingMessage } from "node:http";
 import type { Socket as NetSocket } from "node:net";
-import type { PacketForm } from "../../../binding";
 import {
   SNAPSHOT_OWN as OWN,
+  PacketForm,
   SNAPSHOT_SEPARATOR as SEPARATOR,
   SHARED_HEADERS,
 } from "../native/contract";
@@ -23,9 +23,19 @@ export type EngineRequest = IncomingMessage & {
   res?: unknown;
 };
 
-/** The encoding of packets that a request asks for. */
-export function packetForm({ _query: { EIO, b64 } }: EngineRequest): PacketForm {
-  return { protocol: EIO === "4" ? 4 : 3, base64: Boolean(b64) };
+/** The revision of the protocol that a request asks for. */
+export function protocolOf({ _query: { EIO } }: EngineRequest): 3 | 4 {
+  return EIO === "4" ? 4 : 3;
+}
+
+/**
+ * The encoding of packets that a request asks for.
+ *
+ * @param isText - the client takes text only; default: as the request says
+ */
+export function packetForm(req: EngineRequest, isText = Boolean(req._query.b64)): PacketForm {
+  if (protocolOf(req) === 4) return isText ? PacketForm.V4Base64 : PacketForm.V4;
+  return isText ? PacketForm.V3Base64 : PacketForm.V3;
 }
 
 /** A request as it is kept. */

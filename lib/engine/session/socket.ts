@@ -1,13 +1,20 @@
 /** One session as applications see it: `socket.conn`. */
 import createDebug = require("debug");
 
-import type { PacketForm } from "../../../binding";
 import type { PacketSink } from "../../native-conn";
 import { isDeeper, TOO_DEEP } from "../depth";
 import { transportError } from "../errors";
 import { limitBehind } from "../limit-behind";
 import { engine, release } from "../native/binding";
-import { Bound, CLOSE_REASONS, CloseState, Note, Reason, SendFlag } from "../native/contract";
+import {
+  Bound,
+  CLOSE_REASONS,
+  CloseState,
+  Note,
+  type PacketForm,
+  Reason,
+  SendFlag,
+} from "../native/contract";
 import { cacheEpoch, closeSession } from "../native/outbound";
 import { type SessionEvents, unregister } from "../native/session-table";
 import { noteReplacement } from "../replaced";

@@ -93,7 +93,6 @@ fn first_packets(settings: &Settings, sid: &str, websocket: bool) -> Vec<Outgoin
         &settings.upgrade_list
     };
     let open = Handshake {
-        is_number: false,
         sid,
         upgrades,
         ping_interval: settings.ping_interval,
