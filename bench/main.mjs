@@ -35,7 +35,8 @@ const USAGE = `node bench/main.mjs [options]
   --upstream MODULE            what stands for upstream: a name or a path
   --mode attach|port           both as attached to an http.Server, or as new Server(port)  (attach)
   --rounds N --retries N --patience SECONDS    instead of the profile's
-  --out FILE                   where the single runs go    (results/PROFILE-nodeMAJOR.json)
+  --out FILE                   where the single runs go    (results/PROFILE-nodeMAJOR.json;
+                               results/part-nodeMAJOR.json for chosen scenarios or servers)
   --from FILE                  print the table of an earlier run`;
 
 /** A mistake of whoever called, told without a stack. */
@@ -99,7 +100,10 @@ async function plan(o) {
     throw new Complaint(e.message);
   });
   const { chosen, optional } = choose(o);
-  const file = `${name}-node${Number.parseInt(node.version.slice(1), 10)}.json`;
+  // A part of a profile does not take the place of a whole run.
+  const isPart = o.scenarios ?? o.servers ?? o.mode ?? o.ours ?? o.upstream;
+  const major = Number.parseInt(node.version.slice(1), 10);
+  const file = `${isPart ? "part" : name}-node${major}.json`;
   return {
     name,
     mode,
