@@ -1,6 +1,7 @@
 // Servers of other makers, for tests that want the real one: one per test file, started when it is
 // first asked for, with a folder and a port of its own, gone with the file.
 import { spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import net from "node:net";
@@ -72,11 +73,21 @@ export function part(missing, launch) {
 // PostgreSQL would first wait for its clients on SIGTERM.
 const TIED = '"$0" "$@" & read -r _; kill -INT $!; wait';
 
-/** A port of 127.0.0.1 that was free just now. */
+/** Ports that no system gives to a connection, or to a server that asks for any port. */
+const [FIRST_PORT, LAST_PORT] = [20_000, 32_000];
+
+/** A port that is free, and stays so unless another one is told the same. */
 export async function freePort() {
-  const server = net.createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  for (;;) {
+    const server = net.createServer().listen(randomInt(FIRST_PORT, LAST_PORT));
+    try {
+      await once(server, "listening");
+    } catch (error) {
+      if (error.code === "EADDRINUSE") continue;
+      throw error;
+    }
+    const { port } = server.address();
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+  }
 }
