@@ -53,6 +53,17 @@ eachOptions("generateId gets the request and the engine as this", async (t, opti
   ]);
 });
 
+for (const id of [17, 1.5, Number.NaN, 'a "quoted" one']) {
+  eachOptions(`the id ${JSON.stringify(id)} is told as JSON has it`, async (t, options) => {
+    for (const transport of [Polling, Ws]) {
+      const { io, port } = await serve(t, options);
+      io.engine.generateId = () => id;
+      const { handshake } = await transport.open(t, port);
+      assert.equal(handshake.sid, JSON.parse(JSON.stringify(id)));
+    }
+  });
+}
+
 test("generateId is not asked for an upgrade", async (t) => {
   const { io, port } = await serve(t);
   let asked = 0;
