@@ -37,7 +37,7 @@ impl<const N: usize> Args<N> {
                 &mut data,
             );
         }
-        debug_assert!(!data.is_null(), "`define` has set it");
+        debug_assert!(!data.is_null(), "`calls::define` has set it");
         Self {
             env,
             values,
@@ -46,7 +46,7 @@ impl<const N: usize> Args<N> {
     }
 
     pub(super) fn boundary(&self) -> &'static mut Boundary {
-        // SAFETY: set by `define` and alive as long as its functions; calls come one at a time on
+        // SAFETY: set by `calls::define` and alive as long as its functions; calls come one at a time on
         // one thread and none calls into JavaScript, so there is never a second reference. A panic
         // in an earlier call has left it whole: `Writer` takes back what was not finished.
         unsafe { &mut *self.boundary }
@@ -125,7 +125,7 @@ pub(super) fn call<const N: usize>(
     work: impl FnOnce(&Args<N>) -> sys::napi_value,
 ) -> sys::napi_value {
     let result = faults::guard(|| {
-        // SAFETY: the callbacks below, which are all made by `define`, hand on what Node passed.
+        // SAFETY: the callbacks, which are all made by `calls::define`, hand on what Node passed.
         let args = unsafe { Args::new(env, info) };
         faults::strike(FaultPlace::Call);
         work(&args)

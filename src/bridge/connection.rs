@@ -85,7 +85,7 @@ impl Connection {
             inbox,
             // A float out of range saturates, NaN is 0.
             before: (self.bytes_read as u64, self.bytes_written as u64),
-            head: self.head.map_or_else(Vec::new, |head| head.to_vec()),
+            head: self.head.as_deref().unwrap_or_default().to_vec(),
             response: self.response.into_bytes(),
             first,
             open: None,

@@ -1,7 +1,8 @@
 //! The boundary to JavaScript: batches in ([`batch`], [`event_queue`]), batches of sends out ([`calls`]),
-//! both held by the [`boundary`], and the rarer calls that open sessions and hand over connections ([`engine`], with its objects in
-//! [`options`], [`opening`], [`connection`] and [`sockets`]) or poll ([`polling`]). Sessions whose bytes
-//! JavaScript reads and writes live on its own thread ([`inline`]). It translates and nothing else.
+//! both held by the [`boundary`], and the rarer calls that open sessions and hand over connections
+//! ([`engine`], with its objects in [`options`], [`opening`], [`connection`] and [`sockets`]) or poll
+//! ([`polling`]). Sessions whose bytes JavaScript reads and writes live on its own thread ([`inline`]). It
+//! translates and nothing else.
 
 mod args;
 pub mod backlog;

@@ -106,6 +106,7 @@ class FirstBytes {
    */
   private keepOrder(): void {
     this.isInOrder = true;
+    // The first immediate belongs to this turn, the second one comes behind the reads of the next.
     setImmediate(() => setImmediate(() => (this.isInOrder = false)));
   }
 

@@ -96,12 +96,11 @@ function openRequest(
   sid: SessionId,
   transport: "polling" | "websocket",
 ) {
-  // A script can hold text only.
   const isScript = transport === "polling" && req._query.j !== undefined;
   return {
     sid: String(sid),
     ...firstPackets(server, sid, transport),
-    form: packetForm(req, isScript || undefined),
+    form: packetForm(req, isScript),
     external: server._webSockets.serving !== undefined,
     pumped: isPumped(req, transport === "websocket"),
     address: countedAddress(server, req),

@@ -31,9 +31,10 @@ export function protocolOf({ _query: { EIO } }: EngineRequest): 3 | 4 {
 /**
  * The encoding of packets that a request asks for.
  *
- * @param isText - the client takes text only; default: as the request says
+ * @param isScript - the answers are scripts, which can hold text only; default: false
  */
-export function packetForm(req: EngineRequest, isText = Boolean(req._query.b64)): PacketForm {
+export function packetForm(req: EngineRequest, isScript = false): PacketForm {
+  const isText = isScript || Boolean(req._query.b64);
   if (protocolOf(req) === 4) return isText ? PacketForm.V4Base64 : PacketForm.V4;
   return isText ? PacketForm.V3Base64 : PacketForm.V3;
 }
