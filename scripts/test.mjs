@@ -104,6 +104,12 @@ function missingParts(events) {
 
 const failed = ({ type, data }) => type === "test:fail" && !data.todo;
 
+/** A failed test's name, with the first line of its error. */
+function summary({ data: { name, details } }) {
+  const { cause, message } = details.error;
+  return `${name} (${String(cause?.message ?? message).split("\n", 1)})`;
+}
+
 await script(async () => {
   const { engine, oracle, fast, node, words, selection } = readArguments();
   if (node !== undefined && node !== current) {
@@ -134,7 +140,7 @@ await script(async () => {
   ];
   const events = runStages(stages, selection, (ended, totals) => {
     if (ended.some(failed)) process.exitCode = 1;
-    const failures = ended.filter(failed).map(({ data }) => data.name);
+    const failures = ended.filter(failed).map(summary);
     process.send?.({ ...Object.fromEntries(totals), failures: [...complaints, ...failures] });
     return [...missingParts(ended), ...complaints];
   });

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import net from "node:net";
 import { test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { servePort } from "../support/forms.mjs";
 import { Polling } from "../support/raw.mjs";
@@ -57,6 +58,24 @@ for (const [title, end] of Object.entries(ENDS)) {
     assert.equal(await dial(port), "ECONNREFUSED");
   });
 }
+
+test("a connection that a worker thread has not looked at when it exits is closed", async (t) => {
+  const worker = new Worker(new URL("./children/port-worker.mjs", import.meta.url));
+  defer(t, () => worker.terminate());
+  const [port] = await once(worker, "message");
+  const gone = once(worker, "exit");
+  const gate = new SharedArrayBuffer(4);
+  const standing = once(worker, "message");
+  worker.postMessage(gate);
+  await standing;
+  const tcp = await Tcp.open(t, port);
+  await tcp.write(`GET /nowhere HTTP/1.1\r\n${HOST}\r\n`);
+  await pause(200); // Its request is read meanwhile, where that is another thread's work.
+  Atomics.store(new Int32Array(gate), 0, 1);
+  Atomics.notify(new Int32Array(gate), 0);
+  await gone;
+  assert.equal(await tcp.rest(), "");
+});
 
 test("a loop over the sessions sees all of them while some leave", async (t) => {
   const { io, port } = await servePort(t);

@@ -10,7 +10,7 @@
 use std::io::Write as _;
 use std::ops::Range;
 #[cfg(unix)]
-use std::os::fd::{AsRawFd as _, IntoRawFd as _, OwnedFd};
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::time::{Duration, Instant};
 
 use crate::bridge::record::RecordCode;
@@ -87,7 +87,7 @@ pub struct Batch {
     shared: Option<SharedPart>,
     /// The time of its first record; none in tests.
     begun: Option<Instant>,
-    /// Connections that are handed over; they are closed if nobody takes the batch.
+    /// Connections that are handed over; they are closed unless somebody takes them.
     #[cfg(unix)]
     sockets: Vec<OwnedFd>,
 }
@@ -144,13 +144,15 @@ impl Batch {
         &mut self.waiting
     }
 
+    /// Takes the connections that are handed over.
+    #[cfg(unix)]
+    pub fn take_sockets(&mut self) -> Vec<OwnedFd> {
+        std::mem::take(&mut self.sockets)
+    }
+
     /// The array's text and the values beside it.
     pub fn finish(mut self) -> (Vec<u8>, Vec<Value>) {
         self.text.push(b']');
-        #[cfg(unix)]
-        for socket in self.sockets {
-            let _ = socket.into_raw_fd();
-        }
         (self.text, self.values)
     }
 

@@ -2,6 +2,8 @@
 //! that wait for it, and the function that wakes it.
 
 use std::collections::VecDeque;
+#[cfg(unix)]
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -43,6 +45,9 @@ pub struct EventQueue {
     cost: Gate,
     /// The batches that JavaScript has taken and not worked off.
     in_work: Mutex<InWork>,
+    /// The connections handed over in batches that JavaScript has taken, unless it has taken them too.
+    #[cfg(unix)]
+    handed_over: Mutex<Vec<OwnedFd>>,
     /// Number of times that the environment has taken all there was.
     turns: AtomicU64,
     /// The environment is gone; changes under the lock of the batches.
@@ -215,8 +220,19 @@ impl EventQueue {
         in_work.sessions.append(&mut batch.take_costs());
         in_work.waiting.append(batch.waiting());
         drop(in_work);
+        #[cfg(unix)]
+        lock(&self.handed_over).append(&mut batch.take_sockets());
         self.lag.count(batch.age());
         Some(batch)
+    }
+
+    /// Takes a connection that a taken batch has handed over. Those that nobody takes are closed with the
+    /// environment.
+    #[cfg(unix)]
+    pub fn take_socket(&self, fd: RawFd) -> Option<OwnedFd> {
+        let mut sockets = lock(&self.handed_over);
+        let at = sockets.iter().position(|socket| socket.as_raw_fd() == fd)?;
+        Some(sockets.swap_remove(at))
     }
 
     /// JavaScript has worked off what it has taken: connections that have stopped go on.
@@ -249,6 +265,8 @@ impl EventQueue {
         let mut batches = lock(&self.batches);
         self.left.store(true, Ordering::Release);
         batches.clear();
+        #[cfg(unix)]
+        lock(&self.handed_over).clear();
     }
 
     /// The number of times that reading from all connections stopped, as too much was waiting.
@@ -398,6 +416,31 @@ mod tests {
             event(&queue, 1, 100);
         }
         assert_eq!(queue.room(), 0);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_connection_handed_over_is_closed_with_the_environment_unless_javascript_takes_it() {
+        use std::io::Read as _;
+        use std::os::unix::net::UnixStream;
+
+        for (has_batch, has_socket) in [(false, false), (true, false), (true, true)] {
+            let queue = EventQueue::default();
+            let (own, mut peer) = UnixStream::pair().expect("two sockets");
+            peer.set_nonblocking(true).expect("set");
+            let fd = own.as_raw_fd();
+            queue.append(|batch| batch.handover(1, own.into(), Vec::new(), None));
+            if has_batch {
+                assert!(queue.take().is_some());
+            }
+            assert!(peer.read(&mut [0]).is_err(), "it is open");
+            let taken = has_socket.then(|| queue.take_socket(fd).expect("the connection"));
+            assert!(taken.is_none() || queue.take_socket(fd).is_none());
+            queue.leave();
+            assert_eq!(peer.read(&mut [0]).ok(), (!has_socket).then_some(0));
+            drop(taken);
+            assert_eq!(peer.read(&mut [0]).ok(), Some(0));
+        }
     }
 
     #[test]

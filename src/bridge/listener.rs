@@ -12,6 +12,7 @@ use napi::{Error, Result, Status};
 use napi_derive::napi;
 
 use crate::bridge::engine::Engine;
+use crate::bridge::event_queue::EventQueue;
 use crate::bridge::faults;
 use crate::bridge::options::EngineOptions;
 use crate::bridge::runtime::runtime;
@@ -161,6 +162,7 @@ impl Listeners {
 pub struct NativeListener {
     id: u32,
     listener: Arc<Listener>,
+    inbox: Arc<EventQueue>,
 }
 
 #[napi]
@@ -171,9 +173,14 @@ impl NativeListener {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
         options.0.sids().keep();
-        let listener = Listener::new(runtime(), id, engine.hub.clone(), options.0.clone());
+        let inbox = engine.hub.clone();
+        let listener = Listener::new(runtime(), id, inbox.clone(), options.0.clone());
         engine.listeners.add(&listener);
-        Self { id, listener }
+        Self {
+            id,
+            listener,
+            inbox,
+        }
     }
 
     /// The number that its records carry.
@@ -220,6 +227,15 @@ impl NativeListener {
         let left = unsafe { borrow(listening) }
             .and_then(|listening| self.listener.take_more(listening, most).ok().flatten());
         left.map_or(-1, IntoRawFd::into_raw_fd)
+    }
+
+    /// Takes a connection that a record hands over: JavaScript has to close it. Those that it does not take
+    /// are closed when its thread ends.
+    #[napi(catch_unwind)]
+    pub fn take_handover(&self, fd: i32) {
+        if let Some(connection) = self.inbox.take_socket(fd) {
+            let _ = connection.into_raw_fd();
+        }
     }
 
     /// Stops listening. Returns true if connections go on. A record follows when there is none.

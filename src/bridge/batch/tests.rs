@@ -14,29 +14,6 @@ fn parsed(batch: Batch) -> (Vec<serde_json::Value>, Vec<Value>) {
     (array.as_array().expect("an array").clone(), values)
 }
 
-#[cfg(unix)]
-#[test]
-fn a_connection_handed_over_is_closed_unless_somebody_takes_it() {
-    use std::io::Read as _;
-    use std::os::fd::FromRawFd as _;
-    use std::os::unix::net::UnixStream;
-
-    for taken in [false, true] {
-        let (own, mut peer) = UnixStream::pair().expect("two sockets");
-        peer.set_nonblocking(true).expect("set");
-        let mut batch = Batch::default();
-        batch.handover(1, own.into(), Vec::new(), None);
-        let fd = taken.then(|| parsed(batch).0[2].as_i64().expect("a descriptor"));
-        let read = peer.read(&mut [0]);
-        assert_eq!(read.ok(), (!taken).then_some(0));
-        if let Some(fd) = fd {
-            // SAFETY: it was given to whoever took the batch.
-            drop(unsafe { UnixStream::from_raw_fd(fd as i32) });
-            assert_eq!(peer.read(&mut [0]).ok(), Some(0));
-        }
-    }
-}
-
 #[test]
 fn records_have_their_values() {
     let mut batch = Batch::default();
