@@ -1,5 +1,6 @@
 //! As `src/bridge/batch.rs`: a record is a number, and costs one.
 
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use crate::net::handle::Handle;
@@ -53,6 +54,11 @@ impl Batch {
     /// Takes the cost of the records of each session.
     pub fn take_costs(&mut self) -> Vec<(Handle, usize)> {
         std::mem::take(&mut self.costs)
+    }
+
+    /// No record hands a connection over.
+    pub const fn take_sockets(&mut self) -> Vec<OwnedFd> {
+        Vec::new()
     }
 
     /// There are no such records.
