@@ -113,8 +113,11 @@ for (const [transport, kind] of Object.entries(SESSIONS)) {
 
   test(`pings are flushed too [${transport}]`, async (t) => {
     const { eio, port } = await serveEngine(t, { pingInterval: 50 });
-    const { client, conn } = await meet(t, eio, port, kind);
-    const flushed = once(conn, "flush");
+    let flushed;
+    eio.once("connection", (conn) => {
+      flushed = once(conn, "flush");
+    });
+    const { client } = await meet(t, eio, port, kind);
     assert.equal(await client.next(), "2");
     assert.deepEqual(shown((await flushed)[0]), [["ping", undefined]]);
   });

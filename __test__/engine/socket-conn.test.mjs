@@ -6,9 +6,10 @@ import { eachTransport, Polling, Ws } from "../support/raw.mjs";
 import { serve } from "../support/server.mjs";
 import { once, until } from "../support/wait.mjs";
 
-/** A session that has not joined anything, with its engine socket. */
-async function rawConn(t, open, options) {
+/** A session that has not joined anything, with its engine socket; `watch(conn)` is called at once. */
+async function rawConn(t, open, options, watch = () => {}) {
   const { io, port } = await serve(t, options);
+  io.engine.once("connection", watch);
   const connecting = once(io.engine, "connection");
   const session = await open(port);
   const [conn] = await connecting;
@@ -122,8 +123,11 @@ eachTransport("writeBuffer holds what waits, and is flushed together", async (t,
 });
 
 eachTransport("socket.conn emits heartbeat for each pong", async (t, open) => {
-  const { session, conn } = await rawConn(t, open, { pingInterval: 50 });
-  const created = once(conn, "packetCreate");
+  let created;
+  const watch = (conn) => {
+    created = once(conn, "packetCreate");
+  };
+  const { session, conn } = await rawConn(t, open, { pingInterval: 50 }, watch);
   assert.equal(await session.next(), "2");
   assert.equal((await created)[0].type, "ping");
   const beat = once(conn, "heartbeat");

@@ -1,15 +1,17 @@
 //! The listener: an HTTP client that is only bytes, and an independent WebSocket client.
 
+use std::io::Read as _;
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
 use socket_io_native::error::{POLL_ABORTED, POLL_OVERLAP, POST_ABORTED};
-use socket_io_native::net::events::Note;
+use socket_io_native::net::events::{Note, Taking};
 use socket_io_native::net::handle::Handle;
 use socket_io_native::net::listener::{Listener, Settings, listen};
 use socket_io_native::net::session::engine::SharedEngine;
+use socket_io_native::net::thread::Command;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -193,6 +195,44 @@ async fn polls_and_posts_that_break_the_rules() {
     http.post(&sid, 100, "42").await;
     drop(http);
     events.expect(Event::Closed(handle, POST_ABORTED)).await;
+}
+
+/// A connection that a server of the application has accepted, and its client, for which `write` has sent
+/// something.
+async fn accepted(write: impl AsyncFnOnce(&mut Http)) -> (std::net::TcpStream, Http) {
+    let server = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a port");
+    let mut http = Http::connect(server.local_addr().expect("its address")).await;
+    write(&mut http).await;
+    let (connection, _) = server.accept().await.expect("a connection");
+    connection.readable().await.expect("what was sent");
+    (connection.into_std().expect("not registered"), http)
+}
+
+#[tokio::test]
+async fn a_connection_whose_bytes_were_read_does_not_overtake_one_that_was_taken_before() {
+    if runtime().threads() > 1 {
+        return; // Each may be served by another thread.
+    }
+    let (listener, address, mut events) = serve(|_| {}).await;
+    let mut http = Http::connect(address).await;
+    let (_, sid) = open(&mut http, &mut events).await;
+    let (first, _client) = accepted(async |http| http.post(&sid, 100, "4").await).await;
+    let (mut second, mut late) = accepted(async |http| http.post(&sid, 1, "4").await).await;
+    let mut bytes = vec![0; 1000];
+    let count = second.read(&mut bytes).expect("what was sent");
+    bytes.truncate(count);
+    // The I/O thread finds both when it comes to them.
+    let (let_go, stands_still) = std::sync::mpsc::channel::<()>();
+    let standstill = move |_: &_| {
+        let _ = stands_still.recv();
+    };
+    runtime().send(0, Command::Call(Box::new(standstill)));
+    assert_eq!(listener.take_unread(first.as_fd()), Taking::Taken);
+    assert_eq!(listener.take(second.as_fd(), &bytes), Taking::Taken);
+    drop(let_go);
+    assert_eq!(late.answer().await.0, 400);
 }
 
 #[tokio::test]

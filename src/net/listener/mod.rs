@@ -23,7 +23,7 @@ mod snapshot;
 mod upgrade;
 
 use std::future::{Future as _, poll_fn};
-use std::io;
+use std::io::{self, Read as _};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::pin::pin;
@@ -266,11 +266,25 @@ fn send_to_thread(stream: std::net::TcpStream, ends: Ends, bytes: Vec<u8>, open:
     let runtime = open.listener.runtime;
     let thread = open.number as usize % runtime.threads();
     let serve = Command::Call(Box::new(move |local| {
+        let bytes = if bytes.is_empty() {
+            read_arrived(&stream, local)
+        } else {
+            bytes
+        };
         if let Ok(stream) = tokio::net::TcpStream::from_std(stream) {
             serve_http(local, stream, ends, bytes, open);
         }
     }));
     runtime.send(thread, serve);
+}
+
+/// Reads the bytes of a connection that are there. If it waited to be told of them, a later connection
+/// whose bytes have been read already would overtake it.
+fn read_arrived(mut stream: &std::net::TcpStream, local: &IoThread) -> Vec<u8> {
+    let mut buffer = local.read_buffer();
+    // The end or an error shows again when the connection is served.
+    let count = stream.read(&mut buffer).unwrap_or(0);
+    buffer.get(..count).unwrap_or_default().to_vec()
 }
 
 /// Has a bound socket listen.
