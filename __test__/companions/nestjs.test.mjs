@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { application } from "../support/alias.mjs";
 import { client, connected } from "../support/clients.mjs";
-import { freePort } from "../support/part.mjs";
+import { freePort } from "../support/free-port.mjs";
 import { once } from "../support/wait.mjs";
 import { settled, WAYS } from "../support/ways.mjs";
 

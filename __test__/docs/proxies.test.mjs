@@ -8,7 +8,7 @@ import { before, test } from "node:test";
 import { io } from "socket.io-client";
 import { blocks, ROOT, readPage } from "../support/documents.mjs";
 import { accepts } from "../support/follow.mjs";
-import { freePort } from "../support/part.mjs";
+import { freePort } from "../support/free-port.mjs";
 import { isJavaScript, isOracle } from "../support/subject.mjs";
 import { defer, HANG, until, within } from "../support/wait.mjs";
 

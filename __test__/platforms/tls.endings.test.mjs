@@ -272,8 +272,9 @@ secureTest(
     assert.equal(closed, false);
     client.disconnect();
     await closing;
-    await once(httpServer.listen(port, "127.0.0.1"), "listening");
-    const again = await connected(secureClient(t, port, { transports: ["websocket"] }));
+    await once(httpServer.listen(0, "127.0.0.1"), "listening");
+    const { port: next } = httpServer.address();
+    const again = await connected(secureClient(t, next, { transports: ["websocket"] }));
     assert.equal(await again.emitWithAck("echo", "again"), "again");
   },
 );

@@ -6,6 +6,7 @@ import { spawnChild } from "../support/child.mjs";
 import { client, connected, eachWay, join } from "../support/clients.mjs";
 import { answering, exercise } from "../support/exercise.mjs";
 import { listening, servePort } from "../support/forms.mjs";
+import { freePort } from "../support/free-port.mjs";
 import { Polling, request, Ws } from "../support/raw.mjs";
 import { closeServer, listen, serveHttp } from "../support/server.mjs";
 import { io as callable, Server } from "../support/subject.mjs";
@@ -143,7 +144,7 @@ test("workers of a cluster share a port", async (t) => {
 });
 
 eachWay("io.close() tells the clients, frees the port and calls back", async (t, options) => {
-  const { io, httpServer, port } = await servePort(t);
+  const { io, httpServer, port } = await listening(t, new Server(await freePort()));
   const { client: one, socket } = await join(t, io, port, options);
   const left = once(one, "disconnect");
   const gone = once(socket, "disconnect");
@@ -222,8 +223,8 @@ test("another server may share the HTTP server of a port", async (t) => {
 });
 
 test("a port that an application's server had is taken over", async (t) => {
-  const before = await serveHttp(t);
-  const { port } = before.address();
+  const port = await freePort();
+  const before = await serveHttp(t, port);
   await new Promise((resolve) => before.close(resolve));
   const { io } = await listening(t, new Server(port));
   answering(io);

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import http from "node:http";
 import { test } from "node:test";
 import { client, connected } from "../support/clients.mjs";
+import { freePort } from "../support/free-port.mjs";
 import { request } from "../support/raw.mjs";
 import { closeServer, serveHttp } from "../support/server.mjs";
 import {
@@ -120,9 +121,7 @@ for (const port of [0, "0"]) {
 
 for (const numeric of [(port) => port, String]) {
   test(`a given port is used, as a ${numeric.name || "number"}`, async (t) => {
-    const probe = await serveHttp(t);
-    const { port } = probe.address();
-    await new Promise((resolve) => probe.close(resolve));
+    const port = await freePort();
     const io = new Server(numeric(port));
     assert.equal(await listening(t, io), port);
     await connected(client(t, port));

@@ -5,7 +5,7 @@ import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { blocks, ROOT, readPage } from "./documents.mjs";
-import { freePort } from "./part.mjs";
+import { freePort } from "./free-port.mjs";
 import { defer, until, within } from "./wait.mjs";
 
 const MARKS = new Set(["install", "background", "run", "output"]);

@@ -1,13 +1,12 @@
 // Servers of other makers, for tests that want the real one: one per test file, started when it is
 // first asked for, with a folder and a port of its own, gone with the file.
 import { spawn } from "node:child_process";
-import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
+import { freePort } from "./free-port.mjs";
 import { beyond, isJavaScript, isOracle } from "./subject.mjs";
 import { within } from "./wait.mjs";
 
@@ -72,22 +71,3 @@ export function part(missing, launch) {
 // The server goes when the shell's input ends: with the test, however that ends. SIGINT, as
 // PostgreSQL would first wait for its clients on SIGTERM.
 const TIED = '"$0" "$@" & read -r _; kill -INT $!; wait';
-
-/** Ports that no system gives to a connection, or to a server that asks for any port. */
-const [FIRST_PORT, LAST_PORT] = [20_000, 32_000];
-
-/** A port that is free, and stays so unless another one is told the same. */
-export async function freePort() {
-  for (;;) {
-    const server = net.createServer().listen(randomInt(FIRST_PORT, LAST_PORT));
-    try {
-      await once(server, "listening");
-    } catch (error) {
-      if (error.code === "EADDRINUSE") continue;
-      throw error;
-    }
-    const { port } = server.address();
-    await new Promise((resolve) => server.close(resolve));
-    return port;
-  }
-}

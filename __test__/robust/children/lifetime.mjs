@@ -1,6 +1,7 @@
 // One way for a process to use a server and then to end by itself. Argument: the name of the way.
 import http from "node:http";
 import { startServer } from "../../support/forms.mjs";
+import { freePort } from "../../support/free-port.mjs";
 import { letGo, obey, tell } from "../../support/parent.mjs";
 import { Server } from "../../support/subject.mjs";
 import { once } from "../../support/wait.mjs";
@@ -43,8 +44,9 @@ const WAYS = {
   "two closes": async () => serveUntilTold(await startServer("port"), closeTwice),
   "engine and HTTP server": async () => serveUntilTold(await startServer("attached"), closeParts),
   "a fresh start on the same port": async () => {
-    const first = await startServer("port");
-    const { port } = first.httpServer.address();
+    const port = await freePort();
+    const first = new Server(port);
+    await once(first.httpServer, "listening");
     await first.close();
     await serveUntilTold(new Server(port), close);
   },
