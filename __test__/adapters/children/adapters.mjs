@@ -62,7 +62,11 @@ export const ADAPTERS = {
     const adapter = function (nsp) {
       return new OverRedis(nsp, pub, sub);
     };
-    return { adapter, settle: () => sub.ping() };
+    const settle = async (namespace) => {
+      await sub.ping();
+      await acquainted(namespace);
+    };
+    return { adapter, settle };
   },
 };
 
