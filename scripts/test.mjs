@@ -107,7 +107,7 @@ const failed = ({ type, data }) => type === "test:fail" && !data.todo;
 /** A failed test's name, with the first line of its error. */
 function summary({ data: { name, details } }) {
   const { cause, message } = details.error;
-  return `${name} (${String(cause?.message ?? message).split("\n", 1)})`;
+  return `${name} (${String(cause?.message ?? message).split("\n")[0]})`;
 }
 
 await script(async () => {

@@ -191,25 +191,12 @@ test("the server ends the TCP connection after the closing handshake", async (t)
   await ended;
 });
 
-/** A poll that waits for the next ping. */
-async function holdBetweenPings(session, conn) {
-  for (;;) {
-    let isAnswered = false;
-    const poll = session.get().finally(() => {
-      isAnswered = true;
-    });
-    await until(() => isAnswered || conn.transport.writable, "the poll is pending");
-    if (!isAnswered) return { poll };
-    await session.send("3");
-  }
-}
-
 test("a pending poll is answered when the session closes while a heartbeat is due", async (t) => {
   const { session, conn } = await joined(t, Polling, { pingInterval: 50 });
-  const { poll } = await holdBetweenPings(session, conn);
+  const { answer } = await session.hold(conn);
   // The event loop stands still past the time of the ping.
   const end = Date.now() + 200;
   while (Date.now() < end);
   conn.close(true);
-  assert.equal((await poll).status, 200);
+  assert.equal((await answer).status, 200);
 });

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { spawnChild } from "../support/child.mjs";
 import { connected } from "../support/clients.mjs";
+import { freePort } from "../support/free-port.mjs";
 import {
   eachSecureWay,
   secureBeyond,
@@ -259,7 +260,10 @@ eachSecureWay("io.close() ends every connection and calls back", async (t, optio
 secureTest(
   "httpServer.close() waits for WebSockets, and the server can listen again",
   async (t) => {
-    const { io, httpServer, port, client } = await securePair(t, { transports: ["websocket"] });
+    const { io, httpServer, port, client } = await securePair(t, {
+      port: await freePort(),
+      transports: ["websocket"],
+    });
     io.on("connection", (socket) => socket.on("echo", (value, ack) => ack(value)));
     let closed = false;
     const closing = once(httpServer, "close").then(() => {
@@ -272,9 +276,8 @@ secureTest(
     assert.equal(closed, false);
     client.disconnect();
     await closing;
-    await once(httpServer.listen(0, "127.0.0.1"), "listening");
-    const { port: next } = httpServer.address();
-    const again = await connected(secureClient(t, next, { transports: ["websocket"] }));
+    await once(httpServer.listen(port, "127.0.0.1"), "listening");
+    const again = await connected(secureClient(t, port, { transports: ["websocket"] }));
     assert.equal(await again.emitWithAck("echo", "again"), "again");
   },
 );

@@ -103,12 +103,23 @@ export class Polling extends Session {
     return this.queue.shift();
   }
 
-  /** A poll that the server has begun to hold; `conn` is the session's engine socket. */
+  /**
+   * A poll that the server has begun to hold; `conn` is the session's engine socket. A ping that was due
+   * before is answered.
+   */
   async hold(conn) {
-    const answer = this.get();
-    await until(() => conn.transport.writable, "the poll is pending");
-    // wrapped: an async function would wait for the answer
-    return { answer };
+    for (;;) {
+      let isAnswered = false;
+      const answer = this.get().finally(() => {
+        isAnswered = true;
+      });
+      await until(() => isAnswered || conn.transport.writable, "the poll is pending");
+      // wrapped: an async function would wait for the answer
+      if (!isAnswered) return { answer };
+      const { text } = await answer;
+      if (text !== "2") throw new Error(`the poll is answered at once: ${text}`);
+      await this.send("3");
+    }
   }
 }
 

@@ -55,12 +55,12 @@ export function eachSecureWay(title, fn) {
   }
 }
 
-/** Starts a Socket.IO server attached to an HTTPS server; `tlsOptions` are added to its own. */
-export async function serveSecure(t, options = {}, tlsOptions = {}) {
+/** Starts a Socket.IO server attached to an HTTPS server; `tlsOptions` are added to its own, `at`: its port. */
+export async function serveSecure(t, options = {}, tlsOptions = {}, at = 0) {
   const settings = { ...certificate, ...tlsOptions };
   const httpServer = https.createServer(settings, (_req, res) => res.writeHead(404).end());
   defer(t, () => closeHttp(httpServer));
-  const port = await listen(httpServer);
+  const port = await listen(httpServer, at);
   const io = new Server(httpServer, options);
   defer(t, () => closeServer(io));
   return { io, httpServer, port };
@@ -98,9 +98,9 @@ export async function secureJoin(t, io, port, options) {
   return { socket, client };
 }
 
-/** An HTTPS server with one connected client: `{ io, port, httpServer, socket, client }`. */
-export async function securePair(t, { server, ...options } = {}) {
-  const served = await serveSecure(t, server);
+/** An HTTPS server, on a given port or any, with one client: `{ io, port, httpServer, socket, client }`. */
+export async function securePair(t, { server, port: at, ...options } = {}) {
+  const served = await serveSecure(t, server, {}, at);
   return { ...served, ...(await secureJoin(t, served.io, served.port, options)) };
 }
 

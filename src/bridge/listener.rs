@@ -12,7 +12,6 @@ use napi::{Error, Result, Status};
 use napi_derive::napi;
 
 use crate::bridge::engine::Engine;
-use crate::bridge::event_queue::EventQueue;
 use crate::bridge::faults;
 use crate::bridge::options::EngineOptions;
 use crate::bridge::runtime::runtime;
@@ -162,7 +161,18 @@ impl Listeners {
 pub struct NativeListener {
     id: u32,
     listener: Arc<Listener>,
-    inbox: Arc<EventQueue>,
+}
+
+#[napi]
+impl Engine {
+    /// Takes a connection that a record hands over: JavaScript has to close it. Those that it does not take
+    /// are closed when its thread ends.
+    #[napi(catch_unwind)]
+    pub fn take_handover(&self, fd: i32) {
+        if let Some(connection) = self.hub.take_socket(fd) {
+            let _ = connection.into_raw_fd();
+        }
+    }
 }
 
 #[napi]
@@ -173,14 +183,9 @@ impl NativeListener {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
         options.0.sids().keep();
-        let inbox = engine.hub.clone();
-        let listener = Listener::new(runtime(), id, inbox.clone(), options.0.clone());
+        let listener = Listener::new(runtime(), id, engine.hub.clone(), options.0.clone());
         engine.listeners.add(&listener);
-        Self {
-            id,
-            listener,
-            inbox,
-        }
+        Self { id, listener }
     }
 
     /// The number that its records carry.
@@ -227,15 +232,6 @@ impl NativeListener {
         let left = unsafe { borrow(listening) }
             .and_then(|listening| self.listener.take_more(listening, most).ok().flatten());
         left.map_or(-1, IntoRawFd::into_raw_fd)
-    }
-
-    /// Takes a connection that a record hands over: JavaScript has to close it. Those that it does not take
-    /// are closed when its thread ends.
-    #[napi(catch_unwind)]
-    pub fn take_handover(&self, fd: i32) {
-        if let Some(connection) = self.inbox.take_socket(fd) {
-            let _ = connection.into_raw_fd();
-        }
     }
 
     /// Stops listening. Returns true if connections go on. A record follows when there is none.

@@ -159,7 +159,7 @@ export class NativeListener {
   /** Gives a connection to the server: its next request is not for the listener. */
   private takeOver(fd: number, bytes: Buffer): void {
     const { server } = this;
-    this.accepting.takeHandover(fd);
+    nativeEngine.takeHandover(fd);
     const socket = new net.Socket({ fd, allowHalfOpen: true, readable: true, writable: true });
     if (!server.listening) {
       socket.destroy();
